@@ -1,0 +1,1 @@
+"""When it happens, where data comes from and where it goes."""

@@ -1,0 +1,33 @@
+"""What can go wrong for a user, each with the exit code that it ends the process with."""
+
+
+class SupervisorError(Exception):
+    """A fault that the user can mend; its text says where, what was found, and what to do."""
+
+    exit_code = 1
+
+
+class SettingsError(SupervisorError):
+    """A setting, an option or a path is wrong; nothing was read or written."""
+
+
+class InventoryError(SupervisorError):
+    """No file of the inventory could be read."""
+
+
+class WorldUnreadableError(SupervisorError):
+    """The world cannot be read as a whole: the run is skipped, and the last known state stands."""
+
+    exit_code = 3
+
+
+class BusyError(SupervisorError):
+    """Another run holds the lock."""
+
+    exit_code = 4
+
+
+class EmitError(SupervisorError):
+    """The event log, the checkpoint or the history could not be written; the next run completes it."""
+
+    exit_code = 5

@@ -1,0 +1,1 @@
+"""Writers: the event log, the checkpoint, the history and the archive."""

@@ -1,0 +1,64 @@
+"""Drift: one difference between desired and actual, with its evidence."""
+
+from typing import Annotated
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.frame import Frame, Instant
+from schemas.words import DriftKind, HeldBy, Severity
+
+
+class Drift(Frame):
+    """One difference between desired and actual in one snapshot; a target in agreement has no row."""
+
+    as_of: Instant
+    drift_id: str
+    """`<kind>-<node>-<service>`, `_` of the kind written as `-`, and behind it the incident where there is one."""
+    kind: Annotated[pl.Enum, DriftKind]
+    node: str
+    service: str
+    severity: Annotated[pl.Enum, Severity]
+    held_by: Annotated[pl.Enum, HeldBy] = pa.Field(nullable=True)
+    """What explains it; null where it stands for itself."""
+    desired_ref: str = pa.Field(nullable=True)
+    """Where the inventory asks for the target: `hosts/piha/services.yaml:30`."""
+    actual_ref: str = pa.Field(nullable=True)
+    """Where the world shows it: `services.json#piha/mosquitto`."""
+    observed: str = pa.Field(nullable=True)
+    """What the world says: a status, an incident's status, the reason that a record was set aside."""
+    observed_at: Instant = pa.Field(nullable=True)
+    """When: last seen, deployed or started."""
+    age_s: pl.Float64 = pa.Field(nullable=True)
+    """From `observed_at` to `as_of`, in seconds, never negative."""
+    limit_s: pl.Float64 = pa.Field(nullable=True)
+    """The age that the rule allows, where the rule is about an age, in seconds."""
+    missing_count: pl.UInt32 = pa.Field(nullable=True)
+    monitored_count: pl.UInt32 = pa.Field(nullable=True)
+    """How many monitored services were looked for where the observer is suspect, and how many are missing."""
+    consecutive_failures: pl.UInt32 = pa.Field(nullable=True)
+    """The run of failed deployments since the last success."""
+    incident_id: str = pa.Field(nullable=True)
+    trigger_type: str = pa.Field(nullable=True)
+
+    class Config(Frame.Config):
+        """The frame's name in messages, and what makes a row one of its kind."""
+
+        name = "drift"
+        unique = ["as_of", "kind", "node", "service", "incident_id"]
+
+
+EVIDENCE = [
+    "desired_ref",
+    "actual_ref",
+    "observed",
+    "observed_at",
+    "age_s",
+    "limit_s",
+    "missing_count",
+    "monitored_count",
+    "consecutive_failures",
+    "incident_id",
+    "trigger_type",
+]
+"""The columns that say where a drift comes from; an output groups them under `evidence`."""

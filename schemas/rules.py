@@ -1,0 +1,62 @@
+"""The rules' numbers and word lists (SEMANTICS 2 to 7), with their defaults."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400}
+_SPELLING = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
+
+
+def parse_duration(value: object) -> object:
+    """Return a `timedelta` for `90`, `"90"` (seconds), `"15m"`, `"15 min"`, `"24h"` or `"30d"`.
+
+    Anything else is returned as it is, for pydantic to read (ISO 8601) or to refuse.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return timedelta(seconds=value)
+    spelled = _SPELLING.fullmatch(value.lower()) if isinstance(value, str) else None
+    if spelled is None or (spelled[2] or "s") not in _UNITS:
+        return value
+    return timedelta(seconds=float(spelled[1]) * _UNITS[spelled[2] or "s"])
+
+
+def _lowered(words: object) -> object:
+    if isinstance(words, list | tuple | set | frozenset) and all(isinstance(word, str) for word in words):
+        return frozenset(word.strip().lower() for word in words)
+    return words
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
+Words = Annotated[frozenset[str], BeforeValidator(_lowered)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Rules(BaseModel):
+    """Every number and word list that a judgement depends on; the defaults are SEMANTICS'."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    world_ttl: Duration = Field(timedelta(minutes=15), description="a world older than this is stale")
+    node_ttl: Duration = Field(timedelta(minutes=5), description="a node not seen for longer is offline")
+    node_ttl_intermittent: Duration = Field(timedelta(minutes=60), description="the same for an intermittent node")
+    mass_drift_min: Count = Field(5, description="missing services from which the observer itself is suspect")
+    mass_drift_share: float = Field(0.5, gt=0, le=1, description="and their share of the monitored services")
+    node_drift_min: Count = Field(3, description="services of a node, all missing, that make its observer suspect")
+    deployment_window: Duration = Field(timedelta(hours=24), description="a failed deployment counts this long")
+    max_deployment_failures: Count = Field(3, description="consecutive failures after which to stop and diagnose")
+    progress_deadline: Duration = Field(timedelta(minutes=10), description="a deployment in flight has this long")
+    report_unexpected: bool = Field(False, description="recommend a review of services that no inventory asks for")
+    reminder_interval: Duration = Field(timedelta(hours=24), description="repeat an unchanged event; 0: never")
+
+    healthy_words: Words = frozenset({"ok", "healthy"})
+    online_words: Words = frozenset({"online", "active", "ready", "up", "ok", "healthy"})
+    failed_words: Words = frozenset({"failed", "failure", "error"})
+    in_flight_words: Words = frozenset({"started", "running", "in_progress", "pending"})
+    succeeded_words: Words = frozenset({"completed", "success", "succeeded"})
+    closed_words: Words = frozenset({"resolved", "closed"})
+    restart_triggers: Words = frozenset({"containers_not_running", "mqtt_unreachable"})

@@ -1,0 +1,116 @@
+"""The words that columns hold; each enum's order is the order that it sorts and compares by."""
+
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a drift or a recommendation matters, from the least to the most."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+class DriftKind(StrEnum):
+    """What kind of difference between desired and actual a drift is (SEMANTICS 3)."""
+
+    STALE_WORLD = "stale_world"
+    OBSERVER_SUSPECT = "observer_suspect"
+    OFFLINE_NODE = "offline_node"
+    MISSING_SERVICE = "missing_service"
+    UNHEALTHY_SERVICE = "unhealthy_service"
+    UNREADABLE_OBSERVATION = "unreadable_observation"
+    FAILED_DEPLOYMENT = "failed_deployment"
+    UNRESOLVED_INCIDENT = "unresolved_incident"
+    UNEXPECTED_SERVICE = "unexpected_service"
+
+
+class HeldBy(StrEnum):
+    """What explains a drift that gives no recommendation, in the order of precedence (SEMANTICS 4)."""
+
+    STALE_WORLD = "stale_world"
+    OBSERVER_SUSPECT = "observer_suspect"
+    OFFLINE_NODE = "offline_node"
+    DEPLOYMENT_IN_FLIGHT = "deployment_in_flight"
+
+
+class EventType(StrEnum):
+    """What a recommendation asks of the operator, the most urgent first; `resolved` closes an episode."""
+
+    RECONCILE_BLOCKED = "reconcile_blocked"
+    RECONCILE_REQUIRED = "reconcile_required"
+    RECONCILE_RECOMMENDED = "reconcile_recommended"
+    RECONCILE_RESOLVED = "reconcile_resolved"
+
+
+class Action(StrEnum):
+    """What is recommended (SEMANTICS 5); the supervisor itself never does it."""
+
+    OBSERVER_REVIEW = "observer_review"
+    FAILOVER_REVIEW = "failover_review"
+    DIAGNOSTICS = "diagnostics"
+    DELAYED_DEPLOYMENT = "delayed_deployment"
+    CONTAINER_RESTART = "container_restart"
+    REDEPLOY = "redeploy"
+    INCIDENT_REVIEW = "incident_review"
+    INVENTORY_REVIEW = "inventory_review"
+
+
+class State(StrEnum):
+    """The state of the fleet after a run (SEMANTICS 6)."""
+
+    NOMINAL = "nominal"
+    RECONCILING = "reconciling"
+    DEGRADED = "degraded"
+    UNSTABLE = "unstable"
+
+
+class Outcome(StrEnum):
+    """How a run ended: with conclusions, without them, or not at all (SEMANTICS 2)."""
+
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Transition(StrEnum):
+    """What happened to an episode in a run (SEMANTICS 7)."""
+
+    OPENED = "opened"
+    CHANGED = "changed"
+    REMINDER = "reminder"
+    RESOLVED = "resolved"
+    CURRENT = "current"
+
+
+class Resolution(StrEnum):
+    """Why an episode ended (SEMANTICS 7)."""
+
+    DRIFT_RESOLVED = "drift_resolved"
+    REMOVED_FROM_DESIRED_STATE = "removed_from_desired_state"
+    SUPERSEDED = "superseded"
+
+
+class EmitMode(StrEnum):
+    """Which events a run writes: what changed, everything that is open, or nothing."""
+
+    CHANGES = "changes"
+    ALL = "all"
+    NONE = "none"
+
+
+class DependencyScope(StrEnum):
+    """Where a dependency is looked for: on the same node, on every node, or the same node first."""
+
+    LOCAL = "local"
+    EXTERNAL = "external"
+    ANYWHERE = "anywhere"
+
+
+FLEET = "fleet"
+"""The node of a finding about the whole fleet."""
+
+ALL = "all"
+"""The service of a finding about a node or the fleet."""
