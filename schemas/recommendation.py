@@ -9,24 +9,6 @@ from schemas.frame import Frame, Instant, StringList
 from schemas.words import Action, EventType, Severity
 
 
-class Link(Frame):
-    """One way that a desired service's declared dependency can be met: an instance of it that is desired."""
-
-    node: str
-    service: str
-    dependency: str
-    """The declared name; one of its instances that is available is enough."""
-    dependency_node: str
-    is_cyclic: bool
-    """The instance depends on the service in turn, through any number of links: neither blocks the other."""
-
-    class Config(Frame.Config):
-        """The frame's name in messages."""
-
-        name = "link"
-        unique = ["node", "service", "dependency", "dependency_node"]
-
-
 class RootCause(Frame):
     """One target at the far end of the chain that a service waits for, in one snapshot."""
 

@@ -12,6 +12,22 @@ from schemas.recommendation import Recommendation, RootCause
 from schemas.words import State
 
 
+class WorldTime(Frame):
+    """The world's own time in one snapshot (SEMANTICS 3, `stale_world`)."""
+
+    as_of: Instant = pa.Field(unique=True)
+    world_at: Instant
+    world_age_s: pl.Float64
+    """From `world_at` to `as_of`, in seconds, never negative."""
+    world_ref: str
+    """Where the time was found."""
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "world_time"
+
+
 class Summary(Frame):
     """The state of the fleet in one snapshot."""
 

@@ -36,10 +36,10 @@ class HeldBy(StrEnum):
 
 
 class EventType(StrEnum):
-    """What a recommendation asks of the operator, the most urgent first; `resolved` closes an episode."""
+    """What a recommendation asks of the operator, in the order to act on; `resolved` closes an episode."""
 
-    RECONCILE_BLOCKED = "reconcile_blocked"
     RECONCILE_REQUIRED = "reconcile_required"
+    RECONCILE_BLOCKED = "reconcile_blocked"
     RECONCILE_RECOMMENDED = "reconcile_recommended"
     RECONCILE_RESOLVED = "reconcile_resolved"
 

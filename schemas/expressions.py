@@ -1,0 +1,48 @@
+"""Expressions that describe the data, for the stages that share them."""
+
+from datetime import timedelta
+
+import polars as pl
+
+from schemas.words import ALL
+
+
+def age_s(instant: str) -> pl.Expr:
+    """Return the seconds from the column's instant to `as_of`; a moment in the future counts as now."""
+    return (pl.col("as_of") - pl.col(instant)).dt.total_microseconds().clip(lower_bound=0) / 1e6
+
+
+def is_one_of(column: str, words: frozenset[str]) -> pl.Expr:
+    """Return whether the column holds one of the words; null is none of them."""
+    return pl.col(column).is_in(sorted(words)).fill_null(False)
+
+
+def has_any(predicate: pl.Expr, *keys: str) -> pl.Expr:
+    """Return whether the predicate holds for any row that shares the keys."""
+    return predicate.any().over(*keys)
+
+
+def seconds(duration: timedelta) -> pl.Expr:
+    """Return a duration as a literal in seconds."""
+    return pl.lit(duration.total_seconds(), dtype=pl.Float64)
+
+
+def spoken_age(age: pl.Expr) -> pl.Expr:
+    """Return an age in seconds as an operator says it: `42 s`, `17 min`, `5 h`, `3 d`."""
+    units = [(120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")]
+    spoken = pl.format("{} d", (age / 86_400).floor().cast(pl.Int64))
+    for limit, size, unit in reversed(units):
+        short = pl.format("{} " + unit, (age / size).floor().cast(pl.Int64))
+        spoken = pl.when(age < limit).then(short).otherwise(spoken)
+    return spoken
+
+
+def target(node: str = "node", service: str = "service") -> pl.Expr:
+    """Return `<node>/<service>`."""
+    return pl.concat_str(node, pl.lit("/"), service)
+
+
+def place(node: str = "node", service: str = "service") -> pl.Expr:
+    """Return a target as an operator says it: `mosquitto on piha`, or the node alone."""
+    whole = pl.col(service) == ALL
+    return pl.when(whole).then(pl.col(node)).otherwise(pl.concat_str(service, pl.lit(" on "), node))

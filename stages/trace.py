@@ -1,0 +1,62 @@
+"""Root causes: what a service with an unavailable dependency waits for in the end (SEMANTICS 5)."""
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from schemas.drift import Drift
+from schemas.frame import columns
+from schemas.link import Link
+from schemas.recommendation import RootCause
+from schemas.words import ALL, DriftKind
+
+UNAVAILABLE = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE]
+WAITING = [*UNAVAILABLE, DriftKind.FAILED_DEPLOYMENT]
+SOURCE = ["as_of", "node", "service"]
+CAUSE = ["as_of", "cause_node", "cause_service"]
+
+
+def trace_root_causes(drift: DataFrame[Drift], links: DataFrame[Link]) -> DataFrame[RootCause]:
+    """Return the far ends of the chains of unavailable dependencies of each service that drifted.
+
+    A service without a row waits for nothing. The chain ends at an unavailable service that waits for nothing
+    itself, or at an offline node. Drift counts whether it is held back or not: a dependency that is being deployed
+    is not there yet. Links inside a cycle do not block, so every chain ends.
+    """
+    blocking = _blocking_links(drift, links)
+    onward = blocking.select("as_of", cause_node="node", cause_service="service", next_node="cause_node", next_service="cause_service")
+    reached = blocking
+    ends = []
+    while reached.height:
+        ends.append(reached.join(onward, on=CAUSE, how="anti"))
+        reached = (
+            reached.join(onward, on=CAUSE)
+            .select(*SOURCE, cause_node="next_node", cause_service="next_service")
+            .unique()
+        )
+    causes = pl.concat(ends).unique() if ends else reached
+    return RootCause.validate(causes.select(columns(RootCause)).sort(columns(RootCause)))
+
+
+def _blocking_links(drift: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """Return one row for each instance of a dependency of which no instance is available."""
+    waiting = drift.filter(pl.col("kind").is_in(WAITING)).select(SOURCE).unique()
+    broken = drift.filter(pl.col("kind").is_in(UNAVAILABLE)).select(
+        "as_of", dependency_node="node", dependency="service", is_broken=pl.lit(True)
+    )
+    offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE).select(
+        "as_of", dependency_node="node", is_offline=pl.lit(True)
+    )
+    is_unavailable = pl.col("is_monitored") & (pl.col("is_offline") | pl.col("is_broken"))
+    return (
+        waiting.join(links.filter(~pl.col("is_cyclic")), on=["node", "service"])
+        .join(broken, on=["as_of", "dependency_node", "dependency"], how="left")
+        .join(offline, on=["as_of", "dependency_node"], how="left")
+        .with_columns(pl.col("is_broken", "is_offline").fill_null(False))
+        .filter(is_unavailable.all().over(*SOURCE, "dependency", "scope"))
+        .select(
+            *SOURCE,
+            cause_node="dependency_node",
+            cause_service=pl.when("is_offline").then(pl.lit(ALL)).otherwise("dependency"),
+        )
+        .unique()
+    )

@@ -1,0 +1,98 @@
+"""Frames for tests: a test states only what it is about, and these fill in the rest, validated."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
+from schemas.desired import Dependency, Desired, DesiredNode, DesiredService
+from schemas.frame import Frame, columns, dtypes
+from schemas.rejected import Rejected, Unread
+from schemas.rules import Rules
+from schemas.run import Judgement
+
+NOON = datetime(2026, 5, 27, 12, tzinfo=UTC)
+Row = Mapping[str, Any]
+
+
+def ago(**duration: float) -> datetime:
+    """Return the moment that long before noon."""
+    return NOON - timedelta(**duration)
+
+
+def frame(schema: type[Frame], defaults: Row, rows: Sequence[Row]) -> Any:
+    filled = [{**dict.fromkeys(columns(schema)), **defaults, **row} for row in rows]
+    return schema.validate(pl.DataFrame(filled, schema=dtypes(schema)))
+
+
+def _split(target: str) -> dict[str, str]:
+    node, _, service = target.partition("/")
+    return {"node": node, "service": service} if service else {"node": node}
+
+
+def _rows(wanted: Sequence[str | Row]) -> list[Row]:
+    """Accept `"piha/web"` for a row, or a mapping with `target` beside its own columns."""
+    mapped = [{"target": row} if isinstance(row, str) else dict(row) for row in wanted]
+    return [{**_split(row.pop("target")), **row} if "target" in row else row for row in mapped]
+
+
+def desired(*services: str | Row, nodes: Sequence[str | Row] = (), needs: Sequence[Row] = ()) -> Desired:
+    """Return a desired state: services as `"node/service"`, their nodes, and `needs` as dependency rows."""
+    rows = _rows(services)
+    given = _rows(nodes)
+    known = {row["node"] for row in given}
+    implied = [{"node": node} for node in sorted({row["node"] for row in rows} - known)]
+    node_rows = sorted([*given, *implied], key=lambda row: str(row["node"]))
+    node_defaults = {"is_intermittent": False, "is_readable": True}
+    return Desired(
+        frame(DesiredNode, node_defaults, [{"file": f"hosts/{r['node']}/services.yaml", **r} for r in node_rows]),
+        frame(DesiredService, {"is_monitored": True, "line": 2}, sorted(rows, key=lambda r: (r["node"], r["service"]))),
+        frame(Dependency, {"scope": "local", "file": "hosts/x/services.yaml", "line": 3}, _rows(needs)),
+        frame(Unread, {"is_warning": False}, []),
+    )
+
+
+def actual(  # noqa: PLR0913 - one argument for each world file
+    *services: str | Row,
+    nodes: Sequence[str | Row] = (),
+    deployments: Sequence[Row] = (),
+    incidents: Sequence[Row] = (),
+    rejected: Sequence[Row] = (),
+    last_update_at: datetime | None = NOON,
+) -> Actual:
+    """Return one snapshot at noon: its services are healthy, and their nodes online, unless a row says otherwise."""
+    base = {"as_of": NOON}
+    rows = [{"key": f"{r['node']}/{r['service']}", **r} for r in _rows(services)]
+    given = _rows(nodes)
+    implied = [{"node": node} for node in sorted({r["node"] for r in rows} - {r["node"] for r in given})]
+    node_rows = [{"key": r["node"], **r} for r in [*given, *implied]]
+    deployed = [{"file_order": i, "key": f"d-{i}", **r} for i, r in enumerate(_rows(deployments))]
+    happened = [{"key": f"inc-{i}", "service": "all", **r} for i, r in enumerate(_rows(incidents))]
+    return Actual(
+        frame(Snapshot, base | {"files_at": NOON, "unreadable_timestamp_count": 0}, [{"last_update_at": last_update_at}]),
+        frame(ActualNode, base | {"status": "online", "last_seen_at": NOON}, node_rows),
+        frame(ActualService, base | {"status": "healthy", "last_seen_at": NOON}, rows),
+        frame(Deployment, base | {"status": "completed", "begun_at": ago(hours=1)}, deployed),
+        frame(Incident, base | {"status": "active", "severity": "error"}, happened),
+        frame(Rejected, base | {"file": "services.json", "key": "?", "reason": "not an object"}, _rows(rejected)),
+    )
+
+
+def judged(want: Desired, have: Actual, **rules: Any) -> Judgement:
+    """Judge with the default rules, or some of them changed."""
+    from flows.judge import judge
+
+    return judge(want, have, Rules(**rules))
+
+
+def kinds(judgement: Judgement) -> list[tuple[str, str, str | None]]:
+    """Return (kind, target, held by) of each drift."""
+    targets = judgement.drift.select("kind", pl.concat_str("node", pl.lit("/"), "service"), "held_by")
+    return [tuple(row) for row in targets.iter_rows()]  # type: ignore[misc]
+
+
+def advice(judgement: Judgement) -> list[tuple[str, str, str]]:
+    """Return (recommendation id, event type, severity) of each recommendation."""
+    return list(judgement.recommendations.select("recommendation_id", "event_type", "severity").iter_rows())
