@@ -1,0 +1,1 @@
+"""What people and programs get to see of a run: tables, Markdown, JSON; every foreign text escaped."""

@@ -1,0 +1,83 @@
+"""The JSON document of a run: a versioned interface, documented in the README."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from flows.render.escape import show
+from flows.report import RunReport
+from schemas.drift import EVIDENCE
+
+SCHEMA_VERSION = 1
+
+
+def to_document(report: RunReport) -> dict[str, Any]:
+    """Return the run as plain values; a run without conclusions has empty lists and a null state."""
+    judgement = report.judgement
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "as_of": instant(report.as_of),
+        "outcome": report.outcome.value,
+        "partial": report.is_partial,
+        "error": report.error and show(report.error, limit=5000),
+        "summary": _summary(report),
+        "drift": _drift(judgement.drift) if judgement else [],
+        "recommendations": _recommendations(judgement.recommendations) if judgement else [],
+        "rejected": _rows(report.actual.rejected.drop("as_of")) if report.actual else [],
+        "unread": _rows(report.desired.unread) if report.desired else [],
+        "notes": [show(note) for note in report.notes],
+    }
+
+
+def to_json(report: RunReport) -> str:
+    """Return the document as one ASCII JSON text."""
+    return dump(to_document(report), indent=2)
+
+
+def to_ndjson(report: RunReport) -> Iterator[str]:
+    """Return one line for the run, and one for each drift, recommendation and rejected record, with its `record`."""
+    document = to_document(report)
+    lists = {"drift": "drift", "recommendations": "recommendation", "rejected": "rejected", "unread": "unread"}
+    yield dump({"record": "run", **{name: value for name, value in document.items() if name not in lists}})
+    for name, record in lists.items():
+        yield from (dump({"record": record, **row}) for row in document[name])
+
+
+def dump(value: object, indent: int | None = None) -> str:
+    """Return strict ASCII JSON."""
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
+
+
+def instant(moment: datetime | None) -> str | None:
+    """Return an instant as ISO 8601 in UTC."""
+    return moment.isoformat().replace("+00:00", "Z") if moment else None
+
+
+def _summary(report: RunReport) -> dict[str, Any]:
+    if report.judgement is None:
+        last = report.last_state.value if report.last_state else None
+        return {"state": None, "last_state": last, "last_as_of": instant(report.last_as_of), "is_stale": True}
+    row = _rows(report.judgement.summary.drop("as_of"))[0]
+    return {**row, "event_count": report.event_count, "is_stale": False}
+
+
+def _drift(drift: pl.DataFrame) -> list[dict[str, Any]]:
+    rows = _rows(drift.drop("as_of"))
+    for row in rows:
+        evidence = {name: row.pop(name) for name in EVIDENCE}
+        row["evidence"] = {name: value for name, value in evidence.items() if value is not None}
+        row["evidence"]["rule"] = f"SEMANTICS 3: {row['kind']}"
+    return rows
+
+
+def _recommendations(recommendations: pl.DataFrame) -> list[dict[str, Any]]:
+    return _rows(recommendations.drop("as_of"))
+
+
+def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as plain values, instants as text."""
+    instants = pl.selectors.datetime()
+    return frame.with_columns(instants.dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")).to_dicts()

@@ -1,0 +1,31 @@
+"""Foreign text made safe for where it goes: a terminal, Markdown, a CSV cell."""
+
+import re
+import unicodedata
+
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|!~&$])")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def show(text: object, limit: int = 500) -> str:
+    """Return the text with control, bidirectional and other invisible characters written as escapes, and cut."""
+    shown = "".join(_escape(character) for character in str(text)[: limit + 1])
+    return shown if len(str(text)) <= limit else shown[:limit] + "…"
+
+
+def _escape(character: str) -> str:
+    if unicodedata.category(character) not in _INVISIBLE:
+        return character
+    return character.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def markdown(text: object) -> str:
+    """Return the text so that Markdown shows it literally, on one line: no markup, link, tag or table cell."""
+    return _MARKDOWN.sub(r"\\\1", show(text)).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
+
+
+def csv_cell(text: object) -> str:
+    """Return the text so that a spreadsheet takes it for text, not for a formula."""
+    shown = show(text)
+    return f"'{shown}" if str(text).startswith(_FORMULA) else shown

@@ -1,0 +1,56 @@
+"""A run in Markdown: for a pull request, a chat, a run page."""
+
+import polars as pl
+
+from flows.render.escape import markdown
+from flows.render.table import spoken
+from flows.report import RunReport
+from schemas.words import State
+
+MOST_ROWS = 200
+SIGN = {State.NOMINAL: "🟢", State.RECONCILING: "🔵", State.DEGRADED: "🟡", State.UNSTABLE: "🔴"}
+
+
+def to_markdown(report: RunReport) -> str:
+    """Return the summary, the recommendations in the order to act on, and what is held back."""
+    if report.judgement is None:
+        return f"## {report.outcome.value}\n\n{markdown(report.error)}\n"
+    summary = report.judgement.summary.row(0, named=True)
+    state = State(summary["state"])
+    parts = [
+        f"## {SIGN[state]} {state.value}",
+        f"{summary['required_count']} required, {summary['blocked_count']} blocked, "
+        f"{summary['recommended_count']} recommended, {summary['held_count']} held back; "
+        f"world {spoken(summary['world_age_s'])} old at {report.as_of:%Y-%m-%d %H:%M:%S} UTC.",
+    ]
+    if report.is_partial:
+        parts.append("**Partial:** a part of the inventory could not be read.")
+    parts += [_recommendations(report.judgement.recommendations), _held(report.judgement.drift)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _recommendations(recommendations: pl.DataFrame) -> str:
+    rows = [
+        (row["event_type"].removeprefix("reconcile_"), row["severity"], row["action"].replace("_", " "),
+         f"{row['node']}/{row['service']}", row["blast_radius"] or "", row["reason"])
+        for row in recommendations.head(MOST_ROWS).iter_rows(named=True)
+    ]
+    return _table(("", "severity", "action", "target", "explains", "why, and what to do"), rows, recommendations.height)
+
+
+def _held(drift: pl.DataFrame) -> str:
+    held = drift.filter(pl.col("held_by").is_not_null())
+    rows = [
+        (row["kind"].replace("_", " "), f"{row['node']}/{row['service']}", row["held_by"].replace("_", " "))
+        for row in held.head(MOST_ROWS).iter_rows(named=True)
+    ]
+    table = _table(("held back", "target", "under"), rows, held.height)
+    return f"<details><summary>{held.height} held back</summary>\n\n{table}\n\n</details>" if table else ""
+
+
+def _table(headings: tuple[str, ...], rows: list[tuple[object, ...]], count: int) -> str:
+    if not rows:
+        return ""
+    lines = [headings, ("---",) * len(headings), *[tuple(markdown(cell) for cell in row) for row in rows]]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table if count <= MOST_ROWS else f"{table}\n\nand {count - MOST_ROWS} more"

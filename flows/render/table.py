@@ -1,0 +1,142 @@
+"""What an operator sees in a terminal: the state, what to do in which order and why, what is held back."""
+
+from collections.abc import Iterator
+
+import polars as pl
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from flows.render.escape import show
+from flows.report import RunReport
+from schemas.expressions import target
+from schemas.run import Judgement
+from schemas.words import ALL, FLEET, HeldBy, Outcome, Severity, State
+
+STATE_STYLE = {
+    State.NOMINAL: "bold green",
+    State.RECONCILING: "bold cyan",
+    State.DEGRADED: "bold yellow",
+    State.UNSTABLE: "bold red",
+}
+SEVERITY_STYLE = {
+    Severity.INFO: "dim",
+    Severity.WARNING: "yellow",
+    Severity.ERROR: "red",
+    Severity.CRITICAL: "bold red",
+}
+MOST_FAULTS = 20
+
+
+def print_report(report: RunReport, console: Console, *, quiet: bool = False) -> None:
+    """Print the run; quiet: the summary line alone."""
+    parts = [_headline(report), *([] if quiet else _details(report))]
+    console.print(Group(*parts))
+
+
+def _details(report: RunReport) -> Iterator[RenderableType]:
+    if report.desired is not None:
+        yield from faults(report.desired.unread)
+    if report.judgement is not None:
+        if report.judgement.recommendations.height:
+            yield _recommendations(report.judgement)
+        yield from _held_back(report.judgement)
+    if report.actual is not None and report.actual.rejected.height:
+        yield from _rejected(report.actual.rejected)
+    yield from (Text(f"note: {show(note)}", style="dim") for note in report.notes)
+
+
+def _headline(report: RunReport) -> Text:
+    """Say the state, the counts by event type, the age of the world, and how long it took."""
+    if report.judgement is None:
+        return _no_conclusion(report)
+    summary = report.judgement.summary.row(0, named=True)
+    state = State(summary["state"])
+    counts = [
+        f"{summary[f'{word}_count']} {word}"
+        for word in ("required", "blocked", "recommended")
+        if summary[f"{word}_count"]
+    ] or ["nothing to do"]
+    if summary["held_count"]:
+        counts.append(f"{summary['held_count']} held back")
+    took = sum(report.timings_s.values())
+    line = Text.assemble((state.value.upper(), STATE_STYLE[state]), "  ", ", ".join(counts))
+    line.append(f"  ·  world {spoken(summary['world_age_s'])} old  ·  {took:.2f} s", style="dim")
+    if report.outcome is Outcome.PARTIAL:
+        line.append("\nPARTIAL: a part of the inventory could not be read; see below", style="bold yellow")
+    return line
+
+
+def _no_conclusion(report: RunReport) -> Text:
+    line = Text.assemble((report.outcome.value.upper(), "bold magenta"), "  ", show(report.error, limit=5000))
+    if report.last_state is not None and report.last_as_of is not None:
+        age = (report.as_of - report.last_as_of).total_seconds()
+        line.append(f"\nThe last known state stands: {report.last_state.value}, judged {spoken(age)} ago.", style="dim")
+    return line
+
+
+def spoken(age_s: float) -> str:
+    """Return an age as an operator says it."""
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if age_s < limit:
+            return f"{max(age_s, 0) // size:.0f} {unit}"
+    return f"{age_s // 86_400:.0f} d"
+
+
+def _recommendations(judgement: Judgement) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    for heading in ("", "action", "target", "explains", "why, and what to do"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in {"", "action"})
+    for row in judgement.recommendations.iter_rows(named=True):
+        style = SEVERITY_STYLE[Severity(row["severity"])]
+        table.add_row(
+            Text(row["event_type"].removeprefix("reconcile_"), style=style),
+            Text(row["action"].replace("_", " ")),
+            Text(show(f"{row['node']}/{row['service']}"), style="bold"),
+            Text(str(row["blast_radius"] or ""), justify="right"),
+            Text(show(row["reason"])),
+        )
+    return table
+
+
+def _held_back(judgement: Judgement) -> Iterator[RenderableType]:
+    """Return one line for each explanation: what is held back under it."""
+    held = judgement.drift.filter(pl.col("held_by").is_not_null())
+    if held.is_empty():
+        return
+    fleet = judgement.drift.filter((pl.col("kind") == "observer_suspect") & (pl.col("node") == FLEET)).height > 0
+    under = (
+        pl.when(pl.col("held_by") == HeldBy.STALE_WORLD).then(pl.lit(f"{FLEET}/{ALL}"))
+        .when((pl.col("held_by") == HeldBy.OBSERVER_SUSPECT) & pl.lit(fleet)).then(pl.lit(f"{FLEET}/{ALL}"))
+        .when(pl.col("held_by") == HeldBy.DEPLOYMENT_IN_FLIGHT).then(target())
+        .otherwise(pl.concat_str("node", pl.lit(f"/{ALL}")))
+    )
+    folded = held.group_by(under.alias("under"), "held_by", maintain_order=True).agg(
+        pl.len(), pl.concat_str(pl.col("kind").cast(pl.String), pl.lit(" "), target()).head(4).alias("some")
+    )
+    yield Text("\nheld back", style="dim")
+    for row in folded.iter_rows(named=True):
+        more = f", and {row['len'] - 4} more" if row["len"] > 4 else ""
+        some = ", ".join(row["some"]).replace("_", " ")
+        yield Text(f"  {row['len']} under {show(row['under'])} ({row['held_by'].replace('_', ' ')}): {show(some)}{more}")
+
+
+def _rejected(rejected: pl.DataFrame) -> Iterator[RenderableType]:
+    yield Text(f"\n{rejected.height} world record(s) set aside", style="yellow")
+    for row in rejected.head(MOST_FAULTS).iter_rows(named=True):
+        yield Text(f"  {show(row['file'])}#{show(row['key'])}: {show(row['reason'])}")
+    yield from _rest(rejected.height)
+
+
+def faults(unread: pl.DataFrame) -> Iterator[RenderableType]:
+    """Return the inventory's faults, a line each, warnings last."""
+    for row in unread.sort("is_warning", "file", "line", maintain_order=True).head(MOST_FAULTS).iter_rows(named=True):
+        word, style = ("warning", "yellow") if row["is_warning"] else ("error", "bold red")
+        place = ":".join(str(part) for part in (row["file"], row["line"], row["column"]) if part is not None)
+        yield Text.assemble((f"{word}: ", style), f"{show(place)}: {show(row['problem'])}")
+    yield from _rest(unread.height)
+
+
+def _rest(count: int) -> Iterator[RenderableType]:
+    if count > MOST_FAULTS:
+        yield Text(f"  and {count - MOST_FAULTS} more")

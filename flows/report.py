@@ -1,0 +1,49 @@
+"""What a run found and how it went: the one value that every output is made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.actual import Actual
+from schemas.desired import Desired
+from schemas.run import Judgement
+from schemas.words import Outcome, State
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """One run: its frames where it came to conclusions, its notes, and the time of each step in seconds."""
+
+    as_of: datetime
+    outcome: Outcome
+    desired: Desired | None = None
+    actual: Actual | None = None
+    judgement: Judgement | None = None
+    error: str | None = None
+    """Why the run was skipped or failed."""
+    last_state: State | None = None
+    last_as_of: datetime | None = None
+    """For a skipped run: the last known state, which stands, and when it was judged."""
+    event_count: int = 0
+    """Events that the run appended."""
+    notes: tuple[str, ...] = ()
+    timings_s: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State | None:
+        """Return the state that this run found; none where it came to no conclusion."""
+        return State(self.judgement.summary["state"][0]) if self.judgement else None
+
+    @property
+    def is_partial(self) -> bool:
+        """Return whether a part of the inventory could not be read."""
+        return self.outcome is Outcome.PARTIAL
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 nominal or reconciling, 2 drift, 3 skipped, 1 failed or only a part of the inventory read."""
+        if self.outcome is Outcome.SKIPPED:
+            return 3
+        if self.outcome is not Outcome.COMPLETED:
+            return 1
+        return 2 if self.state in {State.DEGRADED, State.UNSTABLE} else 0

@@ -1,0 +1,155 @@
+"""Every number, word list and path, in one model: `supervisor.yaml`, the environment, options; the later wins."""
+
+import difflib
+import json
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from flows.errors import SettingsError
+from flows.sources.strict_yaml import read_settings_file
+from schemas.limits import Limits
+from schemas.rules import Duration, Rules
+from schemas.words import EmitMode
+
+FILE_NAME = "supervisor.yaml"
+ALIASES = "node_alias_map"
+ALIAS_VARIABLE = "NODE_ALIAS_MAP"
+PREFIX = "SUPERVISOR_"
+
+
+def default_state_dir() -> Path:
+    """Return the folder for history, archive, cache and lock, by the XDG base directory specification."""
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(home).expanduser() / "runtime-supervisor"
+
+
+def _expand(path: object) -> object:
+    return Path(path).expanduser() if isinstance(path, str) else path
+
+
+def _unquote(aliases: object) -> object:
+    """Return the alias map of a one-line JSON object, around which quotes occur (CONTRACT 1.4)."""
+    if not isinstance(aliases, str):
+        return aliases
+    try:
+        return json.loads(aliases.strip().strip("'\"") or "{}")
+    except ValueError:
+        raise ValueError('expected a JSON object such as {"node-2":"chelsty"}') from None
+
+
+UserPath = Annotated[Path, BeforeValidator(_expand)]
+AliasMap = Annotated[dict[str, str], NoDecode, BeforeValidator(_unquote)]
+
+
+class Settings(Rules, BaseSettings):
+    """The rules' settings, and where things are; each field's environment variable is `SUPERVISOR_<FIELD>`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+
+    inventory: UserPath = Field(Path(), description="the folder that holds hosts/")
+    world: UserPath = Field(Path("/opt/homelab/world"), description="the folder that the observer writes")
+    runtime_summary: UserPath | None = Field(None, description="runtime-summary.json, where it is not in the world")
+    event_log: UserPath = Field(Path("/tmp/agent-events.log"), description="the log that events are appended to")  # noqa: S108
+    checkpoint: UserPath = Field(Path("/tmp/supervisor-checkpoint.json"), description="open episodes, last run")  # noqa: S108
+    state_dir: UserPath = Field(default_factory=default_state_dir, description="history, archive, cache and lock")
+    node_alias_map: AliasMap = Field(default_factory=dict, description="world node name: inventory node name")
+    emit_mode: EmitMode = Field(EmitMode.CHANGES, description="which events a run writes: changes, all, none")
+    cloudevents: bool = Field(False, description="write events as CloudEvents 1.0")
+    lock_timeout: Duration = Field(timedelta(seconds=30), description="wait this long for another run")
+    limits: Limits = Field(default_factory=Limits, description="what input may be at most")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing behind the caller's back: `load_settings` merges the sources, and remembers each."""
+        return (init_settings,)
+
+    def rules(self) -> Rules:
+        """Return what a judgement depends on, alone."""
+        return Rules(**{name: getattr(self, name) for name in Rules.model_fields})
+
+
+class Loaded:
+    """Settings, and where each value came from."""
+
+    def __init__(self, settings: Settings, origins: Mapping[str, str]) -> None:
+        """Keep both."""
+        self.settings = settings
+        self.origins = origins
+
+
+def load_settings(options: Mapping[str, Any] | None = None, config: Path | None = None) -> Loaded:
+    """Return the settings of `supervisor.yaml`, the environment and the options, the later over the earlier.
+
+    The file is `config`, else `SUPERVISOR_CONFIG`, else `supervisor.yaml` here or in the inventory's folder.
+    Raises `SettingsError` naming the file, line and key, or the variable or option.
+    """
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    environment, variables = _environment()
+    file = _find_file(config, given.get("inventory", environment.get("inventory")))
+    written, lines = _file_values(file) if file else ({}, {})
+    origins = {name: "default" for name in Settings.model_fields}
+    origins |= {name: f"{file}:{lines.get(name, 1)}" for name in written}
+    origins |= {name: f"environment {variables[name]}" for name in environment}
+    origins |= {name: f"option --{name.replace('_', '-')}" for name in given}
+    try:
+        return Loaded(Settings(**{**written, **environment, **given}), origins)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, origins)) from None
+
+
+def _environment() -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values that the environment gives, and the variable of each."""
+    values = dict(EnvSettingsSource(Settings)())
+    variables = {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    if ALIAS_VARIABLE in os.environ and ALIASES not in values:
+        values[ALIASES] = os.environ[ALIAS_VARIABLE]
+        variables[ALIASES] = ALIAS_VARIABLE
+    return values, variables
+
+
+def _find_file(config: Path | None, inventory: object) -> Path | None:
+    named = config or (Path(os.environ[f"{PREFIX}CONFIG"]) if os.environ.get(f"{PREFIX}CONFIG") else None)
+    if named is not None:
+        if not named.expanduser().is_file():
+            raise SettingsError(f"{named}: no such settings file")
+        return named.expanduser()
+    folders = [Path(), *([Path(str(inventory)).expanduser()] if inventory else [])]
+    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+
+
+def _file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the file's values and the line of each key; its relative paths are relative to the file."""
+    values, lines = read_settings_file(file)
+    for name in values:
+        if name not in Settings.model_fields:
+            close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            raise SettingsError(f"{file}:{lines[name]}: {name!a} is not a setting{hint}")
+    paths = {"inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir"}
+    for name in paths & values.keys():
+        if isinstance(values[name], str):
+            values[name] = file.parent / Path(values[name]).expanduser()
+    return values, lines
+
+
+def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+    """Return each fault with its origin, key and what was expected; never the value, which may be a secret."""
+    faults = []
+    for fault in error.errors(include_input=False, include_url=False):
+        key = ".".join(str(part) for part in fault["loc"])
+        origin = origins.get(str(fault["loc"][0]), "settings") if fault["loc"] else "settings"
+        faults.append(f"{origin}: {key}: {fault['msg']}")
+    return "\n".join(faults)
