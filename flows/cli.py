@@ -1,0 +1,95 @@
+"""The `supervisor` command: help and version need no polars, no Prefect and no settings."""
+
+import sys
+import traceback
+import uuid
+from importlib import import_module
+from importlib.metadata import version
+
+import typer
+
+from flows.errors import SupervisorError
+from flows.render.escape import show
+
+USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
+COMMANDS = ("reconcile", "config")
+
+app = typer.Typer(
+    name="supervisor",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Is what runs what I asked for, and if not, what should I do first? "
+    "Compares the inventory (desired) with the world (actual), and recommends; it never changes anything.",
+    epilog="Exit codes: 0 nominal or reconciling, 1 error, 2 drift, 3 skipped (world unreadable), "
+    "4 another run holds the lock, 5 events could not be written, 70 a bug of ours.",
+)
+for _name in COMMANDS:
+    import_module(f"flows.commands.{_name}").register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"runtime-supervisor {version('runtime-supervisor')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print it."),
+    traceback: bool = typer.Option(False, "--traceback", help="For a bug report: show where an error came from."),
+) -> None:
+    """Hold the options that every command has."""
+
+
+def main() -> None:
+    """Run the command line; every way to end has its exit code, and no user error shows a traceback."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        return app(arguments, standalone_mode=False) or 0
+    except typer.TyperException as error:
+        _show_usage_error(error)
+        return USAGE_ERROR
+    except SupervisorError as error:
+        _complain(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours
+        return _report_bug(error, with_traceback="--traceback" in arguments)
+
+
+def _show_usage_error(error: typer.TyperException) -> None:
+    """Print the usage and the error on stderr, as typer's standalone mode would before it exits with 2 (drift, here)."""
+    show_whole = getattr(error, "show", None)
+    if show_whole is not None:
+        show_whole()
+    else:
+        _complain(error.format_message())
+
+
+def _complain(message: str) -> None:
+    for number, line in enumerate(message.splitlines()):
+        print("error:" if number == 0 else "      ", show(line, limit=2000), file=sys.stderr)
+
+
+def _report_bug(error: Exception, *, with_traceback: bool) -> int:
+    number = uuid.uuid4().hex[:8]
+    if with_traceback:
+        for line in traceback.format_exception(error):
+            print(*(show(part, limit=2000) for part in line.splitlines()), sep="\n", file=sys.stderr)
+    else:
+        print(
+            f"error: a bug of the supervisor ({number}: {type(error).__name__}: {show(error)}); "
+            "run 'supervisor --traceback ...' for a report",
+            file=sys.stderr,
+        )
+    return INTERNAL_ERROR
