@@ -61,6 +61,19 @@ class Dependency(Frame):
         name = "dependency"
 
 
+class ListedService(Frame):
+    """One service of a node's informative list in the topology, which only the inventory check looks at."""
+
+    node: str
+    service: str
+    line: pl.Int32
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "listed_service"
+
+
 class Desired(NamedTuple):
     """The desired state at one moment, and what of the inventory could not be read."""
 
@@ -68,3 +81,4 @@ class Desired(NamedTuple):
     services: DataFrame[DesiredService]
     dependencies: DataFrame[Dependency]
     unread: DataFrame[Unread]
+    listed: DataFrame[ListedService]

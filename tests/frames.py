@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
-from schemas.desired import Dependency, Desired, DesiredNode, DesiredService
+from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
 from schemas.frame import Frame, columns, dtypes
 from schemas.rejected import Rejected, Unread
 from schemas.rules import Rules
@@ -51,6 +51,7 @@ def desired(*services: str | Row, nodes: Sequence[str | Row] = (), needs: Sequen
         frame(DesiredService, {"is_monitored": True, "line": 2}, sorted(rows, key=lambda r: (r["node"], r["service"]))),
         frame(Dependency, {"scope": "local", "file": "hosts/x/services.yaml", "line": 3}, _rows(needs)),
         frame(Unread, {"is_warning": False}, []),
+        frame(ListedService, {"line": 4}, []),
     )
 
 

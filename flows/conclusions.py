@@ -1,0 +1,93 @@
+"""What a run concluded, in the plain values that episodes are made of."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from schemas.desired import Desired
+from schemas.drift import EVIDENCE, Drift
+from schemas.episode import Episode, Judged, Recommended, Target
+from schemas.frame import columns
+from schemas.recommendation import Recommendation
+from schemas.run import Judgement
+from schemas.words import Action, DriftKind, EventType, HeldBy, Severity
+
+TOPOLOGY = "inventory/topology.yaml"
+
+
+def to_judged(
+    judgement: Judgement,
+    desired: Desired,
+    episodes: Iterable[Episode],
+    as_of: datetime,
+    *,
+    input_fingerprint: str,
+    rules_fingerprint: str,
+) -> Judged:
+    """Return the run's conclusions; of drift and of desired services, only what the open episodes ask about.
+
+    A fleet has a million services, and a handful of open episodes: nothing here grows with the former.
+    """
+    open_targets = sorted({episode.target for episode in episodes if episode.is_open})
+    asked = pl.DataFrame(open_targets, schema={"node": pl.String, "service": pl.String}, orient="row")
+    services = desired.services.join(asked, on=["node", "service"], how="semi")
+    faults = desired.unread.filter(~pl.col("is_warning"))
+    return Judged(
+        as_of=as_of,
+        recommendations=to_recommended(judgement),
+        drift=_drift_by_target(judgement.drift.join(asked, on=["node", "service"], how="semi")),
+        monitored=_targets(services.filter("is_monitored")),
+        unmonitored=_targets(services.filter(~pl.col("is_monitored"))),
+        nodes=frozenset(desired.nodes["node"]),
+        unreadable_nodes=frozenset(faults["node"].drop_nulls()),
+        is_topology_readable=TOPOLOGY not in faults["file"],
+        is_world_stale=DriftKind.STALE_WORLD in judgement.drift["kind"].unique().to_list(),
+        input_fingerprint=input_fingerprint,
+        rules_fingerprint=rules_fingerprint,
+    )
+
+
+def to_recommended(judgement: Judgement) -> tuple[Recommended, ...]:
+    """Return the recommendations of a batch of one, each with the evidence of the drifts that cause it."""
+    evidence = _evidence(judgement.drift, judgement.recommendations)
+    return tuple(
+        Recommended(
+            recommendation_id=row["recommendation_id"],
+            event_type=EventType(row["event_type"]),
+            action=Action(row["action"]),
+            severity=Severity(row["severity"]),
+            node=row["node"],
+            service=row["service"],
+            reason=row["reason"],
+            causing_kinds=tuple(DriftKind(kind) for kind in row["causing_kinds"]),
+            unblocked_by=row["unblocked_by"],
+            drift_ids=tuple(row["drift_ids"]),
+            root_causes=tuple(row["root_causes"]),
+            blast_radius=row["blast_radius"],
+            evidence=tuple(evidence.get(drift_id, {}) for drift_id in row["drift_ids"]),
+        )
+        for row in judgement.recommendations.select(columns(Recommendation)).iter_rows(named=True)
+    )
+
+
+def _evidence(drift: pl.DataFrame, recommendations: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    wanted = recommendations.select(pl.col("drift_ids").explode().alias("drift_id")).unique()
+    rows = drift.join(wanted, on="drift_id", how="semi").select("drift_id", "kind", *EVIDENCE)
+    return {
+        row["drift_id"]: {name: value for name, value in row.items() if value is not None}
+        for row in rows.iter_rows(named=True)
+    }
+
+
+def _drift_by_target(drift: pl.DataFrame) -> dict[Target, dict[DriftKind, HeldBy | None]]:
+    found: dict[Target, dict[DriftKind, HeldBy | None]] = {}
+    for row in drift.select(columns(Drift)).iter_rows(named=True):
+        held_by = HeldBy(row["held_by"]) if row["held_by"] else None
+        found.setdefault(Target(row["node"], row["service"]), {})[DriftKind(row["kind"])] = held_by
+    return found
+
+
+def _targets(services: pl.DataFrame) -> frozenset[Target]:
+    return frozenset(Target(node, service) for node, service in services.select("node", "service").iter_rows())

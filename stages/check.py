@@ -1,0 +1,96 @@
+"""What is odd about an inventory that can be read: names that lead nowhere, cycles, lists that disagree."""
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from schemas.desired import Desired
+from schemas.frame import dtypes
+from schemas.link import Link
+from schemas.rejected import Unread
+
+TOPOLOGY = "inventory/topology.yaml"
+
+
+def check_inventory(desired: Desired, links: DataFrame[Link]) -> DataFrame[Unread]:
+    """Return the inventory's faults and, as warnings, what is odd about what could be read, sorted by place.
+
+    Odd is: a dependency that no inventory has, a cycle of dependencies, a service that the topology lists and the
+    node's own file does not (or the other way round), and a service that several nodes ask for.
+    """
+    odd = [_dangling(desired), _cycles(desired, links), _topology(desired), _shared(desired)]
+    found = pl.concat([desired.unread, *(_warn(rows) for rows in odd)])
+    return Unread.validate(found.sort("file", "line", "problem", nulls_last=True))
+
+
+def _warn(rows: pl.DataFrame) -> pl.DataFrame:
+    whole = rows.with_columns(is_warning=pl.lit(True))
+    return whole.select(
+        (pl.col(name) if name in whole.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in dtypes(Unread).items()
+    )
+
+
+def _dangling(desired: Desired) -> pl.DataFrame:
+    local = desired.dependencies.filter(pl.col("scope") == "local").join(
+        desired.services, left_on=["node", "dependency"], right_on=["node", "service"], how="anti"
+    )
+    elsewhere = desired.dependencies.filter(pl.col("scope") != "local").join(
+        desired.services, left_on="dependency", right_on="service", how="anti"
+    )
+    return pl.concat([local, elsewhere]).select(
+        "file",
+        "line",
+        problem=pl.when(pl.col("scope") == "local")
+        .then(pl.format("'{}' needs '{}' on the same node, where no inventory asks for it", "service", "dependency"))
+        .otherwise(pl.format("'{}' needs '{}', which no inventory asks for", "service", "dependency")),
+    )
+
+
+def _cycles(desired: Desired, links: pl.DataFrame) -> pl.DataFrame:
+    cyclic = links.filter("is_cyclic").select("node", "service", "dependency", "dependency_node").unique()
+    return (
+        cyclic.sort("node", "service", "dependency", "dependency_node")
+        .join(desired.services.select("node", "service", "line"), on=["node", "service"])
+        .join(desired.nodes.select("node", "file"), on="node")
+        .select(
+            "file",
+            "line",
+            problem=pl.format(
+                "{}/{} and {}/{} depend on each other: neither waits for the other",
+                "node",
+                "service",
+                "dependency_node",
+                "dependency",
+            ),
+        )
+    )
+
+
+def _topology(desired: Desired) -> pl.DataFrame:
+    """Compare the topology's informative lists with the nodes' own files, for nodes that have both."""
+    own = desired.services.join(desired.nodes.filter("is_readable"), on="node", how="semi")
+    unlisted = (
+        own.join(desired.listed, on="node", how="semi")
+        .join(desired.listed, on=["node", "service"], how="anti")
+        .join(desired.nodes.select("node", "file"), on="node")
+        .select("file", "line", problem=pl.format("'{}' is not in {}'s list in the topology", "service", "node"))
+    )
+    unasked = (
+        desired.listed.join(own.select("node").unique(), on="node", how="semi")
+        .join(own, on=["node", "service"], how="anti")
+        .select(
+            file=pl.lit(TOPOLOGY),
+            line="line",
+            problem=pl.format("'{}' is listed for {}, whose own file does not ask for it", "service", "node"),
+        )
+    )
+    return pl.concat([unlisted, unasked])
+
+
+def _shared(desired: Desired) -> pl.DataFrame:
+    shared = desired.services.group_by("service").agg(pl.col("node").sort(), pl.len()).filter(pl.col("len") > 1)
+    return (
+        desired.services.join(shared.select("service", nodes=pl.col("node").list.join(", ")), on="service")
+        .join(desired.nodes.select("node", "file"), on="node")
+        .select("file", "line", problem=pl.format("'{}' is asked for on several nodes: {}", "service", "nodes"))
+    )
