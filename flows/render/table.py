@@ -128,15 +128,16 @@ def _rejected(rejected: pl.DataFrame) -> Iterator[RenderableType]:
     yield from _rest(rejected.height)
 
 
-def faults(unread: pl.DataFrame) -> Iterator[RenderableType]:
-    """Return the inventory's faults, a line each, warnings last."""
-    for row in unread.sort("is_warning", "file", "line", maintain_order=True).head(MOST_FAULTS).iter_rows(named=True):
+def faults(unread: pl.DataFrame, most: int | None = MOST_FAULTS) -> Iterator[RenderableType]:
+    """Return the inventory's faults, a line each, warnings last; the rest of more than `most` is counted."""
+    listed = unread.sort("is_warning", "file", "line", maintain_order=True)
+    for row in listed.head(most or unread.height).iter_rows(named=True):
         word, style = ("warning", "yellow") if row["is_warning"] else ("error", "bold red")
         place = ":".join(str(part) for part in (row["file"], row["line"], row["column"]) if part is not None)
         yield Text.assemble((f"{word}: ", style), f"{show(place)}: {show(row['problem'])}")
-    yield from _rest(unread.height)
+    yield from _rest(unread.height, most or unread.height)
 
 
-def _rest(count: int) -> Iterator[RenderableType]:
-    if count > MOST_FAULTS:
-        yield Text(f"  and {count - MOST_FAULTS} more")
+def _rest(count: int, most: int = MOST_FAULTS) -> Iterator[RenderableType]:
+    if count > most:
+        yield Text(f"  and {count - most} more; 'supervisor check' lists all")
