@@ -1,7 +1,6 @@
 """Transitions: what a run does to the open episodes (SEMANTICS 7)."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -158,15 +157,8 @@ def _change(
 
 def _identify(episode: Episode, transition: Transition, input_fingerprint: str) -> str:
     """Return the event's id; `seq` keeps the four changes of A to B to A to B apart."""
-    parts = [
-        episode.recommendation_id,
-        episode.node,
-        episode.service,
-        str(transition),
-        input_fingerprint,
-        episode.seq,
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    parts = (episode.recommendation_id, episode.node, episode.service, transition.value, input_fingerprint, episode.seq)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _anchor(episode: Episode, as_of: datetime) -> Episode:

@@ -1,7 +1,7 @@
 """The checkpoint: what a run must know of those before it, in two equal copies, each replaced as a whole.
 
-Both copies are durable before anything is appended: with the older state in one of them, losing the other would lose the
-record of what was about to be written.
+Both copies are durable before anything is appended: with the older state in one of them, losing the other would
+lose the record of what was about to be written.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from typing import Any
 
 from flows.errors import EmitError, SettingsError
 from flows.sinks.event_line import read_instant, write_instant
-from flows.sinks.event_log import Position
+from flows.sinks.event_log import START, Position
 from flows.sinks.safe_file import (
     UnsafeFileError,
     open_regular,
@@ -66,7 +66,7 @@ class Checkpoint:
     known: Known = field(default_factory=Known)
     log: str = ""
     """The event log that the position is in."""
-    position: Position = Position()
+    position: Position = START
     pending: Pending | None = None
     serial: int = 0
     """Counts what was written: of two good copies the higher is the newer."""
@@ -153,7 +153,7 @@ def _read_copy(path: Path) -> Checkpoint:
     fd = open_regular(path, os.O_RDONLY, frozenset({os.geteuid()}) | ({0} if os.geteuid() else frozenset()))
     with open(fd, "rb") as file:
         if os.fstat(fd).st_size > MAX_BYTES:
-            raise UnsafeFileError(f"{path}: is larger than {MAX_BYTES} bytes, which no checkpoint of ours is; remove it")
+            raise UnsafeFileError(f"{path}: is larger than the {MAX_BYTES} bytes of any checkpoint; remove it")
         return decode_checkpoint(file.read(MAX_BYTES), path)
 
 
@@ -164,8 +164,8 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     data = f'{{"version":{VERSION},"sha256":"{digest}","body":{body}}}\n'.encode("ascii")
     if len(data) > MAX_BYTES:
         raise EmitError(
-            f"refused: what this run is about to write is {len(data)} bytes, more than the {MAX_BYTES} that a checkpoint"
-            " holds; nothing was written"
+            f"refused: this run would write {len(data)} bytes, more than the {MAX_BYTES} that a checkpoint holds;"
+            " nothing was written"
         )
     return data
 

@@ -1,8 +1,8 @@
 """Events, exactly once: lock, recover, fold, and then intent, append, files, commit.
 
-For one host and local file systems: after a crash, a kill or a power cut at any point, the next run makes every event of the
-interrupted one appear in the log once, as a whole line, with the same id and bytes; whole lines of other writers are
-never changed. The log is the truth: where it goes further than the checkpoint, the checkpoint follows.
+For one host and local file systems: after a crash, a kill or a power cut at any point, the next run makes every event
+of the interrupted one appear in the log once, as a whole line, with the same id and bytes; whole lines of other writers
+are never changed. The log is the truth: where it goes further than the checkpoint, the checkpoint follows.
 """
 
 import os
@@ -25,7 +25,7 @@ from flows.sinks.checkpoint import (
     set_aside,
 )
 from flows.sinks.event_line import OwnEvent, digest_line, encode_change, read_own_event
-from flows.sinks.event_log import EventLog, Position, Scan
+from flows.sinks.event_log import START, EventLog, Scan
 from flows.sinks.lock import hold_lock
 from flows.sinks.safe_file import make_private_folder, settle_path, sync_file, sync_folder, trusted_owners
 from schemas.episode import REMEMBERED_OPENINGS, Episode, Key, Transitions
@@ -59,8 +59,8 @@ def open_emitter(
 ) -> Iterator["Emitter"]:
     """Hold the locks, complete what a killed run left, and give the emitter of this run.
 
-    Read the inputs inside, so that no older view of them can follow a newer one. `recall` is asked for earlier events where the
-    checkpoint is lost. Raises BusyError where another run does not end in time, SettingsError for a
+    Read the inputs inside, so that no older view of them can follow a newer one. `recall` is asked for earlier events
+    where the checkpoint is lost. Raises BusyError where another run does not end in time, SettingsError for a
     checkpoint of a newer version, and EmitError for paths that are unsafe or cannot be written.
     """
     with _explained(paths):
@@ -170,7 +170,7 @@ class Emitter:
         known = self._checkpoint.log
         if known and known != str(self._log.path):
             self.warnings.append(f"{self._path}: belongs to the log {known}; continuing with {self._log.path}")
-            self._checkpoint = replace(self._checkpoint, position=Position())
+            self._checkpoint = replace(self._checkpoint, position=START)
         self._checkpoint = replace(self._checkpoint, log=str(self._log.path))
 
     def _encode(self, transitions: Transitions) -> tuple[bytes, ...]:

@@ -201,9 +201,9 @@ def _read_event(value: Mapping[str, object], digest: str) -> OwnEvent:
     opened_at = read_instant(payload["opened_at"])
     episode = Episode(
         recommendation_id=_text(payload["recommendation_id"]),
-        event_type=EventType(event["type"]),
+        event_type=EventType(_text(event["type"])),
         action=Action(payload["action"]),
-        severity=Severity(event["severity"]),
+        severity=Severity(_text(event["severity"])),
         node=_text(event["node"]),
         service=_text(event["service"]),
         causing_kinds=tuple(DriftKind(kind) for kind in payload["causing_kinds"]),

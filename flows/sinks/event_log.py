@@ -1,7 +1,7 @@
 """The event log: a file that other agents append to, and that is rotated under us.
 
-What is ours in it is read from a position on, through rotated parts, and appended so that each line is there once, whole, whatever
-interrupted an earlier attempt. Lines of others are never changed.
+What is ours in it is read from a position on, through rotated parts, and appended so that each line is there once,
+whole, whatever interrupted an earlier attempt. Lines of others are never changed.
 """
 
 import hashlib
@@ -38,6 +38,10 @@ class Position(NamedTuple):
     """Of the file's first bytes, at most 256 and none behind the place."""
     before_digest: str = ""
     """Of the 256 bytes before the place."""
+
+
+START = Position()
+"""The beginning of whatever there is."""
 
 
 class Line(NamedTuple):
@@ -78,7 +82,7 @@ class Scan:
 
 
 def find_parts(path: Path, owners: frozenset[int]) -> list[Path]:
-    """Return the log's rotated, uncompressed parts, the oldest first; links and files of strangers are not among them."""
+    """Return the log's rotated, uncompressed parts, the oldest first; links and strangers' files are not among them."""
     parts = []
     for entry in os.scandir(path.parent):
         if entry.name.startswith(path.name) and _PART.fullmatch(entry.name[len(path.name) :]):
@@ -177,6 +181,7 @@ class EventLog:
             raise BusyError(f"{self.path}: another process holds its lock (`lslocks` names it); try again later")
 
     def _open_live(self, flags: int) -> int:
+        """Open the log, or make it: never both in one call, which `fs.protected_regular` forbids even to root."""
         while True:
             with suppress(FileNotFoundError):
                 return open_regular(self.path, flags, self.owners)
@@ -291,7 +296,7 @@ def _seek(files: list[LogFile], position: Position) -> list[LogFile] | None:
 def mark_position(fd: int, offset: int) -> Position:
     """Return the place in an open log by which it can be found again."""
     if offset == 0:
-        return Position()
+        return START
     start = os.pread(fd, min(_WINDOW, offset), 0)
     before = os.pread(fd, min(_WINDOW, offset), max(0, offset - _WINDOW))
     return Position(offset, hashlib.sha256(start).hexdigest(), hashlib.sha256(before).hexdigest())
@@ -313,5 +318,5 @@ def _read(files: list[LogFile], *, is_position_found: bool, live: LogFile | None
             else:
                 tail, has_own_tail = line.content, event is not None and file is files[-1]
     if live is None or files[-1].path != live.path:
-        return Scan(tuple(events), places, is_position_found, Position(), b"", has_own_tail=False)
+        return Scan(tuple(events), places, is_position_found, START, b"", has_own_tail=False)
     return Scan(tuple(events), places, is_position_found, mark_position(live.fd, end), tail, has_own_tail)

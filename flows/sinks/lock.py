@@ -1,9 +1,10 @@
 """One run at a time: locks of the kernel, which a killed process frees.
 
-Three things are shared between runs, and two runs may share any one of them without the others (two state folders, one
-log): the state folder with its history, the checkpoint, and the log. So three locks are taken, always in this order: a file in the state
-folder, a file beside the checkpoint, and the log itself. The log needs no lock file, so that two users
-can share a log in a folder where neither may write; other agents take no notice of the lock.
+Three things are shared between runs, and two runs may share any one of them without the others (two state folders,
+one log): the state folder with its history, the checkpoint, and the log. So a run holds two lock files, one in the
+state folder and one beside the checkpoint, always taken in this order, and locks the log itself while it appends.
+The log needs no lock file, so that two users can share one in a folder where neither may write, and its lock
+is held for milliseconds, since other agents may lock it around their lines as well.
 """
 
 import fcntl
