@@ -1,26 +1,32 @@
 """Reading the two inputs as the settings say."""
 
+import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 
 from flows.settings import Settings
-from flows.sources.inventory import read_inventory
-from flows.sources.world import dangling_aliases, read_world
+from flows.sources.inventory import build_desired, list_inventory
+from flows.sources.world import dangling_aliases, load_world
 from schemas.actual import Actual
 from schemas.desired import Desired
 
 
-def read_desired(settings: Settings) -> Desired:
-    """Return the desired state; raises `InventoryError` where nothing of it can be read."""
-    return read_inventory(settings.inventory, settings.limits)
+@dataclass(frozen=True)
+class Inputs:
+    """Both inputs of one run, as frames, with the fingerprint of what they were read from."""
+
+    desired: Desired
+    actual: Actual
+    fingerprint: str
+    """Hexadecimal SHA-256 over the inventory's and the world's contents, the rules and the aliases; not `as_of`."""
+    rules_fingerprint: str
+    notes: tuple[str, ...] = ()
 
 
-def read_actual(settings: Settings, desired: Desired, as_of: datetime) -> tuple[Actual, tuple[str, ...]]:
-    """Return the world as a batch of one, and notes about aliases that lead to no node of the inventory.
+def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
+    """Return both inputs.
 
-    Raises `WorldUnreadableError` where a required file, or one that is there, cannot be read.
+    Raises `InventoryError` where nothing of the inventory can be read, and `WorldUnreadableError` where a world file
+    that is required, or is there, cannot be read.
     """
-    known = frozenset(desired.nodes["node"])
-    actual = read_world(settings.world, as_of, settings.node_alias_map, known, settings.limits)
-    lost = dangling_aliases(settings.node_alias_map, known)
-    notes = tuple(f"alias {alias} leads to {name}, which is no node of the inventory; not used" for alias, name in lost)
-    return actual, notes
+    ...
