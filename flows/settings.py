@@ -66,12 +66,7 @@ class Settings(Rules, BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        cls, *_: object, init_settings: PydanticBaseSettingsSource, **__: object
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read nothing behind the caller's back: `load_settings` merges the sources, and remembers each."""
         return (init_settings,)
@@ -100,7 +95,7 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
     environment, variables = _environment()
     file = _find_file(config, given.get("inventory", environment.get("inventory")))
     written, lines = _file_values(file) if file else ({}, {})
-    origins = {name: "default" for name in Settings.model_fields}
+    origins = dict.fromkeys(Settings.model_fields, "default")
     origins |= {name: f"{file}:{lines.get(name, 1)}" for name in written}
     origins |= {name: f"environment {variables[name]}" for name in environment}
     origins |= {name: f"option --{name.replace('_', '-')}" for name in given}

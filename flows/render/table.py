@@ -106,9 +106,12 @@ def _held_back(judgement: Judgement) -> Iterator[RenderableType]:
         return
     fleet = judgement.drift.filter((pl.col("kind") == "observer_suspect") & (pl.col("node") == FLEET)).height > 0
     under = (
-        pl.when(pl.col("held_by") == HeldBy.STALE_WORLD).then(pl.lit(f"{FLEET}/{ALL}"))
-        .when((pl.col("held_by") == HeldBy.OBSERVER_SUSPECT) & pl.lit(fleet)).then(pl.lit(f"{FLEET}/{ALL}"))
-        .when(pl.col("held_by") == HeldBy.DEPLOYMENT_IN_FLIGHT).then(target())
+        pl.when(pl.col("held_by") == HeldBy.STALE_WORLD)
+        .then(pl.lit(f"{FLEET}/{ALL}"))
+        .when((pl.col("held_by") == HeldBy.OBSERVER_SUSPECT) & pl.lit(fleet))
+        .then(pl.lit(f"{FLEET}/{ALL}"))
+        .when(pl.col("held_by") == HeldBy.DEPLOYMENT_IN_FLIGHT)
+        .then(target())
         .otherwise(pl.concat_str("node", pl.lit(f"/{ALL}")))
     )
     folded = held.group_by(under.alias("under"), "held_by", maintain_order=True).agg(
@@ -118,7 +121,9 @@ def _held_back(judgement: Judgement) -> Iterator[RenderableType]:
     for row in folded.iter_rows(named=True):
         more = f", and {row['len'] - 4} more" if row["len"] > 4 else ""
         some = ", ".join(row["some"]).replace("_", " ")
-        yield Text(f"  {row['len']} under {show(row['under'])} ({row['held_by'].replace('_', ' ')}): {show(some)}{more}")
+        yield Text(
+            f"  {row['len']} under {show(row['under'])} ({row['held_by'].replace('_', ' ')}): {show(some)}{more}"
+        )
 
 
 def _rejected(rejected: pl.DataFrame) -> Iterator[RenderableType]:
