@@ -67,11 +67,12 @@ def actual(  # noqa: PLR0913 - one argument for each world file
     deployments: Sequence[Row] = (),
     incidents: Sequence[Row] = (),
     rejected: Sequence[Row] = (),
-    last_update_at: datetime | None = NOON,
-    files_at: datetime = NOON,
+    as_of: datetime = NOON,
+    **snapshot: Any,
 ) -> Actual:
     """Return one snapshot at noon: its services are healthy, and their nodes online, unless a row says otherwise."""
-    base = {"as_of": NOON}
+    base = {"as_of": as_of}
+    world = {"last_update_at": as_of, "files_at": as_of, "unreadable_timestamp_count": 0}
     rows = [{"key": f"{r['node']}/{r['service']}", **r} for r in _rows(services)]
     given = _rows(nodes)
     implied = [{"node": node} for node in sorted({r["node"] for r in rows} - {r["node"] for r in given})]
@@ -79,10 +80,10 @@ def actual(  # noqa: PLR0913 - one argument for each world file
     deployed = [{"file_order": i, "key": f"d-{i}", **r} for i, r in enumerate(_rows(deployments))]
     happened = [{"key": f"inc-{i}", "service": "all", **r} for i, r in enumerate(_rows(incidents))]
     return Actual(
-        frame(Snapshot, base | {"unreadable_timestamp_count": 0}, [{"last_update_at": last_update_at, "files_at": files_at}]),
-        frame(ActualNode, base | {"status": "online", "last_seen_at": NOON}, node_rows),
-        frame(ActualService, base | {"status": "healthy", "last_seen_at": NOON}, rows),
-        frame(Deployment, base | {"status": "completed", "begun_at": ago(hours=1)}, deployed),
+        frame(Snapshot, base | world, [snapshot]),
+        frame(ActualNode, base | {"status": "online", "last_seen_at": as_of}, node_rows),
+        frame(ActualService, base | {"status": "healthy", "last_seen_at": as_of}, rows),
+        frame(Deployment, base | {"status": "completed", "begun_at": as_of - timedelta(hours=1)}, deployed),
         frame(Incident, base | {"status": "active", "severity": "error"}, happened),
         frame(Rejected, base | {"file": "services.json", "key": "?", "reason": "not an object"}, _rows(rejected)),
     )
