@@ -89,6 +89,17 @@ def actual(  # noqa: PLR0913 - one argument for each world file
     )
 
 
+def batch(*snapshots: Actual) -> Actual:
+    """Return several snapshots as one batch."""
+    return Actual(*(pl.concat(rows) for rows in zip(*snapshots, strict=True)))
+
+
+def in_agreement(want: Desired) -> Actual:
+    """Return the world at noon that an inventory asks for: every service is there, every node is online."""
+    services = want.services.select(target()).to_series()
+    return actual(*services, nodes=want.nodes["node"].to_list())
+
+
 def detected(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
     """Detect with the default rules, or some of them changed."""
     return detect_drift(want, have, date_worlds(have), Rules(**rules))

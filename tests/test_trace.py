@@ -1,5 +1,7 @@
 """Root causes: what a service with an unavailable dependency waits for in the end (SEMANTICS 5)."""
 
+from itertools import pairwise
+
 import pytest
 
 from tests.frames import actual, ago, desired, judged
@@ -138,7 +140,7 @@ def test_a_dependency_that_is_being_deployed_is_not_there_yet():
 
 def test_a_long_chain_has_one_cause():
     names = [f"s{i:02}" for i in range(40)]
-    want = desired(*(f"a/{name}" for name in names), needs=[needs(f"a/{b}", a) for a, b in zip(names, names[1:])])
+    want = desired(*(f"a/{name}" for name in names), needs=[needs(f"a/{b}", a) for a, b in pairwise(names)])
 
     assert set(causes(want, actual(*down(*(f"a/{name}" for name in names))))) == {
         (f"a/{n}", "a/s00") for n in names[1:]
