@@ -31,7 +31,11 @@ def detect_drift(
         monitored.join(actual.snapshots.select("as_of"), how="cross")
         .join(actual.services, on=KEY, how="anti", nulls_equal=False)
     )
-    set_aside = actual.rejected.filter(pl.col("service").is_not_null()).unique(KEY, keep="first", maintain_order=True)
+    set_aside = (
+        actual.rejected.filter((pl.col("file") == "services.json") & pl.col("service").is_not_null())
+        .sort("key", "reason")
+        .unique(KEY, keep="first", maintain_order=True)
+    )
     missing = absent.join(set_aside, on=KEY, how="anti")
     found = [
         _stale_worlds(world_times, rules),
@@ -201,10 +205,11 @@ def _unresolved_incidents(desired: Desired, actual: Actual, rules: Rules) -> pl.
 
 
 def _unexpected_services(desired: Desired, actual: Actual) -> pl.DataFrame:
-    unknown = desired.nodes.filter(~pl.col("is_readable"))
+    unknown_nodes = desired.nodes.filter(~pl.col("is_readable"))
     unexpected = (
         actual.services.join(desired.services, on=["node", "service"], how="anti")
-        .join(unknown, on="node", how="anti")
+        .join(unknown_nodes, on="node", how="anti")
+        .join(desired.unread, on=["node", "service"], how="anti")
         .with_columns(
             actual_ref=pl.format("services.json#{}", "key"),
             observed="status",

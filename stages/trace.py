@@ -38,7 +38,10 @@ def trace_root_causes(drift: DataFrame[Drift], links: DataFrame[Link]) -> DataFr
 
 
 def _blocking_links(drift: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
-    """Return one row for each instance of a dependency of which no instance is available."""
+    """Return one row for each instance of a dependency of which no instance is available.
+
+    An instance in a cycle with the service does not block it, but where it is available it is enough.
+    """
     waiting = drift.filter(pl.col("kind").is_in(WAITING)).select(SOURCE).unique()
     broken = drift.filter(pl.col("kind").is_in(UNAVAILABLE)).select(
         "as_of", dependency_node="node", dependency="service", is_broken=pl.lit(True)
@@ -48,11 +51,11 @@ def _blocking_links(drift: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     )
     is_unavailable = pl.col("is_monitored") & (pl.col("is_offline") | pl.col("is_broken"))
     return (
-        waiting.join(links.filter(~pl.col("is_cyclic")), on=["node", "service"])
+        waiting.join(links, on=["node", "service"])
         .join(broken, on=["as_of", "dependency_node", "dependency"], how="left")
         .join(offline, on=["as_of", "dependency_node"], how="left")
         .with_columns(pl.col("is_broken", "is_offline").fill_null(False))
-        .filter(is_unavailable.all().over(*SOURCE, "dependency", "scope"))
+        .filter(is_unavailable.all().over(*SOURCE, "dependency", "scope") & ~pl.col("is_cyclic"))
         .select(
             *SOURCE,
             cause_node="dependency_node",

@@ -6,12 +6,16 @@ from typing import Any
 
 import polars as pl
 
+from flows.judge import judge
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
 from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
+from schemas.expressions import target
 from schemas.frame import Frame, columns, dtypes
 from schemas.rejected import Rejected, Unread
 from schemas.rules import Rules
 from schemas.run import Judgement
+from stages.date import date_worlds
+from stages.detect import detect_drift
 
 NOON = datetime(2026, 5, 27, 12, tzinfo=UTC)
 Row = Mapping[str, Any]
@@ -38,7 +42,9 @@ def _rows(wanted: Sequence[str | Row]) -> list[Row]:
     return [{**_split(row.pop("target")), **row} if "target" in row else row for row in mapped]
 
 
-def desired(*services: str | Row, nodes: Sequence[str | Row] = (), needs: Sequence[Row] = ()) -> Desired:
+def desired(
+    *services: str | Row, nodes: Sequence[str | Row] = (), needs: Sequence[Row] = (), unread: Sequence[Row] = ()
+) -> Desired:
     """Return a desired state: services as `"node/service"`, their nodes, and `needs` as dependency rows."""
     rows = _rows(services)
     given = _rows(nodes)
@@ -50,7 +56,7 @@ def desired(*services: str | Row, nodes: Sequence[str | Row] = (), needs: Sequen
         frame(DesiredNode, node_defaults, [{"file": f"hosts/{r['node']}/services.yaml", **r} for r in node_rows]),
         frame(DesiredService, {"is_monitored": True, "line": 2}, sorted(rows, key=lambda r: (r["node"], r["service"]))),
         frame(Dependency, {"scope": "local", "file": "hosts/x/services.yaml", "line": 3}, _rows(needs)),
-        frame(Unread, {"is_warning": False}, []),
+        frame(Unread, {"is_warning": False}, _rows(unread)),
         frame(ListedService, {"line": 4}, []),
     )
 
@@ -61,10 +67,12 @@ def actual(  # noqa: PLR0913 - one argument for each world file
     deployments: Sequence[Row] = (),
     incidents: Sequence[Row] = (),
     rejected: Sequence[Row] = (),
-    last_update_at: datetime | None = NOON,
+    as_of: datetime = NOON,
+    **snapshot: Any,
 ) -> Actual:
     """Return one snapshot at noon: its services are healthy, and their nodes online, unless a row says otherwise."""
-    base = {"as_of": NOON}
+    base = {"as_of": as_of}
+    world = {"last_update_at": as_of, "files_at": as_of, "unreadable_timestamp_count": 0}
     rows = [{"key": f"{r['node']}/{r['service']}", **r} for r in _rows(services)]
     given = _rows(nodes)
     implied = [{"node": node} for node in sorted({r["node"] for r in rows} - {r["node"] for r in given})]
@@ -72,26 +80,44 @@ def actual(  # noqa: PLR0913 - one argument for each world file
     deployed = [{"file_order": i, "key": f"d-{i}", **r} for i, r in enumerate(_rows(deployments))]
     happened = [{"key": f"inc-{i}", "service": "all", **r} for i, r in enumerate(_rows(incidents))]
     return Actual(
-        frame(Snapshot, base | {"files_at": NOON, "unreadable_timestamp_count": 0}, [{"last_update_at": last_update_at}]),
-        frame(ActualNode, base | {"status": "online", "last_seen_at": NOON}, node_rows),
-        frame(ActualService, base | {"status": "healthy", "last_seen_at": NOON}, rows),
-        frame(Deployment, base | {"status": "completed", "begun_at": ago(hours=1)}, deployed),
+        frame(Snapshot, base | world, [snapshot]),
+        frame(ActualNode, base | {"status": "online", "last_seen_at": as_of}, node_rows),
+        frame(ActualService, base | {"status": "healthy", "last_seen_at": as_of}, rows),
+        frame(Deployment, base | {"status": "completed", "begun_at": as_of - timedelta(hours=1)}, deployed),
         frame(Incident, base | {"status": "active", "severity": "error"}, happened),
         frame(Rejected, base | {"file": "services.json", "key": "?", "reason": "not an object"}, _rows(rejected)),
     )
 
 
+def batch(*snapshots: Actual) -> Actual:
+    """Return several snapshots as one batch."""
+    return Actual(*(pl.concat(rows) for rows in zip(*snapshots, strict=True)))
+
+
+def in_agreement(want: Desired) -> Actual:
+    """Return the world at noon that an inventory asks for: every service is there, every node is online."""
+    services = want.services.select(target()).to_series()
+    return actual(*services, nodes=want.nodes["node"].to_list())
+
+
+def detected(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
+    """Detect with the default rules, or some of them changed."""
+    return detect_drift(want, have, date_worlds(have), Rules(**rules))
+
+
 def judged(want: Desired, have: Actual, **rules: Any) -> Judgement:
     """Judge with the default rules, or some of them changed."""
-    from flows.judge import judge
-
     return judge(want, have, Rules(**rules))
 
 
 def kinds(judgement: Judgement) -> list[tuple[str, str, str | None]]:
     """Return (kind, target, held by) of each drift."""
-    targets = judgement.drift.select("kind", pl.concat_str("node", pl.lit("/"), "service"), "held_by")
-    return [tuple(row) for row in targets.iter_rows()]  # type: ignore[misc]
+    return list(judgement.drift.select("kind", target(), "held_by").iter_rows())
+
+
+def found(drift: pl.DataFrame) -> list[tuple[str, str, str]]:
+    """Return (kind, target, severity) of each drift."""
+    return list(drift.select("kind", target(), "severity").iter_rows())
 
 
 def advice(judgement: Judgement) -> list[tuple[str, str, str]]:

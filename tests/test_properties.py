@@ -1,0 +1,207 @@
+"""What holds for every inventory and every world, whatever they are."""
+
+from datetime import timedelta
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from schemas.actual import Actual
+from schemas.expressions import target
+from tests.frames import NOON, ago, batch, in_agreement, judged
+from tests.strategies import ages, inventories, worlds
+
+for_all = settings(max_examples=25, deadline=None, derandomize=True, database=None)
+SEVERE = {"warning", "error", "critical"}
+
+
+def shuffled(frames, seed):
+    """Return the frames with their rows in another order."""
+    return type(frames)(*(rows.sample(fraction=1, shuffle=True, seed=seed) for rows in frames))
+
+
+def at(moment, have):
+    """Return a snapshot as it is judged at another moment."""
+    return Actual(*(rows.with_columns(as_of=moment) for rows in have))
+
+
+def assert_same(one, other):
+    """Assert that two judgements have the same rows, in the same order."""
+    for mine, theirs in zip(one, other, strict=True):
+        assert_frame_equal(mine, theirs)
+
+
+@for_all
+@given(inventories(), worlds(), st.integers(0, 99))
+def test_the_order_of_rows_does_not_matter(want, have, seed):
+    assert_same(judged(shuffled(want, seed), shuffled(have, seed)), judged(want, have))
+
+
+@for_all
+@given(inventories(), worlds(last_update_at=ages))
+def test_the_same_input_gives_the_same_frames(want, have):
+    assert_same(judged(want, have), judged(want, have))
+
+
+@for_all
+@given(inventories(), st.lists(worlds(last_update_at=ages), min_size=1, max_size=4))
+def test_a_batch_of_snapshots_gives_the_rows_of_each_alone(want, snapshots):
+    moved = [at(NOON + timedelta(minutes=i), have) for i, have in enumerate(snapshots)]
+
+    alone = [judged(want, have) for have in moved]
+    assert_same(judged(want, batch(*moved)), map(pl.concat, zip(*alone, strict=True)))
+
+
+@for_all
+@given(inventories())
+def test_a_world_in_agreement_is_nominal(want):
+    judgement = judged(want, in_agreement(want))
+
+    assert judgement.drift.is_empty()
+    assert judgement.summary["state"].to_list() == ["nominal"]
+
+
+@for_all
+@given(inventories(), worlds())
+def test_resolving_all_leaves_nominal(want, have):
+    healthy = have.services.with_columns(status=pl.lit("healthy"))
+    closed = have.incidents.with_columns(status=pl.lit("resolved"))
+    completed = have.deployments.with_columns(status=pl.lit("completed"))
+    agreed = in_agreement(want)
+    resolved = agreed._replace(
+        services=pl.concat([agreed.services, healthy]).unique(["node", "service"], keep="first"),
+        deployments=completed,
+        incidents=closed,
+    )
+
+    judgement = judged(want, resolved)
+
+    assert judgement.recommendations.is_empty()
+    assert judgement.summary["state"].to_list() == ["nominal"]
+
+
+@for_all
+@given(inventories(), st.integers(min_value=0))
+def test_one_record_gone_from_a_world_in_agreement_is_one_missing_service(want, choice):
+    have = in_agreement(want)
+    asked = want.services.filter("is_monitored")
+    gone = asked.slice(choice % max(asked.height, 1), 1)
+
+    left = have.services.join(gone, on=["node", "service"], how="anti")
+    drift = judged(want, have._replace(services=left), mass_drift_min=99).drift.filter(kind="missing_service")
+
+    assert_frame_equal(drift.select("node", "service"), gone.select("node", "service"))
+
+
+@for_all
+@given(inventories(), worlds(last_update_at=ages), st.booleans())
+def test_every_drift_is_recommended_or_held_back_or_info(want, have, report_unexpected):
+    drift, recommendations, *_ = judged(want, have, report_unexpected=report_unexpected)
+
+    caused = set(recommendations["drift_ids"].explode(empty_as_null=False))
+    left = drift.filter(pl.col("held_by").is_null() & (pl.col("severity") != "info"))
+    assert set(left["drift_id"]) == caused - set(drift.filter(severity="info")["drift_id"])
+    assert caused.isdisjoint(drift.filter(pl.col("held_by").is_not_null())["drift_id"])
+
+
+@for_all
+@given(inventories(), worlds(last_update_at=ages))
+def test_an_unmonitored_service_has_no_drift_and_no_recommendation(want, have):
+    judgement = judged(want, have, report_unexpected=True)
+
+    unmonitored = want.services.filter(~pl.col("is_monitored"))
+    for rows in (judgement.drift, judgement.recommendations):
+        assert rows.join(unmonitored, on=["node", "service"]).is_empty()
+
+
+@for_all
+@given(inventories(), worlds(last_update_at=ages))
+def test_the_state_agrees_with_the_rows(want, have):
+    drift, recommendations, _, summary = judged(want, have, report_unexpected=True)
+
+    advised = recommendations.select("event_type", "severity").rows()
+    if any("reconcile_blocked" == event or "critical" == severity for event, severity in advised):
+        state = "unstable"
+    elif any(severity in SEVERE for _, severity in advised):
+        state = "degraded"
+    else:
+        state = "reconciling" if "deployment_in_flight" in drift["held_by"].to_list() else "nominal"
+    assert summary["state"].to_list() == [state]
+
+
+@for_all
+@given(inventories(), worlds(last_update_at=ages))
+def test_the_counts_agree_with_the_rows(want, have):
+    drift, recommendations, _, summary = judged(want, have)
+
+    counted = summary.row(0, named=True)
+    assert counted["drift_count"] == drift.height
+    assert counted["held_count"] == drift["held_by"].drop_nulls().len()
+    assert counted["blocked_count"] + counted["required_count"] + counted["recommended_count"] == recommendations.height
+
+
+@for_all
+@given(inventories(), worlds(last_update_at=ages))
+def test_the_blast_radius_is_at_most_what_waits_or_is_held_back(want, have):
+    drift, recommendations, _, _ = judged(want, have)
+
+    held = set(drift.filter(pl.col("held_by").is_not_null()).select(target()).to_series())
+    waiting = set(recommendations.filter(action="delayed_deployment").select(target()).to_series())
+    for row in recommendations.rows(named=True):
+        others = (held | waiting) - {f"{row['node']}/{row['service']}"}
+        assert row["blast_radius"] <= len(others)
+
+
+@for_all
+@given(inventories(), worlds())
+def test_the_blast_radius_of_a_service_counts_the_recommendations_that_name_it(want, have):
+    recommendations = judged(want, have).recommendations
+
+    for row in recommendations.filter(pl.col("service") != "all").rows(named=True):
+        name = f"{row['node']}/{row['service']}"
+        assert row["blast_radius"] == sum(name in causes for causes in recommendations["root_causes"])
+
+
+@for_all
+@given(inventories(), worlds(last_update_at=ages))
+def test_a_root_cause_is_a_drift_and_waits_for_nothing(want, have):
+    drift, _, causes, _ = judged(want, have)
+
+    ends = causes.select(node="cause_node", service="cause_service")
+    assert ends.join(drift, on=["node", "service"], how="anti").is_empty()
+    assert ends.join(causes.select("node", "service"), on=["node", "service"]).is_empty()
+
+
+@for_all
+@given(inventories(), worlds(last_update_at=ages))
+def test_a_delayed_deployment_and_nothing_else_has_root_causes(want, have):
+    recommendations = judged(want, have).recommendations
+
+    is_delayed = recommendations["action"] == "delayed_deployment"
+    assert (recommendations["root_causes"].list.len() > 0).to_list() == is_delayed.to_list()
+
+
+@for_all
+@given(inventories(), worlds(last_update_at=ages))
+def test_a_blocked_recommendation_and_nothing_else_says_what_unblocks_it(want, have):
+    recommendations = judged(want, have).recommendations
+
+    is_blocked = recommendations["event_type"] == "reconcile_blocked"
+    assert recommendations["unblocked_by"].is_not_null().to_list() == is_blocked.to_list()
+
+
+@for_all
+@given(inventories(), worlds())
+def test_an_empty_services_json_never_leads_to_a_flood(want, have):
+    drift = judged(want, have._replace(services=have.services.clear())).drift
+
+    assert drift.filter(pl.col("held_by").is_null() & (pl.col("kind") == "missing_service")).is_empty()
+
+
+@for_all
+@given(inventories(), worlds())
+def test_a_stale_world_has_one_recommendation(want, have):
+    stale = have._replace(snapshots=have.snapshots.with_columns(last_update_at=pl.lit(ago(hours=1))))
+
+    assert judged(want, stale).recommendations["recommendation_id"].to_list() == ["observer-review-fleet-all"]
