@@ -8,7 +8,8 @@ PYTEST = .venv/bin/pytest -n $(JOBS) --dist loadscope
 MARKED = server or browser or postgres or crash or dask or slow
 PACKAGES = flows stages schemas
 # The evening that examples/homelab/world was taken; without it the example would be stale by now.
-DEMO = reconcile --inventory examples/homelab --world examples/homelab/world --as-of 2026-01-15T21:00:00Z --exit-zero
+DEMO = reconcile --inventory examples/homelab --world examples/homelab/world --as-of 2026-06-03T19:42:00Z --exit-zero \
+	--event-log .demo/agent-events.log --checkpoint .demo/supervisor-checkpoint.json --state-dir .demo/state
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
@@ -36,7 +37,7 @@ dev-wheel: .venv/.dev
 	@touch -d @0 .venv/.runtime
 
 demo: install ## Reconcile the example homelab
-	@.venv/bin/supervisor $(DEMO)
+	@mkdir -p .demo && .venv/bin/supervisor $(DEMO)
 
 test: dev-$(INSTALL_MODE) ## Run the tests that need nothing else
 	$(PYTEST) -m "not ($(MARKED))" $(PYTEST_ARGS)
@@ -87,5 +88,5 @@ hooks: .venv/.dev ## Let git run the checks before each commit
 	.venv/bin/pre-commit install
 
 clean: ## Remove everything that make made
-	rm -rf .venv .venv-bench build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv .venv-bench .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
