@@ -49,7 +49,7 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="backslashreplace")
     try:
         return app(arguments, standalone_mode=False) or 0
     except typer.TyperException as error:

@@ -1,12 +1,9 @@
 """Reading the two inputs as the settings say."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from flows.settings import Settings
-from flows.sources.inventory import build_desired, list_inventory
-from flows.sources.world import dangling_aliases, load_world
 from schemas.actual import Actual
 from schemas.desired import Desired
 
@@ -29,4 +26,3 @@ def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
     Raises `InventoryError` where nothing of the inventory can be read, and `WorldUnreadableError` where a world file
     that is required, or is there, cannot be read.
     """
-    ...

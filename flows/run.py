@@ -12,7 +12,7 @@ from flows.gather import Inputs, read_inputs
 from flows.judge import Result, Step, judge
 from flows.report import RunReport
 from flows.settings import Settings
-from flows.sinks.emit import Emitter, EmitPaths, open_emitter
+from flows.sinks.emit import EmitPaths, Emitter, open_emitter
 from schemas.desired import Desired
 from schemas.last_run import LastRun
 from schemas.run import Judgement

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from schemas.limits import Limits
 
 from flows.errors import SettingsError
 from flows.sources.strict_yaml import read_settings_file
-from schemas.limits import Limits
 from schemas.rules import Duration, Rules
 from schemas.words import EmitMode
 
@@ -65,7 +65,7 @@ class Settings(Rules, BaseSettings):
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # type: ignore[override]  # only the first of the sources is used
         cls, *_: object, init_settings: PydanticBaseSettingsSource, **__: object
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read nothing behind the caller's back: `load_settings` merges the sources, and remembers each."""

@@ -9,7 +9,14 @@ import pytest
 import yaml
 
 from schemas.words import Outcome
-from tests.examples import HOMELAB, ExpectedDrift, ExpectedRecommendation, ExpectedResolution, example_names, load_expected
+from tests.examples import (
+    HOMELAB,
+    ExpectedDrift,
+    ExpectedRecommendation,
+    ExpectedResolution,
+    example_names,
+    load_expected,
+)
 from tests.program import SUPERVISOR
 
 COMPLETED = [name for name in example_names() if load_expected(name).outcome == Outcome.COMPLETED]
@@ -71,7 +78,7 @@ def test_a_torn_world_skips_the_run_and_writes_no_event(tmp_path):
 @pytest.mark.parametrize("name", [name for name in example_names() if load_expected(name).after])
 def test_a_later_world_resolves_the_episodes_of_an_earlier_one(name, tmp_path):
     expected = load_expected(name)
-    reconcile(expected.after, tmp_path)
+    reconcile(str(expected.after), tmp_path)
     before = len((tmp_path / "events.log").read_text().splitlines())
     reconcile(name, tmp_path)
 

@@ -10,7 +10,10 @@ import pytest
 from tests.examples import HOMELAB, load_expected
 from tests.program import SUPERVISOR
 
-CHANGES = "openat,open,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,link,linkat,symlink,symlinkat,truncate,chmod,fchmodat"
+CHANGES = (
+    "openat,open,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,"
+    "link,linkat,symlink,symlinkat,truncate,chmod,fchmodat"
+)
 WRITING = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND")
 PATH = re.compile(r'"((?:[^"\\]|\\.)*)"')
 HARMLESS = ("/dev/null", "/dev/tty", "/proc/self/")
@@ -35,7 +38,7 @@ def changed_paths(folder, *options):
 def test_a_run_changes_only_the_log_the_checkpoint_and_the_state_folder(tmp_path):
     own = tmp_path / "own"
     own.mkdir()
-    places = ["--event-log", f"{own}/events.log", "--checkpoint", f"{own}/checkpoint.json", "--state-dir", f"{own}/state"]
+    places = [f"--event-log={own}/events.log", f"--checkpoint={own}/checkpoint.json", f"--state-dir={own}/state"]
     changed = changed_paths(tmp_path, *places)
 
     assert any(path.endswith("events.log") for path in changed)

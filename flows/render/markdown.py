@@ -1,5 +1,7 @@
 """A run in Markdown: for a pull request, a chat, a run page."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from flows.render.escape import markdown
@@ -51,7 +53,7 @@ def _held(drift: pl.DataFrame) -> str:
     return f"<details><summary>{held.height} held back</summary>\n\n{table}\n\n</details>" if table else ""
 
 
-def _table(headings: tuple[str, ...], rows: list[tuple[object, ...]], count: int) -> str:
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[object, ...]], count: int) -> str:
     if not rows:
         return ""
     lines = [headings, ("---",) * len(headings), *[tuple(markdown(cell) for cell in row) for row in rows]]
