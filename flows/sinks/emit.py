@@ -96,7 +96,6 @@ class Emitter:
         self._lock_timeout_s = lock_timeout_s
         self._as_cloudevents = as_cloudevents
         self._checkpoint = Checkpoint()
-        self._seen: frozenset[str] = frozenset()
         self.warnings: list[str] = []
 
     @property
@@ -115,11 +114,9 @@ class Emitter:
         return self._checkpoint.known.generation + 1
 
     def skip_generations(self, generation: int) -> None:
-        """Number this run behind that generation: a history may know of runs that a lost checkpoint forgot."""
+        """Give this run a number behind that one: a history may know of runs that a lost checkpoint forgot."""
         known = self._checkpoint.known
-        self._checkpoint = replace(
-            self._checkpoint, known=replace(known, generation=max(known.generation, generation))
-        )
+        self._checkpoint = replace(self._checkpoint, known=replace(known, generation=max(known.generation, generation)))
 
     def commit(
         self, transitions: Transitions, last_run: LastRun, files: Sequence[tuple[Path, Path]] = ()
@@ -202,7 +199,8 @@ class Emitter:
 
     def _check_alone(self) -> None:
         scan = self._log.scan(self._checkpoint.position)
-        if any(event.event_id not in self._seen for event in scan.events):
+        _, news = _fold(self._checkpoint.known.episodes, scan.events)
+        if news is not None:
             raise BusyError(f"{self._log.path}: another supervisor wrote to it during this run; run again")
 
     def _append(self, pending: Pending, deadline: float) -> None:
@@ -244,8 +242,8 @@ class Emitter:
     def _place_files(self, pending: Pending) -> None:
         for temporary, final in pending.files:
             with suppress(FileNotFoundError):
-                os.replace(temporary, final)
-            if not os.path.exists(final):
+                Path(temporary).replace(final)
+            if not Path(final).exists():
                 self.warnings.append(f"{final}: a part of the history is lost: its temporary file is gone")
         for folder in {Path(final).parent for _, final in pending.files}:
             if folder.exists():
@@ -253,7 +251,6 @@ class Emitter:
 
     def _follow(self, recall: EventLines | None, *, is_lost: bool) -> None:
         scan = self._log.scan(self._checkpoint.position)
-        self._seen = frozenset(scan.places)
         known = self._checkpoint.known
         told = [event for line in recall() if (event := read_own_event(line))] if recall else []
         events = [*told, *self._accept(scan)]
