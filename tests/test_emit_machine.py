@@ -41,9 +41,7 @@ class Supervised(RuleBasedStateMachine):
         rows = [recommended(service, severity=severity) for service, severity in self.world.items()]
         with open_emitter(self.paths, lock_timeout_s=1) as emitter:
             conclusions = judged(*rows, as_of=self.now, input_fingerprint=repr(sorted(self.world.items())))
-            emitter.commit(
-                decide_transitions(emitter.episodes, conclusions, reminder_interval=DAY), last_run(self.now)
-            )
+            emitter.commit(decide_transitions(emitter.episodes, conclusions, reminder_interval=DAY), last_run(self.now))
         self.model, self.is_settled = dict(self.world), True
 
     @rule(world=WORLDS)

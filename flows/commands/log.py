@@ -115,10 +115,13 @@ def replay(
     config: options.Config = None,
 ) -> int:
     """Append what the log lacks; return 0."""
-    from flows.sinks.replay import replay_events
+    from flows.sinks.chain import read_event_lines
+    from flows.sinks.emit import EmitPaths, open_emitter
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint, "state_dir": state_dir}, config)
-    count = replay_events(_emit_paths(settings), files, settings.lock_timeout.total_seconds())
+    paths = EmitPaths(event_log=settings.event_log, checkpoint=settings.checkpoint, state_dir=settings.state_dir)
+    with open_emitter(paths, lock_timeout_s=settings.lock_timeout.total_seconds()) as emitter:
+        count = emitter.write_again(found for file in files for found in read_event_lines(file))
     typer.echo(f"{count} events written again")
     return 0
 

@@ -68,6 +68,14 @@ def iterate_own_events(path: Path) -> Iterator[tuple[Place, OwnEvent | None]]:
                 yield Place(path, number), event
 
 
+def read_event_lines(path: Path) -> Iterator[tuple[OwnEvent, bytes]]:
+    """Return our events of one file, each with its line."""
+    with ExitStack() as opened:
+        for line in read_lines(open_log_file(path, opened)):
+            if event := read_own_event(line.content):
+                yield event, line.content
+
+
 def _claims_to_be_ours(line: Line) -> bool:
     return line.is_terminated and line.content.startswith(MARKER)
 

@@ -150,6 +150,21 @@ class Emitter:
         with _explained_at(self._path):
             self._save(replace(self._checkpoint, known=replace(self._checkpoint.known, last_attempt=attempt)))
 
+    def write_again(self, events: Iterable[tuple[OwnEvent, bytes]]) -> int:
+        """Append committed events that the log and its parts no longer hold, as they were; return how many."""
+        known = self._checkpoint.known.episodes
+        deadline = time.monotonic() + self._lock_timeout_s
+        with _explained_at(self._path), self._log.locked(deadline):
+            there = self._log.scan(START).places
+            missing = {
+                event.event_id: line
+                for event, line in events
+                if event.event_id not in there and _is_committed(event.episode, known)
+            }
+            scan = self._log.append([*missing.items()], START, deadline)
+            self._save(replace(self._checkpoint, position=scan.end))
+        return len(missing)
+
     def recover(self, recall: EventLines | None) -> None:
         """Load the checkpoint, complete what is pending, and follow the log where it goes further."""
         clear_leftovers(self._path)
@@ -298,6 +313,10 @@ def _remember_opening(before: Episode | None, episode: Episode) -> tuple[datetim
     if openings and openings[-1] == episode.opened_at:
         return openings
     return (*openings, episode.opened_at)[-REMEMBERED_OPENINGS:]
+
+
+def _is_committed(episode: Episode, known: Mapping[Key, Episode]) -> bool:
+    return episode.key in known and episode.seq <= known[episode.key].seq
 
 
 def _as_text(events: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, str], ...]:
