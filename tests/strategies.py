@@ -32,8 +32,8 @@ fresh = st.sampled_from([NOON, NOON - timedelta(seconds=200)])
 deployments = st.fixed_dictionaries(
     {
         "target": few_targets,
-        "status": st.sampled_from(["failed", "started", "completed", "error", "rolled back", None]),
-        "begun_at": instants,
+        "status": st.sampled_from(["failed", "completed", "failed", "started", "rolled back", None]),
+        "begun_at": st.sampled_from([NOON - timedelta(minutes=5), NOON - timedelta(minutes=10), None]) | instants,
     }
 )
 incidents = st.fixed_dictionaries(
@@ -47,8 +47,8 @@ incidents = st.fixed_dictionaries(
 )
 rejected = st.fixed_dictionaries(
     {
-        "target": few_targets | nodes,
-        "file": st.sampled_from(["services.json", "services.json", "nodes.json"]),
+        "target": few_targets,
+        "file": st.sampled_from(["services.json", "services.json", "deployments.json"]),
         "reason": st.sampled_from(["a list", "a number"]),
     }
 )
@@ -93,8 +93,14 @@ def worlds(draw: st.DrawFn, last_update_at: st.SearchStrategy[Any] = fresh) -> A
     )
     seen = draw(st.dictionaries(nodes, instants, max_size=1))
     nodes_seen = dict.fromkeys([*NODES, "ghost"], "online") | draw(changes(NODES, "off", GONE, None, max_size=1))
+    set_aside = draw(st.lists(rejected, max_size=4))
+    unreadable = {row["target"] for row in set_aside if row["file"] == "services.json"}
     return actual(
-        *({"target": name, "status": status} for name, status in statuses.items() if status != GONE),
+        *(
+            {"target": name, "status": status}
+            for name, status in statuses.items()
+            if status != GONE and name not in unreadable
+        ),
         nodes=[
             {"node": name, "status": status, "last_seen_at": seen.get(name, NOON)}
             for name, status in nodes_seen.items()
@@ -102,6 +108,6 @@ def worlds(draw: st.DrawFn, last_update_at: st.SearchStrategy[Any] = fresh) -> A
         ],
         deployments=draw(st.lists(deployments, max_size=6)),
         incidents=draw(st.lists(incidents, max_size=4)),
-        rejected=draw(st.lists(rejected, max_size=4)),
+        rejected=set_aside,
         last_update_at=draw(last_update_at),
     )
