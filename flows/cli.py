@@ -49,7 +49,7 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        stream.reconfigure(errors="backslashreplace")
     try:
         return app(arguments, standalone_mode=False) or 0
     except typer.TyperException as error:
@@ -68,7 +68,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _show_usage_error(error: typer.TyperException) -> None:
-    """Print the usage and the error on stderr, as typer's standalone mode would before it exits with 2 (drift, here)."""
+    """Print the usage and the error on stderr, as typer would before it exits with 2, which means drift here."""
     show_whole = getattr(error, "show", None)
     if show_whole is not None:
         show_whole()

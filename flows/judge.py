@@ -1,7 +1,7 @@
 """The order of the steps, written once: what runs them (the process itself, Prefect) is the caller's choice."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
 from schemas.actual import Actual
 from schemas.desired import Desired
@@ -30,7 +30,7 @@ def call(stage: Callable[..., Result], *arguments: object) -> Result:
     return stage(*arguments)
 
 
-def judge(desired: Desired, actual: Actual, rules: Rules, step: Step = cast(Step, call)) -> Judgement:
+def judge(desired: Desired, actual: Actual, rules: Rules, step: Step = call) -> Judgement:
     """Return what follows from one desired state and a batch of snapshots (SEMANTICS 3 to 6).
 
     Pure: the same arguments give the same frames, bit for bit, whatever runs the steps.

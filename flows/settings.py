@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from schemas.limits import Limits
 
 from flows.errors import SettingsError
 from flows.sources.strict_yaml import read_settings_file
-from schemas.limits import Limits
 from schemas.rules import Duration, Rules
 from schemas.words import EmitMode
 
@@ -65,13 +65,8 @@ class Settings(Rules, BaseSettings):
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+    def settings_customise_sources(  # type: ignore[override]  # only the first of the sources is used
+        cls, *_: object, init_settings: PydanticBaseSettingsSource, **__: object
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read nothing behind the caller's back: `load_settings` merges the sources, and remembers each."""
         return (init_settings,)
@@ -100,7 +95,7 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
     environment, variables = _environment()
     file = _find_file(config, given.get("inventory", environment.get("inventory")))
     written, lines = _file_values(file) if file else ({}, {})
-    origins = {name: "default" for name in Settings.model_fields}
+    origins = dict.fromkeys(Settings.model_fields, "default")
     origins |= {name: f"{file}:{lines.get(name, 1)}" for name in written}
     origins |= {name: f"environment {variables[name]}" for name in environment}
     origins |= {name: f"option --{name.replace('_', '-')}" for name in given}

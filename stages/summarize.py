@@ -41,9 +41,9 @@ def summarize(
         .when(pl.col("in_flight_count").fill_null(0) > 0).then(_state(State.RECONCILING))
         .otherwise(_state(State.NOMINAL))
     )
-    counts = [name for name in columns(Summary) if name.endswith("_count")]
+    names = [name for name in columns(Summary) if name.endswith("_count")]
     summarized = counted.with_columns(state=state).with_columns(
-        pl.col(name).fill_null(0).cast(dtypes(Summary)[name]) for name in counts
+        pl.col(name).fill_null(0).cast(dtypes(Summary)[name]) for name in names
     )
     return Summary.validate(summarized.select(columns(Summary)).sort("as_of"))
 

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command(help=HELP)(reconcile)
 
 
-def reconcile(  # noqa: PLR0913 - one parameter for each option
+def reconcile(
     inventory: options.Inventory = None,
     world: options.World = None,
     config: options.Config = None,

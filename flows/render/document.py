@@ -26,8 +26,8 @@ def to_document(report: RunReport) -> dict[str, Any]:
         "summary": _summary(report),
         "drift": _drift(judgement.drift) if judgement else [],
         "recommendations": _recommendations(judgement.recommendations) if judgement else [],
-        "rejected": _rows(report.actual.rejected.drop("as_of")) if report.actual else [],
-        "unread": _rows(report.desired.unread) if report.desired else [],
+        "rejected": rows(report.actual.rejected.drop("as_of")) if report.actual else [],
+        "unread": rows(report.desired.unread) if report.desired else [],
         "notes": [show(note) for note in report.notes],
     }
 
@@ -60,24 +60,24 @@ def _summary(report: RunReport) -> dict[str, Any]:
     if report.judgement is None:
         last = report.last_state.value if report.last_state else None
         return {"state": None, "last_state": last, "last_as_of": instant(report.last_as_of), "is_stale": True}
-    row = _rows(report.judgement.summary.drop("as_of"))[0]
+    row = rows(report.judgement.summary.drop("as_of"))[0]
     return {**row, "event_count": report.event_count, "is_stale": False}
 
 
 def _drift(drift: pl.DataFrame) -> list[dict[str, Any]]:
-    rows = _rows(drift.drop("as_of"))
-    for row in rows:
+    drifted = rows(drift.drop("as_of"))
+    for row in drifted:
         evidence = {name: row.pop(name) for name in EVIDENCE}
         row["evidence"] = {name: value for name, value in evidence.items() if value is not None}
         row["evidence"]["rule"] = f"SEMANTICS 3: {row['kind']}"
-    return rows
+    return drifted
 
 
 def _recommendations(recommendations: pl.DataFrame) -> list[dict[str, Any]]:
-    return _rows(recommendations.drop("as_of"))
+    return rows(recommendations.drop("as_of"))
 
 
-def _rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
+def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as plain values, instants as text."""
     instants = pl.selectors.datetime()
     return frame.with_columns(instants.dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")).to_dicts()

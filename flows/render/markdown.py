@@ -1,5 +1,7 @@
 """A run in Markdown: for a pull request, a chat, a run page."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from flows.render.escape import markdown
@@ -17,12 +19,9 @@ def to_markdown(report: RunReport) -> str:
         return f"## {report.outcome.value}\n\n{markdown(report.error)}\n"
     summary = report.judgement.summary.row(0, named=True)
     state = State(summary["state"])
-    parts = [
-        f"## {SIGN[state]} {state.value}",
-        f"{summary['required_count']} required, {summary['blocked_count']} blocked, "
-        f"{summary['recommended_count']} recommended, {summary['held_count']} held back; "
-        f"world {spoken(summary['world_age_s'])} old at {report.as_of:%Y-%m-%d %H:%M:%S} UTC.",
-    ]
+    counts = ", ".join(f"{summary[f'{word}_count']} {word}" for word in ("required", "blocked", "recommended"))
+    when = f"world {spoken(summary['world_age_s'])} old at {report.as_of:%Y-%m-%d %H:%M:%S} UTC"
+    parts = [f"## {SIGN[state]} {state.value}", f"{counts}, {summary['held_count']} held back; {when}."]
     if report.is_partial:
         parts.append("**Partial:** a part of the inventory could not be read.")
     parts += [_recommendations(report.judgement.recommendations), _held(report.judgement.drift)]
@@ -31,8 +30,14 @@ def to_markdown(report: RunReport) -> str:
 
 def _recommendations(recommendations: pl.DataFrame) -> str:
     rows = [
-        (row["event_type"].removeprefix("reconcile_"), row["severity"], row["action"].replace("_", " "),
-         f"{row['node']}/{row['service']}", row["blast_radius"] or "", row["reason"])
+        (
+            row["event_type"].removeprefix("reconcile_"),
+            row["severity"],
+            row["action"].replace("_", " "),
+            f"{row['node']}/{row['service']}",
+            row["blast_radius"] or "",
+            row["reason"],
+        )
         for row in recommendations.head(MOST_ROWS).iter_rows(named=True)
     ]
     return _table(("", "severity", "action", "target", "explains", "why, and what to do"), rows, recommendations.height)
@@ -48,7 +53,7 @@ def _held(drift: pl.DataFrame) -> str:
     return f"<details><summary>{held.height} held back</summary>\n\n{table}\n\n</details>" if table else ""
 
 
-def _table(headings: tuple[str, ...], rows: list[tuple[object, ...]], count: int) -> str:
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[object, ...]], count: int) -> str:
     if not rows:
         return ""
     lines = [headings, ("---",) * len(headings), *[tuple(markdown(cell) for cell in row) for row in rows]]

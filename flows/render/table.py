@@ -106,9 +106,12 @@ def _held_back(judgement: Judgement) -> Iterator[RenderableType]:
         return
     fleet = judgement.drift.filter((pl.col("kind") == "observer_suspect") & (pl.col("node") == FLEET)).height > 0
     under = (
-        pl.when(pl.col("held_by") == HeldBy.STALE_WORLD).then(pl.lit(f"{FLEET}/{ALL}"))
-        .when((pl.col("held_by") == HeldBy.OBSERVER_SUSPECT) & pl.lit(fleet)).then(pl.lit(f"{FLEET}/{ALL}"))
-        .when(pl.col("held_by") == HeldBy.DEPLOYMENT_IN_FLIGHT).then(target())
+        pl.when(pl.col("held_by") == HeldBy.STALE_WORLD)
+        .then(pl.lit(f"{FLEET}/{ALL}"))
+        .when((pl.col("held_by") == HeldBy.OBSERVER_SUSPECT) & pl.lit(fleet))
+        .then(pl.lit(f"{FLEET}/{ALL}"))
+        .when(pl.col("held_by") == HeldBy.DEPLOYMENT_IN_FLIGHT)
+        .then(target())
         .otherwise(pl.concat_str("node", pl.lit(f"/{ALL}")))
     )
     folded = held.group_by(under.alias("under"), "held_by", maintain_order=True).agg(
@@ -118,7 +121,9 @@ def _held_back(judgement: Judgement) -> Iterator[RenderableType]:
     for row in folded.iter_rows(named=True):
         more = f", and {row['len'] - 4} more" if row["len"] > 4 else ""
         some = ", ".join(row["some"]).replace("_", " ")
-        yield Text(f"  {row['len']} under {show(row['under'])} ({row['held_by'].replace('_', ' ')}): {show(some)}{more}")
+        yield Text(
+            f"  {row['len']} under {show(row['under'])} ({row['held_by'].replace('_', ' ')}): {show(some)}{more}"
+        )
 
 
 def _rejected(rejected: pl.DataFrame) -> Iterator[RenderableType]:
@@ -128,15 +133,16 @@ def _rejected(rejected: pl.DataFrame) -> Iterator[RenderableType]:
     yield from _rest(rejected.height)
 
 
-def faults(unread: pl.DataFrame) -> Iterator[RenderableType]:
-    """Return the inventory's faults, a line each, warnings last."""
-    for row in unread.sort("is_warning", "file", "line", maintain_order=True).head(MOST_FAULTS).iter_rows(named=True):
+def faults(unread: pl.DataFrame, most: int | None = MOST_FAULTS) -> Iterator[RenderableType]:
+    """Return the inventory's faults, a line each, warnings last; the rest of more than `most` is counted."""
+    listed = unread.sort("is_warning", "file", "line", maintain_order=True)
+    for row in listed.head(most or unread.height).iter_rows(named=True):
         word, style = ("warning", "yellow") if row["is_warning"] else ("error", "bold red")
         place = ":".join(str(part) for part in (row["file"], row["line"], row["column"]) if part is not None)
         yield Text.assemble((f"{word}: ", style), f"{show(place)}: {show(row['problem'])}")
-    yield from _rest(unread.height)
+    yield from _rest(unread.height, most or unread.height)
 
 
-def _rest(count: int) -> Iterator[RenderableType]:
-    if count > MOST_FAULTS:
-        yield Text(f"  and {count - MOST_FAULTS} more")
+def _rest(count: int, most: int = MOST_FAULTS) -> Iterator[RenderableType]:
+    if count > most:
+        yield Text(f"  and {count - most} more; 'supervisor check' lists all")

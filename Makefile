@@ -1,0 +1,92 @@
+SHELL := /bin/bash
+PYTHON ?= python3
+# `editable` for work in this folder; `wheel` tests what users install, as CI does.
+INSTALL_MODE ?= editable
+JOBS ?= 2
+# Two cores' worth of processes; a module's tests stay together, since they share its fixtures.
+PYTEST = .venv/bin/pytest -n $(JOBS) --dist loadscope
+MARKED = server or browser or postgres or crash or dask or slow
+PACKAGES = flows stages schemas
+# The evening that examples/homelab/world was taken; without it the example would be stale by now.
+DEMO = reconcile --inventory examples/homelab --world examples/homelab/world --as-of 2026-06-03T19:42:00Z --exit-zero \
+	--event-log .demo/agent-events.log --checkpoint .demo/supervisor-checkpoint.json --state-dir .demo/state
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-marked test-all lint format lock crash-test bench fuzz sbom audit hooks clean
+
+help: ## Show the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/.runtime ## Make .venv with the supervisor in it
+
+.venv/.runtime: requirements.lock pyproject.toml tools/install.sh
+	PYTHON=$(PYTHON) tools/install.sh requirements.lock editable
+	@touch $@
+
+.venv/.dev: requirements-dev.lock .venv/.runtime
+	tools/install.sh requirements-dev.lock editable
+	@touch $@
+
+.PHONY: dev-editable dev-wheel
+dev-editable: .venv/.dev
+# Made each time; the next `make install` finds its stamp too old, and is editable again.
+dev-wheel: .venv/.dev
+	tools/install.sh requirements-dev.lock wheel
+	@touch -d @0 .venv/.runtime
+
+demo: install ## Reconcile the example homelab
+	@mkdir -p .demo && .venv/bin/supervisor $(DEMO)
+
+test: dev-$(INSTALL_MODE) ## Run the tests that need nothing else
+	$(PYTEST) -m "not ($(MARKED))" $(PYTEST_ARGS)
+
+test-marked: dev-$(INSTALL_MODE) ## Run the tests that need a server, a browser, strace or time
+	tools/with-postgres.sh $(PYTEST) -m "$(MARKED)" --timeout 600 $(PYTEST_ARGS)
+
+test-all: test test-marked ## Run all tests
+
+lint: .venv/.dev ## Check style, types and layers
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: .venv/.dev ## Format and sort imports
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+lock: .venv/.runtime ## Resolve the versions anew, within pyproject.toml's ranges
+	$(COMPILE) --upgrade pyproject.toml --extra notebook --group install -o requirements.lock
+	$(COMPILE) --upgrade pyproject.toml --extra notebook --extra dask --extra s3 --group install --group dev \
+		-c requirements.lock -o requirements-dev.lock
+	$(COMPILE) --upgrade --group bench -o requirements-bench.lock
+
+crash-test: .venv/.dev ## Kill the supervisor at every point of every write (minutes)
+	.venv/bin/pytest -m crash --timeout 0 $(PYTEST_ARGS)
+
+.venv-bench/.peers: requirements-bench.lock
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --no-deps --only-binary :all: --require-hashes -r requirements-bench.lock
+	@touch $@
+
+bench: .venv/.runtime .venv-bench/.peers ## Measure the supervisor beside its peers
+	.venv/bin/python -m benchmarks $(BENCH_ARGS)
+
+fuzz: .venv/.dev ## Feed the readers with random input for FUZZ_SECONDS
+	.venv/bin/python -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),600)
+
+sbom: .venv/.dev ## Write the bill of materials of the lock to build/sbom.json
+	@mkdir -p build
+	PYTHONWARNINGS=ignore::UserWarning .venv/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o build/sbom.json
+
+audit: .venv/.dev ## Look the locked versions up in the vulnerability database (needs the network)
+	.venv/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
+
+hooks: .venv/.dev ## Let git run the checks before each commit
+	.venv/bin/pre-commit install
+
+clean: ## Remove everything that make made
+	rm -rf .venv .venv-bench .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Fleets of any size, and the peers that are measured beside the supervisor."""

@@ -1,0 +1,57 @@
+"""`supervisor check`: every fault of the inventory and of the world at once, without reconciling."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands import options
+
+if TYPE_CHECKING:
+    from flows.inspection import Inspection
+
+HELP = """Validate the whole inventory and the world: every fault at once, with file and line.
+
+Exit codes: 0 no fault (warnings are none), 1 a fault in the inventory, 3 the world cannot be read.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help=HELP)(check)
+
+
+def check(
+    inventory: options.Inventory = None,
+    world: options.World = None,
+    config: options.Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Look at both, print what is wrong or odd, and return the exit code."""
+    from flows.inspection import inspect_inputs
+    from flows.settings import load_settings
+
+    found = inspect_inputs(load_settings({"inventory": inventory, "world": world}, config).settings)
+    if as_json:
+        from flows.render.document import dump
+
+        typer.echo(dump(found.to_document(), indent=2))
+    else:
+        _print(found)
+    return found.exit_code
+
+
+def _print(found: "Inspection") -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from flows.render.escape import show
+    from flows.render.table import faults
+
+    console = Console(highlight=False)
+    for line in faults(found.inventory, most=None):
+        console.print(line)
+    for problem in found.world:
+        console.print(Text.assemble(("world: ", "yellow"), show(problem, limit=2000)))
+    fault_count = found.inventory.filter(~found.inventory["is_warning"]).height
+    warning_count = found.inventory.height - fault_count
+    console.print(f"{fault_count} fault(s), {warning_count} warning(s), {len(found.world)} remark(s) on the world")

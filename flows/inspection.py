@@ -1,0 +1,49 @@
+"""Looking at the inputs without reconciling: what `supervisor check` finds."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pandera.typing.polars import DataFrame
+
+from flows.errors import WorldUnreadableError
+from flows.gather import read_actual, read_desired
+from flows.render.document import rows
+from flows.settings import Settings
+from schemas.rejected import Unread
+from stages.check import check_inventory
+from stages.link import link_dependencies
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is wrong or odd: inventory faults as rows, remarks on the world as sentences."""
+
+    inventory: DataFrame[Unread]
+    world: tuple[str, ...]
+    is_world_readable: bool
+
+    @property
+    def exit_code(self) -> int:
+        """Return 1 for a fault in the inventory, else 3 for an unreadable world, else 0."""
+        if not self.inventory["is_warning"].all():
+            return 1
+        return 0 if self.is_world_readable else 3
+
+    def to_document(self) -> dict[str, Any]:
+        """Return both as plain values."""
+        return {"schema_version": 1, "inventory": rows(self.inventory), "world": list(self.world)}
+
+
+def inspect_inputs(settings: Settings) -> Inspection:
+    """Read both inputs once, and judge their form; nothing is written."""
+    desired = read_desired(settings)
+    inventory = check_inventory(desired, link_dependencies(desired.services, desired.dependencies))
+    try:
+        actual, notes = read_actual(settings, desired, datetime.now(UTC))
+    except WorldUnreadableError as error:
+        return Inspection(inventory, (str(error),), is_world_readable=False)
+    rejected = [f"{row['file']}#{row['key']}: {row['reason']}" for row in actual.rejected.iter_rows(named=True)]
+    count = actual.snapshots["unreadable_timestamp_count"][0]
+    unreadable = [f"{count} timestamp(s) could not be read, and are taken for unknown"] if count else []
+    return Inspection(inventory, (*notes, *rejected, *unreadable), is_world_readable=True)

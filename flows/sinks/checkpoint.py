@@ -1,0 +1,321 @@
+"""The checkpoint: what a run must know of those before it, in two equal copies, each replaced as a whole.
+
+Both copies are durable before anything is appended: with the older state in one of them, losing the other would
+lose the record of what was about to be written.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flows.errors import EmitError, SettingsError
+from flows.sinks.event_line import read_instant, write_instant
+from flows.sinks.event_log import START, Position
+from flows.sinks.safe_file import (
+    UnsafeFileError,
+    open_regular,
+    remove_leftovers,
+    settle_path,
+    sync_folder,
+    trusted_owners,
+    write_temporary,
+)
+from schemas.episode import Episode, Key
+from schemas.last_run import LastAttempt, LastRun
+from schemas.words import Action, DriftKind, EventType, Outcome, Severity, State
+
+VERSION = 1
+MAX_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known after a run."""
+
+    generation: int = 0
+    """Runs that were committed."""
+    head: str | None = None
+    """The hash of our latest event's line."""
+    episodes: Mapping[Key, Episode] = field(default_factory=dict)
+    last_run: LastRun | None = None
+    last_attempt: LastAttempt | None = None
+    """A run since, without conclusions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a run is about to write: the very lines, the files to put in place, and what is known then."""
+
+    events: tuple[tuple[str, str], ...]
+    """Event id and line."""
+    files: tuple[tuple[str, str], ...]
+    """Temporary and final path."""
+    after: Known
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The content of a checkpoint's copy."""
+
+    known: Known = field(default_factory=Known)
+    log: str = ""
+    """The event log that the position is in."""
+    position: Position = START
+    pending: Pending | None = None
+    serial: int = 0
+    """Counts what was written: of two good copies the higher is the newer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was found at the checkpoint's two paths."""
+
+    checkpoint: Checkpoint | None
+    broken: tuple[tuple[Path, str], ...]
+    """Copies that cannot be used, with the reason."""
+
+
+def backup_path(path: Path) -> Path:
+    """Return where the second copy is."""
+    return path.with_name(f"{path.name}.bak")
+
+
+def load_checkpoint(path: Path) -> Loaded:
+    """Return the newer of the good copies.
+
+    A copy that a newer version wrote, or that is not a plain file of ours, is an error, and stays as it is.
+    """
+    good, broken = [], []
+    for copy in (path, backup_path(path)):
+        try:
+            good.append(_read_copy(copy))
+        except FileNotFoundError:
+            continue
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            broken.append((copy, str(error) if isinstance(error, _BrokenCopyError) else "it is not what we write"))
+    newest = max(good, key=lambda checkpoint: checkpoint.serial, default=None)
+    return Loaded(newest, tuple(broken))
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> Checkpoint:
+    """Write both copies, durable when this returns; return the checkpoint with its new serial."""
+    checkpoint = replace(checkpoint, serial=checkpoint.serial + 1)
+    data = encode_checkpoint(checkpoint)
+    copies = (backup_path(path), path)
+    written: list[Path] = []
+    try:
+        written.extend(write_temporary(copy, data) for copy in copies)
+        for temporary, copy in zip(written, copies, strict=True):
+            os.replace(temporary, copy)
+        sync_folder(path.parent)
+    except OSError as error:
+        for temporary in written:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        raise EmitError(f"{path}: the checkpoint cannot be written: {error.strerror}; the one before stands") from None
+    return checkpoint
+
+
+def set_aside(broken: tuple[tuple[Path, str], ...]) -> None:
+    """Keep broken copies as evidence under another name, where they are not in the way."""
+    for copy, _ in broken:
+        os.replace(copy, copy.with_name(f"{copy.name}.broken"))
+
+
+def clear_leftovers(path: Path) -> None:
+    """Remove the temporary files of killed runs."""
+    remove_leftovers(path)
+    remove_leftovers(backup_path(path))
+
+
+def read_known(path: Path) -> Known | None:
+    """Return what the last run left, without a lock and without a log; None where there is no usable checkpoint.
+
+    What a killed run was about to write counts as known: the next run completes it.
+    """
+    checkpoint = load_checkpoint(settle_path(path, trusted_owners())).checkpoint
+    if checkpoint is None:
+        return None
+    return checkpoint.pending.after if checkpoint.pending else checkpoint.known
+
+
+class _BrokenCopyError(ValueError):
+    pass
+
+
+def _read_copy(path: Path) -> Checkpoint:
+    fd = open_regular(path, os.O_RDONLY, frozenset({os.geteuid()}) | ({0} if os.geteuid() else frozenset()))
+    with open(fd, "rb") as file:
+        if os.fstat(fd).st_size > MAX_BYTES:
+            raise UnsafeFileError(f"{path}: is larger than the {MAX_BYTES} bytes of any checkpoint; remove it")
+        return decode_checkpoint(file.read(MAX_BYTES), path)
+
+
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
+    """Return a copy's bytes; EmitError where they are more than a later run would read."""
+    body = json.dumps(_dump(checkpoint), allow_nan=False, separators=(",", ":"))
+    digest = hashlib.sha256(body.encode("ascii")).hexdigest()
+    data = f'{{"version":{VERSION},"sha256":"{digest}","body":{body}}}\n'.encode("ascii")
+    if len(data) > MAX_BYTES:
+        raise EmitError(
+            f"refused: this run would write {len(data)} bytes, more than the {MAX_BYTES} that a checkpoint holds;"
+            " nothing was written"
+        )
+    return data
+
+
+def decode_checkpoint(data: bytes, path: Path) -> Checkpoint:
+    """Return a copy's content; ValueError, KeyError or TypeError where it is broken."""
+    try:
+        form = json.loads(data)
+    except ValueError:
+        raise _BrokenCopyError("it is cut or not JSON") from None
+    if not isinstance(form, dict) or not isinstance(form.get("version"), int):
+        raise _BrokenCopyError("it is not a checkpoint")
+    if form["version"] > VERSION:
+        raise SettingsError(
+            f"{path}: was written by version {form['version']} of the checkpoint's format, this is {VERSION};"
+            " use the newer supervisor, or another checkpoint path"
+        )
+    body = json.dumps(form["body"], allow_nan=False, separators=(",", ":"))
+    if hashlib.sha256(body.encode("ascii")).hexdigest() != form["sha256"]:
+        raise _BrokenCopyError("its checksum does not match")
+    return _parse(form["body"])
+
+
+def _dump(checkpoint: Checkpoint) -> dict[str, object]:
+    pending = checkpoint.pending
+    return {
+        "serial": checkpoint.serial,
+        "log": checkpoint.log,
+        "position": list(checkpoint.position),
+        "known": _dump_known(checkpoint.known),
+        "pending": None
+        if pending is None
+        else {"events": pending.events, "files": pending.files, "after": _dump_known(pending.after)},
+    }
+
+
+def _parse(body: Mapping[str, Any]) -> Checkpoint:
+    pending = body["pending"]
+    offset, start, before = body["position"]
+    return Checkpoint(
+        known=_parse_known(body["known"]),
+        log=str(body["log"]),
+        position=Position(_whole(offset), str(start), str(before)),
+        pending=None
+        if pending is None
+        else Pending(
+            tuple((str(event_id), str(line)) for event_id, line in pending["events"]),
+            tuple((str(temporary), str(final)) for temporary, final in pending["files"]),
+            _parse_known(pending["after"]),
+        ),
+        serial=_whole(body["serial"]),
+    )
+
+
+def _dump_known(known: Known) -> dict[str, object]:
+    return {
+        "generation": known.generation,
+        "head": known.head,
+        "episodes": [_dump_episode(episode) for episode in known.episodes.values()],
+        "last_run": _dump_run(known.last_run) if known.last_run else None,
+        "last_attempt": _dump_attempt(known.last_attempt) if known.last_attempt else None,
+    }
+
+
+def _parse_known(form: Mapping[str, Any]) -> Known:
+    episodes = [_parse_episode(row) for row in form["episodes"]]
+    return Known(
+        generation=_whole(form["generation"]),
+        head=None if form["head"] is None else str(form["head"]),
+        episodes={episode.key: episode for episode in episodes},
+        last_run=_parse_run(form["last_run"]) if form["last_run"] else None,
+        last_attempt=_parse_attempt(form["last_attempt"]) if form["last_attempt"] else None,
+    )
+
+
+def _dump_episode(episode: Episode) -> dict[str, object]:
+    return {
+        "id": episode.recommendation_id,
+        "type": episode.event_type,
+        "action": episode.action,
+        "severity": episode.severity,
+        "node": episode.node,
+        "service": episode.service,
+        "causing_kinds": list(episode.causing_kinds),
+        "is_open": episode.is_open,
+        "opened_at": write_instant(episode.opened_at),
+        "last_event_at": write_instant(episode.last_event_at),
+        "seq": episode.seq,
+        "openings": [write_instant(moment) for moment in episode.openings],
+    }
+
+
+def _parse_episode(form: Mapping[str, Any]) -> Episode:
+    return Episode(
+        recommendation_id=str(form["id"]),
+        event_type=EventType(form["type"]),
+        action=Action(form["action"]),
+        severity=Severity(form["severity"]),
+        node=str(form["node"]),
+        service=str(form["service"]),
+        causing_kinds=tuple(DriftKind(kind) for kind in form["causing_kinds"]),
+        is_open=form["is_open"] is True,
+        opened_at=read_instant(form["opened_at"]),
+        last_event_at=read_instant(form["last_event_at"]),
+        seq=_whole(form["seq"]),
+        openings=tuple(read_instant(moment) for moment in form["openings"]),
+    )
+
+
+def _dump_run(run: LastRun) -> dict[str, object]:
+    return {
+        "as_of": write_instant(run.as_of),
+        "outcome": run.outcome,
+        "state": run.state,
+        "state_since": write_instant(run.state_since) if run.state_since else None,
+        "world_at": write_instant(run.world_at) if run.world_at else None,
+        "counts": dict(run.counts),
+        "recommendations": [dict(row) for row in run.recommendations],
+        "input_fingerprint": run.input_fingerprint,
+    }
+
+
+def _parse_run(form: Mapping[str, Any]) -> LastRun:
+    return LastRun(
+        as_of=read_instant(form["as_of"]),
+        outcome=Outcome(form["outcome"]),
+        state=State(form["state"]),
+        state_since=_maybe_instant(form["state_since"]),
+        world_at=_maybe_instant(form["world_at"]),
+        counts={str(name): _whole(count) for name, count in form["counts"].items()},
+        recommendations=tuple(dict(row) for row in form["recommendations"]),
+        input_fingerprint=str(form["input_fingerprint"]),
+    )
+
+
+def _dump_attempt(attempt: LastAttempt) -> dict[str, object]:
+    return {"as_of": write_instant(attempt.as_of), "outcome": attempt.outcome, "reason": attempt.reason}
+
+
+def _parse_attempt(form: Mapping[str, Any]) -> LastAttempt:
+    return LastAttempt(
+        as_of=read_instant(form["as_of"]), outcome=Outcome(form["outcome"]), reason=str(form["reason"])
+    )
+
+
+def _maybe_instant(text: object) -> datetime | None:
+    return None if text is None else read_instant(text)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError("expected a count")
+    return value

@@ -1,0 +1,334 @@
+"""Events, exactly once: lock, recover, fold, and then intent, append, files, commit.
+
+For one host and local file systems: after a crash, a kill or a power cut at any point, the next run makes every event
+of the interrupted one appear in the log once, as a whole line, with the same id and bytes; whole lines of other writers
+are never changed. The log is the truth: where it goes further than the checkpoint, the checkpoint follows.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from flows.errors import BusyError, EmitError
+from flows.sinks.checkpoint import (
+    Checkpoint,
+    Known,
+    Pending,
+    clear_leftovers,
+    load_checkpoint,
+    save_checkpoint,
+    set_aside,
+)
+from flows.sinks.event_line import OwnEvent, digest_line, encode_change, read_own_event
+from flows.sinks.event_log import START, EventLog, Scan
+from flows.sinks.lock import hold_lock
+from flows.sinks.safe_file import make_private_folder, settle_path, sync_file, sync_folder, trusted_owners
+from schemas.episode import REMEMBERED_OPENINGS, Episode, Key, Transitions
+from schemas.last_run import LastAttempt, LastRun
+from schemas.words import Outcome
+
+MAX_EVENTS = 20_000
+
+EventLines = Callable[[], Iterable[bytes]]
+"""Our earlier events, the oldest first, from a place that outlives the log: the history."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmitPaths:
+    """Where a supervisor keeps what it writes."""
+
+    event_log: Path
+    checkpoint: Path
+    state_dir: Path
+    log_owners: frozenset[int] = frozenset()
+    """Users besides root and ourselves whose event log is appended to."""
+
+
+@contextmanager
+def open_emitter(
+    paths: EmitPaths,
+    *,
+    lock_timeout_s: float = 10.0,
+    recall: EventLines | None = None,
+    as_cloudevents: bool = False,
+) -> Iterator["Emitter"]:
+    """Hold the locks, complete what a killed run left, and give the emitter of this run.
+
+    Read the inputs inside, so that no older view of them can follow a newer one. `recall` is asked for earlier events
+    where the checkpoint is lost. Raises BusyError where another run does not end in time, SettingsError for a
+    checkpoint of a newer version, and EmitError for paths that are unsafe or cannot be written.
+    """
+    with _explained(paths):
+        state_dir = make_private_folder(paths.state_dir)
+        checkpoint = settle_path(paths.checkpoint, trusted_owners())
+        log_owners = trusted_owners(paths.log_owners)
+        log = EventLog(settle_path(paths.event_log, log_owners), log_owners)
+    beside = checkpoint.with_name(f"{checkpoint.name}.lock")
+    with hold_lock(state_dir / "lock", lock_timeout_s), hold_lock(beside, lock_timeout_s):
+        emitter = Emitter(log, checkpoint, lock_timeout_s, as_cloudevents=as_cloudevents)
+        with _explained(paths):
+            emitter.recover(recall)
+        yield emitter
+
+
+def read_episodes(paths: EmitPaths) -> Mapping[Key, Episode]:
+    """Return the episodes as the next run will find them, without a lock and without writing anything."""
+    with _explained(paths):
+        log_owners = trusted_owners(paths.log_owners)
+        log = EventLog(settle_path(paths.event_log, log_owners), log_owners)
+        checkpoint = load_checkpoint(settle_path(paths.checkpoint, trusted_owners())).checkpoint or Checkpoint()
+        known = checkpoint.pending.after if checkpoint.pending else checkpoint.known
+        return _fold(known.episodes, log.scan(checkpoint.position).events)[0]
+
+
+class Emitter:
+    """The events of one run; made by `open_emitter`."""
+
+    def __init__(self, log: EventLog, path: Path, lock_timeout_s: float, *, as_cloudevents: bool) -> None:
+        """Take note of the paths; `recover` reads them."""
+        self._log = log
+        self._path = path
+        self._lock_timeout_s = lock_timeout_s
+        self._as_cloudevents = as_cloudevents
+        self._checkpoint = Checkpoint()
+        self._seen: frozenset[str] = frozenset()
+        self.warnings: list[str] = []
+
+    @property
+    def episodes(self) -> Mapping[Key, Episode]:
+        """All episodes before this run, the closed ones too."""
+        return MappingProxyType(dict(self._checkpoint.known.episodes))
+
+    @property
+    def last_run(self) -> LastRun | None:
+        """The last run with conclusions."""
+        return self._checkpoint.known.last_run
+
+    @property
+    def generation(self) -> int:
+        """The number of this run: one more than the runs that were committed."""
+        return self._checkpoint.known.generation + 1
+
+    def skip_generations(self, generation: int) -> None:
+        """Number this run behind that generation: a history may know of runs that a lost checkpoint forgot."""
+        known = self._checkpoint.known
+        self._checkpoint = replace(
+            self._checkpoint, known=replace(known, generation=max(known.generation, generation))
+        )
+
+    def commit(
+        self, transitions: Transitions, last_run: LastRun, files: Sequence[tuple[Path, Path]] = ()
+    ) -> tuple[bytes, ...]:
+        """Write the run's events, put its files in place, and remember it; return the lines without their ends.
+
+        `files` are finished temporary files and the new names that they get, in the same folder. All of it
+        happens, or is completed by the next run; before the intent is written, an error leaves everything as it was.
+        """
+        if len(transitions.changes) > MAX_EVENTS:
+            raise EmitError(f"refused: {len(transitions.changes)} events in one run are more than {MAX_EVENTS}")
+        _check_files(files)
+        lines = self._encode(transitions)
+        events = [(change.event_id, line) for change, line in zip(transitions.changes, lines, strict=True)]
+        after = Known(
+            generation=self.generation,
+            head=digest_line(lines[-1]) if lines else self._checkpoint.known.head,
+            episodes=transitions.episodes,
+            last_run=self._date(last_run),
+        )
+        with _explained_at(self._path):
+            if not events and not files:
+                self._save(replace(self._checkpoint, known=after))
+            else:
+                self._emit(Pending(_as_text(events), _as_names(files), after))
+        return lines
+
+    def note_skipped(self, as_of: datetime, reason: str, outcome: Outcome = Outcome.SKIPPED) -> None:
+        """Remember a run without conclusions: the last state stands, and is stale. Writes no event."""
+        attempt = LastAttempt(as_of=as_of, outcome=outcome, reason=reason[:1000])
+        with _explained_at(self._path):
+            self._save(replace(self._checkpoint, known=replace(self._checkpoint.known, last_attempt=attempt)))
+
+    def recover(self, recall: EventLines | None) -> None:
+        """Load the checkpoint, complete what is pending, and follow the log where it goes further."""
+        clear_leftovers(self._path)
+        loaded = load_checkpoint(self._path)
+        set_aside(loaded.broken)
+        for copy, problem in loaded.broken:
+            self.warnings.append(f"{copy}: cannot be used ({problem}); kept as {copy.name}.broken")
+        self._checkpoint = loaded.checkpoint or Checkpoint()
+        self._check_log_path()
+        if self._checkpoint.pending is not None:
+            self._complete(self._checkpoint.pending)
+        self._follow(recall if loaded.checkpoint is None else None, is_lost=loaded.checkpoint is None)
+
+    def _check_log_path(self) -> None:
+        known = self._checkpoint.log
+        if known and known != str(self._log.path):
+            self.warnings.append(f"{self._path}: belongs to the log {known}; continuing with {self._log.path}")
+            self._checkpoint = replace(self._checkpoint, position=START)
+        self._checkpoint = replace(self._checkpoint, log=str(self._log.path))
+
+    def _encode(self, transitions: Transitions) -> tuple[bytes, ...]:
+        lines: list[bytes] = []
+        head = self._checkpoint.known.head
+        for change in transitions.changes:
+            lines.append(encode_change(change, head, as_cloudevent=self._as_cloudevents))
+            head = digest_line(lines[-1])
+        return tuple(lines)
+
+    def _date(self, run: LastRun) -> LastRun:
+        before = self.last_run
+        is_same = before is not None and before.state == run.state
+        return replace(run, state_since=before.state_since if before and is_same else run.as_of)
+
+    def _emit(self, pending: Pending) -> None:
+        for temporary, _ in pending.files:
+            sync_file(Path(temporary))
+            sync_folder(Path(temporary).parent)
+        if pending.events:
+            deadline = time.monotonic() + self._lock_timeout_s
+            with self._log.locked(deadline):
+                self._check_alone()
+                self._save(replace(self._checkpoint, pending=pending))
+                self._append(pending, deadline)
+        else:
+            self._save(replace(self._checkpoint, pending=pending))
+        self._finish(pending)
+
+    def _check_alone(self) -> None:
+        scan = self._log.scan(self._checkpoint.position)
+        if any(event.event_id not in self._seen for event in scan.events):
+            raise BusyError(f"{self._log.path}: another supervisor wrote to it during this run; run again")
+
+    def _append(self, pending: Pending, deadline: float) -> None:
+        events = [(event_id, line.encode("ascii")) for event_id, line in pending.events]
+        scan = self._log.append(events, self._checkpoint.position, deadline)
+        self._checkpoint = replace(self._checkpoint, position=scan.end)
+
+    def _finish(self, pending: Pending) -> None:
+        self._place_files(pending)
+        self._save(replace(self._checkpoint, known=pending.after, pending=None))
+
+    def _complete(self, pending: Pending) -> None:
+        """Do what a killed run's intent says, as far as it is not done, and commit."""
+        if pending.events:
+            deadline = time.monotonic() + self._lock_timeout_s
+            with self._log.locked(deadline):
+                if self._is_overtaken(pending, self._log.scan(self._checkpoint.position)):
+                    self._withdraw(pending)
+                    return
+                self._append(pending, deadline)
+        self._finish(pending)
+
+    def _is_overtaken(self, pending: Pending, scan: Scan) -> bool:
+        """Tell whether another supervisor's events stand where the first of ours would."""
+        ours = {event_id for event_id, _ in pending.events}
+        head = self._checkpoint.known.head
+        has_begun = any(event.event_id in ours for event in scan.events)
+        return not has_begun and any(event.previous == head for event in scan.events)
+
+    def _withdraw(self, pending: Pending) -> None:
+        self.warnings.append(
+            f"{self._log.path}: another supervisor wrote to it since a run was interrupted; what that run was about"
+            " to write is withdrawn and decided again"
+        )
+        for temporary, _ in pending.files:
+            Path(temporary).unlink(missing_ok=True)
+        self._save(replace(self._checkpoint, pending=None))
+
+    def _place_files(self, pending: Pending) -> None:
+        for temporary, final in pending.files:
+            with suppress(FileNotFoundError):
+                os.replace(temporary, final)
+            if not os.path.exists(final):
+                self.warnings.append(f"{final}: a part of the history is lost: its temporary file is gone")
+        for folder in {Path(final).parent for _, final in pending.files}:
+            if folder.exists():
+                sync_folder(folder)
+
+    def _follow(self, recall: EventLines | None, *, is_lost: bool) -> None:
+        scan = self._log.scan(self._checkpoint.position)
+        self._seen = frozenset(scan.places)
+        known = self._checkpoint.known
+        told = [event for line in recall() if (event := read_own_event(line))] if recall else []
+        events = [*told, *self._accept(scan)]
+        if is_lost and events:
+            self.warnings.append(f"{self._path}: no usable checkpoint; the open episodes are rebuilt from the log")
+        if not scan.is_position_found:
+            self.warnings.append(
+                f"{self._log.path}: was replaced since the last run; earlier events are not written to it again"
+            )
+        episodes, head = _fold(known.episodes, events)
+        after = replace(known, head=head or known.head, episodes=episodes)
+        self._checkpoint = replace(self._checkpoint, known=after, position=scan.end)
+
+    def _accept(self, scan: Scan) -> list[OwnEvent]:
+        """Leave out events that claim to be ours and do not follow our last one, where that can be told."""
+        head = self._checkpoint.known.head
+        if head is None or not scan.is_position_found or self._checkpoint.position.offset == 0:
+            return list(scan.events)
+        accepted = []
+        for event in scan.events:
+            if event.previous == head:
+                accepted.append(event)
+                head = event.digest
+            else:
+                self.warnings.append(f"{self._log.path}: an event in it is not ours, or out of order; not believed")
+        return accepted
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = save_checkpoint(self._path, checkpoint)
+
+
+def _fold(episodes: Mapping[Key, Episode], events: Iterable[OwnEvent]) -> tuple[dict[Key, Episode], str | None]:
+    """Return the episodes after the events, and the digest of the last that was news (a lower `seq` is none)."""
+    after, head = dict(episodes), None
+    for event in events:
+        before = after.get(event.episode.key)
+        if before is None or event.episode.seq > before.seq:
+            after[event.episode.key] = replace(event.episode, openings=_remember_opening(before, event.episode))
+            head = event.digest
+    return after, head
+
+
+def _remember_opening(before: Episode | None, episode: Episode) -> tuple[datetime, ...]:
+    openings = before.openings if before else ()
+    if openings and openings[-1] == episode.opened_at:
+        return openings
+    return (*openings, episode.opened_at)[-REMEMBERED_OPENINGS:]
+
+
+def _as_text(events: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, str], ...]:
+    return tuple((event_id, line.decode("ascii")) for event_id, line in events)
+
+
+def _as_names(files: Sequence[tuple[Path, Path]]) -> tuple[tuple[str, str], ...]:
+    return tuple((str(temporary), str(final)) for temporary, final in files)
+
+
+def _check_files(files: Sequence[tuple[Path, Path]]) -> None:
+    for temporary, final in files:
+        if not temporary.is_file():
+            raise EmitError(f"{temporary}: is gone; was the state folder removed during the run?")
+        if os.path.lexists(final):
+            raise EmitError(f"{final}: exists already, so that this run's history has no place; nothing was written")
+
+
+@contextmanager
+def _explained(paths: EmitPaths) -> Iterator[None]:
+    with _explained_at(paths.event_log):
+        yield
+
+
+@contextmanager
+def _explained_at(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = error.filename if isinstance(error.filename, str) else path
+        raise EmitError(f"{where}: {error.strerror or error}; nothing is lost, the next run completes it") from None

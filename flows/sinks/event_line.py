@@ -1,0 +1,237 @@
+"""An event as a line of the log: CONTRACT 3.1's envelope, and back from a line to the episode that it tells of."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flows.errors import EmitError
+from schemas.episode import Change, Episode
+from schemas.words import Action, DriftKind, EventType, Resolution, Severity, Transition
+
+SOURCE = "runtime-supervisor"
+MARKER = b'{"source":"runtime-supervisor",'
+"""How each of our lines begins, and no one else's: what tells our torn bytes from a foreign line behind them."""
+MAX_LINE = 64 * 1024
+_KEPT_TEXT = 1000
+_KEPT_ITEMS = 20
+_RESOLVED = {
+    Resolution.DRIFT_RESOLVED: "there is no drift any more",
+    Resolution.REMOVED_FROM_DESIRED_STATE: "it is not desired or monitored any more",
+    Resolution.SUPERSEDED: "another action is recommended now",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEvent:
+    """One of our events, as it stands in a log."""
+
+    event_id: str
+    digest: str
+    """The SHA-256 of the line without its end: what our next event carries as `previous`."""
+    previous: str | None
+    transition: Transition
+    resolution: Resolution | None
+    episode: Episode
+    """As it is after the event; its `openings` hold at most the latest."""
+    reason: str
+
+
+def digest_line(line: bytes) -> str:
+    """Return the hash that chains our lines."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def make_event(change: Change, previous: str | None) -> dict[str, object]:
+    """Return the event: exactly CONTRACT's fields, and everything else under `payload`."""
+    episode, row = change.episode, change.recommended
+    return {
+        "source": SOURCE,
+        "timestamp": write_instant(change.as_of),
+        "node": episode.node,
+        "service": episode.service,
+        "type": str(episode.event_type),
+        "severity": str(Severity.INFO if row is None else episode.severity),
+        "correlation_id": episode.recommendation_id,
+        "payload": {
+            "event_id": change.event_id,
+            "recommendation_id": episode.recommendation_id,
+            "transition": str(change.transition),
+            "resolution": None if change.resolution is None else str(change.resolution),
+            "action": str(episode.action),
+            "reason": _explain(change),
+            "unblocked_by": row.unblocked_by if row else None,
+            "causing_kinds": [str(kind) for kind in episode.causing_kinds],
+            "drift_ids": list(row.drift_ids) if row else [],
+            "root_causes": list(row.root_causes) if row else [],
+            "blast_radius": row.blast_radius if row else 0,
+            "evidence": _list_evidence(row.evidence if row else ()),
+            "before": _tell_before(change.before),
+            "opened_at": write_instant(episode.opened_at),
+            "as_of": write_instant(change.as_of),
+            "seq": episode.seq,
+            "input_fingerprint": change.input_fingerprint,
+            "rules_fingerprint": change.rules_fingerprint,
+            "previous": previous,
+        },
+    }
+
+
+def _explain(change: Change) -> str:
+    if change.recommended is not None:
+        return change.recommended.reason
+    episode = change.episode
+    why = _RESOLVED[change.resolution] if change.resolution else "it has ended"
+    return f"{episode.node}/{episode.service}: {episode.action} is no longer recommended: {why}"
+
+
+def _list_evidence(evidence: Mapping[str, object] | tuple[Mapping[str, object], ...]) -> list[dict[str, object]]:
+    rows = (evidence,) if isinstance(evidence, Mapping) else evidence
+    return [dict(row) for row in rows]
+
+
+def _tell_before(before: Episode | None) -> dict[str, object] | None:
+    if before is None:
+        return None
+    return {
+        "type": str(before.event_type),
+        "severity": str(before.severity),
+        "causing_kinds": [str(kind) for kind in before.causing_kinds],
+    }
+
+
+def wrap_cloudevent(event: Mapping[str, object]) -> dict[str, object]:
+    """Return the event as a CloudEvent 1.0, in structured JSON; the envelope as it is becomes its `data`."""
+    payload = event["payload"]
+    assert isinstance(payload, Mapping)
+    return {
+        "source": SOURCE,
+        "specversion": "1.0",
+        "id": payload["event_id"],
+        "type": f"{SOURCE}.{event['type']}",
+        "subject": f"{event['node']}/{event['service']}",
+        "time": event["timestamp"],
+        "datacontenttype": "application/json",
+        "data": dict(event),
+    }
+
+
+def encode_change(change: Change, previous: str | None, *, as_cloudevent: bool = False) -> bytes:
+    """Return the change's line without its end: ASCII, at most 64 KiB.
+
+    An event that is longer loses its evidence first, then its long lists and texts; it says so (`truncated`) and holds
+    the hash of the whole. A value that JSON has no form for raises EmitError before anything was written.
+    """
+    event = make_event(change, previous)
+    line = _encode(event, as_cloudevent=as_cloudevent)
+    if len(line) <= MAX_LINE:
+        return line
+    short = {**event, "payload": _shorten(event["payload"], digest_line(line))}
+    line = _encode(short, as_cloudevent=as_cloudevent)
+    if len(line) > MAX_LINE:
+        raise EmitError(f"the event of {change.episode.recommendation_id[:80]} is longer than {MAX_LINE} bytes")
+    return line
+
+
+def _shorten(payload: object, digest: str) -> dict[str, object]:
+    assert isinstance(payload, Mapping)
+    short: dict[str, object] = {"truncated": True, "sha256": digest}
+    for name, value in payload.items():
+        if name == "evidence":
+            short[name] = []
+        elif isinstance(value, list):
+            short[name] = [item[:_KEPT_TEXT] for item in value[:_KEPT_ITEMS]]
+        elif isinstance(value, str) and name in {"reason", "unblocked_by"}:
+            short[name] = value[:_KEPT_TEXT]
+        else:
+            short[name] = value
+    return short
+
+
+def _encode(event: Mapping[str, object], *, as_cloudevent: bool) -> bytes:
+    form = wrap_cloudevent(event) if as_cloudevent else event
+    try:
+        text = json.dumps(form, allow_nan=False, separators=(",", ":"), default=_encode_instant)
+    except (TypeError, ValueError) as error:
+        raise EmitError(f"an event of {event['correlation_id']} cannot be written as JSON: {error}") from None
+    return text.encode("ascii")
+
+
+def _encode_instant(value: object) -> str:
+    if isinstance(value, datetime):
+        return write_instant(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def write_instant(moment: datetime) -> str:
+    """Return the moment as ISO 8601 in UTC, `2026-05-01T20:00:00Z`."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def read_instant(text: object) -> datetime:
+    """Return the moment of a text that `write_instant` wrote; ValueError for anything else."""
+    if not isinstance(text, str) or not text.endswith("Z"):
+        raise ValueError("not an instant of ours")
+    return datetime.fromisoformat(text)
+
+
+def read_own_event(line: bytes) -> OwnEvent | None:
+    """Return what one of our lines says, or None for any line that is not one of ours, whole."""
+    if not line.startswith(MARKER):
+        return None
+    try:
+        return _read_event(json.loads(line), digest_line(line))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def unwrap(value: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the envelope, of a CloudEvent too."""
+    data = value.get("data")
+    return data if "specversion" in value and isinstance(data, Mapping) else value
+
+
+def _read_event(value: Mapping[str, object], digest: str) -> OwnEvent:
+    event = unwrap(value)
+    payload = event["payload"]
+    if not isinstance(payload, Mapping):
+        raise TypeError("payload")
+    transition = Transition(payload["transition"])
+    opened_at = read_instant(payload["opened_at"])
+    episode = Episode(
+        recommendation_id=_text(payload["recommendation_id"]),
+        event_type=EventType(_text(event["type"])),
+        action=Action(payload["action"]),
+        severity=Severity(_text(event["severity"])),
+        node=_text(event["node"]),
+        service=_text(event["service"]),
+        causing_kinds=tuple(DriftKind(kind) for kind in payload["causing_kinds"]),
+        is_open=transition is not Transition.RESOLVED,
+        opened_at=opened_at,
+        last_event_at=read_instant(payload["as_of"]),
+        seq=_count(payload["seq"]),
+        openings=(opened_at,),
+    )
+    resolution = payload["resolution"]
+    return OwnEvent(
+        event_id=_text(payload["event_id"]),
+        digest=digest,
+        previous=None if payload["previous"] is None else _text(payload["previous"]),
+        transition=transition,
+        resolution=None if resolution is None else Resolution(resolution),
+        episode=episode,
+        reason=_text(payload["reason"]),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("expected a text")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise TypeError("expected a count")
+    return value

@@ -1,0 +1,322 @@
+"""The event log: a file that other agents append to, and that is rotated under us.
+
+What is ours in it is read from a position on, through rotated parts, and appended so that each line is there once,
+whole, whatever interrupted an earlier attempt. Lines of others are never changed.
+"""
+
+import hashlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from flows.errors import BusyError, EmitError
+from flows.sinks.event_line import MAX_LINE, OwnEvent, read_own_event
+from flows.sinks.lock import is_same_file, wait_for_lock
+from flows.sinks.safe_file import UnsafeFileError, create_file, open_regular, sync_folder
+from flows.sinks.torn import find_torn_length
+
+_CHUNK = 1 << 20
+_KEPT = 2 * MAX_LINE
+_WINDOW = 256
+_ROUNDS = 8
+_GRACE_S = 0.3
+_GRACE_STEP_S = 0.03
+_PART = re.compile(r"[.-](\d[\d.\-_T:]*|old)")
+
+
+class Position(NamedTuple):
+    """A place in a log, known again by what stands before it: offsets and inodes are used again, contents are not."""
+
+    offset: int = 0
+    start_digest: str = ""
+    """Of the file's first bytes, at most 256 and none behind the place."""
+    before_digest: str = ""
+    """Of the 256 bytes before the place."""
+
+
+START = Position()
+"""The beginning of whatever there is."""
+
+
+class Line(NamedTuple):
+    """One line of a log."""
+
+    offset: int
+    content: bytes
+    """Without its end, and cut where it is longer than any of ours can be."""
+    length: int
+    is_terminated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """An open log or rotated part, as long as it was when it was opened."""
+
+    path: Path
+    fd: int
+    size: int
+    start: int = 0
+    """Where to read from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a log and its rotated parts hold from a position on."""
+
+    events: tuple[OwnEvent, ...]
+    places: dict[str, Path]
+    """The file of each event, by event id."""
+    is_position_found: bool
+    end: Position
+    """Behind the last whole line."""
+    tail: bytes
+    """What stands behind the last line's end; at most `_KEPT` bytes of it."""
+    has_own_tail: bool
+    """The tail is an event of ours that lacks nothing but its end."""
+
+
+def find_parts(path: Path, owners: frozenset[int]) -> list[Path]:
+    """Return the log's rotated, uncompressed parts, the oldest first; links and strangers' files are not among them."""
+    parts = []
+    for entry in os.scandir(path.parent):
+        if entry.name.startswith(path.name) and _PART.fullmatch(entry.name[len(path.name) :]):
+            with suppress(FileNotFoundError):
+                found = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_uid in owners:
+                    parts.append((found.st_mtime_ns, _rank(entry.name), Path(entry.path)))
+    return [part for _, _, part in sorted(parts)]
+
+
+def _rank(name: str) -> tuple[int, str]:
+    number = name.rpartition(".")[2]
+    return (-int(number) if number.isdigit() else 0, name)
+
+
+def read_lines(file: LogFile) -> Iterator[Line]:
+    """Return the file's lines from its start on, in bounded memory."""
+    kept, length, at, offset = b"", 0, file.start, file.start
+    while offset < file.size:
+        chunk = os.pread(file.fd, min(_CHUNK, file.size - offset), offset)
+        if not chunk:
+            break
+        offset += len(chunk)
+        *ended, rest = chunk.split(b"\n")
+        for piece in ended:
+            length += len(piece)
+            yield Line(at, (kept + piece)[:_KEPT], length, is_terminated=True)
+            at, kept, length = at + length + 1, b"", 0
+        kept, length = (kept + rest)[:_KEPT], length + len(rest)
+    if length:
+        yield Line(at, kept, length, is_terminated=False)
+
+
+class EventLog:
+    """The log of one path, with the users whose files are trusted there."""
+
+    def __init__(self, path: Path, owners: frozenset[int]) -> None:
+        """Take note of the path; nothing is opened yet."""
+        self.path = path
+        self.owners = owners
+        self._locks: dict[tuple[int, int], int] = {}
+
+    def scan(self, position: Position) -> Scan:
+        """Read our events behind the position, wherever rotation has put it.
+
+        Read again when the log was rotated or cut while it was read. A position that is nowhere any more means that the
+        log was replaced: everything that is there is read.
+        """
+        for _ in range(_ROUNDS):
+            with ExitStack() as opened:
+                files = self._open(opened)
+                chosen = _seek(files, position)
+                scan = _read(chosen or files, is_position_found=chosen is not None, live=self._live(files))
+                if self._is_unmoved(files):
+                    return scan
+        raise EmitError(f"{self.path}: is rotated or cut faster than it can be read; try again")
+
+    def append(self, lines: Sequence[tuple[str, bytes]], position: Position, deadline: float) -> Scan:
+        """Bring each `(event id, line)` into the log once, whole and durable, and return what stands there then.
+
+        What an earlier attempt wrote is looked for first, and the bytes that it left of a torn line are blanked.
+        """
+        for _ in range(_ROUNDS):
+            self._lock_live(deadline)
+            scan = self._settle_tail(position)
+            missing = [line for event_id, line in lines if event_id not in scan.places]
+            if not missing and not scan.has_own_tail:
+                self._sync(scan, [event_id for event_id, _ in lines])
+                return scan
+            if missing and self._blank_torn(missing[0], position):
+                continue
+            self._write((b"\n" if scan.tail else b"") + b"".join(line + b"\n" for line in missing))
+        raise EmitError(f"{self.path}: our lines do not stay whole in it; they are kept for the next run")
+
+    @contextmanager
+    def locked(self, deadline: float) -> Iterator[None]:
+        """Lock the log, which is made where it is absent; BusyError at the deadline (of `time.monotonic`)."""
+        try:
+            self._lock_live(deadline)
+            yield
+        finally:
+            for fd in self._locks.values():
+                os.close(fd)
+            self._locks.clear()
+
+    def _lock_live(self, deadline: float) -> None:
+        """Lock the file that the path names now; one that was rotated away since stays locked as well."""
+        fd = self._open_live(os.O_RDWR | os.O_APPEND)
+        found = os.fstat(fd)
+        if (found.st_dev, found.st_ino) in self._locks:
+            os.close(fd)
+        elif wait_for_lock(fd, deadline):
+            self._locks[found.st_dev, found.st_ino] = fd
+        else:
+            os.close(fd)
+            raise BusyError(f"{self.path}: another process holds its lock (`lslocks` names it); try again later")
+
+    def _open_live(self, flags: int) -> int:
+        """Open the log, or make it: never both in one call, which `fs.protected_regular` forbids even to root."""
+        while True:
+            with suppress(FileNotFoundError):
+                return open_regular(self.path, flags, self.owners)
+            with suppress(FileExistsError):
+                fd = create_file(self.path, flags, 0o640)
+                sync_folder(self.path.parent)
+                return fd
+
+    def _open(self, opened: ExitStack) -> list[LogFile]:
+        """Open the log first and its parts then: what is renamed in between is seen twice, and never missed."""
+        paths = [self.path]
+        files = []
+        for path in paths:
+            try:
+                fd = open_regular(path, os.O_RDONLY, self.owners)
+            except FileNotFoundError:
+                pass
+            except UnsafeFileError:
+                if path == self.path:
+                    raise
+            else:
+                opened.callback(os.close, fd)
+                files.append(LogFile(path, fd, os.fstat(fd).st_size))
+            if path == self.path:
+                paths.extend(reversed(find_parts(self.path, self.owners)))
+        return _drop_twins(files)[::-1]
+
+    def _live(self, files: list[LogFile]) -> LogFile | None:
+        return files[-1] if files and files[-1].path == self.path else None
+
+    def _is_unmoved(self, files: list[LogFile]) -> bool:
+        live = self._live(files)
+        if live is None:
+            return not self.path.exists()
+        parts = [file.path for file in files[:-1]]
+        is_whole = is_same_file(live.fd, self.path) and os.fstat(live.fd).st_size >= live.size
+        return is_whole and parts == find_parts(self.path, self.owners)
+
+    def _settle_tail(self, position: Position) -> Scan:
+        """Scan until the last line has its end, or its writer had time enough to write it."""
+        deadline = time.monotonic() + _GRACE_S
+        scan = self.scan(position)
+        while scan.tail and not scan.has_own_tail and time.monotonic() < deadline:
+            time.sleep(_GRACE_STEP_S)
+            scan = self.scan(position)
+        return scan
+
+    def _write(self, data: bytes) -> None:
+        fd = self._open_live(os.O_WRONLY | os.O_APPEND)
+        try:
+            # Once: what is missing after a short write is seen, blanked and written again by the next round.
+            os.write(fd, data)
+        except OSError as error:
+            raise EmitError(
+                f"{self.path}: cannot be appended to: {error.strerror}; the events are kept and written by the next run"
+            ) from None
+        finally:
+            os.close(fd)
+
+    def _blank_torn(self, line: bytes, position: Position) -> bool:
+        """Turn what a killed run left of the line into blanks and a line's end, so that a line glued to it is free."""
+        with ExitStack() as opened:
+            files = self._open(opened)
+            for file in _seek(files, position) or files:
+                for found in read_lines(file):
+                    torn = find_torn_length(found.content, line, is_tail=not found.is_terminated)
+                    if torn:
+                        return _blank(file, found.offset, torn)
+        return False
+
+    def _sync(self, scan: Scan, event_ids: list[str]) -> None:
+        for path in {scan.places[event_id] for event_id in event_ids}:
+            fd = open_regular(path, os.O_RDONLY, self.owners)
+            try:
+                os.fsync(fd)
+            except OSError as error:
+                raise EmitError(f"{path}: cannot be made durable: {error.strerror}") from None
+            finally:
+                os.close(fd)
+
+
+def _drop_twins(files: list[LogFile]) -> list[LogFile]:
+    """Keep the last of the names that one file had while the list was made."""
+    by_file = {(found.st_dev, found.st_ino): file for file in files for found in [os.fstat(file.fd)]}
+    return [file for file in files if file in by_file.values()]
+
+
+def _blank(file: LogFile, offset: int, length: int) -> bool:
+    try:
+        fd = os.open(file.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        return False  # An append-only file (chattr +a): the torn line stays, and gets its end with the next write.
+    try:
+        if os.path.samestat(os.fstat(fd), os.fstat(file.fd)) and os.fstat(fd).st_size >= offset + length:
+            os.pwrite(fd, b" " * (length - 1) + b"\n", offset)
+        return True
+    finally:
+        os.close(fd)
+
+
+def _seek(files: list[LogFile], position: Position) -> list[LogFile] | None:
+    """Return the files from the position's on, which is read from there; None where it is in none of them."""
+    if position.offset == 0:
+        return files
+    for index in range(len(files) - 1, -1, -1):
+        file = files[index]
+        if file.size >= position.offset and mark_position(file.fd, position.offset) == position:
+            return [LogFile(file.path, file.fd, file.size, position.offset), *files[index + 1 :]]
+    return None
+
+
+def mark_position(fd: int, offset: int) -> Position:
+    """Return the place in an open log by which it can be found again."""
+    if offset == 0:
+        return START
+    start = os.pread(fd, min(_WINDOW, offset), 0)
+    before = os.pread(fd, min(_WINDOW, offset), max(0, offset - _WINDOW))
+    return Position(offset, hashlib.sha256(start).hexdigest(), hashlib.sha256(before).hexdigest())
+
+
+def _read(files: list[LogFile], *, is_position_found: bool, live: LogFile | None) -> Scan:
+    events: list[OwnEvent] = []
+    places: dict[str, Path] = {}
+    tail, end, has_own_tail = b"", 0, False
+    for file in files:
+        tail, end = b"", file.start
+        for line in read_lines(file):
+            event = read_own_event(line.content)
+            if event is not None and event.event_id not in places:
+                events.append(event)
+                places[event.event_id] = file.path
+            if line.is_terminated:
+                end = line.offset + line.length + 1
+            else:
+                tail, has_own_tail = line.content, event is not None and file is files[-1]
+    if live is None or files[-1].path != live.path:
+        return Scan(tuple(events), places, is_position_found, START, b"", has_own_tail=False)
+    return Scan(tuple(events), places, is_position_found, mark_position(live.fd, end), tail, has_own_tail)

@@ -1,0 +1,181 @@
+"""Files in folders that anyone may write to: opened only when they are what they should be, replaced only as a whole.
+
+Nothing here follows a link at the last part of a path, waits for a FIFO, or opens a name that another user prepared.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from flows.errors import EmitError
+
+_NEVER = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_STICKY_OR_PRIVATE = "make it the owner's own (chmod o-w), or sticky like /tmp (chmod +t)"
+
+
+class UnsafeFileError(EmitError):
+    """A path of ours holds something that must not be used."""
+
+
+def trusted_owners(others: Iterable[int] = ()) -> frozenset[int]:
+    """Return the users whose files are taken for ours: root, this process's user, and those that are configured."""
+    return frozenset({0, os.geteuid(), *others})
+
+
+def settle_path(path: Path, owners: frozenset[int]) -> Path:
+    """Return the path with its folder resolved, once nobody but the owners can put another folder in its place."""
+    folder = Path(os.path.abspath(path)).parent
+    for part in (folder, *folder.parents):
+        _check_folder_part(part, owners)
+    real = folder.resolve()
+    for part in (real, *real.parents):
+        _check_folder_part(part, owners)
+    return real / path.name
+
+
+def _check_folder_part(part: Path, owners: frozenset[int]) -> None:
+    try:
+        found = part.lstat()
+    except OSError as error:
+        raise EmitError(f"{part}: cannot be used: {error.strerror}") from None
+    if found.st_uid not in owners:
+        raise UnsafeFileError(f"{part}: belongs to user {found.st_uid}, who could put other files in our place")
+    if not stat.S_ISDIR(found.st_mode) and not stat.S_ISLNK(found.st_mode):
+        raise UnsafeFileError(f"{part}: expected a folder, found {describe(found)}")
+    if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        raise UnsafeFileError(f"{part}: every user can replace files in it; {_STICKY_OR_PRIVATE}")
+
+
+def make_private_folder(path: Path) -> Path:
+    """Make the folder with mode 0700 where it is absent; refuse one that others own or can write to."""
+    path = Path(os.path.abspath(path))
+    missing = [part for part in (path, *path.parents) if not os.path.lexists(part)]
+    try:
+        for part in reversed(missing):
+            part.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(part.parent)
+    except OSError as error:
+        raise EmitError(f"{path}: cannot be made: {error.strerror}") from None
+    real = settle_path(path / "lock", trusted_owners()).parent
+    found = real.stat()
+    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UnsafeFileError(
+            f"{real}: must be ours alone (found owner {found.st_uid}, mode {stat.S_IMODE(found.st_mode):04o});"
+            " chmod 700, or set another state folder"
+        )
+    return real
+
+
+def open_regular(path: Path, flags: int, owners: frozenset[int]) -> int:
+    """Open an existing regular file with one name; FileNotFoundError where it is absent.
+
+    `O_CREAT` is never used on a file that exists: with `fs.protected_regular` not even root may.
+    """
+    try:
+        fd = os.open(path, flags | _NEVER)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _explain(path, error) from None
+    found = os.fstat(fd)
+    problem = _find_problem(found, owners)
+    if problem is not None:
+        os.close(fd)
+        raise UnsafeFileError(f"{path}: {problem}")
+    return fd
+
+
+def create_file(path: Path, flags: int, mode: int) -> int:
+    """Make a file that did not exist, of that mode or a tighter one; FileExistsError where it does."""
+    try:
+        return os.open(path, flags | _NEVER | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _explain(path, error) from None
+
+
+def _explain(path: Path, error: OSError) -> EmitError:
+    if os.path.lexists(path):
+        found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            return UnsafeFileError(f"{path}: expected a regular file, found {describe(found)}; remove it")
+    return EmitError(f"{path}: cannot be opened: {error.strerror}")
+
+
+def _find_problem(found: os.stat_result, owners: frozenset[int]) -> str | None:
+    if not stat.S_ISREG(found.st_mode):
+        return f"expected a regular file, found {describe(found)}; remove it"
+    if found.st_nlink != 1:
+        return f"has {found.st_nlink} names (hard links), so that writing to it would change another file; remove it"
+    if found.st_uid not in owners:
+        return f"belongs to user {found.st_uid}, who is not trusted here; remove it, or trust the owner in the settings"
+    return None
+
+
+def describe(found: os.stat_result) -> str:
+    """Return in a word what kind of file it is."""
+    kinds = {
+        stat.S_IFLNK: "a symbolic link",
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFCHR: "a device",
+        stat.S_IFBLK: "a device",
+        stat.S_IFSOCK: "a socket",
+    }
+    return kinds.get(stat.S_IFMT(found.st_mode), "a regular file")
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of the data, or raise OSError."""
+    left = memoryview(data)
+    while left:
+        written = os.write(fd, left)
+        if written == 0:
+            raise OSError(errno.EIO, "nothing was written")
+        left = left[written:]
+
+
+def write_temporary(path: Path, data: bytes, mode: int = 0o600) -> Path:
+    """Write the data to a new file beside the path, under a name that cannot be foreseen, and sync it."""
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+    fd = create_file(temporary, os.O_WRONLY, mode)
+    try:
+        write_all(fd, data)
+        os.fsync(fd)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(fd)
+    return temporary
+
+
+def sync_file(path: Path) -> None:
+    """Make the file's content durable."""
+    fd = os.open(path, os.O_RDONLY | _NEVER)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in the folder durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove temporary files that a killed run left beside the path: ours alone, and never read."""
+    for entry in os.scandir(path.parent):
+        if entry.name.startswith(f"{path.name}.") and entry.name.endswith("tmp"):
+            found = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+                os.unlink(entry.path)

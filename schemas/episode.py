@@ -1,0 +1,140 @@
+"""Episodes: the life of a recommendation from its opening to its resolution, and what a run does to them.
+
+Plain dataclasses of the standard library, so that what writes events imports neither polars nor pydantic.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from schemas.words import Action, DriftKind, EventType, HeldBy, Resolution, Severity, Transition
+
+REMEMBERED_OPENINGS = 20
+"""How many of an episode's latest openings are kept."""
+
+
+class Target(NamedTuple):
+    """What a drift is about: `<node>/<service>`, `<node>/all` or `fleet/all`."""
+
+    node: str
+    service: str
+
+
+class Key(NamedTuple):
+    """What tells episodes apart; their `<action>-<node>-<service>` can collide (`a-b`/`c` and `a`/`b-c`)."""
+
+    node: str
+    service: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommended:
+    """One recommendation of a run, with what its event says of it."""
+
+    recommendation_id: str
+    event_type: EventType
+    action: Action
+    severity: Severity
+    node: str
+    service: str
+    reason: str
+    causing_kinds: tuple[DriftKind, ...]
+    unblocked_by: str | None = None
+    drift_ids: tuple[str, ...] = ()
+    root_causes: tuple[str, ...] = ()
+    blast_radius: int = 0
+    evidence: Mapping[str, object] | tuple[Mapping[str, object], ...] = ()
+    """Where each fact comes from: values of JSON, and instants."""
+
+    @property
+    def key(self) -> Key:
+        """The episode that it belongs to."""
+        return Key(self.node, self.service, self.action)
+
+    @property
+    def target(self) -> Target:
+        """What it is about."""
+        return Target(self.node, self.service)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What one live run concluded, as far as episodes depend on it."""
+
+    as_of: datetime
+    recommendations: tuple[Recommended, ...]
+    drift: Mapping[Target, Mapping[DriftKind, HeldBy | None]]
+    """Every target with drift: its kinds, and what holds each back."""
+    monitored: frozenset[Target]
+    """The services that are desired and monitored."""
+    unmonitored: frozenset[Target]
+    """The services that are desired and not monitored."""
+    nodes: frozenset[str]
+    """The nodes that are desired."""
+    unreadable_nodes: frozenset[str] = frozenset()
+    """Nodes whose services could not be read: their episodes are suspended."""
+    is_topology_readable: bool = True
+    """False: a node that is not known may be desired all the same."""
+    is_world_stale: bool = False
+    input_fingerprint: str
+    rules_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One recommendation over time; a closed one is kept for its `seq` and its `openings`."""
+
+    recommendation_id: str
+    event_type: EventType
+    action: Action
+    severity: Severity
+    node: str
+    service: str
+    causing_kinds: tuple[DriftKind, ...]
+    is_open: bool
+    opened_at: datetime
+    last_event_at: datetime
+    seq: int
+    """Events of this key so far; never starts again, so that a gap shows a lost event."""
+    openings: tuple[datetime, ...] = field(default=())
+    """The latest openings, the oldest first: what a rule about flapping counts."""
+
+    @property
+    def key(self) -> Key:
+        """What tells it from other episodes."""
+        return Key(self.node, self.service, self.action)
+
+    @property
+    def target(self) -> Target:
+        """What it is about."""
+        return Target(self.node, self.service)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One event to write: what happened to an episode in a run."""
+
+    event_id: str
+    transition: Transition
+    episode: Episode
+    """As it is after the event."""
+    before: Episode | None
+    """As it was; null where the key had no open episode."""
+    recommended: Recommended | None
+    """Null for a resolution."""
+    resolution: Resolution | None
+    as_of: datetime
+    input_fingerprint: str
+    rules_fingerprint: str
+
+
+class Transitions(NamedTuple):
+    """What a run does to the episodes."""
+
+    changes: tuple[Change, ...]
+    episodes: dict[Key, Episode]
+    """All of them after the run, the closed ones too."""
+    suspended: frozenset[Key]
+    """Open episodes about which this run concludes nothing."""

@@ -1,0 +1,33 @@
+"""The last run, as the checkpoint remembers it for `supervisor status`: plain dataclasses, read without polars."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.words import Outcome, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastRun:
+    """The last run with conclusions."""
+
+    as_of: datetime
+    outcome: Outcome
+    state: State
+    state_since: datetime | None = None
+    """Since when the fleet is in that state; filled in when the run is committed."""
+    world_at: datetime | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """The summary's counts, by their column."""
+    recommendations: tuple[Mapping[str, object], ...] = ()
+    """In short: id, event type, action, severity, node, service, reason; values of JSON."""
+    input_fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastAttempt:
+    """A run after the last one with conclusions that came to none: the last state is stale."""
+
+    as_of: datetime
+    outcome: Outcome
+    reason: str

@@ -1,0 +1,174 @@
+"""Transitions: what a run does to the open episodes (SEMANTICS 7)."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from schemas.episode import REMEMBERED_OPENINGS, Change, Episode, Judged, Key, Recommended, Target, Transitions
+from schemas.words import ALL, FLEET, Action, DriftKind, EmitMode, EventType, Resolution, Transition
+
+_NEVER_DESIRED = {DriftKind.UNRESOLVED_INCIDENT, DriftKind.UNEXPECTED_SERVICE}
+"""Kinds that are drawn for services that no inventory asks for as well: their absence there is no removal."""
+
+
+def decide_transitions(
+    episodes: Mapping[Key, Episode],
+    judged: Judged,
+    *,
+    reminder_interval: timedelta,
+    emit_mode: EmitMode = EmitMode.CHANGES,
+) -> Transitions:
+    """Return the events of a run, resolutions first, and the episodes after it.
+
+    Nothing moves for a node whose inventory is unreadable, nor, while the world is stale, for anything but the
+    fleet itself and what was removed from the desired state. An episode is suspended as soon as one of the drifts
+    that cause it is held back, even where its target has another action now.
+
+    A last event that lies after `as_of` (the clock was set back) is taken to have been at `as_of`, so that reminders
+    neither flood nor wait for years. With `EmitMode.ALL` each recommendation gives `current` in place of
+    `opened`, `changed` and `reminder`; with `EmitMode.NONE` no episode moves.
+    """
+    if emit_mode is EmitMode.NONE:
+        return Transitions((), dict(episodes), frozenset())
+    recommended = {row.key: row for row in judged.recommendations}
+    closed = [*_resolve(episodes, recommended, judged)]
+    risen = [*_raise(episodes, recommended, judged, reminder_interval, emit_mode)]
+    anchored = {key: _anchor(episode, judged.as_of) for key, episode in episodes.items()}
+    changes = (*closed, *risen)
+    after = anchored | {change.episode.key: change.episode for change in changes}
+    resolved = {change.episode.key for change in closed}
+    silent = {key for key, episode in episodes.items() if episode.is_open and key not in resolved}
+    suspended = {key for key in silent if key not in recommended or _is_frozen(Target(key.node, key.service), judged)}
+    return Transitions(changes, after, frozenset(suspended))
+
+
+def _resolve(
+    episodes: Mapping[Key, Episode], recommended: Mapping[Key, Recommended], judged: Judged
+) -> Iterator[Change]:
+    actions = {row.target: row.action for row in judged.recommendations}
+    for key in sorted(key for key, episode in episodes.items() if episode.is_open and key not in recommended):
+        episode = episodes[key]
+        resolution = _find_resolution(episode, actions.get(episode.target), judged)
+        if resolution is not None:
+            ended = replace(episode, is_open=False, event_type=EventType.RECONCILE_RESOLVED)
+            yield _change(Transition.RESOLVED, ended, episode, None, judged, resolution)
+
+
+def _find_resolution(episode: Episode, action: Action | None, judged: Judged) -> Resolution | None:
+    """Return why the episode ends, or None where it stays open, suspended."""
+    drift = judged.drift.get(episode.target, {})
+    if _is_unknown(episode.node, judged):
+        return None
+    if _is_removed(episode, judged):
+        return Resolution.REMOVED_FROM_DESIRED_STATE
+    if judged.is_world_stale and episode.target != (FLEET, ALL):
+        return None
+    if any(drift.get(kind) is not None for kind in episode.causing_kinds):
+        return None
+    if action is not None:
+        return Resolution.SUPERSEDED
+    if any(held_by is not None for held_by in drift.values()):
+        return None
+    return Resolution.DRIFT_RESOLVED
+
+
+def _is_removed(episode: Episode, judged: Judged) -> bool:
+    if episode.node == FLEET or episode.action is Action.INVENTORY_REVIEW:
+        return False
+    if episode.node not in judged.nodes or episode.target in judged.unmonitored:
+        return True
+    return (
+        episode.service != ALL
+        and episode.target not in judged.monitored
+        and not _NEVER_DESIRED.issuperset(episode.causing_kinds)
+    )
+
+
+def _raise(
+    episodes: Mapping[Key, Episode],
+    recommended: Mapping[Key, Recommended],
+    judged: Judged,
+    reminder_interval: timedelta,
+    emit_mode: EmitMode,
+) -> Iterator[Change]:
+    for key, row in sorted(recommended.items()):
+        before = episodes.get(key)
+        transition = _find_transition(before, row, judged.as_of, reminder_interval)
+        if emit_mode is EmitMode.ALL:
+            transition = Transition.CURRENT
+        if transition is not None and not _is_frozen(row.target, judged):
+            after = _update(before, row, judged.as_of)
+            yield _change(transition, after, before if before and before.is_open else None, row, judged)
+
+
+def _find_transition(
+    before: Episode | None, row: Recommended, as_of: datetime, reminder_interval: timedelta
+) -> Transition | None:
+    if before is None or not before.is_open:
+        return Transition.OPENED
+    was = (before.event_type, before.severity, frozenset(before.causing_kinds))
+    if was != (row.event_type, row.severity, frozenset(row.causing_kinds)):
+        return Transition.CHANGED
+    is_due = reminder_interval > timedelta(0) and as_of - before.last_event_at >= reminder_interval
+    return Transition.REMINDER if is_due else None
+
+
+def _update(before: Episode | None, row: Recommended, as_of: datetime) -> Episode:
+    is_opening = before is None or not before.is_open
+    openings = before.openings if before else ()
+    return Episode(
+        recommendation_id=row.recommendation_id,
+        event_type=row.event_type,
+        action=row.action,
+        severity=row.severity,
+        node=row.node,
+        service=row.service,
+        causing_kinds=tuple(sorted(set(row.causing_kinds))),
+        is_open=True,
+        opened_at=as_of if before is None or is_opening else before.opened_at,
+        last_event_at=as_of,
+        seq=before.seq if before else 0,
+        openings=(*openings, as_of)[-REMEMBERED_OPENINGS:] if is_opening else openings,
+    )
+
+
+def _change(
+    transition: Transition,
+    after: Episode,
+    before: Episode | None,
+    row: Recommended | None,
+    judged: Judged,
+    resolution: Resolution | None = None,
+) -> Change:
+    after = replace(after, seq=after.seq + 1, last_event_at=judged.as_of)
+    return Change(
+        event_id=_identify(after, transition, judged.input_fingerprint),
+        transition=transition,
+        episode=after,
+        before=before,
+        recommended=row,
+        resolution=resolution,
+        as_of=judged.as_of,
+        input_fingerprint=judged.input_fingerprint,
+        rules_fingerprint=judged.rules_fingerprint,
+    )
+
+
+def _identify(episode: Episode, transition: Transition, input_fingerprint: str) -> str:
+    """Return the event's id; `seq` keeps the four changes of A to B to A to B apart."""
+    parts = (episode.recommendation_id, episode.node, episode.service, transition.value, input_fingerprint, episode.seq)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _anchor(episode: Episode, as_of: datetime) -> Episode:
+    return replace(episode, last_event_at=as_of) if episode.is_open and episode.last_event_at > as_of else episode
+
+
+def _is_frozen(target: Target, judged: Judged) -> bool:
+    return _is_unknown(target.node, judged) or (judged.is_world_stale and target != (FLEET, ALL))
+
+
+def _is_unknown(node: str, judged: Judged) -> bool:
+    is_hidden = not judged.is_topology_readable and node not in judged.nodes and node != FLEET
+    return node in judged.unreadable_nodes or is_hidden

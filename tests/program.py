@@ -1,0 +1,5 @@
+"""The real program, as a process of its own."""
+
+import sys
+
+SUPERVISOR = [sys.executable, "-c", "from flows.cli import main; main()"]

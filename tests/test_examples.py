@@ -1,0 +1,99 @@
+"""The homelab's worlds, reconciled by the real command, come to what was written down by hand."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from schemas.words import Outcome
+from tests.examples import (
+    HOMELAB,
+    ExpectedDrift,
+    ExpectedRecommendation,
+    ExpectedResolution,
+    example_names,
+    load_expected,
+)
+from tests.program import SUPERVISOR
+
+COMPLETED = [name for name in example_names() if load_expected(name).outcome == Outcome.COMPLETED]
+
+
+def reconcile(name: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Reconcile one world of the homelab, with its settings, and everything that is written below the folder."""
+    expected = load_expected(name)
+    settings = yaml.safe_load((HOMELAB / "supervisor.yaml").read_text(encoding="utf-8")) | expected.settings
+    config = folder / "supervisor.yaml"
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    places = {"event-log": "events.log", "checkpoint": "checkpoint.json", "state-dir": "state"}
+    given = [part for option, place in places.items() for part in (f"--{option}", str(folder / place))]
+    command = [*SUPERVISOR, "reconcile", "--inventory", str(HOMELAB), "--world", str(expected.world)]
+    moment = ["--as-of", expected.as_of.isoformat(), "--config", str(config), "--format", "json"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SUPERVISOR_")}
+    return subprocess.run(
+        [*command, *moment, *given, *options], capture_output=True, text=True, check=False, env=environment
+    )
+
+
+@pytest.fixture(scope="module", params=COMPLETED)
+def example(request, tmp_path_factory):
+    """Return what is expected of a world, and the document of a run over it."""
+    ran = reconcile(request.param, tmp_path_factory.mktemp(request.param), "--dry-run")
+    return load_expected(request.param), json.loads(ran.stdout), ran.returncode
+
+
+def test_the_drift_is_the_expected(example):
+    expected, document, _ = example
+    drift = [ExpectedDrift(*(row[column] for column in ExpectedDrift._fields)) for row in document["drift"]]
+
+    assert sorted(drift, key=repr) == expected.drift
+
+
+def test_the_recommendations_are_the_expected(example):
+    expected, document, _ = example
+    columns = ExpectedRecommendation._fields
+    rows = [ExpectedRecommendation(*(row[column] for column in columns)) for row in document["recommendations"]]
+
+    assert sorted(rows) == expected.recommendations
+
+
+def test_the_state_and_the_exit_code_are_the_expected(example):
+    expected, document, exit_code = example
+
+    assert document["summary"]["state"] == expected.state
+    assert exit_code == {"nominal": 0, "reconciling": 0, "degraded": 2, "unstable": 2}[expected.state]
+
+
+def test_a_torn_world_skips_the_run_and_writes_no_event(tmp_path):
+    ran = reconcile("world-torn", tmp_path)
+
+    assert ran.returncode == 3
+    assert "services.json" in json.loads(ran.stdout)["error"]
+    assert not (tmp_path / "events.log").exists()
+
+
+@pytest.mark.parametrize("name", [name for name in example_names() if load_expected(name).after])
+def test_a_later_world_resolves_the_episodes_of_an_earlier_one(name, tmp_path):
+    expected = load_expected(name)
+    reconcile(str(expected.after), tmp_path)
+    before = len((tmp_path / "events.log").read_text().splitlines())
+    reconcile(name, tmp_path)
+
+    events = [json.loads(line) for line in (tmp_path / "events.log").read_text().splitlines()[before:]]
+    resolved = [
+        ExpectedResolution(event["payload"]["recommendation_id"], event["type"], event["payload"]["resolution"])
+        for event in events
+    ]
+    assert sorted(resolved) == expected.resolved
+
+
+def test_the_same_run_again_writes_the_same_and_no_event(tmp_path):
+    first = reconcile("world", tmp_path)
+    log = (tmp_path / "events.log").read_bytes()
+    again = reconcile("world", tmp_path)
+
+    assert (tmp_path / "events.log").read_bytes() == log
+    assert json.loads(again.stdout)["recommendations"] == json.loads(first.stdout)["recommendations"]
