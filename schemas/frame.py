@@ -1,5 +1,6 @@
 """The base of every frame's schema, and the column types that several of them share."""
 
+from functools import cache
 from typing import Annotated
 
 import pandera.polars as pa
@@ -25,7 +26,7 @@ class Frame(pa.DataFrameModel):
 
 def columns(schema: type[Frame]) -> list[str]:
     """Return the schema's column names in order, for the `select` that ends a stage."""
-    return list(schema.to_schema().columns)
+    return list(dtypes(schema))
 
 
 def empty(schema: type[Frame]) -> pl.DataFrame:
@@ -33,6 +34,7 @@ def empty(schema: type[Frame]) -> pl.DataFrame:
     return pl.DataFrame(schema=dtypes(schema))
 
 
+@cache
 def dtypes(schema: type[Frame]) -> dict[str, pl.DataType]:
     """Return the schema's polars types by column, for building a frame without inference."""
     return {name: column.dtype.type for name, column in schema.to_schema().columns.items()}

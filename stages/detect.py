@@ -7,7 +7,7 @@ from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import Drift
 from schemas.expressions import age_s, is_one_of, seconds
-from schemas.frame import dtypes
+from schemas.frame import columns, empty
 from schemas.rules import Rules
 from schemas.run import WorldTime
 from schemas.words import ALL, FLEET, DriftKind, Severity
@@ -48,21 +48,13 @@ def detect_drift(
         _unresolved_incidents(desired, actual, rules),
         _unexpected_services(desired, actual),
     ]
-    drift = pl.concat([_conform(rows) for rows in found])
+    drift = pl.concat([empty(Drift), *found], how="diagonal").select(columns(Drift))
     return Drift.validate(_identify(_refer(drift, desired)).sort("as_of", "node", "service", "kind", "incident_id"))
 
 
 def _row(rows: pl.DataFrame, kind: DriftKind, severity: Severity | pl.Expr) -> pl.DataFrame:
     literal = pl.lit(severity, dtype=pl.Enum(Severity)) if isinstance(severity, Severity) else severity
     return rows.with_columns(kind=pl.lit(kind, dtype=pl.Enum(DriftKind)), severity=literal)
-
-
-def _conform(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows with every column of the schema, null where the kind has no such evidence."""
-    return rows.select(
-        (pl.col(name) if name in rows.columns else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in dtypes(Drift).items()
-    )
 
 
 def _stale_worlds(world_times: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -237,4 +229,4 @@ def _identify(drift: pl.DataFrame) -> pl.DataFrame:
     incident = pl.when(pl.col("incident_id").is_not_null()).then(pl.format("-{}", "incident_id")).otherwise(pl.lit(""))
     return drift.with_columns(
         drift_id=pl.concat_str(name, pl.lit("-"), "node", pl.lit("-"), "service", incident)
-    ).select(list(dtypes(Drift)))
+    ).select(columns(Drift))

@@ -1,4 +1,7 @@
-"""Small worlds for property tests: few names, so that rows meet, and every word and age that a rule looks at."""
+"""Small inventories and worlds for property tests: in agreement, but for some of everything that can be wrong.
+
+Few names, so that rows meet; many copies of what is usual, so that one fault does not hide the others.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -13,87 +16,98 @@ NODES = ["a", "b", "c"]
 SERVICES = ["web", "db", "log", "app"]
 TARGETS = [f"{node}/{service}" for node in NODES for service in SERVICES]
 AGES = [0, 299, 300, 301, 599, 600, 900, 901, 3600, 3601, 86_400, 86_401, -60]
+GONE = "gone"
 
-nodes = st.sampled_from(NODES)
+Rows = st.SearchStrategy[list[dict[str, Any]]]
+
 targets = st.sampled_from(TARGETS)
-instants = st.none() | st.sampled_from([NOON - timedelta(seconds=age) for age in AGES])
-fresh = st.sampled_from([NOON, NOON - timedelta(seconds=200)])
-"""Times of a world that is not stale."""
+few_targets = st.sampled_from(["a/web", "a/db", "b/web", "c/stray"])
+"""Targets of which one world has several deployments or incidents, at the same moment too."""
+nodes = st.sampled_from(NODES)
+instants = st.sampled_from([*(NOON - timedelta(seconds=age) for age in AGES), None])
 ages = instants
 """Times of a world of any age, or without a time of its own."""
+fresh = st.sampled_from([NOON, NOON - timedelta(seconds=200)])
+"""Times of a world that is not stale."""
+deployments = st.fixed_dictionaries(
+    {
+        "target": few_targets,
+        "status": st.sampled_from(["failed", "completed", "failed", "started", "rolled back", None]),
+        "begun_at": st.sampled_from([NOON - timedelta(minutes=5), NOON - timedelta(minutes=10), None]) | instants,
+    }
+)
+incidents = st.fixed_dictionaries(
+    {
+        "target": few_targets | targets | nodes,
+        "status": st.sampled_from(["active", "active", "resolved", None]),
+        "severity": st.sampled_from(["error", "critical", None]),
+        "trigger_type": st.sampled_from(["mqtt_unreachable", "disk_full", None]),
+        "started_at": instants,
+    }
+)
+rejected = st.fixed_dictionaries(
+    {
+        "target": few_targets,
+        "file": st.sampled_from(["services.json", "services.json", "deployments.json"]),
+        "reason": st.sampled_from(["a list", "a number"]),
+    }
+)
+needs = st.fixed_dictionaries(
+    {
+        "node": st.none() | nodes,
+        "service": st.sampled_from(SERVICES),
+        "dependency": st.sampled_from([*SERVICES, "nowhere"]),
+        "scope": st.sampled_from(["local", "external", "anywhere"]),
+    }
+)
 
 
-def subset(values: list[str]) -> st.SearchStrategy[list[str]]:
-    """Return some of the values, each once, in their order."""
-    return st.sets(st.sampled_from(values)).map(sorted)
-
-
-def rows(*, max_size: int, **columns: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Return rows of these columns."""
-    return st.lists(st.fixed_dictionaries(columns), max_size=max_size)
-
-
-def rows_for(
-    keys: str, values: list[str], **columns: st.SearchStrategy[Any]
-) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Return one row for each of some of the values, which stand in the column `keys`."""
-    row = st.fixed_dictionaries(columns)
-    chosen = st.dictionaries(st.sampled_from(values), row, max_size=len(values))
-    return chosen.map(lambda chosen: [{keys: value, **rest} for value, rest in sorted(chosen.items())])
+def changes(names: list[str], *values: Any, max_size: int) -> st.SearchStrategy[dict[str, Any]]:
+    """Return what is unusual about some of the names."""
+    return st.dictionaries(st.sampled_from(names), st.sampled_from(values), max_size=max_size)
 
 
 @st.composite
 def inventories(draw: st.DrawFn) -> Desired:
     """Return an inventory with dependencies of every scope, cycles and names that lead nowhere among them."""
-    named = draw(
-        rows_for("node", NODES, is_intermittent=st.booleans(), is_readable=st.sampled_from([True, True, False]))
+    odd_nodes = draw(changes(NODES, "intermittent", "unreadable", GONE, max_size=2))
+    odd_services = draw(changes(TARGETS, "unmonitored", GONE, max_size=4))
+    lost = {name for name, oddity in odd_nodes.items() if oddity != "intermittent"}
+    wanted = [name for name in TARGETS if odd_services.get(name) != GONE and name[0] not in lost]
+    return desired(
+        *({"target": name, "is_monitored": name not in odd_services} for name in wanted),
+        nodes=[
+            {"node": name, "is_intermittent": name in odd_nodes, "is_readable": name not in lost}
+            for name in NODES
+            if odd_nodes.get(name) != GONE
+        ],
+        needs=draw(st.lists(needs, max_size=8)),
     )
-    unreadable = {row["node"] for row in named if not row["is_readable"]}
-    services = draw(rows_for("target", TARGETS, is_monitored=st.sampled_from([True, True, True, False])))
-    needs = draw(
-        rows(
-            max_size=8,
-            node=st.none() | nodes,
-            service=st.sampled_from(SERVICES),
-            dependency=st.sampled_from([*SERVICES, "nowhere"]),
-            scope=st.sampled_from(["local", "external", "anywhere"]),
-        )
-    )
-    return desired(*(row for row in services if row["target"][0] not in unreadable), nodes=named, needs=needs)
 
 
 @st.composite
-def worlds(draw: st.DrawFn, as_of: Any = NOON, last_update_at: st.SearchStrategy[Any] = fresh) -> Actual:
+def worlds(draw: st.DrawFn, last_update_at: st.SearchStrategy[Any] = fresh) -> Actual:
     """Return one snapshot in which anything can be wrong; it is fresh unless `last_update_at` says otherwise."""
-    shift = as_of - NOON
-    moments = instants.map(lambda instant: instant and instant + shift)
-    statuses = st.sampled_from(["healthy", "ok", "healthy", "exited", None])
+    statuses = dict.fromkeys([*TARGETS, "ghost/web"], "healthy") | draw(
+        changes(TARGETS, "exited", GONE, None, max_size=8)
+    )
+    seen = draw(st.dictionaries(nodes, instants, max_size=1))
+    nodes_seen = dict.fromkeys([*NODES, "ghost"], "online") | draw(changes(NODES, "off", GONE, None, max_size=1))
+    set_aside = draw(st.lists(rejected, max_size=4))
+    unreadable = {row["target"] for row in set_aside if row["file"] == "services.json"}
     return actual(
-        *draw(rows_for("target", [*TARGETS, "ghost/web"], status=statuses, last_seen_at=moments)),
-        nodes=draw(
-            rows_for(
-                "node", [*NODES, "ghost"], status=st.sampled_from(["online", "up", "off", None]), last_seen_at=moments
-            )
+        *(
+            {"target": name, "status": status}
+            for name, status in statuses.items()
+            if status != GONE and name not in unreadable
         ),
-        deployments=draw(
-            rows(
-                max_size=6,
-                target=targets,
-                status=st.sampled_from(["failed", "error", "started", "completed", "rolled back", None]),
-                begun_at=moments,
-            )
-        ),
-        incidents=draw(
-            rows(
-                max_size=4,
-                target=targets | nodes,
-                status=st.sampled_from(["active", "resolved", None]),
-                severity=st.sampled_from(["critical", "error", None]),
-                trigger_type=st.sampled_from(["mqtt_unreachable", "disk_full", None]),
-                started_at=moments,
-            )
-        ),
-        rejected=draw(rows(max_size=3, target=targets | nodes, file=st.sampled_from(["services.json", "nodes.json"]))),
-        as_of=as_of,
-        last_update_at=draw(last_update_at.map(lambda instant: instant and instant + shift)),
+        nodes=[
+            {"node": name, "status": status, "last_seen_at": seen.get(name, NOON)}
+            for name, status in nodes_seen.items()
+            if status != GONE
+        ],
+        deployments=draw(st.lists(deployments, max_size=6)),
+        incidents=draw(st.lists(incidents, max_size=4)),
+        rejected=set_aside,
+        last_update_at=draw(last_update_at),
     )
