@@ -89,7 +89,7 @@ def _decode(data: bytes) -> str:
         before = error.object[: error.start].decode("utf-8", "replace")
         raise YamlFaultError([_place(before, f"{kind}: the byte at offset {error.start} cannot be read")]) from None
     if found := FORBIDDEN.search(text):
-        problem = f"the control character {ascii(found[0])} is not allowed"
+        problem = f"the control character {found[0]!a} is not allowed"
         raise YamlFaultError([_place(text[: found.start()], problem)])
     return text
 

@@ -21,7 +21,8 @@ MAX_INTEGER = 2**63 - 1
 def read_scalar(text: str) -> Scalar:
     """Return what a plain scalar is: null, a truth value, a number, or else its text.
 
-    `no`, `on`, `22:22`, `2024-01-02`, `1_000`, `.nan` are texts. Raises `ValueError` for a number that 64 bits cannot hold.
+    `no`, `on`, `22:22`, `2024-01-02`, `1_000`, `.nan` are texts. Raises
+    `ValueError` for a number that 64 bits cannot hold.
     """
     if text in CONSTANTS:
         return CONSTANTS[text]
