@@ -167,7 +167,8 @@ def write_world(folder: Path, plan: Plan) -> None:
     incidents: dict[str, object] = {}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "services.json").open("w", encoding="utf-8", newline="\n") as file:
-        separator = "{\n"
+        file.write("{")
+        separator = "\n"
         for n in range(plan.nodes):
             nodes[alias_of(n)] = node_record(n, plan, incidents)
             for line in service_lines(n, plan, deployments, incidents):
