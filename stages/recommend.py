@@ -162,6 +162,8 @@ def _what_is_wrong() -> pl.Expr:
     status = pl.col("observed").fill_null("null")
     seen = pl.when(pl.col("age_s").is_not_null()).then(pl.format(", last seen {} ago", age)).otherwise(pl.lit(""))
     counts = pl.format("{} of {} monitored services", "missing_count", "monitored_count")
+    failures = pl.col("consecutive_failures")
+    in_a_row = pl.when(failures > 1).then(pl.format(" {} times in a row", failures)).otherwise(pl.lit(""))
     since = pl.when(pl.col("age_s").is_not_null()).then(pl.format(" for {}", age)).otherwise(pl.lit(""))
     return (
         pl.when(kind == DriftKind.STALE_WORLD)
@@ -181,11 +183,11 @@ def _what_is_wrong() -> pl.Expr:
         .when(kind == DriftKind.UNHEALTHY_SERVICE)
         .then(pl.format("{} is unhealthy: its status is '{}'{}", place(), status, seen))
         .when(kind == DriftKind.FAILED_DEPLOYMENT)
-        .then(pl.format("{} failed to deploy {} time(s) in a row, last {} ago", place(), "consecutive_failures", age))
+        .then(pl.format("{} failed to deploy{}, last {} ago", place(), in_a_row, age))
         .when(kind == DriftKind.UNREADABLE_OBSERVATION)
         .then(pl.format("the observation of {} cannot be read: {}", place(), status))
         .when(kind == DriftKind.UNRESOLVED_INCIDENT)
-        .then(pl.format("incident {} on {} is open{}", "incident_id", place(), since))
+        .then(pl.format("incident {} of {} is open{}", "incident_id", place(), since))
         .otherwise(pl.format("{} runs, but no inventory asks for it", place()))
     )
 

@@ -94,7 +94,7 @@ def _recommendations(judgement: Judgement) -> Iterator[RenderableType]:
         if blast_radius:
             line.append(f"  explains {blast_radius} more", style="dim default")
         yield line
-        yield Padding(Text(show(reason)), (0, 0, 0, INDENT))
+        yield Padding(Text(show(reason)), (0, 0, 0, INDENT), expand=False)
 
 
 def _held_back(judgement: Judgement) -> Iterator[RenderableType]:
