@@ -67,13 +67,14 @@ class WorldRows:
             if type(record) is not dict:
                 self._reject(file, key, _misfit(record), target)
                 continue
-            row = (self._as_of, *target, _word(record.get("status")), record.get("last_seen"), key)
+            seen_at = self._instant(record.get("last_seen"))
+            row = (self._as_of, *target, _word(record.get("status")), seen_at, key)
             if target in found:
                 rivals.setdefault(target, [found[target]]).append(row)
             found[target] = row
         for target, rows_of_one in rivals.items():
             found[target] = self._choose(file, target, rows_of_one, is_keyed=records.is_keyed)
-        rows += [(*row[:-2], self._instant(row[-2]), _printable(row[-1])) for row in found.values()]
+        rows += found.values()
 
     def _node_of(self, key: str, record: Any, is_keyed: bool) -> Target:  # noqa: FBT001 - one call, by position
         if is_keyed:
@@ -94,9 +95,9 @@ class WorldRows:
         canonical = "/".join(target)
 
         def rank(row: Row) -> tuple[Any, ...]:
-            seen = parse_instant(row[-2])
-            spelling = (row[-1] != canonical, row[-1]) if is_keyed else ()
-            return -(seen or 0), spelling, row[-3] or "", int(row[-1]) if not is_keyed else 0
+            *_, status, seen_at, key = row
+            place = (key != canonical, key) if is_keyed else (status or "", int(key))
+            return -(seen_at or 0), place
 
         first, *others = sorted(rows, key=rank)
         for row in others:
