@@ -17,8 +17,8 @@ LATEST_S = 4_102_444_800
 def parse_instant(value: object) -> int | None:
     """Return the moment in microseconds since 1970 UTC, or none where the value says no clear one.
 
-    Read are ISO 8601 texts with `Z` or an offset, and seconds since 1970 as a number or a text, from 2000 to 2100. A text
-    without an offset is not read: its time zone would be a guess.
+    Read are ISO 8601 texts with `Z` or an offset, and seconds since 1970 as a number or a text, from 2000 to 2100. A
+    text without an offset is not read: its time zone would be a guess.
     """
     if isinstance(value, str):
         return _parse_text(value) if len(value) <= 64 else None

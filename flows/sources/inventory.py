@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.errors import InventoryError
 from flows.sources.inventory_files import HOSTS, InventoryFiles, list_inventory
-from flows.sources.inventory_rows import InventoryRows, ServicesParser
+from flows.sources.inventory_rows import InventoryRows, ServicesParser, by_place
 from flows.sources.services_file import parse_services
 from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
 from schemas.frame import Frame, dtypes
@@ -46,8 +46,8 @@ def build_desired(files: InventoryFiles, limits: Limits, parse: ServicesParser =
 
 
 def _refuse_nothing(rows: InventoryRows, source: str) -> None:
-    """Refuse an inventory that names no node, or of which no `services.yaml` could be read: it asks for nothing known."""
-    faults = [str(row) for row in sorted(rows.unread, key=str) if not row.is_warning]
+    """Refuse an inventory that names no node, or of which no `services.yaml` can be read."""
+    faults = [str(row) for row in sorted(rows.unread, key=by_place) if not row.is_warning]
     asked = [row for row in rows.nodes.values() if row.file.endswith("services.yaml") or not row.is_readable]
     if rows.nodes and (not asked or any(row.is_readable for row in asked)):
         return

@@ -3,11 +3,20 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import NamedTuple
 
 from flows.errors import InventoryError
 from flows.sources.names import quote
-from flows.sources.safe_file import FileFaultError, MissingFileError, Stamp, explain_os_error, read_file, stamp_file
+from flows.sources.safe_file import (
+    FileFaultError,
+    MissingFileError,
+    Stamp,
+    explain_os_error,
+    is_folder,
+    read_file,
+    stamp_file,
+)
 from schemas.limits import Limits
 
 HOSTS = "hosts"
@@ -22,7 +31,7 @@ class InventoryFiles(NamedTuple):
 
     contents: Mapping[str, bytes]
     """The bytes of each file that `is_inventory_path` accepts."""
-    unreadable: Mapping[str, str] = {}
+    unreadable: Mapping[str, str] = MappingProxyType({})
     """The problem of each file or folder that is there and could not be read."""
     folders: frozenset[str] = frozenset()
     """The paths of folders under `hosts/`, which are nodes even without a file; those of the files need not be here."""
@@ -52,13 +61,13 @@ def is_near_miss(path: str) -> bool:
 def list_inventory(root: Path, limits: Limits) -> InventoryFiles:
     """Return the files of the inventory in a folder, none of which changed between the first and the last read.
 
-    No link is followed below the folder. Raises `InventoryError` where there is no `hosts/` folder that can be listed, or
-    the files change faster than they can be read.
+    No link is followed below the folder. Raises `InventoryError` where there is no `hosts/` folder that can be listed,
+    or the files change faster than they can be read.
     """
     for _ in range(limits.max_read_rounds):
         before = _Listing(root, limits)
         files = before.read(limits)
-        if _Listing(root, limits).stamps == before.stamps:
+        if _Listing(root, limits).state() == before.state():
             return files
     raise InventoryError(f"{root}: its files change while they are read; try again when the checkout is complete")
 
@@ -83,9 +92,7 @@ class _Listing:
         unreadable = dict(self.unreadable)
         for path in sorted(self.stamps):
             try:
-                contents[path] = read_file(
-                    Path(path), max_bytes=limits.max_inventory_file_bytes, root=self.root
-                ).data
+                contents[path] = read_file(Path(path), max_bytes=limits.max_inventory_file_bytes, root=self.root).data
             except MissingFileError:
                 continue
             except FileFaultError as error:
@@ -94,8 +101,12 @@ class _Listing:
             contents, unreadable, frozenset(self.folders), frozenset(self.near_misses), str(self.root)
         )
 
+    def state(self) -> tuple[object, ...]:
+        """Return what is the same for two listings where nothing changed between them."""
+        return self.stamps, self.folders, self.unreadable, self.near_misses
+
     def _list_hosts(self) -> None:
-        if not (self.root / HOSTS).is_dir():
+        if not is_folder(self.root / HOSTS):
             raise InventoryError(f"{self.root / HOSTS}: no such folder; name the folder that holds {HOSTS}/")
         self._list_folders_of(HOSTS)
         if HOSTS in self.unreadable:
@@ -104,18 +115,23 @@ class _Listing:
     def _list_folders_of(self, parent: str) -> None:
         for entry in self._scan(parent):
             path = f"{parent}/{entry.name}"
-            if entry.name.startswith(".") or not entry.is_dir():
-                if entry.is_symlink() and not entry.name.startswith(".") and not Path(entry.path).exists():
-                    self._refuse_link(path)
-            elif entry.is_symlink():
+            if entry.name.startswith("."):
+                continue
+            if entry.is_symlink():
                 self._refuse_link(path)
-            else:
+            elif entry.is_dir(follow_symlinks=False):
                 self.folders |= {path} if parent == HOSTS else set()
                 self._list_files(path)
 
     def _refuse_link(self, path: str) -> None:
-        target = quote(os.readlink(self.root / path))
-        self.unreadable[path] = f"a symbolic link to {target}, which is not followed; put the folder itself there"
+        """Refuse a link in place of a folder; one to a file (a README, say) is nothing that would be read."""
+        link = self.root / path
+        try:
+            if not link.is_file():
+                problem = f"a symbolic link to {quote(str(link.readlink()))}, which is not followed"
+                self.unreadable[path] = f"{problem}; put the folder itself there"
+        except OSError as error:
+            self.unreadable[path] = explain_os_error(link, error).problem
 
     def _list_files(self, folder: str) -> None:
         for entry in self._scan(folder):

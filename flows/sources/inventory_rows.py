@@ -40,6 +40,11 @@ class UnreadRow(NamedTuple):
         return f"{':'.join(place)}: {self.problem}"
 
 
+def by_place(row: UnreadRow) -> tuple[str, int, int]:
+    """Return what rows are put in order by: file, line, column."""
+    return row.file, row.line or 0, row.column or 0
+
+
 class InventoryRows:
     """The rows so far."""
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from flows.sources.dependency_lists import Declared, read_dependencies
 from flows.sources.names import is_name, normalize_name, quote
-from flows.sources.tree_reader import Mapping, TreeReader, describe
+from flows.sources.tree_reader import Mapping, TreeReader, describe, describe_word
 from flows.sources.yaml_tree import Fault, Node
 from schemas.limits import Limits
 
@@ -64,7 +64,7 @@ def _read_connectivity(reader: TreeReader, node: Node | None) -> bool:
         return False
     word = node.value.strip().lower() if isinstance(node.value, str) else None
     if word not in CONNECTIVITY:
-        reader.warn(node, f"'connectivity': expected stable or intermittent, found {describe(node.value)}")
+        reader.warn(node, f"'connectivity': expected stable or intermittent, found {describe_word(node.value)}")
     return word == "intermittent"
 
 

@@ -85,6 +85,14 @@ def stamp_file(path: Path) -> Stamp | None:
         return None
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether a folder can be seen at the path, through links as well."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def explain_os_error(path: Path, error: OSError) -> FileFaultError:
     """Return what an operating system error means for the reader of a file."""
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 from flows.sources.dependency_lists import read_dependencies
 from flows.sources.names import quote
-from flows.sources.tree_reader import Mapping, TreeReader, describe, suggest
+from flows.sources.tree_reader import Mapping, TreeReader, describe, describe_word, suggest
 from flows.sources.yaml_tree import Fault, Node
 from schemas.limits import Limits
 from schemas.words import DependencyScope
 
-KNOWN = ("name", "role", "deployment_model", "exposure", "offline_required", "depends_on", "runtime", "monitor", "enabled")
+KNOWN = ("name", "depends_on", "monitor", "enabled")
+"""What is read of an entry; every other key is for other readers."""
 
 
 class ServiceRow(NamedTuple):
@@ -139,12 +140,12 @@ def _read_name(reader: TreeReader, entry: _Entry, lines: dict[str, int]) -> str:
 def _read_monitoring(reader: TreeReader, entry: _Entry) -> bool:
     """Return whether findings about the service are drawn: neither `monitor` nor `enabled` is false."""
     reader.warn_of_near_misses(entry.options, KNOWN)
+    if "dependencies" in entry.options:
+        reader.warn(entry.options["dependencies"], "'dependencies' is not read here; did you mean 'depends_on'?")
     is_monitored = True
     for key in ("monitor", "enabled"):
         node = entry.options.get(key)
         if node is not None and not isinstance(node.value, bool):
-            reader.fault(node, f"'{key}': expected true or false, found {describe(node.value)}")
+            reader.fault(node, f"'{key}': expected true or false, found {describe_word(node.value)}")
         is_monitored &= node is None or node.value is True
     return is_monitored
-
-

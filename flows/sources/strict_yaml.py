@@ -73,7 +73,8 @@ def read_settings_file(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     except FileFaultError as error:
         raise SettingsError(f"{file}: {error.problem}") from None
     except YamlFaultError as error:
-        raise SettingsError("\n".join(f"{file}:{line}:{column}: {text}" for line, column, text in error.faults)) from None
+        faults = [f"{file}:{line}:{column}: {problem}" for line, column, problem in error.faults]
+        raise SettingsError("\n".join(faults)) from None
     items = root.value if root is not None and root.value is not None else {}
     if not isinstance(items, dict):
         raise SettingsError(f"{file}:1: expected settings as 'name: value'")
@@ -105,7 +106,7 @@ def _explain(error: yaml.MarkedYAMLError, text: str) -> Fault:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     lines = LINE_END.split(text)
-    if line <= len(lines) and lines[line - 1][: column].lstrip(" ").startswith("\t"):
+    if line <= len(lines) and lines[line - 1][:column].lstrip(" ").startswith("\t"):
         return Fault(line, column, "a tab cannot indent; use spaces")
     told = [part for part in (error.problem, error.context) if part]
     return Fault(line, column, quote(" ".join(told) or "not YAML", 200).strip("'\""))

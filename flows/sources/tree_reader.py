@@ -40,7 +40,7 @@ class TreeReader:
         """Return the normalized name of a `node` or a `service`; none where it is a fault."""
         if not isinstance(text, str):
             hint = "; quote it" if isinstance(text, int | float) else ""
-            self.fault(at, f"expected the name of a {what}, found {describe(text)}{hint}")
+            self.fault(at, f"expected the name of a {what}, found {describe_word(text)}{hint}")
             return None
         problem = explain_name(text, self.limits.max_name_length, what)
         if problem is not None:
@@ -70,11 +70,20 @@ def suggest(key: str, known: tuple[str, ...]) -> str | None:
 
 
 def describe(value: object) -> str:
-    """Return what a value is, for a message."""
+    """Return what kind of value it is, for a message; never the value, which may be a secret in the wrong place."""
     if value is None:
         return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if isinstance(value, bool | str):
+        return "a text" if isinstance(value, str) else "true or false"
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return f"the text {quote(value)}" if isinstance(value, str) else f"the number {value}"
+    return "a number"
+
+
+def describe_word(value: object) -> str:
+    """Return what a value is where a word of the inventory's own is expected, which is no secret."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"the text {quote(value)}"
+    return f"the number {value}" if isinstance(value, int | float) else describe(value)

@@ -62,9 +62,9 @@ def load_world(
 ) -> LoadedWorld:
     """Return the world of a folder, with the bytes that it was read from.
 
-    `runtime_summary` is the path of that file where it is not in the folder. Nodes are renamed by the aliases that lead to
-    a known node. Raises `WorldUnreadableError` naming each file, the place in it and the problem, where a required file is
-    absent or one that is there is unreadable, after the retries that the limits allow.
+    `runtime_summary` is the path of that file where it is not in the folder. Nodes are renamed by the aliases that
+    lead to a known node. Raises `WorldUnreadableError` naming each file, the place in it and the problem, where a
+    required file is absent or one that is there is unreadable, after the retries that the limits allow.
     """
 
     def decode(files: WorldFiles) -> Actual:

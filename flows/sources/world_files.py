@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from flows.errors import WorldUnreadableError
-from flows.sources.safe_file import FileContent, FileFaultError, MissingFileError, UnsafeFileError, read_file, stamp_file
+from flows.sources.safe_file import (
+    FileContent,
+    FileFaultError,
+    MissingFileError,
+    UnsafeFileError,
+    is_folder,
+    read_file,
+    stamp_file,
+)
 from schemas.limits import Limits
 
 NODES = "nodes.json"
@@ -66,14 +74,16 @@ def read_world_files(
         if all(stamp_file(path) == (content.stamp if content else None) for path, content in stamps.items()):
             return result, files
         rounds -= 1
-    raise WorldUnreadableError(f"{folder}: its files change while they are read, {limits.max_read_rounds} times in a row")
+    raise WorldUnreadableError(
+        f"{folder}: its files change while they are read, each of {limits.max_read_rounds} times"
+    )
 
 
 def _read_once(
     folder: Path, as_of: datetime, limits: Limits, runtime_summary: Path | None
 ) -> tuple[WorldFiles, dict[Path, FileContent | None]]:
     """Read each file once; the second value holds every file that was looked for, none where it is absent."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise WorldUnreadableError(f"{folder}: no such folder; name the world's folder with --world")
     paths = {name: folder / name for name in FILES}
     if runtime_summary is not None:

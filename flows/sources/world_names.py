@@ -50,7 +50,7 @@ class WorldNames:
         node, slash, service = key.partition("/")
         if not slash:
             raise UnusableNameError(f"the key {quote(key)} is not '<node>/<service>'")
-        return self._read_node(node), self._read_service(service)
+        return self.read_node(node), self.read_service(service)
 
     def _checked(self, name: str, what: str) -> str:
         problem = explain_name(name, self._max_length, what)

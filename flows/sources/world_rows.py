@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flows.errors import WorldUnreadableError
 from flows.sources.instants import parse_instant, to_microseconds
-from flows.sources.strict_json import JsonFaultError, Records, Unfit, describe, parse_records
-from flows.sources.world_files import DEPLOYMENTS, FILES, INCIDENTS, NODES, REQUIRED, SERVICES, SUMMARY, WorldFiles
+from flows.sources.json_strict import Unfit, describe
+from flows.sources.strict_json import Records
+from flows.sources.world_files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, SUMMARY, WorldFiles
 from flows.sources.world_names import Target, UnusableNameError, WorldNames, field_text, incident_service
+from flows.sources.world_parse import parse_files
 from schemas.limits import Limits
 
 DEPLOYMENT_TIMES = ("started_at", "completed_at", "timestamp", "updated_at")
-NO_RECORDS = Records((), True)
 Record = Mapping[str, Any]
 Row = tuple[Any, ...]
 
@@ -35,7 +35,7 @@ class WorldRows:
 
     def add(self, world: WorldFiles) -> None:
         """Add one snapshot; raises `WorldUnreadableError` with every file that is unreadable, and then adds nothing."""
-        files = _parse_files(world, self._limits)
+        files = parse_files(world, self._limits)
         self._as_of = to_microseconds(world.as_of)
         self._unreadable_count = 0
         last_update = self._read_summary(files[SUMMARY])
@@ -67,20 +67,21 @@ class WorldRows:
             if type(record) is not dict:
                 self._reject(file, key, _misfit(record), target)
                 continue
-            row = (self._as_of, *target, _word(record.get("status")), record.get("last_seen"), key)
+            seen_at = self._instant(record.get("last_seen"))
+            row = (self._as_of, *target, _word(record.get("status")), seen_at, key)
             if target in found:
                 rivals.setdefault(target, [found[target]]).append(row)
             found[target] = row
         for target, rows_of_one in rivals.items():
             found[target] = self._choose(file, target, rows_of_one, is_keyed=records.is_keyed)
-        rows += [(*row[:-2], self._instant(row[-2]), _printable(row[-1])) for row in found.values()]
+        rows += found.values()
 
-    def _node_of(self, key: str, record: Any, is_keyed: bool) -> Target:  # noqa: FBT001 - one call, by position
+    def _node_of(self, key: str, record: Any, is_keyed: bool) -> Target:
         if is_keyed:
             return (self._names.read_node(key),)
         return (self._names.read_node(field_text(_fields(record), "node", "id", "name")),)
 
-    def _service_of(self, key: str, record: Any, is_keyed: bool) -> Target:  # noqa: FBT001 - one call, by position
+    def _service_of(self, key: str, record: Any, is_keyed: bool) -> Target:
         if is_keyed:
             return self._names.read_target(key)
         fields = _fields(record)
@@ -94,13 +95,14 @@ class WorldRows:
         canonical = "/".join(target)
 
         def rank(row: Row) -> tuple[Any, ...]:
-            seen = parse_instant(row[-2])
-            spelling = (row[-1] != canonical, row[-1]) if is_keyed else ()
-            return -(seen or 0), spelling, row[-3] or "", int(row[-1]) if not is_keyed else 0
+            *_, status, seen_at, key = row
+            place = (key != canonical, key) if is_keyed else (status or "", int(key))
+            return -(seen_at or 0), place
 
         first, *others = sorted(rows, key=rank)
         for row in others:
-            self._reject(file, row[-1], f"another record of {canonical} is newer or spelled as the inventory does", target)
+            reason = f"another record of {canonical} is newer, or spelled as the inventory does"
+            self._reject(file, row[-1], reason, target)
         return first
 
     def _add_deployments(self, records: Records) -> None:
@@ -159,34 +161,6 @@ class WorldRows:
     def _reject(self, file: str, key: str, reason: str, target: Target = ()) -> None:
         node, service = (*target, None, None)[:2]
         self.rejected.append((self._as_of, file, _printable(key), reason, node, service))
-
-
-def _parse_files(world: WorldFiles, limits: Limits) -> dict[str, Records]:
-    parsed: dict[str, Records] = {}
-    faults: list[str] = []
-    for name in FILES:
-        if name not in world.contents:
-            parsed[name] = NO_RECORDS
-            faults += [f"{_path(world, name)}: no such file"] if name in REQUIRED else []
-            continue
-        try:
-            parsed[name] = parse_records(world.contents[name], limits)
-            if name == SUMMARY and not parsed[name].is_keyed:
-                faults.append(f"{_path(world, name)}:1:1: expected an object, found a list")
-        except JsonFaultError as error:
-            faults.append(_place(_path(world, name), str(error)))
-    if faults:
-        raise WorldUnreadableError("\n".join(faults))
-    return parsed
-
-
-def _path(world: WorldFiles, name: str) -> str:
-    return f"{world.source}/{name}" if world.source else name
-
-
-def _place(path: str, problem: str) -> str:
-    """Return `path:line:column: problem`, or `path: problem` where there is no line."""
-    return f"{path}:{problem}" if problem[:1].isdigit() and ":" in problem[:12] else f"{path}: {problem}"
 
 
 def _fields(record: Any) -> Record:

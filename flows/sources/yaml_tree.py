@@ -71,7 +71,7 @@ class TreeBuilder:
         if action is not None:
             action(event)
 
-    def _take_scalar(self, event: events.ScalarEvent) -> None:
+    def _take_scalar(self, event: Any) -> None:
         mark = event.start_mark
         line, column = mark.line + 1, mark.column + 1
         if event.anchor or event.tag:
@@ -116,7 +116,7 @@ class TreeBuilder:
             level.items.setdefault(level.key, Node(value, level.key_line, level.key_column))
             level.key = None
 
-    def _open(self, event: events.CollectionStartEvent) -> None:
+    def _open(self, event: Any) -> None:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
         if event.anchor or event.tag:
             self._refuse_properties(event, line, column)
@@ -131,7 +131,7 @@ class TreeBuilder:
         level = self._levels.pop()
         self._add(level.items, level.line, level.column)
 
-    def _refuse_alias(self, event: events.AliasEvent) -> None:
+    def _refuse_alias(self, event: Any) -> None:
         mark = event.start_mark
         self._stop(mark.line + 1, mark.column + 1, "aliases are not read; write the value out")
 
@@ -141,7 +141,7 @@ class TreeBuilder:
         if event.tag:
             self._fault(line, column, f"the tag {quote(event.tag)} is not read; remove it")
 
-    def _begin_document(self, event: events.DocumentStartEvent) -> None:
+    def _begin_document(self, event: Any) -> None:
         mark = event.start_mark
         if self._has_document:
             self._stop(mark.line + 1, mark.column + 1, "more than one document; a file holds one")
