@@ -1,6 +1,7 @@
 """The files around the events: lost, broken, rotated, planted by another user, or held by another run."""
 
 import fcntl
+import hashlib
 import json
 import os
 import signal
@@ -65,14 +66,12 @@ def test_a_broken_copy_is_replaced_by_the_other_and_kept_as_evidence(tmp_path, b
 
 
 def test_a_right_checksum_over_wrong_types_is_a_broken_copy(tmp_path):
-    import hashlib
-
     run(tmp_path, 0, ["web"])
     form = json.loads(paths(tmp_path).checkpoint.read_text())
     form["body"]["known"]["episodes"] = {"web": "open"}
-    body = json.dumps(form["body"], separators=(",", ":"))
-    form["sha256"] = hashlib.sha256(body.encode()).hexdigest()
-    paths(tmp_path).checkpoint.write_text(json.dumps(form))
+    body = json.dumps(form["body"])
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    paths(tmp_path).checkpoint.write_text(f'{{"version":1,"sha256":"{digest}","body":{body}}}')
 
     assert run(tmp_path, 1, ["web"]) == 0
 
