@@ -1,4 +1,4 @@
-"""Any sequence of worlds, kills, rotations, clock jumps and lost checkpoints: each event once, and the log tells the world."""
+"""Any sequence of worlds, kills, rotations, clock jumps and lost checkpoints: each event is there once."""
 
 import shutil
 import tempfile

@@ -5,7 +5,7 @@ import typer
 from typer.testing import CliRunner
 
 from flows.commands import log
-from flows.sinks.chain import verify_chain
+from flows.sinks.chain import Place, verify_chain
 from tests.crash.driver import run
 from tests.crash.invariants import log_lines
 from tests.episodes import paths
@@ -66,8 +66,8 @@ def test_the_first_break_of_the_chain_is_named(told, spoil, number, problem):
     paths(told).event_log.write_bytes(b"".join(line + b"\n" for line in spoil(own)))
     verdict = verify_chain(files(told)[:1])
 
-    assert verdict.break_at.number == number
-    assert problem in verdict.problem
+    assert verdict.break_at == Place(paths(told).event_log, number)
+    assert problem in str(verdict.problem)
 
 
 def test_verify_finds_the_rotated_parts_itself(told, supervisor):
