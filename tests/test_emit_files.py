@@ -325,14 +325,15 @@ def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path):
     parent = (
         "import subprocess, sys, time; from pathlib import Path; from flows.sinks.lock import hold_lock\n"
         f"with hold_lock(Path({str(tmp_path / 'lock')!r}), 1):\n"
-        "    child = subprocess.Popen(['sleep', '60'], close_fds=False)\n"
+        "    child = subprocess.Popen(['sleep', '60'], close_fds=False, stdout=subprocess.DEVNULL)\n"
         "    print(child.pid, flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE)
     assert process.stdout is not None
     child = int(process.stdout.readline())
     process.kill()
-    process.communicate()
+    process.wait()
+    process.stdout.close()
     try:
         with hold_lock(tmp_path / "lock", 1):
             pass

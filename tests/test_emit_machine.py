@@ -58,6 +58,15 @@ class Supervised(RuleBasedStateMachine):
         except Killed:
             pass
 
+    @rule(world=WORLDS, kept=st.integers(1, 2500))
+    def be_killed_in_the_append(self, world, kept):
+        self.world, self.is_settled = world, False
+        try:
+            with injected(Fault(5, kept=kept, only="write")):
+                self.run()
+        except Killed:
+            pass
+
     @rule(world=WORLDS, number=st.integers(1, 25))
     def run_out_of_space(self, world, number):
         self.world, self.is_settled = world, False
