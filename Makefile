@@ -64,7 +64,8 @@ lock: .venv/.runtime ## Resolve the versions anew, within pyproject.toml's range
 	$(COMPILE) --upgrade --group bench -o requirements-bench.lock
 
 crash-test: .venv/.dev ## Kill the supervisor at every point of every write (minutes)
-	.venv/bin/pytest -m crash --timeout 0 $(PYTEST_ARGS)
+	.venv/bin/python -m tests.crash
+	.venv/bin/python -m tests.crash.crowd 60
 
 .venv-bench/.peers: requirements-bench.lock
 	$(PYTHON) -m venv .venv-bench

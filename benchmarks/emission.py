@@ -1,4 +1,4 @@
-"""What writing 100 events costs a run: locks, recovery, intent, append, commit. `python -m benchmarks.emission [FOLDER]`."""
+"""What writing 100 events costs a run, from lock to commit: `python -m benchmarks.emission [FOLDER]`."""
 
 import statistics
 import sys

@@ -1,6 +1,6 @@
-"""The event: CONTRACT 3.1's envelope and our payload, as a model that the published JSON Schema is made from.
+"""The event: the documented envelope and our payload, as a model that the published JSON Schema is made from.
 
-What writes events does not import this module, so that it needs no pydantic; a test holds every line against the schema.
+What writes events does not import this module, so that it needs no pydantic; a test holds every line against it.
 """
 
 import json

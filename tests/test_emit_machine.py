@@ -1,4 +1,4 @@
-"""Any sequence of worlds, kills, rotations, clock jumps and lost checkpoints: each event once, and the log tells the world."""
+"""Any sequence of worlds, kills, rotations, clock jumps and lost checkpoints: each event is there once."""
 
 import shutil
 import tempfile
@@ -54,6 +54,15 @@ class Supervised(RuleBasedStateMachine):
         self.world, self.is_settled = world, False
         try:
             with injected(Fault(number, kept=kept)):
+                self.run()
+        except Killed:
+            pass
+
+    @rule(world=WORLDS, kept=st.integers(1, 2500))
+    def be_killed_in_the_append(self, world, kept):
+        self.world, self.is_settled = world, False
+        try:
+            with injected(Fault(5, kept=kept, only="write")):
                 self.run()
         except Killed:
             pass

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +23,11 @@ def changes(*rows, then=()):
     first = decide_transitions({}, judged(*rows), reminder_interval=DAY)
     second = decide_transitions(first.episodes, judged(*then), reminder_interval=DAY)
     return [*first.changes, *second.changes]
+
+
+def read(line):
+    event = read_own_event(line)
+    return event and event.episode
 
 
 def check(line):
@@ -59,8 +64,9 @@ def test_any_text_is_one_ascii_line_and_comes_back(text, name):
     change = changes(recommended(name, evidence={"observed": text}, drift_ids=(text,)))[0]
     line = encode_change(change, None)
 
-    assert line.isascii() and len(line.decode().splitlines()) == 1 and line.startswith(MARKER)
-    assert read_own_event(line).episode == change.episode
+    assert line.isascii()
+    assert len(line.decode().splitlines()) == 1
+    assert read(line) == change.episode
 
 
 def test_an_event_of_two_megabytes_is_cut_and_says_so():
@@ -90,7 +96,7 @@ def test_a_cloudevent_holds_the_same_event():
         "piha/web",
         "2026-05-01T12:00:00Z",
     )
-    assert read_own_event(encode_change(change, None, as_cloudevent=True)).episode == change.episode
+    assert read(encode_change(change, None, as_cloudevent=True)) == change.episode
 
 
 @given(st.binary())

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.episode import Target
+from schemas.episode import Episode, Key, Target
 from schemas.words import ALL, FLEET, Action, DriftKind, EmitMode, EventType, HeldBy, Resolution, Severity, Transition
 from stages.transition import decide_transitions
 from tests.episodes import DAY, NOON, judged, recommended
@@ -161,7 +161,8 @@ def test_the_same_id_of_two_targets_is_two_episodes():
 
 
 def test_two_worlds_in_turn_give_four_ids():
-    episodes, ids = {}, set()
+    episodes: dict[Key, Episode] = {}
+    ids = set()
     for rows in ([recommended()], [], [recommended()], []):
         transitions = decide(episodes, judged(*rows, input_fingerprint=str(len(rows))))
         episodes = transitions.episodes

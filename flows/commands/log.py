@@ -12,7 +12,7 @@ from flows.commands import options
 if TYPE_CHECKING:
     from flows.settings import Settings
     from flows.sinks.event_line import OwnEvent
-    from flows.sinks.event_log import Position
+    from flows.sinks.event_log import EventLog, Position
 
 _PAUSE_S = 0.25
 _COLORS = {"critical": typer.colors.RED, "error": typer.colors.YELLOW, "info": typer.colors.GREEN}

@@ -32,6 +32,8 @@ from schemas.words import Action, DriftKind, EventType, Outcome, Severity, State
 
 VERSION = 1
 MAX_BYTES = 64 * 1024 * 1024
+_BODY = b',"body":'
+"""What stands before the bytes that the checksum is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +93,17 @@ def load_checkpoint(path: Path) -> Loaded:
 
     A copy that a newer version wrote, or that is not a plain file of ours, is an error, and stays as it is.
     """
-    good, broken = [], []
+    good: dict[bytes, Checkpoint] = {}
+    broken = []
     for copy in (path, backup_path(path)):
         try:
-            good.append(_read_copy(copy))
+            data = _read_copy(copy)
+            good[data] = good.get(data) or decode_checkpoint(data, copy)
         except FileNotFoundError:
             continue
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             broken.append((copy, str(error) if isinstance(error, _BrokenCopyError) else "it is not what we write"))
-    newest = max(good, key=lambda checkpoint: checkpoint.serial, default=None)
+    newest = max(good.values(), key=lambda checkpoint: checkpoint.serial, default=None)
     return Loaded(newest, tuple(broken))
 
 
@@ -149,19 +153,19 @@ class _BrokenCopyError(ValueError):
     pass
 
 
-def _read_copy(path: Path) -> Checkpoint:
+def _read_copy(path: Path) -> bytes:
     fd = open_regular(path, os.O_RDONLY, frozenset({os.geteuid()}) | ({0} if os.geteuid() else frozenset()))
     with os.fdopen(fd, "rb") as file:
         if os.fstat(fd).st_size > MAX_BYTES:
             raise UnsafeFileError(f"{path}: is larger than the {MAX_BYTES} bytes of any checkpoint; remove it")
-        return decode_checkpoint(file.read(MAX_BYTES), path)
+        return file.read(MAX_BYTES)
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """Return a copy's bytes; EmitError where they are more than a later run would read."""
-    body = json.dumps(_dump(checkpoint), allow_nan=False, separators=(",", ":"))
-    digest = hashlib.sha256(body.encode("ascii")).hexdigest()
-    data = f'{{"version":{VERSION},"sha256":"{digest}","body":{body}}}\n'.encode("ascii")
+    body = json.dumps(_dump(checkpoint), allow_nan=False, separators=(",", ":")).encode("ascii")
+    data = b'{"version":%d,"sha256":"%s"' % (VERSION, hashlib.sha256(body).hexdigest().encode("ascii"))
+    data += _BODY + body + b"}\n"
     if len(data) > MAX_BYTES:
         raise EmitError(
             f"refused: this run would write {len(data)} bytes, more than the {MAX_BYTES} that a checkpoint holds;"
@@ -183,8 +187,8 @@ def decode_checkpoint(data: bytes, path: Path) -> Checkpoint:
             f"{path}: was written by version {form['version']} of the checkpoint's format, this is {VERSION};"
             " use the newer supervisor, or another checkpoint path"
         )
-    body = json.dumps(form["body"], allow_nan=False, separators=(",", ":"))
-    if hashlib.sha256(body.encode("ascii")).hexdigest() != form["sha256"]:
+    body = data.partition(_BODY)[2].rstrip()[:-1]
+    if hashlib.sha256(body).hexdigest() != form["sha256"]:
         raise _BrokenCopyError("its checksum does not match")
     return _parse(form["body"])
 

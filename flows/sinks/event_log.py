@@ -25,7 +25,7 @@ _CHUNK = 1 << 20
 _KEPT = 2 * MAX_LINE
 _WINDOW = 256
 _ROUNDS = 8
-_GRACE_S = 0.3
+_GRACE_STEPS = 10
 _GRACE_STEP_S = 0.03
 _PART = re.compile(r"[.-](\d[\d.\-_T:]*|old)")
 
@@ -232,9 +232,10 @@ class EventLog:
 
     def _settle_tail(self, position: Position) -> Scan:
         """Scan until the last line has its end, or its writer had time enough to write it."""
-        deadline = time.monotonic() + _GRACE_S
         scan = self.scan(position)
-        while scan.tail and not scan.has_own_tail and time.monotonic() < deadline:
+        for _ in range(_GRACE_STEPS):
+            if not scan.tail or scan.has_own_tail:
+                break
             time.sleep(_GRACE_STEP_S)
             scan = self.scan(position)
         return scan

@@ -12,7 +12,7 @@ from tests.crash.driver import run
 from tests.crash.invariants import find_violations, log_lines
 from tests.episodes import paths
 
-WORLDS = (["web"], ["web!", "db"], [], ["mqtt"], ["db!"])
+WORLDS: tuple[list[str], ...] = (["web"], ["web!", "db"], [], ["mqtt"], ["db!"])
 
 
 def supervise(folder: Path, seconds: float, number: int) -> None:

@@ -1,7 +1,7 @@
 """One supervisor's run in a process of its own, without the rest: what the harness kills.
 
-`python -m tests.crash.driver FOLDER AS_OF_S SERVICE...`: the services of `piha` that are to be redeployed; one with a `!`
-is critical. The run puts one file into its history, as a real one does.
+`python -m tests.crash.driver FOLDER AS_OF_S SERVICE...`: the services of `piha` that are to be redeployed; one with
+a `!` is critical. The run puts one file into its history, as a real one does.
 """
 
 import sys

@@ -1,0 +1,109 @@
+"""`supervisor log`: the chain, the latest events, and text of others that is safe to print."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from flows.commands import log
+from flows.sinks.chain import Place, verify_chain
+from tests.crash.driver import run
+from tests.crash.invariants import log_lines
+from tests.episodes import paths
+
+
+@pytest.fixture
+def told(tmp_path):
+    """Three runs, in a rotated part and the log, among the lines of another agent."""
+    run(tmp_path, 0, ["web"])
+    paths(tmp_path).event_log.rename(tmp_path / "agent-events.log.1")
+    paths(tmp_path).event_log.write_bytes(b'{"id": 1}\nnot json\n')
+    run(tmp_path, 1, ["web!", "db"])
+    run(tmp_path, 2, ["db"])
+    return tmp_path
+
+
+@pytest.fixture
+def supervisor(tmp_path):
+    app = typer.Typer()
+    log.register(app)
+
+    def call(*words):
+        code, *rest = words, "--event-log", str(paths(tmp_path).event_log)
+        return CliRunner().invoke(app, ["log", *code, *rest], standalone_mode=False)
+
+    return call
+
+
+def files(folder):
+    return [paths(folder).event_log, folder / "agent-events.log.1"]
+
+
+def test_the_chain_holds_across_rotation_in_any_order(told):
+    for order in (files(told), files(told)[::-1]):
+        verdict = verify_chain(order)
+
+        assert (verdict.event_count, verdict.problem, verdict.is_from_the_beginning) == (4, None, True)
+
+
+def test_without_the_rotated_part_the_verdict_says_what_it_does_not_cover(told):
+    verdict = verify_chain(files(told)[:1])
+
+    assert (verdict.event_count, verdict.problem, verdict.is_from_the_beginning) == (3, None, False)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "number", "problem"),
+    [
+        pytest.param(lambda own: [own[0], own[1].replace(b"db", b"dc"), own[2]], 3, "was changed", id="changed"),
+        pytest.param(lambda own: [own[0], own[2]], 2, "is missing", id="removed"),
+        pytest.param(lambda own: [own[0], own[0], *own[1:]], 2, "repeats event", id="doubled"),
+        pytest.param(lambda own: [own[0], own[1][:300], own[2]], 2, "cut or changed", id="cut"),
+        pytest.param(lambda own: [own[1], own[0], own[2]], 2, "does not follow", id="exchanged"),
+    ],
+)
+def test_the_first_break_of_the_chain_is_named(told, spoil, number, problem):
+    own = [line for line in paths(told).event_log.read_bytes().splitlines() if line.startswith(b'{"source"')]
+    paths(told).event_log.write_bytes(b"".join(line + b"\n" for line in spoil(own)))
+    verdict = verify_chain(files(told)[:1])
+
+    assert verdict.break_at == Place(paths(told).event_log, number)
+    assert problem in str(verdict.problem)
+
+
+def test_verify_finds_the_rotated_parts_itself(told, supervisor):
+    result = supervisor("verify", "--checkpoint", str(paths(told).checkpoint))
+
+    assert (result.return_value, result.stdout) == (0, "4 events, each follows the one before it\n")
+
+
+def test_verify_notices_that_the_end_was_cut(told, supervisor):
+    lines = paths(told).event_log.read_bytes().splitlines(keepends=True)
+    paths(told).event_log.write_bytes(b"".join(lines[:-1]))
+    result = supervisor("verify", "--checkpoint", str(paths(told).checkpoint))
+
+    assert result.return_value == 2
+    assert "the end was cut" in result.stdout
+
+
+def test_tail_shows_the_latest_events(told, supervisor):
+    result = supervisor("tail", "-n", "2")
+
+    assert [line.split()[2] for line in result.stdout.splitlines()] == ["changed", "drift_resolved"]
+
+
+def test_tail_prints_no_control_character_of_a_foreign_text(told, supervisor):
+    forged = log_lines(told)[-1].replace(b'"reason":"', b'"reason":"\\u001b]52;c;aGk=\\u0007\\u202e')
+    with paths(told).event_log.open("ab") as file:
+        file.write(forged.replace(b'"event_id":"', b'"event_id":"f') + b"\n")
+
+    shown = supervisor("tail").stdout
+    assert shown.count("\n") == 5
+    assert shown.replace("\n", "").isprintable()
+
+
+def test_replay_writes_what_the_log_lost(told, supervisor):
+    paths(told).event_log.rename(told / "backup")
+    options = ("--checkpoint", str(paths(told).checkpoint), "--state-dir", str(paths(told).state_dir))
+
+    assert supervisor("replay", str(told / "backup"), *options).stdout == "3 events written again\n"
+    assert verify_chain(files(told)).event_count == 4
