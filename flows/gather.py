@@ -1,19 +1,27 @@
 """Reading the two inputs as the settings say."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from flows.settings import Settings
+from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
+from flows.sources.inventory import build_desired
+from flows.sources.inventory_files import InventoryFiles, list_inventory
+from flows.sources.world import LoadedWorld, WorldFiles, dangling_aliases, load_world
 from schemas.actual import Actual
 from schemas.desired import Desired
+from schemas.rules import Rules
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Both inputs of one run, as frames, with the fingerprint of what they were read from."""
+    """Both inputs of one run, as frames and as they were read, with fingerprints of their content."""
 
     desired: Desired
     actual: Actual
+    inventory_files: InventoryFiles
+    world_files: WorldFiles
     fingerprint: str
     """Hexadecimal SHA-256 over the inventory's and the world's contents, the rules and the aliases; not `as_of`."""
     rules_fingerprint: str
@@ -26,3 +34,39 @@ def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
     Raises `InventoryError` where nothing of the inventory can be read, and `WorldUnreadableError` where a world file
     that is required, or is there, cannot be read.
     """
+    desired, files = read_desired(settings)
+    world, notes = read_actual(settings, desired, as_of)
+    rules_fingerprint = fingerprint_rules(settings.rules())
+    parts = (
+        inventory_fingerprint(files.contents),
+        world_fingerprint(world.files.contents),
+        rules_fingerprint,
+        repr(sorted(settings.node_alias_map.items())),
+    )
+    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return Inputs(desired, world.actual, files, world.files, fingerprint, rules_fingerprint, notes)
+
+
+def read_desired(settings: Settings) -> tuple[Desired, InventoryFiles]:
+    """Return the desired state and the files that it was read from."""
+    files = list_inventory(settings.inventory.absolute(), settings.limits)
+    return build_desired(files, settings.limits), files
+
+
+def read_actual(settings: Settings, desired: Desired, as_of: datetime) -> tuple[LoadedWorld, tuple[str, ...]]:
+    """Return the world as a batch of one, and notes about aliases that lead to no node of the inventory."""
+    known = frozenset(desired.nodes["node"])
+    aliases = settings.node_alias_map
+    world = load_world(settings.world.absolute(), as_of, aliases, known, settings.limits, settings.runtime_summary)
+    lost = dangling_aliases(aliases, known)
+    notes = tuple(
+        f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used" for alias, name in lost.items()
+    )
+    return world, notes
+
+
+def fingerprint_rules(rules: Rules) -> str:
+    """Return the hexadecimal SHA-256 of the rules' values."""
+    values = rules.model_dump(mode="json")
+    ordered = sorted((name, sorted(value) if isinstance(value, list) else value) for name, value in values.items())
+    return hashlib.sha256(repr(ordered).encode()).hexdigest()

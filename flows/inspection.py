@@ -37,13 +37,13 @@ class Inspection:
 
 def inspect_inputs(settings: Settings) -> Inspection:
     """Read both inputs once, and judge their form; nothing is written."""
-    desired = read_desired(settings)
+    desired, _ = read_desired(settings)
     inventory = check_inventory(desired, link_dependencies(desired.services, desired.dependencies))
     try:
-        actual, notes = read_actual(settings, desired, datetime.now(UTC))
+        world, notes = read_actual(settings, desired, datetime.now(UTC))
     except WorldUnreadableError as error:
         return Inspection(inventory, (str(error),), is_world_readable=False)
-    rejected = [f"{row['file']}#{row['key']}: {row['reason']}" for row in actual.rejected.iter_rows(named=True)]
-    count = actual.snapshots["unreadable_timestamp_count"][0]
+    rejected = [f"{row['file']}#{row['key']}: {row['reason']}" for row in world.actual.rejected.iter_rows(named=True)]
+    count = world.actual.snapshots["unreadable_timestamp_count"][0]
     unreadable = [f"{count} timestamp(s) could not be read, and are taken for unknown"] if count else []
     return Inspection(inventory, (*notes, *rejected, *unreadable), is_world_readable=True)

@@ -88,9 +88,12 @@ def _topology(desired: Desired) -> pl.DataFrame:
 
 
 def _shared(desired: Desired) -> pl.DataFrame:
-    shared = desired.services.group_by("service").agg(pl.col("node").sort(), pl.len()).filter(pl.col("len") > 1)
-    return (
-        desired.services.join(shared.select("service", nodes=pl.col("node").list.join(", ")), on="service")
-        .join(desired.nodes.select("node", "file"), on="node")
-        .select("file", "line", problem=pl.format("'{}' is asked for on several nodes: {}", "service", "nodes"))
+    shared = (
+        desired.services.sort("node")
+        .group_by("service", maintain_order=True)
+        .agg(pl.col("node", "line").first(), nodes=pl.col("node").str.join(", "), count=pl.len())
+        .filter(pl.col("count") > 1)
+    )
+    return shared.join(desired.nodes.select("node", "file"), on="node").select(
+        "file", "line", problem=pl.format("'{}' is asked for on several nodes: {}", "service", "nodes")
     )

@@ -1,4 +1,4 @@
-"""Recommendations and judgements for tests about episodes and events: a test states what it is about, this fills in the rest."""
+"""Recommendations and judgements for tests about episodes and events: a test states only what it is about."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,8 +1,8 @@
 """The plain script that a user would write: `yaml.safe_load`, `json.load`, loops and dictionaries.
 
-It applies SEMANTICS 1 to 6 to well-formed input and shares no code with the supervisor, so that the two can be compared:
-as a peer in benchmarks, and as an oracle in tests. It does not promise what a hostile or a torn input asks for: a file
-that cannot be parsed raises the parser's own error.
+It applies SEMANTICS 1 to 6 to well-formed input and shares no code with the supervisor, so that the two can be
+compared: as a peer in benchmarks, and as an oracle in tests. It does not promise what a hostile or a torn input asks
+for: a file that cannot be parsed raises the parser's own error.
 
     python -m benchmarks.peers.plain INVENTORY WORLD --as-of 2026-06-03T19:42:00Z
 """
@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -21,7 +21,11 @@ import yaml
 
 Target = tuple[str, str]
 """`(node, service)`."""
+TargetOf = Callable[[object, object], Target]
+"""What makes a target of the world's node and service: normalized, and through the aliases."""
 Loader = Literal["safe", "c"]
+NEVER = datetime.min.replace(tzinfo=UTC)
+"""Sorts before every instant."""
 
 RULES: dict[str, Any] = {
     "world_ttl": 15 * 60,
@@ -52,7 +56,7 @@ def judge(
 ) -> dict[str, Any]:
     """Return the outcome of one world in the shape of `supervisor reconcile --format json`, without its evidence.
 
-    `rules` overrides `RULES` by name, durations in seconds or as `timedelta`. `loader` is PyYAML's pure one or its C one.
+    `rules` overrides `RULES` by name, durations in seconds or as `timedelta`. `loader` is PyYAML's pure or its C one.
     """
     settings = {**RULES, **(rules or {})}
     for name, value in settings.items():
@@ -60,7 +64,7 @@ def judge(
     desired = read_inventory(inventory, loader)
     actual = read_world(world, settings["node_alias_map"])
     drift = hold_back(detect_drift(desired, actual, settings, as_of), actual, settings, as_of)
-    recommendations = recommend(drift, desired, actual, settings)
+    recommendations = recommend(drift, desired, settings)
     return {
         "schema_version": 1,
         "as_of": as_of.astimezone(UTC).isoformat().replace("+00:00", "Z"),
@@ -186,47 +190,66 @@ def records(path: Path) -> Iterator[tuple[str, Any]]:
 def read_world(world: Path, aliases: dict[str, str]) -> Actual:
     """Return what the five files of a world show."""
     known = {name_of(alias): name_of(node) for alias, node in aliases.items()}
-    actual = Actual({}, {}, defaultdict(list), [], datetime.min, set(), set(), [])
+    actual = Actual({}, {}, defaultdict(list), [], NEVER, set(), set(), [])
 
-    def node_of(value: object) -> str:
-        return known.get(name_of(value), name_of(value))
+    def target_of(node: object, service: object) -> Target:
+        return known.get(name_of(node), name_of(node)), name_of(service)
 
-    def set_aside(file: str, key: str, reason: str) -> None:
-        actual.rejected.append({"file": file, "key": key, "reason": reason})
+    read_nodes(world / "nodes.json", actual, target_of)
+    read_services(world / "services.json", actual, target_of)
+    if (world / "deployments.json").exists():
+        read_deployments(world / "deployments.json", actual, target_of)
+    if (world / "incidents.json").exists():
+        read_incidents(world / "incidents.json", actual, target_of)
+    return actual._replace(world_at=read_world_time(world, actual))
 
-    for key, record in records(world / "nodes.json"):
+
+def read_nodes(path: Path, actual: Actual, target_of: TargetOf) -> None:
+    """Add what `nodes.json` shows; a list's records name their node themselves."""
+    for key, record in records(path):
         if not isinstance(record, dict):
-            actual.unreadable_nodes.add(node_of(key))
-            set_aside("nodes.json", key, "not an object")
+            actual.unreadable_nodes.add(target_of(key, "all")[0])
+            actual.rejected.append({"file": path.name, "key": key, "reason": "not an object"})
         else:
-            actual.nodes[node_of(record.get("node", key) if key.isdecimal() else key)] = record
-    for key, record in records(world / "services.json"):
+            actual.nodes[target_of(record.get("node", key) if key.isdecimal() else key, "all")[0]] = record
+
+
+def read_services(path: Path, actual: Actual, target_of: TargetOf) -> None:
+    """Add what `services.json` shows; a key without a `/` gives way to the record's own fields."""
+    for key, record in records(path):
         node, slash, service = key.partition("/")
         if not slash and isinstance(record, dict) and record.get("node") and record.get("service"):
             node, slash, service = record["node"], "/", record["service"]
-        target = (node_of(node), name_of(service))
+        target = target_of(node, service)
         if not (slash and all(target)):
-            set_aside("services.json", key, "no usable key")
+            actual.rejected.append({"file": path.name, "key": key, "reason": "no usable key"})
         elif not isinstance(record, dict):
             actual.unreadable_services.add(target)
-            set_aside("services.json", key, "not an object")
+            actual.rejected.append({"file": path.name, "key": key, "reason": "not an object"})
         else:
             actual.services[target] = record
-    for file in ("deployments.json", "incidents.json"):
-        for key, record in records(world / file) if (world / file).exists() else []:
-            if not isinstance(record, dict) or not record.get("node"):
-                set_aside(file, key, "not an object with a node")
-            elif file == "incidents.json":
-                target = (node_of(record["node"]), name_of(record.get("service") or "all"))
-                actual.incidents.append({**record, "target": target, "id": record.get("id") or key})
-            elif record.get("service"):
-                target = (node_of(record["node"]), name_of(record["service"]))
-                actual.deployments[target].append({**record, "begun_at": begun_at(record)})
-            else:
-                set_aside(file, key, "no service")
+
+
+def read_deployments(path: Path, actual: Actual, target_of: TargetOf) -> None:
+    """Add what `deployments.json` shows, each service's in the order that they were begun."""
+    for key, record in records(path):
+        if not isinstance(record, dict) or not record.get("node") or not record.get("service"):
+            actual.rejected.append({"file": path.name, "key": key, "reason": "not an object with a node and a service"})
+        else:
+            target = target_of(record["node"], record["service"])
+            actual.deployments[target].append({**record, "begun_at": begun_at(record)})
     for deployments in actual.deployments.values():
-        deployments.sort(key=lambda row: row["begun_at"] or datetime.min.replace(tzinfo=UTC))
-    return actual._replace(world_at=read_world_time(world, actual))
+        deployments.sort(key=lambda row: row["begun_at"] or NEVER)
+
+
+def read_incidents(path: Path, actual: Actual, target_of: TargetOf) -> None:
+    """Add what `incidents.json` shows; an incident without a service is about its node."""
+    for key, record in records(path):
+        if not isinstance(record, dict) or not record.get("node"):
+            actual.rejected.append({"file": path.name, "key": key, "reason": "not an object with a node"})
+        else:
+            target = target_of(record["node"], record.get("service") or "all")
+            actual.incidents.append({**record, "target": target, "id": record.get("id") or key})
 
 
 def begun_at(deployment: dict[str, Any]) -> datetime | None:
@@ -264,9 +287,7 @@ def drift_row(kind: str, target: Target, severity: str, **evidence: Any) -> dict
     return {"kind": kind, "node": target[0], "service": target[1], "severity": severity, "held_by": None, **evidence}
 
 
-def detect_drift(
-    desired: Desired, actual: Actual, rules: dict[str, Any], as_of: datetime
-) -> list[dict[str, Any]]:
+def detect_drift(desired: Desired, actual: Actual, rules: dict[str, Any], as_of: datetime) -> list[dict[str, Any]]:
     """Return every difference of SEMANTICS 3."""
     drift = []
     if age_of(actual.world_at, as_of) > rules["world_ttl"]:
@@ -313,7 +334,8 @@ def suspect_observer(
     monitored: list[Target], missing: list[Target], offline: set[str], actual: Actual, rules: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Return the finding about the fleet's observer, or else those about single nodes'."""
-    looked_for, absent = defaultdict(int), defaultdict(int)
+    looked_for: dict[str, int] = defaultdict(int)
+    absent: dict[str, int] = defaultdict(int)
     for counts, targets in ((looked_for, monitored), (absent, missing)):
         for node, _ in targets:
             counts[node] += node not in offline
@@ -321,7 +343,9 @@ def suspect_observer(
     is_mass = gone >= rules["mass_drift_min"] and gone >= rules["mass_drift_share"] * total
     if is_mass or (monitored and not actual.services):
         return [drift_row("observer_suspect", ("fleet", "all"), "critical")]
-    suspects = [node for node, count in looked_for.items() if count >= rules["node_drift_min"] and absent[node] == count]
+    suspects = [
+        node for node, count in looked_for.items() if count >= rules["node_drift_min"] and absent[node] == count
+    ]
     return [drift_row("observer_suspect", (node, "all"), "error") for node in suspects]
 
 
@@ -376,10 +400,8 @@ def hold_back(
 # ---- dependencies ----
 
 
-def trace_root_causes(
-    drift: list[dict[str, Any]], desired: Desired
-) -> dict[Target, set[Target]]:
-    """Return the far ends of the chains that each unavailable or failed service waits for; empty where it waits for none.
+def trace_root_causes(drift: list[dict[str, Any]], desired: Desired) -> dict[Target, set[Target]]:
+    """Return the far ends of the chains that each unavailable or failed service waits for, which may be none.
 
     A service is unavailable when it is missing or unhealthy, held back or not, or when its node is offline.
     """
@@ -420,8 +442,8 @@ def number_components(
 ) -> dict[Target, int]:
     """Return the strongly connected component of each service that has or is a dependency, dependencies first.
 
-    Tarjan's algorithm without recursion. "Every instance of a name" is a vertex of its own (with an empty node), so that
-    the graph grows with the declarations and not with the pairs.
+    Tarjan's algorithm without recursion. "Every instance of a name" is a vertex of its own (with an empty node), so
+    that the graph grows with the declarations and not with the pairs.
     """
     number: dict[Target, int] = {}
     low: dict[Target, int] = {}
@@ -432,7 +454,9 @@ def number_components(
         if not vertex[0]:
             return instances[vertex[1]]
         found = links.get(vertex, {}).items()
-        return [("", name) if others is instances.get(name) else other for name, others in found for other in others[:1]]
+        return [
+            ("", name) if others is instances.get(name) else other for name, others in found for other in others[:1]
+        ]
 
     for root in links:
         path = [] if root in number else [(root, iter(successors(root)))]
@@ -461,9 +485,7 @@ def number_components(
 # ---- recommendations ----
 
 
-def recommend(
-    drift: list[dict[str, Any]], desired: Desired, actual: Actual, rules: dict[str, Any]
-) -> list[dict[str, Any]]:
+def recommend(drift: list[dict[str, Any]], desired: Desired, rules: dict[str, Any]) -> list[dict[str, Any]]:
     """Return at most one recommendation for each target (SEMANTICS 5), sorted by its id."""
     causes = trace_root_causes(drift, desired)
     standing: dict[Target, list[dict[str, Any]]] = defaultdict(list)

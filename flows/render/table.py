@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from flows.render.escape import show
@@ -26,6 +26,7 @@ SEVERITY_STYLE = {
     Severity.CRITICAL: "bold red",
 }
 MOST_FAULTS = 20
+INDENT = 13
 
 
 def print_report(report: RunReport, console: Console, *, quiet: bool = False) -> None:
@@ -38,8 +39,7 @@ def _details(report: RunReport) -> Iterator[RenderableType]:
     if report.desired is not None:
         yield from faults(report.desired.unread)
     if report.judgement is not None:
-        if report.judgement.recommendations.height:
-            yield _recommendations(report.judgement)
+        yield from _recommendations(report.judgement)
         yield from _held_back(report.judgement)
     if report.actual is not None and report.actual.rejected.height:
         yield from _rejected(report.actual.rejected)
@@ -83,20 +83,18 @@ def spoken(age_s: float) -> str:
     return f"{age_s // 86_400:.0f} d"
 
 
-def _recommendations(judgement: Judgement) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", expand=False)
-    for heading in ("", "action", "target", "explains", "why, and what to do"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in {"", "action"})
-    for row in judgement.recommendations.iter_rows(named=True):
-        style = SEVERITY_STYLE[Severity(row["severity"])]
-        table.add_row(
-            Text(row["event_type"].removeprefix("reconcile_"), style=style),
-            Text(row["action"].replace("_", " ")),
-            Text(show(f"{row['node']}/{row['service']}"), style="bold"),
-            Text(str(row["blast_radius"] or ""), justify="right"),
-            Text(show(row["reason"])),
-        )
-    return table
+def _recommendations(judgement: Judgement) -> Iterator[RenderableType]:
+    """Return each recommendation as a line, and its reason below: readable in 80 columns."""
+    rows = judgement.recommendations.select("event_type", "action", "severity", target(), "blast_radius", "reason")
+    for event_type, action, severity, aim, blast_radius, reason in rows.iter_rows():
+        style = SEVERITY_STYLE[Severity(severity)]
+        line = Text(f"\n{event_type.removeprefix('reconcile_'):<{INDENT}}", style=style)
+        line.append(f"{action.replace('_', ' ')}  ", style="default")
+        line.append(show(aim), style="bold default")
+        if blast_radius:
+            line.append(f"  explains {blast_radius} more", style="dim default")
+        yield line
+        yield Padding(Text(show(reason)), (0, 0, 0, INDENT))
 
 
 def _held_back(judgement: Judgement) -> Iterator[RenderableType]:

@@ -112,7 +112,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> Checkpoint:
     try:
         written.extend(write_temporary(copy, data) for copy in copies)
         for temporary, copy in zip(written, copies, strict=True):
-            os.replace(temporary, copy)
+            temporary.replace(copy)
         sync_folder(path.parent)
     except OSError as error:
         for temporary in written:
@@ -125,7 +125,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> Checkpoint:
 def set_aside(broken: tuple[tuple[Path, str], ...]) -> None:
     """Keep broken copies as evidence under another name, where they are not in the way."""
     for copy, _ in broken:
-        os.replace(copy, copy.with_name(f"{copy.name}.broken"))
+        copy.replace(copy.with_name(f"{copy.name}.broken"))
 
 
 def clear_leftovers(path: Path) -> None:
@@ -151,7 +151,7 @@ class _BrokenCopyError(ValueError):
 
 def _read_copy(path: Path) -> Checkpoint:
     fd = open_regular(path, os.O_RDONLY, frozenset({os.geteuid()}) | ({0} if os.geteuid() else frozenset()))
-    with open(fd, "rb") as file:
+    with os.fdopen(fd, "rb") as file:
         if os.fstat(fd).st_size > MAX_BYTES:
             raise UnsafeFileError(f"{path}: is larger than the {MAX_BYTES} bytes of any checkpoint; remove it")
         return decode_checkpoint(file.read(MAX_BYTES), path)
@@ -306,9 +306,7 @@ def _dump_attempt(attempt: LastAttempt) -> dict[str, object]:
 
 
 def _parse_attempt(form: Mapping[str, Any]) -> LastAttempt:
-    return LastAttempt(
-        as_of=read_instant(form["as_of"]), outcome=Outcome(form["outcome"]), reason=str(form["reason"])
-    )
+    return LastAttempt(as_of=read_instant(form["as_of"]), outcome=Outcome(form["outcome"]), reason=str(form["reason"]))
 
 
 def _maybe_instant(text: object) -> datetime | None:

@@ -96,7 +96,6 @@ class Emitter:
         self._lock_timeout_s = lock_timeout_s
         self._as_cloudevents = as_cloudevents
         self._checkpoint = Checkpoint()
-        self._seen: frozenset[str] = frozenset()
         self.warnings: list[str] = []
 
     @property
@@ -115,11 +114,9 @@ class Emitter:
         return self._checkpoint.known.generation + 1
 
     def skip_generations(self, generation: int) -> None:
-        """Number this run behind that generation: a history may know of runs that a lost checkpoint forgot."""
+        """Give this run a number behind that one: a history may know of runs that a lost checkpoint forgot."""
         known = self._checkpoint.known
-        self._checkpoint = replace(
-            self._checkpoint, known=replace(known, generation=max(known.generation, generation))
-        )
+        self._checkpoint = replace(self._checkpoint, known=replace(known, generation=max(known.generation, generation)))
 
     def commit(
         self, transitions: Transitions, last_run: LastRun, files: Sequence[tuple[Path, Path]] = ()
@@ -152,6 +149,21 @@ class Emitter:
         attempt = LastAttempt(as_of=as_of, outcome=outcome, reason=reason[:1000])
         with _explained_at(self._path):
             self._save(replace(self._checkpoint, known=replace(self._checkpoint.known, last_attempt=attempt)))
+
+    def write_again(self, events: Iterable[tuple[OwnEvent, bytes]]) -> int:
+        """Append committed events that the log and its parts no longer hold, as they were; return how many."""
+        known = self._checkpoint.known.episodes
+        deadline = time.monotonic() + self._lock_timeout_s
+        with _explained_at(self._path), self._log.locked(deadline):
+            there = self._log.scan(START).places
+            missing = {
+                event.event_id: line
+                for event, line in events
+                if event.event_id not in there and _is_committed(event.episode, known)
+            }
+            scan = self._log.append([*missing.items()], START, deadline)
+            self._save(replace(self._checkpoint, position=scan.end))
+        return len(missing)
 
     def recover(self, recall: EventLines | None) -> None:
         """Load the checkpoint, complete what is pending, and follow the log where it goes further."""
@@ -202,7 +214,8 @@ class Emitter:
 
     def _check_alone(self) -> None:
         scan = self._log.scan(self._checkpoint.position)
-        if any(event.event_id not in self._seen for event in scan.events):
+        _, news = _fold(self._checkpoint.known.episodes, scan.events)
+        if news is not None:
             raise BusyError(f"{self._log.path}: another supervisor wrote to it during this run; run again")
 
     def _append(self, pending: Pending, deadline: float) -> None:
@@ -244,8 +257,8 @@ class Emitter:
     def _place_files(self, pending: Pending) -> None:
         for temporary, final in pending.files:
             with suppress(FileNotFoundError):
-                os.replace(temporary, final)
-            if not os.path.exists(final):
+                Path(temporary).replace(final)
+            if not Path(final).exists():
                 self.warnings.append(f"{final}: a part of the history is lost: its temporary file is gone")
         for folder in {Path(final).parent for _, final in pending.files}:
             if folder.exists():
@@ -253,7 +266,6 @@ class Emitter:
 
     def _follow(self, recall: EventLines | None, *, is_lost: bool) -> None:
         scan = self._log.scan(self._checkpoint.position)
-        self._seen = frozenset(scan.places)
         known = self._checkpoint.known
         told = [event for line in recall() if (event := read_own_event(line))] if recall else []
         events = [*told, *self._accept(scan)]
@@ -301,6 +313,10 @@ def _remember_opening(before: Episode | None, episode: Episode) -> tuple[datetim
     if openings and openings[-1] == episode.opened_at:
         return openings
     return (*openings, episode.opened_at)[-REMEMBERED_OPENINGS:]
+
+
+def _is_committed(episode: Episode, known: Mapping[Key, Episode]) -> bool:
+    return episode.key in known and episode.seq <= known[episode.key].seq
 
 
 def _as_text(events: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, str], ...]:

@@ -54,27 +54,33 @@ def make_event(change: Change, previous: str | None) -> dict[str, object]:
         "type": str(episode.event_type),
         "severity": str(Severity.INFO if row is None else episode.severity),
         "correlation_id": episode.recommendation_id,
-        "payload": {
-            "event_id": change.event_id,
-            "recommendation_id": episode.recommendation_id,
-            "transition": str(change.transition),
-            "resolution": None if change.resolution is None else str(change.resolution),
-            "action": str(episode.action),
-            "reason": _explain(change),
-            "unblocked_by": row.unblocked_by if row else None,
-            "causing_kinds": [str(kind) for kind in episode.causing_kinds],
-            "drift_ids": list(row.drift_ids) if row else [],
-            "root_causes": list(row.root_causes) if row else [],
-            "blast_radius": row.blast_radius if row else 0,
-            "evidence": _list_evidence(row.evidence if row else ()),
-            "before": _tell_before(change.before),
-            "opened_at": write_instant(episode.opened_at),
-            "as_of": write_instant(change.as_of),
-            "seq": episode.seq,
-            "input_fingerprint": change.input_fingerprint,
-            "rules_fingerprint": change.rules_fingerprint,
-            "previous": previous,
-        },
+        "payload": make_payload(change, previous),
+    }
+
+
+def make_payload(change: Change, previous: str | None) -> dict[str, object]:
+    """Return what an event says besides the envelope."""
+    episode, row = change.episode, change.recommended
+    return {
+        "event_id": change.event_id,
+        "recommendation_id": episode.recommendation_id,
+        "transition": str(change.transition),
+        "resolution": None if change.resolution is None else str(change.resolution),
+        "action": str(episode.action),
+        "reason": _explain(change),
+        "unblocked_by": row.unblocked_by if row else None,
+        "causing_kinds": [str(kind) for kind in episode.causing_kinds],
+        "drift_ids": list(row.drift_ids) if row else [],
+        "root_causes": list(row.root_causes) if row else [],
+        "blast_radius": row.blast_radius if row else 0,
+        "evidence": _list_evidence(row.evidence if row else ()),
+        "before": _tell_before(change.before),
+        "opened_at": write_instant(episode.opened_at),
+        "as_of": write_instant(change.as_of),
+        "seq": episode.seq,
+        "input_fingerprint": change.input_fingerprint,
+        "rules_fingerprint": change.rules_fingerprint,
+        "previous": previous,
     }
 
 
@@ -101,14 +107,12 @@ def _tell_before(before: Episode | None) -> dict[str, object] | None:
     }
 
 
-def wrap_cloudevent(event: Mapping[str, object]) -> dict[str, object]:
+def wrap_cloudevent(event: Mapping[str, object], event_id: str) -> dict[str, object]:
     """Return the event as a CloudEvent 1.0, in structured JSON; the envelope as it is becomes its `data`."""
-    payload = event["payload"]
-    assert isinstance(payload, Mapping)
     return {
         "source": SOURCE,
         "specversion": "1.0",
-        "id": payload["event_id"],
+        "id": event_id,
         "type": f"{SOURCE}.{event['type']}",
         "subject": f"{event['node']}/{event['service']}",
         "time": event["timestamp"],
@@ -124,18 +128,17 @@ def encode_change(change: Change, previous: str | None, *, as_cloudevent: bool =
     the hash of the whole. A value that JSON has no form for raises EmitError before anything was written.
     """
     event = make_event(change, previous)
-    line = _encode(event, as_cloudevent=as_cloudevent)
+    line = _encode(event, change, as_cloudevent=as_cloudevent)
     if len(line) <= MAX_LINE:
         return line
-    short = {**event, "payload": _shorten(event["payload"], digest_line(line))}
-    line = _encode(short, as_cloudevent=as_cloudevent)
+    event["payload"] = _shorten(make_payload(change, previous), digest_line(line))
+    line = _encode(event, change, as_cloudevent=as_cloudevent)
     if len(line) > MAX_LINE:
         raise EmitError(f"the event of {change.episode.recommendation_id[:80]} is longer than {MAX_LINE} bytes")
     return line
 
 
-def _shorten(payload: object, digest: str) -> dict[str, object]:
-    assert isinstance(payload, Mapping)
+def _shorten(payload: Mapping[str, object], digest: str) -> dict[str, object]:
     short: dict[str, object] = {"truncated": True, "sha256": digest}
     for name, value in payload.items():
         if name == "evidence":
@@ -149,12 +152,13 @@ def _shorten(payload: object, digest: str) -> dict[str, object]:
     return short
 
 
-def _encode(event: Mapping[str, object], *, as_cloudevent: bool) -> bytes:
-    form = wrap_cloudevent(event) if as_cloudevent else event
+def _encode(event: Mapping[str, object], change: Change, *, as_cloudevent: bool) -> bytes:
+    form = wrap_cloudevent(event, change.event_id) if as_cloudevent else event
     try:
         text = json.dumps(form, allow_nan=False, separators=(",", ":"), default=_encode_instant)
     except (TypeError, ValueError) as error:
-        raise EmitError(f"an event of {event['correlation_id']} cannot be written as JSON: {error}") from None
+        name = change.episode.recommendation_id
+        raise EmitError(f"an event of {name} cannot be written as JSON: {error}; nothing was written") from None
     return text.encode("ascii")
 
 

@@ -116,6 +116,16 @@ def read_lines(file: LogFile) -> Iterator[Line]:
         yield Line(at, kept, length, is_terminated=False)
 
 
+def open_log_file(path: Path, opened: ExitStack, owners: frozenset[int] | None = None, start: int = 0) -> LogFile:
+    """Open a log for reading until the stack is closed; whoever owns it, unless the owners are given."""
+    try:
+        fd = open_regular(path, os.O_RDONLY, owners)
+    except FileNotFoundError:
+        raise EmitError(f"{path}: there is no such log") from None
+    opened.callback(os.close, fd)
+    return LogFile(path, fd, os.fstat(fd).st_size, start)
+
+
 class EventLog:
     """The log of one path, with the users whose files are trusted there."""
 

@@ -27,7 +27,7 @@ def trusted_owners(others: Iterable[int] = ()) -> frozenset[int]:
 
 def settle_path(path: Path, owners: frozenset[int]) -> Path:
     """Return the path with its folder resolved, once nobody but the owners can put another folder in its place."""
-    folder = Path(os.path.abspath(path)).parent
+    folder = path.absolute().parent
     for part in (folder, *folder.parents):
         _check_folder_part(part, owners)
     real = folder.resolve()
@@ -51,7 +51,7 @@ def _check_folder_part(part: Path, owners: frozenset[int]) -> None:
 
 def make_private_folder(path: Path) -> Path:
     """Make the folder with mode 0700 where it is absent; refuse one that others own or can write to."""
-    path = Path(os.path.abspath(path))
+    path = path.absolute()
     missing = [part for part in (path, *path.parents) if not os.path.lexists(part)]
     try:
         for part in reversed(missing):
@@ -69,8 +69,8 @@ def make_private_folder(path: Path) -> Path:
     return real
 
 
-def open_regular(path: Path, flags: int, owners: frozenset[int]) -> int:
-    """Open an existing regular file with one name; FileNotFoundError where it is absent.
+def open_regular(path: Path, flags: int, owners: frozenset[int] | None) -> int:
+    """Open an existing regular file with one name, of these owners or of any; FileNotFoundError where it is absent.
 
     `O_CREAT` is never used on a file that exists: with `fs.protected_regular` not even root may.
     """
@@ -106,12 +106,12 @@ def _explain(path: Path, error: OSError) -> EmitError:
     return EmitError(f"{path}: cannot be opened: {error.strerror}")
 
 
-def _find_problem(found: os.stat_result, owners: frozenset[int]) -> str | None:
+def _find_problem(found: os.stat_result, owners: frozenset[int] | None) -> str | None:
     if not stat.S_ISREG(found.st_mode):
         return f"expected a regular file, found {describe(found)}; remove it"
     if found.st_nlink != 1:
         return f"has {found.st_nlink} names (hard links), so that writing to it would change another file; remove it"
-    if found.st_uid not in owners:
+    if owners is not None and found.st_uid not in owners:
         return f"belongs to user {found.st_uid}, who is not trusted here; remove it, or trust the owner in the settings"
     return None
 
@@ -178,4 +178,4 @@ def remove_leftovers(path: Path) -> None:
         if entry.name.startswith(f"{path.name}.") and entry.name.endswith("tmp"):
             found = entry.stat(follow_symlinks=False)
             if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
-                os.unlink(entry.path)
+                Path(entry.path).unlink()

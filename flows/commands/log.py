@@ -1,0 +1,139 @@
+"""`supervisor log`: our events in the shared log, readable, followed, and held against their chain."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands import options
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+    from flows.sinks.event_line import OwnEvent
+    from flows.sinks.event_log import Position
+
+_PAUSE_S = 0.25
+_COLORS = {"critical": typer.colors.RED, "error": typer.colors.YELLOW, "info": typer.colors.GREEN}
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Our events in the shared log.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    commands.command(
+        help="Walk the chain of our events, and name the first line that was changed, lost, doubled or forged.",
+        epilog="Example: supervisor log verify /tmp/agent-events.log /tmp/agent-events.log.1",
+    )(verify)
+    commands.command(help="Show our latest events, readably.", epilog="Example: supervisor log tail --follow")(tail)
+    commands.command(
+        help="Append events again that were written, and are no longer in the log (it was deleted, say).",
+        epilog="Example: supervisor log replay /var/backups/agent-events.log",
+    )(replay)
+    app.add_typer(commands, name="log")
+
+
+def verify(
+    files: Annotated[list[Path] | None, typer.Argument(help="The log and its rotated parts; ours by default.")] = None,
+    event_log: options.EventLog = None,
+    checkpoint: options.Checkpoint = None,
+    config: options.Config = None,
+) -> int:
+    """Return 0 where the chain holds, 2 where it breaks."""
+    from flows.render.escape import show
+    from flows.sinks.chain import verify_chain
+
+    settings = _load({"event_log": event_log, "checkpoint": checkpoint}, config)
+    verdict = verify_chain(files or _own_files(settings))
+    if verdict.break_at is not None:
+        typer.echo(f"{show(verdict.break_at.path)}:{verdict.break_at.number}: {verdict.problem}")
+        typer.echo(f"{verdict.event_count} events before it follow each other")
+        return 2
+    typer.echo(f"{verdict.event_count} events, each follows the one before it")
+    if verdict.event_count and not verdict.is_from_the_beginning:
+        typer.echo("earlier events are not in these files: give the rotated parts as well to cover them")
+    return 0 if files else _compare_with_checkpoint(settings, verdict.head)
+
+
+def _compare_with_checkpoint(settings: "Settings", head: str | None) -> int:
+    from flows.sinks.checkpoint import read_known
+
+    known = read_known(settings.checkpoint)
+    if known is None or known.head == head:
+        return 0
+    typer.echo("the last event that the checkpoint knows is not the last one here: the end was cut, or added to")
+    return 2
+
+
+def tail(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events are written.")] = False,
+    count: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many.")] = 20,
+    event_log: options.EventLog = None,
+    config: options.Config = None,
+) -> int:
+    """Print the latest events, the newest last."""
+    from flows.sinks.event_log import START, EventLog
+    from flows.sinks.safe_file import settle_path, trusted_owners
+
+    owners = trusted_owners()
+    log = EventLog(settle_path(_load({"event_log": event_log}, config).event_log, owners), owners)
+    scan = log.scan(START)
+    for event in scan.events[-count:] if count else ():
+        _print(event)
+    if not scan.events and not follow:
+        typer.echo(f"no event of ours in {log.path}", err=True)
+    for event in _follow(log, scan.end, {event.event_id for event in scan.events}) if follow else ():
+        _print(event)
+    return 0
+
+
+def _follow(log: "EventLog", position: "Position", seen: set[str]) -> Iterator["OwnEvent"]:
+    while True:
+        time.sleep(_PAUSE_S)
+        scan = log.scan(position)
+        yield from (event for event in scan.events if event.event_id not in seen)
+        seen.update(event.event_id for event in scan.events)
+        position = scan.end
+
+
+def _print(event: "OwnEvent") -> None:
+    from flows.render.escape import show
+
+    episode = event.episode
+    word = str(event.resolution or event.transition)
+    when = f"{episode.last_event_at:%Y-%m-%d %H:%M:%S}Z"
+    head = typer.style(f"{word:>26} {episode.severity:8}", fg=_COLORS.get(episode.severity))
+    typer.echo(f"{when} {head} {show(episode.node)}/{show(episode.service)} {episode.action}: {show(event.reason)}")
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Where the events still are: rotated parts, a backup.")],
+    event_log: options.EventLog = None,
+    checkpoint: options.Checkpoint = None,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+) -> int:
+    """Append what the log lacks; return 0."""
+    from flows.sinks.chain import read_event_lines
+    from flows.sinks.emit import EmitPaths, open_emitter
+
+    settings = _load({"event_log": event_log, "checkpoint": checkpoint, "state_dir": state_dir}, config)
+    paths = EmitPaths(event_log=settings.event_log, checkpoint=settings.checkpoint, state_dir=settings.state_dir)
+    with open_emitter(paths, lock_timeout_s=settings.lock_timeout.total_seconds()) as emitter:
+        count = emitter.write_again(found for file in files for found in read_event_lines(file))
+    typer.echo(f"{count} events written again")
+    return 0
+
+
+def _load(given: dict[str, object], config: Path | None) -> "Settings":
+    from flows.settings import load_settings
+
+    return load_settings(given, config).settings
+
+
+def _own_files(settings: "Settings") -> list[Path]:
+    from flows.sinks.event_log import find_parts
+    from flows.sinks.safe_file import trusted_owners
+
+    return [*find_parts(settings.event_log, trusted_owners()), settings.event_log]

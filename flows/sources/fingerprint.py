@@ -1,0 +1,26 @@
+"""Fingerprints of content: the same input has the same one on every machine, whatever its file times are."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+BOM = b"\xef\xbb\xbf"
+
+
+def world_fingerprint(contents: Mapping[str, bytes]) -> str:
+    """Return the SHA-256 of a world's files, by name, as 64 hexadecimal digits."""
+    return _digest(contents)
+
+
+def inventory_fingerprint(contents: Mapping[str, bytes]) -> str:
+    """Return the SHA-256 of an inventory's files, by path; a byte order mark and CRLF line ends make no difference."""
+    return _digest({path: data.removeprefix(BOM).replace(b"\r\n", b"\n") for path, data in contents.items()})
+
+
+def _digest(contents: Mapping[str, bytes]) -> str:
+    """Hash names and contents with their lengths, so that no two sets of files run together."""
+    total = sha256()
+    for name in sorted(contents):
+        encoded = name.encode("utf-8", "surrogateescape")
+        total.update(b"%d:%s%d:" % (len(encoded), encoded, len(contents[name])))
+        total.update(sha256(contents[name]).digest())
+    return total.hexdigest()

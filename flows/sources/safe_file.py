@@ -1,0 +1,163 @@
+"""Files from folders that others write to: no link is followed, nothing but a regular file is read, no read hangs."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from flows.errors import SupervisorError
+
+READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
+CHUNK_BYTES = 4 * 1024 * 1024
+STABLE_READS = 5
+
+
+class FileFaultError(SupervisorError):
+    """A file cannot be read; `problem` is the text without the path."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        """Keep both."""
+        super().__init__(f"{path}: {problem}")
+        self.path = path
+        self.problem = problem
+
+
+class MissingFileError(FileFaultError):
+    """There is no such file."""
+
+
+class UnsafeFileError(FileFaultError):
+    """It is not a regular file, too large, or not ours to read: another attempt would find the same."""
+
+
+class UnstableFileError(FileFaultError):
+    """It changed during each of several reads, or the read failed: another attempt may succeed."""
+
+
+class Stamp(NamedTuple):
+    """What tells one state of a file from another without reading it."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """A file as it was at one moment."""
+
+    data: bytes
+    stamp: Stamp
+
+    @property
+    def modified_at(self) -> datetime:
+        """Return when the file was last written."""
+        return datetime.fromtimestamp(self.stamp.modified_ns / 1e9, UTC)
+
+
+def read_file(path: Path, *, max_bytes: int, root: Path | None = None) -> FileContent:
+    """Return a regular file's content, unchanged between the first and the last look at it.
+
+    `path` is relative to `root` where there is one: then no part of it below the root may be a link or `..`; without a
+    root only its last part may not. Raises a `FileFaultError`: missing, unsafe, or unstable.
+    """
+    shown = path if root is None else root / path
+    try:
+        with _opened(path, root) as descriptor:
+            return _read_stable(descriptor, shown, max_bytes)
+    except OSError as error:
+        raise explain_os_error(shown, error) from None
+
+
+def stamp_file(path: Path) -> Stamp | None:
+    """Return the stamp of what is at the path now, without following a link; none where there is nothing."""
+    try:
+        return _stamp(path.lstat())
+    except OSError:
+        return None
+
+
+def explain_os_error(path: Path, error: OSError) -> FileFaultError:
+    """Return what an operating system error means for the reader of a file."""
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        return MissingFileError(path, "no such file")
+    if error.errno == errno.ELOOP:
+        return UnsafeFileError(path, "a symbolic link, which is not followed; put the file itself there")
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return UnsafeFileError(path, "permission denied; let the user of this process read it")
+    if error.errno in {errno.ENXIO, errno.ENODEV}:
+        return UnsafeFileError(path, "not a regular file")
+    return UnstableFileError(path, f"cannot be read: {os.strerror(error.errno or errno.EIO)}")
+
+
+@contextmanager
+def _opened(path: Path, root: Path | None) -> Iterator[int]:
+    """Open part by part from the root, so that no folder on the way can be a link either."""
+    parts = path.parts if root is not None else (str(path),)
+    if root is not None and (path.is_absolute() or ".." in parts):
+        raise UnsafeFileError(root / path, "outside its folder")
+    opened: list[int] = []
+    try:
+        if root is not None:
+            opened.append(os.open(root, FOLDER))
+        for part in parts[:-1]:
+            opened.append(_open_folder(part, opened[-1]))
+        opened.append(os.open(parts[-1], READ, dir_fd=opened[-1] if opened else None))
+        yield opened[-1]
+    finally:
+        for descriptor in reversed(opened):
+            os.close(descriptor)
+
+
+def _open_folder(part: str, parent: int) -> int:
+    try:
+        return os.open(part, FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    except NotADirectoryError:
+        # A link to a folder gives ENOTDIR here, which must not be taken for a missing file.
+        if stat.S_ISLNK(os.stat(part, dir_fd=parent, follow_symlinks=False).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+        raise
+
+
+def _read_stable(descriptor: int, path: Path, max_bytes: int) -> FileContent:
+    for _ in range(STABLE_READS):
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise UnsafeFileError(path, f"not a regular file but {_kind(before.st_mode)}")
+        if before.st_size > max_bytes:
+            raise UnsafeFileError(path, f"{before.st_size} bytes, over the limit of {max_bytes}")
+        data = _read_all(descriptor, max_bytes)
+        if len(data) > max_bytes:
+            raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes")
+        after = os.fstat(descriptor)
+        # A rename over the file changes its change time alone: what was read is whole all the same.
+        if _stamp(before)[:4] == _stamp(after)[:4] and len(data) == after.st_size:
+            return FileContent(data, _stamp(after))
+    raise UnstableFileError(path, "changes while it is read")
+
+
+def _read_all(descriptor: int, max_bytes: int) -> bytes:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    chunks: list[bytes] = []
+    length = 0
+    while length <= max_bytes and (chunk := os.read(descriptor, min(CHUNK_BYTES, max_bytes + 1 - length))):
+        chunks.append(chunk)
+        length += len(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return Stamp(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")

@@ -1,0 +1,96 @@
+"""The world's files: which there are, and how to read them while their writer is at work (CONTRACT 2)."""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from flows.errors import WorldUnreadableError
+from flows.sources.safe_file import FileContent, FileFaultError, MissingFileError, UnsafeFileError, read_file, stamp_file
+from schemas.limits import Limits
+
+NODES = "nodes.json"
+SERVICES = "services.json"
+DEPLOYMENTS = "deployments.json"
+INCIDENTS = "incidents.json"
+SUMMARY = "runtime-summary.json"
+REQUIRED = (NODES, SERVICES)
+FILES = (NODES, SERVICES, DEPLOYMENTS, INCIDENTS, SUMMARY)
+
+Result = TypeVar("Result")
+
+
+class WorldFiles(NamedTuple):
+    """One world snapshot's bytes."""
+
+    as_of: datetime
+    """The moment that its ages are judged at."""
+    contents: Mapping[str, bytes]
+    """By file name; an optional file that is absent is not here."""
+    files_at: datetime
+    """The newest time of the files."""
+    source: str = ""
+    """Where it comes from, for messages."""
+
+
+class LastingWorldFaultError(WorldUnreadableError):
+    """A world file that another attempt would not find readable either."""
+
+
+def read_world_files(
+    folder: Path,
+    as_of: datetime,
+    limits: Limits,
+    check: Callable[[WorldFiles], Result],
+    runtime_summary: Path | None = None,
+) -> tuple[Result, WorldFiles]:
+    """Return what `check` makes of the world's files, and the files, read while none of them changed.
+
+    A file that is absent, torn or unstable, or that `check` refuses with `WorldUnreadableError`, is tried again after a
+    pause: the observer may be writing it. Raises `WorldUnreadableError` with every fault of the last attempt.
+    """
+    attempts, rounds = limits.retries, limits.max_read_rounds
+    while rounds:
+        try:
+            files, stamps = _read_once(folder, as_of, limits, runtime_summary)
+            result = check(files)
+        except LastingWorldFaultError:
+            raise
+        except WorldUnreadableError:
+            if not attempts:
+                raise
+            attempts -= 1
+            time.sleep(limits.retry_pause.total_seconds())
+            continue
+        if all(stamp_file(path) == (content.stamp if content else None) for path, content in stamps.items()):
+            return result, files
+        rounds -= 1
+    raise WorldUnreadableError(f"{folder}: its files change while they are read, {limits.max_read_rounds} times in a row")
+
+
+def _read_once(
+    folder: Path, as_of: datetime, limits: Limits, runtime_summary: Path | None
+) -> tuple[WorldFiles, dict[Path, FileContent | None]]:
+    """Read each file once; the second value holds every file that was looked for, none where it is absent."""
+    if not folder.is_dir():
+        raise WorldUnreadableError(f"{folder}: no such folder; name the world's folder with --world")
+    paths = {name: folder / name for name in FILES}
+    if runtime_summary is not None:
+        paths[SUMMARY] = runtime_summary
+    found: dict[Path, FileContent | None] = {}
+    faults: list[FileFaultError] = []
+    for name, path in paths.items():
+        try:
+            found[path] = read_file(Path(path.name), max_bytes=limits.max_world_file_bytes, root=path.parent)
+        except MissingFileError as error:
+            found[path] = None
+            faults += [error] if name in REQUIRED else []
+        except FileFaultError as error:
+            faults.append(error)
+    if faults:
+        is_lasting = any(isinstance(fault, UnsafeFileError) for fault in faults)
+        raise (LastingWorldFaultError if is_lasting else WorldUnreadableError)("\n".join(map(str, faults)))
+    contents = {name: content.data for name, path in paths.items() if (content := found[path])}
+    files_at = max(content.modified_at for content in found.values() if content)
+    return WorldFiles(as_of, contents, files_at, str(folder)), found

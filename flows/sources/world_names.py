@@ -1,0 +1,75 @@
+"""Names as the world writes them: brought to the inventory's spelling, aliases applied, each worked out once."""
+
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+
+from flows.sources.names import explain_name, normalize_name, quote
+from schemas.limits import Limits
+from schemas.words import ALL
+
+Target = tuple[str, ...]
+"""A node, or a node and a service."""
+
+
+class UnusableNameError(Exception):
+    """A record's key or fields name nothing; the text says why."""
+
+
+def dangling_aliases(aliases: Mapping[str, str], known_nodes: Collection[str]) -> dict[str, str]:
+    """Return the aliases whose target no inventory names, as they are written: they are reported, not used."""
+    known = set(known_nodes)
+    return {alias: aliases[alias] for alias in sorted(aliases) if normalize_name(aliases[alias]) not in known}
+
+
+class WorldNames:
+    """Reads names; an alias counts where its target is a known node."""
+
+    def __init__(self, aliases: Mapping[str, str], known_nodes: Collection[str], limits: Limits) -> None:
+        """Keep the aliases that lead to a known node."""
+        dangling = dangling_aliases(aliases, known_nodes)
+        pairs = ((alias, target) for alias, target in aliases.items() if alias not in dangling)
+        self._aliases = {normalize_name(alias): normalize_name(target) for alias, target in pairs}
+        self._max_length = limits.max_name_length
+        # A batch names the same few targets in every snapshot; a bound keeps a hostile world from filling the memory.
+        self.read_node = lru_cache(65_536)(self._read_node)
+        self.read_service = lru_cache(65_536)(self._read_service)
+        self.read_target = lru_cache(65_536)(self._read_target)
+
+    def _read_node(self, text: str) -> str:
+        """Return the node's name in the inventory's spelling; raises `UnusableNameError`."""
+        name = normalize_name(text)
+        name = self._aliases.get(name, name)
+        return self._checked(name, "node")
+
+    def _read_service(self, text: str) -> str:
+        """Return the service's name; raises `UnusableNameError`."""
+        return self._checked(normalize_name(text), "service")
+
+    def _read_target(self, key: str) -> Target:
+        """Return node and service of `node/service`, split at its first `/`; raises `UnusableNameError`."""
+        node, slash, service = key.partition("/")
+        if not slash:
+            raise UnusableNameError(f"the key {quote(key)} is not '<node>/<service>'")
+        return self._read_node(node), self._read_service(service)
+
+    def _checked(self, name: str, what: str) -> str:
+        problem = explain_name(name, self._max_length, what)
+        if problem is not None:
+            raise UnusableNameError(problem)
+        return name
+
+
+def field_text(record: Mapping[str, object], *names: str) -> str:
+    """Return the first of the fields that is there; raises `UnusableNameError` where none is, or it is no text."""
+    value = next((record[name] for name in names if record.get(name) is not None), None)
+    if not isinstance(value, str):
+        raise UnusableNameError(f"no usable '{names[0]}'")
+    return value
+
+
+def incident_service(record: Mapping[str, object], names: WorldNames) -> str:
+    """Return the incident's service, `all` where it is about its node."""
+    service = record.get("service")
+    if service is None or (isinstance(service, str) and normalize_name(service) in {"", ALL}):
+        return ALL
+    return names.read_service(field_text(record, "service"))

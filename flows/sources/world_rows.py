@@ -1,0 +1,212 @@
+"""The rows of a batch of world snapshots, gathered record by record; what cannot be read is a row as well."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flows.errors import WorldUnreadableError
+from flows.sources.instants import parse_instant, to_microseconds
+from flows.sources.strict_json import JsonFaultError, Records, Unfit, describe, parse_records
+from flows.sources.world_files import DEPLOYMENTS, FILES, INCIDENTS, NODES, REQUIRED, SERVICES, SUMMARY, WorldFiles
+from flows.sources.world_names import Target, UnusableNameError, WorldNames, field_text, incident_service
+from schemas.limits import Limits
+
+DEPLOYMENT_TIMES = ("started_at", "completed_at", "timestamp", "updated_at")
+NO_RECORDS = Records((), True)
+Record = Mapping[str, Any]
+Row = tuple[Any, ...]
+
+
+class WorldRows:
+    """The rows so far, with instants in microseconds; each begins with its snapshot's `as_of`."""
+
+    def __init__(self, names: WorldNames, limits: Limits) -> None:
+        """Begin with none."""
+        self.snapshots: list[Row] = []
+        self.nodes: list[Row] = []
+        self.services: list[Row] = []
+        self.deployments: list[Row] = []
+        self.incidents: list[Row] = []
+        self.rejected: list[Row] = []
+        self._names = names
+        self._limits = limits
+        self._as_of = 0
+        self._unreadable_count = 0
+
+    def add(self, world: WorldFiles) -> None:
+        """Add one snapshot; raises `WorldUnreadableError` with every file that is unreadable, and then adds nothing."""
+        files = _parse_files(world, self._limits)
+        self._as_of = to_microseconds(world.as_of)
+        self._unreadable_count = 0
+        last_update = self._read_summary(files[SUMMARY])
+        self._add_observations(NODES, files[NODES], self.nodes, self._node_of)
+        self._add_observations(SERVICES, files[SERVICES], self.services, self._service_of)
+        self._add_deployments(files[DEPLOYMENTS])
+        self._add_incidents(files[INCIDENTS])
+        files_at = to_microseconds(world.files_at)
+        self.snapshots.append((self._as_of, last_update, files_at, self._unreadable_count))
+
+    def _read_summary(self, records: Records) -> int | None:
+        for key, value in records.entries:
+            if key == "last_update":
+                return self._instant(value)
+        return None
+
+    def _add_observations(
+        self, file: str, records: Records, rows: list[Row], target_of: Callable[[str, Any, bool], Target]
+    ) -> None:
+        """Add the node or service records of a file, one for each target."""
+        found: dict[Target, Row] = {}
+        rivals: dict[Target, list[Row]] = {}
+        for key, record in records.entries:
+            try:
+                target = target_of(key, record, records.is_keyed)
+            except UnusableNameError as error:
+                self._reject(file, key, record.reason if isinstance(record, Unfit) else str(error))
+                continue
+            if type(record) is not dict:
+                self._reject(file, key, _misfit(record), target)
+                continue
+            row = (self._as_of, *target, _word(record.get("status")), record.get("last_seen"), key)
+            if target in found:
+                rivals.setdefault(target, [found[target]]).append(row)
+            found[target] = row
+        for target, rows_of_one in rivals.items():
+            found[target] = self._choose(file, target, rows_of_one, is_keyed=records.is_keyed)
+        rows += [(*row[:-2], self._instant(row[-2]), _printable(row[-1])) for row in found.values()]
+
+    def _node_of(self, key: str, record: Any, is_keyed: bool) -> Target:  # noqa: FBT001 - one call, by position
+        if is_keyed:
+            return (self._names.read_node(key),)
+        return (self._names.read_node(field_text(_fields(record), "node", "id", "name")),)
+
+    def _service_of(self, key: str, record: Any, is_keyed: bool) -> Target:  # noqa: FBT001 - one call, by position
+        if is_keyed:
+            return self._names.read_target(key)
+        fields = _fields(record)
+        if fields.get("node") is None and isinstance(fields.get("id"), str):
+            return self._names.read_target(fields["id"])
+        node = self._names.read_node(field_text(fields, "node"))
+        return node, self._names.read_service(field_text(fields, "service", "name"))
+
+    def _choose(self, file: str, target: Target, rows: list[Row], *, is_keyed: bool) -> Row:
+        """Return the newest of several records of one target; the others are set aside."""
+        canonical = "/".join(target)
+
+        def rank(row: Row) -> tuple[Any, ...]:
+            seen = parse_instant(row[-2])
+            spelling = (row[-1] != canonical, row[-1]) if is_keyed else ()
+            return -(seen or 0), spelling, row[-3] or "", int(row[-1]) if not is_keyed else 0
+
+        first, *others = sorted(rows, key=rank)
+        for row in others:
+            self._reject(file, row[-1], f"another record of {canonical} is newer or spelled as the inventory does", target)
+        return first
+
+    def _add_deployments(self, records: Records) -> None:
+        for order, (key, record) in enumerate(records.entries):
+            try:
+                fields = _fields(record)
+                name = key if records.is_keyed else str(fields.get("correlation_id") or fields.get("id") or key)
+                node = self._names.read_node(field_text(fields, "node"))
+                service = self._names.read_service(field_text(fields, "service"))
+            except UnusableNameError as error:
+                self._reject(DEPLOYMENTS, key, str(error))
+                continue
+            status = _word(fields.get("status"))
+            begun_at = self._begin(fields)
+            self.deployments.append((self._as_of, node, service, status, begun_at, order, _printable(name)))
+
+    def _begin(self, fields: Record) -> int | None:
+        """Return the first readable time; one that is there and unreadable before it counts as such."""
+        for name in DEPLOYMENT_TIMES:
+            if (instant := self._instant(fields.get(name))) is not None:
+                return instant
+        return None
+
+    def _add_incidents(self, records: Records) -> None:
+        rows: dict[str, list[tuple[str, Row]]] = {}
+        for key, record in records.entries:
+            try:
+                fields = _fields(record)
+                name = self._checked_id(key if records.is_keyed else field_text(fields, "id"))
+                node = self._names.read_node(field_text(fields, "node"))
+                service = incident_service(fields, self._names)
+            except UnusableNameError as error:
+                self._reject(INCIDENTS, key, str(error))
+                continue
+            words = (_word(fields.get(field)) for field in ("status", "severity", "trigger_type"))
+            row = (self._as_of, node, service, *words, fields.get("started_at"), name)
+            rows.setdefault(name, []).append((key, row))
+        for same in rows.values():
+            if len(same) == 1:
+                row = same[0][1]
+                self.incidents.append((*row[:-2], self._instant(row[-2]), row[-1]))
+            else:
+                for key, _ in same:
+                    self._reject(INCIDENTS, key, "another incident has the same id")
+
+    def _checked_id(self, text: str) -> str:
+        if not text or not text.isprintable() or len(text) > self._limits.max_key_length:
+            raise UnusableNameError(f"an id has 1 to {self._limits.max_key_length} printable characters")
+        return text
+
+    def _instant(self, value: object) -> int | None:
+        instant = parse_instant(value)
+        self._unreadable_count += instant is None and value is not None
+        return instant
+
+    def _reject(self, file: str, key: str, reason: str, target: Target = ()) -> None:
+        node, service = (*target, None, None)[:2]
+        self.rejected.append((self._as_of, file, _printable(key), reason, node, service))
+
+
+def _parse_files(world: WorldFiles, limits: Limits) -> dict[str, Records]:
+    parsed: dict[str, Records] = {}
+    faults: list[str] = []
+    for name in FILES:
+        if name not in world.contents:
+            parsed[name] = NO_RECORDS
+            faults += [f"{_path(world, name)}: no such file"] if name in REQUIRED else []
+            continue
+        try:
+            parsed[name] = parse_records(world.contents[name], limits)
+            if name == SUMMARY and not parsed[name].is_keyed:
+                faults.append(f"{_path(world, name)}:1:1: expected an object, found a list")
+        except JsonFaultError as error:
+            faults.append(_place(_path(world, name), str(error)))
+    if faults:
+        raise WorldUnreadableError("\n".join(faults))
+    return parsed
+
+
+def _path(world: WorldFiles, name: str) -> str:
+    return f"{world.source}/{name}" if world.source else name
+
+
+def _place(path: str, problem: str) -> str:
+    """Return `path:line:column: problem`, or `path: problem` where there is no line."""
+    return f"{path}:{problem}" if problem[:1].isdigit() and ":" in problem[:12] else f"{path}: {problem}"
+
+
+def _fields(record: Any) -> Record:
+    if type(record) is not dict:
+        raise UnusableNameError(_misfit(record))
+    return record
+
+
+def _misfit(record: Any) -> str:
+    return record.reason if isinstance(record, Unfit) else f"expected an object, found {describe(record)}"
+
+
+def _word(value: Any) -> str | None:
+    """Return a word as the rules compare it; what is no text stays visible as its JSON."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.strip().lower()
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _printable(key: str) -> str:
+    return key if key.isprintable() else ascii(key)[1:-1]

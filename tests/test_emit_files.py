@@ -1,0 +1,355 @@
+"""The files around the events: lost, broken, rotated, planted by another user, or held by another run."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from flows.errors import BusyError, EmitError, SettingsError, SupervisorError
+from flows.sinks.checkpoint import VERSION, read_known
+from flows.sinks.emit import EmitPaths, open_emitter, read_episodes
+from flows.sinks.lock import hold_lock
+from flows.sinks.safe_file import UnsafeFileError
+from schemas.words import Outcome, Severity, State
+from stages.transition import decide_transitions
+from tests.crash.driver import run
+from tests.crash.invariants import find_violations, log_lines
+from tests.episodes import DAY, NOON, judged, last_run, paths, recommended
+
+STRANGER = 12345
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+
+
+def warnings_of(folder: Path) -> list[str]:
+    with open_emitter(paths(folder)) as emitter:
+        return emitter.warnings
+
+
+def test_ten_runs_on_the_same_input_write_its_events_once(tmp_path):
+    assert [run(tmp_path, number, ["web"]) for number in range(10)] == [1, *[0] * 9]
+
+
+def test_modes_are_private_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        run(tmp_path, 0, ["web"])
+    finally:
+        os.umask(before)
+
+    modes = {path.name: path.stat().st_mode & 0o777 for path in [*tmp_path.iterdir(), tmp_path / "state" / "lock"]}
+    assert modes == {
+        "agent-events.log": 0o640,
+        "state": 0o700,
+        "lock": 0o600,
+        "supervisor-checkpoint.json": 0o600,
+        "supervisor-checkpoint.json.bak": 0o600,
+        "supervisor-checkpoint.json.lock": 0o600,
+    }
+
+
+@pytest.mark.parametrize("broken", [b"", b"\0" * 4096, b'{"version": 1, "sha256": "", "body": {}}', b"[]", b"{"])
+def test_a_broken_copy_is_replaced_by_the_other_and_kept_as_evidence(tmp_path, broken):
+    run(tmp_path, 0, ["web"])
+    paths(tmp_path).checkpoint.write_bytes(broken)
+
+    assert "supervisor-checkpoint.json: cannot be used" in warnings_of(tmp_path)[0]
+    assert run(tmp_path, 1, ["web"]) == 0
+    assert find_violations(tmp_path, ["web"], []) == []
+    assert (tmp_path / "supervisor-checkpoint.json.broken").read_bytes() == broken
+
+
+def test_a_right_checksum_over_wrong_types_is_a_broken_copy(tmp_path):
+    import hashlib
+
+    run(tmp_path, 0, ["web"])
+    form = json.loads(paths(tmp_path).checkpoint.read_text())
+    form["body"]["known"]["episodes"] = {"web": "open"}
+    body = json.dumps(form["body"], separators=(",", ":"))
+    form["sha256"] = hashlib.sha256(body.encode()).hexdigest()
+    paths(tmp_path).checkpoint.write_text(json.dumps(form))
+
+    assert run(tmp_path, 1, ["web"]) == 0
+
+
+def test_without_any_copy_the_open_episodes_come_from_the_log(tmp_path):
+    run(tmp_path, 0, ["web", "db"])
+    run(tmp_path, 1, ["web!"])
+    for copy in tmp_path.glob("supervisor-checkpoint.json*"):
+        copy.unlink()
+
+    assert "rebuilt from the log" in warnings_of(tmp_path)[0]
+    with open_emitter(paths(tmp_path)) as emitter:
+        assert [row.severity for row in emitter.episodes.values() if row.is_open] == [Severity.CRITICAL]
+
+
+def test_an_old_backup_of_the_checkpoint_follows_the_log(tmp_path):
+    run(tmp_path, 0, ["web"])
+    old = paths(tmp_path).checkpoint.read_bytes()
+    run(tmp_path, 1, ["web!", "db"])
+    run(tmp_path, 2, ["db"])
+    for copy in tmp_path.glob("supervisor-checkpoint.json*"):
+        copy.write_bytes(old)
+    (tmp_path / "state" / "part-2.json").unlink()
+    (tmp_path / "state" / "part-3.json").unlink()
+
+    assert run(tmp_path, 3, ["db"]) == 0
+    assert find_violations(tmp_path, ["db"], []) == []
+
+
+def test_a_forged_event_behind_our_last_is_not_believed(tmp_path):
+    run(tmp_path, 0, ["web"])
+    forged = log_lines(tmp_path)[0].replace(b'"seq":1', b'"seq":2').replace(b'"opened"', b'"resolved"')
+    with paths(tmp_path).event_log.open("ab") as log:
+        log.write(forged + b"\n")
+
+    with open_emitter(paths(tmp_path)) as emitter:
+        assert [row.is_open for row in emitter.episodes.values()] == [True]
+        assert "not believed" in emitter.warnings[0]
+
+
+def test_a_checkpoint_of_a_newer_version_is_refused_and_stays(tmp_path):
+    run(tmp_path, 0, ["web"])
+    newer = paths(tmp_path).checkpoint.read_bytes().replace(b'"version":%d' % VERSION, b'"version":99', 1)
+    paths(tmp_path).checkpoint.write_bytes(newer)
+
+    with pytest.raises(SettingsError, match=r"written by version 99 .* this is 1"):
+        run(tmp_path, 1, ["web"])
+    assert paths(tmp_path).checkpoint.read_bytes() == newer
+
+
+def test_a_deleted_log_is_noted_once_and_its_events_are_not_written_again(tmp_path):
+    run(tmp_path, 0, ["web"])
+    paths(tmp_path).event_log.unlink()
+
+    assert "was replaced since the last run" in warnings_of(tmp_path)[0]
+    assert run(tmp_path, 1, ["web"]) == 0
+    assert warnings_of(tmp_path) == []
+    assert not paths(tmp_path).event_log.exists()
+
+
+def test_a_log_that_grew_past_our_place_with_other_content_is_read_from_its_beginning(tmp_path):
+    run(tmp_path, 0, ["web"])
+    paths(tmp_path).event_log.write_bytes(b'{"id": 1}\n' * 1000)
+
+    assert "was replaced" in warnings_of(tmp_path)[0]
+
+
+def test_events_of_a_lost_log_are_written_again_on_request(tmp_path):
+    from flows.sinks.chain import read_event_lines, verify_chain
+
+    run(tmp_path, 0, ["web", "db"])
+    backup = paths(tmp_path).event_log.rename(tmp_path / "backup")
+    for _ in range(2):
+        with open_emitter(paths(tmp_path)) as emitter:
+            emitter.write_again(read_event_lines(backup))
+
+    assert paths(tmp_path).event_log.read_bytes() == backup.read_bytes()
+    assert run(tmp_path, 1, ["web"]) == 1
+    assert verify_chain([paths(tmp_path).event_log]).problem is None
+
+
+def test_a_leftover_of_a_killed_run_is_removed_and_never_read(tmp_path):
+    run(tmp_path, 0, ["web"])
+    (tmp_path / "supervisor-checkpoint.json.tmp").write_bytes(b"half")
+    run(tmp_path, 1, ["web"])
+
+    assert [*tmp_path.glob("*.tmp")] == []
+
+
+def test_foreign_lines_of_any_kind_are_passed_over(tmp_path):
+    foreign = [b"not json", b"\xff\xfe\x00binary", b'{"source":"runtime-supervisor","x":1}', b"x" * 10_000_000]
+    paths(tmp_path).event_log.write_bytes(b"\n".join(foreign) + b"\n")
+
+    assert run(tmp_path, 0, ["web"]) == 1
+    assert find_violations(tmp_path, ["web"], foreign) == []
+
+
+def test_a_skipped_run_keeps_the_last_state_and_says_so(tmp_path):
+    run(tmp_path, 0, ["web"])
+    with open_emitter(paths(tmp_path)) as emitter:
+        emitter.note_skipped(NOON + DAY, "services.json is cut")
+    known = read_known(paths(tmp_path).checkpoint)
+
+    assert (known.last_run.state, known.last_attempt.outcome) == (State.DEGRADED, Outcome.SKIPPED)
+    run(tmp_path, 1, ["web"])
+    assert read_known(paths(tmp_path).checkpoint).last_attempt is None
+
+
+def test_a_state_is_dated_from_when_it_began(tmp_path):
+    for day, state in enumerate([State.UNSTABLE, State.DEGRADED, State.DEGRADED]):
+        with open_emitter(paths(tmp_path)) as emitter:
+            transitions = decide_transitions(emitter.episodes, judged(), reminder_interval=DAY)
+            emitter.commit(transitions, last_run(NOON + day * DAY, state))
+
+    assert read_known(paths(tmp_path).checkpoint).last_run.state_since == NOON + DAY
+
+
+def test_reading_the_episodes_changes_no_byte(tmp_path):
+    run(tmp_path, 0, ["web"])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    assert [row.service for row in read_episodes(paths(tmp_path)).values()] == ["web"]
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_more_events_than_a_run_may_write_are_refused_before_any(tmp_path):
+    many = [recommended(f"s{number}") for number in range(20_001)]
+    with open_emitter(paths(tmp_path)) as emitter, pytest.raises(EmitError, match="refused: 20001 events"):
+        emitter.commit(decide_transitions({}, judged(*many), reminder_interval=DAY), last_run())
+
+    assert not paths(tmp_path).event_log.exists()
+
+
+@pytest.mark.parametrize("name", ["agent-events.log", "supervisor-checkpoint.json", "supervisor-checkpoint.json.lock"])
+@pytest.mark.parametrize("kind", ["symlink", "hard link", "FIFO", "folder", "dangling"])
+def test_what_is_no_plain_file_of_ours_is_refused_at_once(tmp_path, name, kind):
+    victim, planted = tmp_path / "victim", tmp_path / name
+    victim.write_bytes(b"precious")
+    {
+        "symlink": lambda: planted.symlink_to(victim),
+        "dangling": lambda: planted.symlink_to(tmp_path / "nowhere"),
+        "hard link": lambda: os.link(victim, planted),
+        "FIFO": lambda: os.mkfifo(planted),
+        "folder": planted.mkdir,
+    }[kind]()
+
+    begun = time.monotonic()
+    with pytest.raises(EmitError, match=name.replace(".", r"\.")):
+        run(tmp_path, 0, ["web"])
+    assert time.monotonic() - begun < 1
+    assert victim.read_bytes() == b"precious"
+    assert not (tmp_path / "nowhere").exists()
+
+
+@as_root
+@pytest.mark.parametrize("name", ["agent-events.log", "supervisor-checkpoint.json", "supervisor-checkpoint.json.lock"])
+def test_a_file_of_another_user_is_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    os.chown(tmp_path / name, STRANGER, STRANGER)
+
+    with pytest.raises(UnsafeFileError, match=f"belongs to user {STRANGER}"):
+        run(tmp_path, 0, ["web"])
+
+
+@as_root
+def test_the_log_of_a_trusted_user_is_appended_to(tmp_path):
+    trusting = EmitPaths(
+        event_log=tmp_path / "agent-events.log",
+        checkpoint=tmp_path / "checkpoint",
+        state_dir=tmp_path / "state",
+        log_owners=frozenset({STRANGER}),
+    )
+    trusting.event_log.write_bytes(b"")
+    os.chown(trusting.event_log, STRANGER, STRANGER)
+    with open_emitter(trusting) as emitter:
+        lines = emitter.commit(decide_transitions({}, judged(recommended()), reminder_interval=DAY), last_run())
+
+    assert trusting.event_log.read_bytes() == lines[0] + b"\n"
+
+
+@as_root
+def test_a_folder_that_another_user_could_exchange_is_refused(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    os.chown(tmp_path / "theirs", STRANGER, STRANGER)
+
+    with pytest.raises(UnsafeFileError, match="could put other files in our place"):
+        run(tmp_path / "theirs", 0, ["web"])
+
+
+def test_a_folder_in_which_anyone_can_replace_files_is_refused(tmp_path):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+
+    with pytest.raises(UnsafeFileError, match="every user can replace files"):
+        run(tmp_path / "open", 0, ["web"])
+
+
+def test_a_second_run_waits_and_then_says_who_holds_the_lock(tmp_path):
+    with (
+        open_emitter(paths(tmp_path)),
+        pytest.raises(BusyError, match=rf"process {os.getpid()}, started .*waited 0.1 s"),
+        open_emitter(paths(tmp_path), lock_timeout_s=0.1),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("shared", ["checkpoint", "state_dir"])
+def test_runs_that_share_only_one_path_exclude_each_other(tmp_path, shared):
+    ours = paths(tmp_path)
+    (tmp_path / "other").mkdir()
+    theirs = paths(tmp_path / "other")
+    values = {name: getattr(theirs, name) for name in ("event_log", "checkpoint", "state_dir")}
+    mixed = EmitPaths(**values | {shared: getattr(ours, shared)})
+
+    with open_emitter(ours), pytest.raises(BusyError), open_emitter(mixed, lock_timeout_s=0.1):
+        pass
+
+
+def test_runs_that_share_only_the_log_notice_each_other(tmp_path):
+    (tmp_path / "other").mkdir()
+    other = paths(tmp_path / "other")
+    sharing = EmitPaths(event_log=paths(tmp_path).event_log, checkpoint=other.checkpoint, state_dir=other.state_dir)
+    with open_emitter(sharing) as emitter:
+        run(tmp_path, 0, ["web"])
+        transitions = decide_transitions(emitter.episodes, judged(recommended("db")), reminder_interval=DAY)
+        with pytest.raises(BusyError, match="another supervisor wrote to it during this run"):
+            emitter.commit(transitions, last_run())
+
+    assert [row.service for row in read_episodes(sharing).values()] == ["web"]
+
+
+def test_another_process_that_locks_the_log_makes_us_busy(tmp_path):
+    log = paths(tmp_path).event_log
+    log.touch()
+    with log.open("rb") as held, open_emitter(paths(tmp_path), lock_timeout_s=0.1) as emitter:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BusyError, match="agent-events.log"):
+            emitter.commit(decide_transitions({}, judged(recommended()), reminder_interval=DAY), last_run())
+
+
+def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path):
+    parent = (
+        "import subprocess, sys, time; from pathlib import Path; from flows.sinks.lock import hold_lock\n"
+        f"with hold_lock(Path({str(tmp_path / 'lock')!r}), 1):\n"
+        "    child = subprocess.Popen(['sleep', '60'], close_fds=False)\n"
+        "    print(child.pid, flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE)
+    child = int(process.stdout.readline())
+    process.kill()
+    process.communicate()
+    try:
+        with hold_lock(tmp_path / "lock", 1):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_lock_file_that_a_cleaner_removed_is_made_again(tmp_path):
+    with hold_lock(tmp_path / "lock", 1):
+        (tmp_path / "lock").unlink()
+        with hold_lock(tmp_path / "lock", 0.1):
+            pass
+
+
+def test_a_history_file_that_exists_is_never_replaced(tmp_path):
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state" / "part-1.json").write_text("precious")
+
+    with pytest.raises(SupervisorError, match="exists already"):
+        run(tmp_path, 0, ["web"])
+    assert (tmp_path / "state" / "part-1.json").read_text() == "precious"
+    assert not paths(tmp_path).event_log.exists()
+
+
+def test_what_writes_events_needs_nothing_but_the_standard_library():
+    heavy = "{'polars', 'pandera', 'pydantic', 'prefect', 'typer', 'yaml'} & {*sys.modules}"
+    code = f"import sys, flows.sinks.emit, flows.sinks.chain, stages.transition; sys.exit(str({heavy}) if {heavy} else 0)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,192 @@
+"""What a run does to the open episodes (SEMANTICS 7)."""
+
+from datetime import timedelta
+
+import pytest
+
+from schemas.episode import Target
+from schemas.words import ALL, FLEET, Action, DriftKind, EmitMode, EventType, HeldBy, Resolution, Severity, Transition
+from stages.transition import decide_transitions
+from tests.episodes import DAY, NOON, judged, recommended
+
+WEB = Target("piha", "web")
+MISSING = DriftKind.MISSING_SERVICE
+
+
+def decide(episodes, judgement, **options):
+    return decide_transitions(episodes, judgement, reminder_interval=DAY, **options)
+
+
+def opened(*rows, **rest):
+    return decide({}, judged(*(rows or (recommended(),)), **rest)).episodes
+
+
+def told(transitions):
+    return [(change.transition, change.resolution) for change in transitions.changes]
+
+
+def test_a_new_recommendation_opens_an_episode():
+    assert told(decide({}, judged(recommended()))) == [(Transition.OPENED, None)]
+
+
+def test_the_same_recommendation_again_is_no_event():
+    assert told(decide(opened(), judged(recommended(), as_of=NOON + DAY / 2))) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"severity": Severity.CRITICAL}, id="severity"),
+        pytest.param({"kinds": [MISSING, DriftKind.UNRESOLVED_INCIDENT]}, id="kinds"),
+    ],
+)
+def test_another_severity_or_set_of_kinds_is_a_change(other):
+    assert told(decide(opened(), judged(recommended(**other)))) == [(Transition.CHANGED, None)]
+
+
+def test_the_order_of_kinds_is_no_change():
+    kinds = [MISSING, DriftKind.FAILED_DEPLOYMENT]
+
+    assert told(decide(opened(recommended(kinds=kinds)), judged(recommended(kinds=kinds[::-1])))) == []
+
+
+def test_a_reminder_comes_when_its_interval_has_passed():
+    assert told(decide(opened(), judged(recommended(), as_of=NOON + DAY))) == [(Transition.REMINDER, None)]
+
+
+def test_an_interval_of_zero_never_reminds():
+    later = judged(recommended(), as_of=NOON + 100 * DAY)
+
+    assert decide_transitions(opened(), later, reminder_interval=timedelta(0)).changes == ()
+
+
+def test_after_the_clock_was_set_back_reminders_count_from_then():
+    years_ago = NOON - 3650 * DAY
+    first = decide(opened(), judged(recommended(), as_of=years_ago))
+
+    assert told(first) == []
+    assert told(decide(first.episodes, judged(recommended(), as_of=years_ago + DAY / 2))) == []
+    assert told(decide(first.episodes, judged(recommended(), as_of=years_ago + DAY))) == [(Transition.REMINDER, None)]
+
+
+@pytest.mark.parametrize(
+    ("judgement", "resolution"),
+    [
+        pytest.param(judged(), Resolution.DRIFT_RESOLVED, id="no drift any more"),
+        pytest.param(judged(monitored=frozenset()), Resolution.REMOVED_FROM_DESIRED_STATE, id="not desired"),
+        pytest.param(judged(nodes=frozenset({"vps"})), Resolution.REMOVED_FROM_DESIRED_STATE, id="node not desired"),
+        pytest.param(judged(unmonitored=frozenset({WEB})), Resolution.REMOVED_FROM_DESIRED_STATE, id="not monitored"),
+        pytest.param(judged(recommended(action=Action.DIAGNOSTICS)), Resolution.SUPERSEDED, id="another action"),
+        pytest.param(
+            judged(is_world_stale=True, nodes=frozenset()),
+            Resolution.REMOVED_FROM_DESIRED_STATE,
+            id="stale, not desired",
+        ),
+    ],
+)
+def test_an_episode_ends_with_its_reason(judgement, resolution):
+    first, *_ = decide(opened(), judgement).changes
+
+    assert (first.transition, first.resolution) == (Transition.RESOLVED, resolution)
+    assert first.episode.event_type is EventType.RECONCILE_RESOLVED
+
+
+@pytest.mark.parametrize(
+    "judgement",
+    [
+        pytest.param(judged(held={WEB: {MISSING: HeldBy.OFFLINE_NODE}}), id="its drift is held back"),
+        pytest.param(
+            judged(recommended(action=Action.INCIDENT_REVIEW), held={WEB: {MISSING: HeldBy.DEPLOYMENT_IN_FLIGHT}}),
+            id="its drift is held back, and its target has another action",
+        ),
+        pytest.param(judged(held={WEB: {DriftKind.UNHEALTHY_SERVICE: HeldBy.OFFLINE_NODE}}), id="other drift is held"),
+        pytest.param(judged(unreadable_nodes=frozenset({"piha"})), id="its node's inventory is unreadable"),
+        pytest.param(judged(monitored=frozenset(), unreadable_nodes=frozenset({"piha"})), id="unknown, not undesired"),
+        pytest.param(judged(nodes=frozenset(), is_topology_readable=False), id="its node may be in the topology"),
+        pytest.param(judged(is_world_stale=True), id="the world is stale"),
+    ],
+)
+def test_no_data_leaves_an_episode_suspended(judgement):
+    transitions = decide(opened(), judgement)
+
+    assert [change for change in transitions.changes if change.episode.action is Action.REDEPLOY] == []
+    assert [key.service for key in transitions.suspended] == ["web"]
+
+
+def test_a_suspended_episode_is_not_reminded_of():
+    held = judged(held={WEB: {MISSING: HeldBy.OFFLINE_NODE}}, as_of=NOON + 9 * DAY)
+
+    assert told(decide(opened(), held)) == []
+
+
+def test_a_child_that_heals_while_its_parent_is_down_is_resolved():
+    parent = recommended(ALL, action=Action.FAILOVER_REVIEW, kinds=[DriftKind.OFFLINE_NODE])
+
+    assert told(decide(opened(), judged(parent))) == [
+        (Transition.RESOLVED, Resolution.DRIFT_RESOLVED),
+        (Transition.OPENED, None),
+    ]
+
+
+def test_nothing_opens_for_a_node_whose_inventory_is_unreadable():
+    assert told(decide({}, judged(recommended(), unreadable_nodes=frozenset({"piha"})))) == []
+
+
+def test_a_stale_world_opens_its_own_episode_and_ends_it():
+    stale = recommended(ALL, FLEET, Action.OBSERVER_REVIEW, kinds=[DriftKind.STALE_WORLD])
+    first = decide(opened(), judged(stale, is_world_stale=True))
+
+    assert told(first) == [(Transition.OPENED, None)]
+    assert told(decide(first.episodes, judged(recommended()))) == [(Transition.RESOLVED, Resolution.DRIFT_RESOLVED)]
+
+
+@pytest.mark.parametrize(
+    ("action", "kind"),
+    [
+        (Action.INVENTORY_REVIEW, DriftKind.UNEXPECTED_SERVICE),
+        (Action.INCIDENT_REVIEW, DriftKind.UNRESOLVED_INCIDENT),
+    ],
+)
+def test_what_was_never_desired_is_resolved_and_not_removed(action, kind):
+    ghost = recommended("ghost", action=action, kinds=[kind])
+
+    assert told(decide(opened(ghost), judged())) == [(Transition.RESOLVED, Resolution.DRIFT_RESOLVED)]
+
+
+def test_the_same_id_of_two_targets_is_two_episodes():
+    one, other = recommended("c", "a-b"), recommended("b-c", "a")
+
+    assert one.recommendation_id == other.recommendation_id
+    assert len(decide({}, judged(one, other)).changes) == 2
+
+
+def test_two_worlds_in_turn_give_four_ids():
+    episodes, ids = {}, set()
+    for rows in ([recommended()], [], [recommended()], []):
+        transitions = decide(episodes, judged(*rows, input_fingerprint=str(len(rows))))
+        episodes = transitions.episodes
+        ids |= {change.event_id for change in transitions.changes}
+
+    assert len(ids) == 4
+    assert [episode.seq for episode in episodes.values()] == [4]
+
+
+def test_the_same_run_again_makes_the_same_events():
+    assert decide({}, judged(recommended())) == decide({}, judged(recommended()))
+
+
+def test_emit_mode_all_writes_every_recommendation_and_every_end():
+    rows = [recommended(), recommended("db")]
+    first = decide({}, judged(*rows), emit_mode=EmitMode.ALL)
+
+    assert told(first) == [(Transition.CURRENT, None)] * 2
+    assert told(decide(first.episodes, judged(rows[0]), emit_mode=EmitMode.ALL)) == [
+        (Transition.RESOLVED, Resolution.DRIFT_RESOLVED),
+        (Transition.CURRENT, None),
+    ]
+
+
+def test_emit_mode_none_writes_nothing_and_forgets_nothing():
+    episodes = opened()
+
+    assert decide(episodes, judged(), emit_mode=EmitMode.NONE) == ((), episodes, frozenset())
