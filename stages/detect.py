@@ -15,9 +15,7 @@ from schemas.words import ALL, FLEET, DriftKind, Severity
 KEY = ["as_of", "node", "service"]
 
 
-def detect_drift(
-    desired: Desired, actual: Actual, world_times: DataFrame[WorldTime], rules: Rules
-) -> DataFrame[Drift]:
+def detect_drift(desired: Desired, actual: Actual, world_times: DataFrame[WorldTime], rules: Rules) -> DataFrame[Drift]:
     """Return one row for each difference of each snapshot, sorted by snapshot, target and kind.
 
     Nothing is held back yet: `held_by` is null. A node whose inventory is unreadable has no finding about absence.
@@ -27,9 +25,8 @@ def detect_drift(
     """
     offline = _offline_nodes(desired, actual, rules)
     monitored = desired.services.filter("is_monitored").select("node", "service", "line")
-    absent = (
-        monitored.join(actual.snapshots.select("as_of"), how="cross")
-        .join(actual.services, on=KEY, how="anti", nulls_equal=False)
+    absent = monitored.join(actual.snapshots.select("as_of"), how="cross").join(
+        actual.services, on=KEY, how="anti", nulls_equal=False
     )
     set_aside = (
         actual.rejected.filter((pl.col("file") == "services.json") & pl.col("service").is_not_null())
@@ -101,7 +98,8 @@ def _suspect_observers(
 ) -> list[pl.DataFrame]:
     """Return the findings about the observer: of the fleet, and of nodes where there is none of the fleet."""
     per_node = (
-        monitored.group_by("node").agg(monitored_count=pl.len())
+        monitored.group_by("node")
+        .agg(monitored_count=pl.len())
         .join(actual.snapshots.select("as_of"), how="cross")
         .join(offline, on=["as_of", "node"], how="anti")
         .join(missing.group_by("as_of", "node").agg(missing_count=pl.len()), on=["as_of", "node"], how="left")
@@ -111,16 +109,21 @@ def _suspect_observers(
     is_mass = (pl.col("missing_count") >= rules.mass_drift_min) & (share >= rules.mass_drift_share)
     observed = actual.services.select("as_of").unique().with_columns(has_records=pl.lit(True))
     fleet = (
-        actual.snapshots.select("as_of").filter(pl.lit(monitored.height > 0))
+        actual.snapshots.select("as_of")
+        .filter(pl.lit(monitored.height > 0))
         .join(per_node.group_by("as_of").agg(pl.sum("missing_count", "monitored_count")), on="as_of", how="left")
         .join(observed, on="as_of", how="left")
         .filter(is_mass.fill_null(False) | pl.col("has_records").is_null())
         .with_columns(pl.col("missing_count", "monitored_count").fill_null(0))
         .with_columns(node=pl.lit(FLEET), service=pl.lit(ALL), actual_ref=pl.lit("services.json"))
     )
-    is_deaf = (pl.col("monitored_count") >= rules.node_drift_min) & (pl.col("missing_count") == pl.col("monitored_count"))
-    nodes = per_node.join(fleet, on="as_of", how="anti").filter(is_deaf).with_columns(
-        service=pl.lit(ALL), actual_ref=pl.lit("services.json")
+    is_deaf = (pl.col("monitored_count") >= rules.node_drift_min) & (
+        pl.col("missing_count") == pl.col("monitored_count")
+    )
+    nodes = (
+        per_node.join(fleet, on="as_of", how="anti")
+        .filter(is_deaf)
+        .with_columns(service=pl.lit(ALL), actual_ref=pl.lit("services.json"))
     )
     return [
         _row(fleet, DriftKind.OBSERVER_SUSPECT, Severity.CRITICAL),
@@ -162,9 +165,7 @@ def _failed_deployments(monitored: pl.DataFrame, actual: Actual, rules: Rules) -
         .group_by(KEY, maintain_order=True)
         .last()
         .filter(is_failed & (pl.col("age_s") <= seconds(rules.deployment_window)))
-        .with_columns(
-            actual_ref=pl.format("deployments.json#{}", "key"), observed="status", observed_at="begun_at"
-        )
+        .with_columns(actual_ref=pl.format("deployments.json#{}", "key"), observed="status", observed_at="begun_at")
     )
     severity = (
         pl.when(pl.col("consecutive_failures") >= rules.max_deployment_failures)
@@ -215,7 +216,9 @@ def _unexpected_services(desired: Desired, actual: Actual) -> pl.DataFrame:
 def _refer(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     """Say where the inventory asks for each service that drifted."""
     files = drift.select("node").unique().join(desired.nodes.select("node", "file"), on="node")
-    lines = desired.services.join(drift, on=["node", "service"], how="semi").select("node", "service", desired_line="line")
+    lines = desired.services.join(drift, on=["node", "service"], how="semi").select(
+        "node", "service", desired_line="line"
+    )
     asked = pl.format("{}:{}", "file", "desired_line")
     return (
         drift.join(files, on="node", how="left")

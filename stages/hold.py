@@ -13,9 +13,7 @@ from schemas.words import FLEET, DriftKind, HeldBy
 STOPPED_BY_DEPLOYMENT = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE, DriftKind.FAILED_DEPLOYMENT]
 
 
-def hold_back(
-    drift: DataFrame[Drift], deployments: DataFrame[Deployment], rules: Rules
-) -> DataFrame[Drift]:
+def hold_back(drift: DataFrame[Drift], deployments: DataFrame[Deployment], rules: Rules) -> DataFrame[Drift]:
     """Return the drift with `held_by` set to the first explanation that applies, in SEMANTICS 4's order.
 
     An unexpected service is held back by a stale world alone. A deployment in flight without a readable time has
@@ -30,11 +28,16 @@ def hold_back(
     is_offline = has_any(kind == DriftKind.OFFLINE_NODE, "as_of", "node") & (kind != DriftKind.OFFLINE_NODE)
     is_deploying = pl.col("is_in_flight").is_not_null() & kind.is_in(STOPPED_BY_DEPLOYMENT)
     held_by = (
-        pl.when(is_stale).then(_held(HeldBy.STALE_WORLD))
-        .when(kind == DriftKind.UNEXPECTED_SERVICE).then(None)
-        .when(is_unobserved).then(_held(HeldBy.OBSERVER_SUSPECT))
-        .when(is_offline).then(_held(HeldBy.OFFLINE_NODE))
-        .when(is_deploying).then(_held(HeldBy.DEPLOYMENT_IN_FLIGHT))
+        pl.when(is_stale)
+        .then(_held(HeldBy.STALE_WORLD))
+        .when(kind == DriftKind.UNEXPECTED_SERVICE)
+        .then(None)
+        .when(is_unobserved)
+        .then(_held(HeldBy.OBSERVER_SUSPECT))
+        .when(is_offline)
+        .then(_held(HeldBy.OFFLINE_NODE))
+        .when(is_deploying)
+        .then(_held(HeldBy.DEPLOYMENT_IN_FLIGHT))
     )
     held = drift.join(_in_flight(deployments, rules), on=["as_of", "node", "service"], how="left").with_columns(
         held_by=held_by

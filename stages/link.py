@@ -10,9 +10,7 @@ from schemas.link import Link
 from schemas.words import DependencyScope
 
 
-def link_dependencies(
-    services: DataFrame[DesiredService], dependencies: DataFrame[Dependency]
-) -> DataFrame[Link]:
+def link_dependencies(services: DataFrame[DesiredService], dependencies: DataFrame[Dependency]) -> DataFrame[Link]:
     """Return one row for each desired instance that can meet a declared dependency of a desired service.
 
     A local dependency is looked for on the same node, an external one on every node, and one that says neither
@@ -35,7 +33,9 @@ def _declared(services: pl.DataFrame, dependencies: pl.DataFrame) -> pl.DataFram
 
 
 def _resolve(declared: pl.DataFrame, services: pl.DataFrame) -> pl.DataFrame:
-    instances = services.select(pl.col("node").alias("dependency_node"), dependency="service", is_monitored="is_monitored")
+    instances = services.select(
+        pl.col("node").alias("dependency_node"), dependency="service", is_monitored="is_monitored"
+    )
     nearby = declared.filter(pl.col("scope") != DependencyScope.EXTERNAL).join(
         instances,
         left_on=["node", "dependency"],

@@ -41,9 +41,7 @@ DECISIONS: list[tuple[DriftKind, str, EventType, Action, Severity | None]] = [
 ]
 
 
-def recommend(
-    drift: DataFrame[Drift], root_causes: DataFrame[RootCause], rules: Rules
-) -> DataFrame[Recommendation]:
+def recommend(drift: DataFrame[Drift], root_causes: DataFrame[RootCause], rules: Rules) -> DataFrame[Recommendation]:
     """Return at most one recommendation for each target of each snapshot, in the order to act on.
 
     Drift that is held back gives none. The severity is the highest of the decision's and of the target's drifts
@@ -64,7 +62,9 @@ def recommend(
         .agg(
             pl.all().exclude("severity", "decided_severity", "kind", "drift_id").first(),
             pl.col("kind").first(),
-            severity=pl.max_horizontal(pl.col("severity").to_physical().max(), pl.col("decided_severity").first().to_physical()),
+            severity=pl.max_horizontal(
+                pl.col("severity").to_physical().max(), pl.col("decided_severity").first().to_physical()
+            ),
             causing_kinds=pl.col("kind").cast(pl.String).unique().sort(),
             drift_ids=pl.col("drift_id").sort(),
         )
@@ -103,9 +103,12 @@ def _circumstances(standing: pl.DataFrame, causes: pl.DataFrame, rules: Rules) -
         pl.col("trigger_type").is_in(sorted(rules.restart_triggers)).fill_null(False), *TARGET
     )
     circumstance = (
-        pl.when(is_exhausted).then(pl.lit(EXHAUSTED))
-        .when(is_waiting).then(pl.lit(WAITING))
-        .when((kind == DriftKind.UNHEALTHY_SERVICE) & has_restart_trigger).then(pl.lit(RESTARTABLE))
+        pl.when(is_exhausted)
+        .then(pl.lit(EXHAUSTED))
+        .when(is_waiting)
+        .then(pl.lit(WAITING))
+        .when((kind == DriftKind.UNHEALTHY_SERVICE) & has_restart_trigger)
+        .then(pl.lit(RESTARTABLE))
         .otherwise(pl.lit(PLAIN))
     )
     return standing.join(causes, on=TARGET, how="left").with_columns(circumstance=circumstance)
@@ -127,17 +130,17 @@ def _blast_radius(drift: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
     is_fleet_wide = (pl.col("held_by") == HeldBy.STALE_WORLD) | (
         (pl.col("held_by") == HeldBy.OBSERVER_SUSPECT) & pl.col("has_fleet_suspect")
     )
-    explained = held.join(
-        suspects.select("as_of", has_fleet_suspect=pl.lit(True)), on="as_of", how="left"
-    ).select(
+    explained = held.join(suspects.select("as_of", has_fleet_suspect=pl.lit(True)), on="as_of", how="left").select(
         "as_of",
         node=pl.when(is_fleet_wide.fill_null(False)).then(pl.lit(FLEET)).otherwise("node"),
         service=pl.lit(ALL),
         explained=target(),
     )
-    waiting = decided.filter(pl.col("action") == Action.DELAYED_DEPLOYMENT).select(
-        "as_of", explained=target(), cause=pl.col("root_causes")
-    ).explode("cause")
+    waiting = (
+        decided.filter(pl.col("action") == Action.DELAYED_DEPLOYMENT)
+        .select("as_of", explained=target(), cause=pl.col("root_causes"))
+        .explode("cause")
+    )
     ends = pl.col("cause").str.splitn("/", 2).struct
     caused = waiting.select("as_of", node=ends.field("field_0"), service=ends.field("field_1"), explained="explained")
     return (
@@ -150,7 +153,12 @@ def _blast_radius(drift: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
 
 def _in_order(recommended: pl.DataFrame) -> pl.DataFrame:
     return recommended.select(columns(Recommendation)).sort(
-        "as_of", "event_type", "severity", "blast_radius", "recommendation_id", "node",
+        "as_of",
+        "event_type",
+        "severity",
+        "blast_radius",
+        "recommendation_id",
+        "node",
         descending=[False, False, True, True, False, False],
     )
 
@@ -175,7 +183,11 @@ def _what_is_wrong() -> pl.Expr:
         .when((kind == DriftKind.OFFLINE_NODE) & pl.col("actual_ref").is_null())
         .then(pl.format("{} is offline: nodes.json has no record of it", "node"))
         .when((kind == DriftKind.OFFLINE_NODE) & pl.col("limit_s").is_not_null())
-        .then(pl.format("{} is offline: last seen {} ago, more than the {} allowed", "node", age, spoken_age(pl.col("limit_s"))))
+        .then(
+            pl.format(
+                "{} is offline: last seen {} ago, more than the {} allowed", "node", age, spoken_age(pl.col("limit_s"))
+            )
+        )
         .when(kind == DriftKind.OFFLINE_NODE)
         .then(pl.format("{} is offline: its status is '{}'{}", "node", status, seen))
         .when(kind == DriftKind.MISSING_SERVICE)
@@ -199,13 +211,20 @@ def _what_to_do() -> pl.Expr:
     return (
         pl.when(pl.col("kind") == DriftKind.UNREADABLE_OBSERVATION)
         .then(pl.lit("check what the observer writes for it"))
-        .when(action == Action.OBSERVER_REVIEW).then(pl.lit("check the observer before acting on anything it reports"))
-        .when(action == Action.FAILOVER_REVIEW).then(pl.lit("bring it back, or move its services to another node"))
-        .when(action == Action.DIAGNOSTICS).then(pl.lit("find the cause before deploying again"))
-        .when(action == Action.DELAYED_DEPLOYMENT).then(pl.format("deploy it once {} is back", causes))
-        .when(action == Action.CONTAINER_RESTART).then(pl.lit("restart its container"))
-        .when(action == Action.REDEPLOY).then(pl.lit("redeploy it"))
-        .when(action == Action.INCIDENT_REVIEW).then(pl.lit("review the incident and close it"))
+        .when(action == Action.OBSERVER_REVIEW)
+        .then(pl.lit("check the observer before acting on anything it reports"))
+        .when(action == Action.FAILOVER_REVIEW)
+        .then(pl.lit("bring it back, or move its services to another node"))
+        .when(action == Action.DIAGNOSTICS)
+        .then(pl.lit("find the cause before deploying again"))
+        .when(action == Action.DELAYED_DEPLOYMENT)
+        .then(pl.format("deploy it once {} is back", causes))
+        .when(action == Action.CONTAINER_RESTART)
+        .then(pl.lit("restart its container"))
+        .when(action == Action.REDEPLOY)
+        .then(pl.lit("redeploy it"))
+        .when(action == Action.INCIDENT_REVIEW)
+        .then(pl.lit("review the incident and close it"))
         .otherwise(pl.lit("add it to the inventory, or remove it from the node"))
     )
 
@@ -223,8 +242,12 @@ def _unblocked_by() -> pl.Expr:
     action = pl.col("action")
     causes = pl.col("root_places").list.join(" and ")
     return (
-        pl.when(action == Action.DELAYED_DEPLOYMENT).then(pl.format("{} available again", causes))
-        .when(action == Action.DIAGNOSTICS).then(pl.lit("a deployment that succeeds"))
-        .when(pl.col("kind") == DriftKind.STALE_WORLD).then(pl.lit("a fresh world"))
-        .when(pl.col("kind") == DriftKind.OBSERVER_SUSPECT).then(pl.lit("an observation of the missing services"))
+        pl.when(action == Action.DELAYED_DEPLOYMENT)
+        .then(pl.format("{} available again", causes))
+        .when(action == Action.DIAGNOSTICS)
+        .then(pl.lit("a deployment that succeeds"))
+        .when(pl.col("kind") == DriftKind.STALE_WORLD)
+        .then(pl.lit("a fresh world"))
+        .when(pl.col("kind") == DriftKind.OBSERVER_SUSPECT)
+        .then(pl.lit("an observation of the missing services"))
     )

@@ -36,9 +36,12 @@ def summarize(
     for counts in (recommended, drifted, rejected):
         counted = counted.join(counts, on="as_of", how="left")
     state = (
-        pl.when(pl.col("is_unstable").fill_null(False)).then(_state(State.UNSTABLE))
-        .when(pl.col("is_degraded").fill_null(False)).then(_state(State.DEGRADED))
-        .when(pl.col("in_flight_count").fill_null(0) > 0).then(_state(State.RECONCILING))
+        pl.when(pl.col("is_unstable").fill_null(False))
+        .then(_state(State.UNSTABLE))
+        .when(pl.col("is_degraded").fill_null(False))
+        .then(_state(State.DEGRADED))
+        .when(pl.col("in_flight_count").fill_null(0) > 0)
+        .then(_state(State.RECONCILING))
         .otherwise(_state(State.NOMINAL))
     )
     names = [name for name in columns(Summary) if name.endswith("_count")]

@@ -23,7 +23,9 @@ def trace_root_causes(drift: DataFrame[Drift], links: DataFrame[Link]) -> DataFr
     is not there yet. Links inside a cycle do not block, so every chain ends.
     """
     blocking = _blocking_links(drift, links)
-    onward = blocking.select("as_of", cause_node="node", cause_service="service", next_node="cause_node", next_service="cause_service")
+    onward = blocking.select(
+        "as_of", cause_node="node", cause_service="service", next_node="cause_node", next_service="cause_service"
+    )
     reached = blocking
     ends = []
     while reached.height:

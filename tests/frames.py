@@ -61,7 +61,7 @@ def desired(
     )
 
 
-def actual(  # noqa: PLR0913 - one argument for each world file
+def actual(
     *services: str | Row,
     nodes: Sequence[str | Row] = (),
     deployments: Sequence[Row] = (),

@@ -263,6 +263,13 @@ def test_unreadable_observation(have, rejected, expected):
     assert drift["kind"].to_list() == expected
 
 
+@pytest.mark.parametrize("reasons", [["a list", "a number"], ["a number", "a list"]])
+def test_of_two_records_that_were_set_aside_one_speaks_whatever_their_order(reasons):
+    rejected = [{"target": WEB, "reason": reason} for reason in reasons]
+
+    assert detected(desired(WEB), actual(nodes=["piha"], rejected=rejected))["observed"].to_list()[-1] == "a list"
+
+
 def test_an_unmonitored_service_has_no_unreadable_observation():
     want = desired({"target": WEB, "is_monitored": False})
 

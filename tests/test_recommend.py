@@ -337,6 +337,14 @@ def test_a_delayed_deployment_names_its_root_causes_and_no_other_recommendation_
     }
 
 
+def test_diagnostics_name_no_root_causes_even_where_a_dependency_is_unavailable():
+    want = desired(WEB, "piha/db", needs=[ON_DB])
+
+    rows = judged(want, actual(WEB, DB_DOWN, deployments=failed(3))).recommendations
+
+    assert rows.filter(action="diagnostics")["root_causes"].to_list() == [[]]
+
+
 @pytest.mark.parametrize(
     ("want", "have", "reason"),
     [
