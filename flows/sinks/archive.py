@@ -1,0 +1,168 @@
+"""The snapshot archive, written: a world or an inventory is kept when it differs from the one before it."""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import zstandard
+
+from flows.errors import HistoryError
+from flows.sources.archive import (
+    FILE_NAME,
+    INVENTORY,
+    WORLD,
+    ArchivedFile,
+    ArchiveReader,
+    Entry,
+    fingerprint_files,
+    to_micros,
+)
+from flows.storage import make_folder, write_flushed
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS content (
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size_bytes INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS snapshot (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, as_of INTEGER NOT NULL, fingerprint TEXT NOT NULL,
+    file_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, UNIQUE (kind, as_of)
+);
+CREATE TABLE IF NOT EXISTS file (
+    snapshot INTEGER NOT NULL REFERENCES snapshot ON DELETE CASCADE, name TEXT NOT NULL,
+    modified_at INTEGER NOT NULL, content INTEGER NOT NULL REFERENCES content, PRIMARY KEY (snapshot, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS file_content ON file (content);
+"""
+_VERSION = 1
+
+
+class Archive(ArchiveReader):
+    """An archive that is open for writing; what is added is there once the `with` block ends without an error."""
+
+    def add(self, kind: str, as_of: datetime, files: Sequence[ArchivedFile]) -> bool:
+        """Keep a snapshot, unless the one before it has the same files; return whether it was kept.
+
+        The same snapshot added again changes nothing; another one of the same moment takes its place.
+        """
+        fingerprint = fingerprint_files(list(files))
+        before = self.find_latest(kind, as_of)
+        if before is not None and before.fingerprint == fingerprint:
+            return False
+        self._forget(kind, as_of)
+        size_bytes = sum(len(file.data) for file in files)
+        snapshot = self.connection.execute(
+            "INSERT INTO snapshot (kind, as_of, fingerprint, file_count, size_bytes) VALUES (?, ?, ?, ?, ?)",
+            (kind, to_micros(as_of), fingerprint, len(files), size_bytes),
+        ).lastrowid
+        self.connection.executemany(
+            "INSERT INTO file (snapshot, name, modified_at, content) VALUES (?, ?, ?, ?)",
+            [(snapshot, file.name, to_micros(file.modified_at), self._keep(file.data)) for file in files],
+        )
+        return True
+
+    def _forget(self, kind: str, as_of: datetime) -> None:
+        self.connection.execute("DELETE FROM snapshot WHERE kind = ? AND as_of = ?", (kind, to_micros(as_of)))
+
+    def _keep(self, data: bytes) -> int:
+        """Return the row of a content, which is compressed and kept where it is new."""
+        digest = hashlib.sha256(data).digest()
+        known = self.connection.execute("SELECT id FROM content WHERE digest = ?", (digest,)).fetchone()
+        if known:
+            return int(known[0])
+        packed = zstandard.ZstdCompressor(level=9).compress(data)
+        kept = self.connection.execute(
+            "INSERT INTO content (digest, size_bytes, data) VALUES (?, ?, ?)", (digest, len(data), packed)
+        )
+        return int(kept.lastrowid or 0)
+
+    def prune(self, before: datetime | None = None, max_bytes: int | None = None) -> int:
+        """Drop the worlds before a moment, then the oldest until the contents fit; return how many went.
+
+        The newest world stays, and so does each inventory that a world which stays was judged against.
+        """
+        worlds = self.list_entries(WORLD)[:-1]
+        spent = [world for world in worlds if before and world.as_of < before]
+        self._drop(spent)
+        rest = worlds[len(spent) :]
+        gone = len(spent)
+        while max_bytes is not None and rest and self.size_bytes() > max_bytes:
+            step = max(1, len(rest) // 20)
+            self._drop(rest[:step])
+            rest, gone = rest[step:], gone + step
+        return gone
+
+    def _drop(self, worlds: Sequence[Entry]) -> None:
+        self.connection.executemany("DELETE FROM snapshot WHERE id = ?", [(world.snapshot,) for world in worlds])
+        oldest = self.list_entries(WORLD)[:1]
+        needed = self.find_latest(INVENTORY, oldest[0].as_of) if oldest else None
+        if needed is not None:
+            self.connection.execute(
+                "DELETE FROM snapshot WHERE kind = ? AND as_of < ?", (INVENTORY, to_micros(needed.as_of))
+            )
+        self.connection.execute("DELETE FROM content WHERE NOT EXISTS (SELECT 1 FROM file WHERE content = content.id)")
+
+    def size_bytes(self) -> int:
+        """Return the size of the kept contents as they are stored."""
+        return int(self.connection.execute("SELECT coalesce(sum(length(data)), 0) FROM content").fetchone()[0])
+
+
+@contextmanager
+def edit_archive(state_dir: Path) -> Iterator[Archive]:
+    """Open the archive of a state folder for writing, made where there is none; one transaction, all or nothing."""
+    path = state_dir / FILE_NAME
+    make_folder(state_dir)
+    connection = _connect(path)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield Archive(connection, path)
+        connection.execute("COMMIT")
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(f"{path}: the archive cannot be written: {error}") from None
+    finally:
+        connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            raise HistoryError(f"{path}: written by a newer version of the supervisor; update this one")
+        connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise HistoryError(f"{path}: the archive cannot be opened: {error}") from None
+    return connection
+
+
+def shrink_archive(state_dir: Path) -> None:
+    """Give the space of what was pruned back to the disk."""
+    path = state_dir / FILE_NAME
+    connection = _connect(path)
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(f"{path}: the archive cannot be made smaller: {error}") from None
+    finally:
+        connection.close()
+
+
+def export_world(archive: ArchiveReader, entry: Entry, folder: Path) -> Path:
+    """Write an archived snapshot as a folder named by its time under `folder`, and return it."""
+    target = folder / f"{entry.as_of:%Y-%m-%dT%H%M%S.%fZ}"
+    for file in archive.read_files(entry.snapshot):
+        path = target / file.name
+        if not path.resolve().is_relative_to(target.resolve()):
+            raise HistoryError(f"{archive.path}: the file name {file.name!a} leads out of the folder")
+        make_folder(path.parent)
+        write_flushed(path, file.data)
+        os.utime(path, ns=(to_micros(file.modified_at) * 1000,) * 2)
+    return target
