@@ -14,7 +14,9 @@ from tests.frames import NOON, ago
 
 
 def snapshot(text: str = "{}", **others: str) -> list[ArchivedFile]:
-    return [ArchivedFile(name, data.encode(), ago(minutes=1)) for name, data in {"services.json": text, **others}.items()]
+    return [
+        ArchivedFile(name, data.encode(), ago(minutes=1)) for name, data in {"services.json": text, **others}.items()
+    ]
 
 
 def keep(folder, *snapshots, kind=WORLD):

@@ -31,7 +31,9 @@ class Past:
         run_rows = [{"as_of": at(m), "run_id": f"r{m}", "generation": g} for g, m in enumerate(runs)]
         defaults = PRINTS | {"outcome": "completed", "source": "live", "state": "nominal", "monitored_targets": []}
         self.spans = measure_spans(frame(HistoryRun, defaults, run_rows), rules.longest_span)
-        self.sightings = sight_drift(frame(HistoryDrift, {"severity": "error"}, [_drift(text) for text in drift]), self.spans)
+        self.sightings = sight_drift(
+            frame(HistoryDrift, {"severity": "error"}, [_drift(text) for text in drift]), self.spans
+        )
         recommendations = frame(HistoryRecommendation, _ADVICE, [_advise(text) for text in advice])
         self.episodes = find_drift_episodes(self.sightings, recommendations, self.spans, rules)
         rows = [dict(zip(("node", "service"), target.split("/"), strict=True)) for target in monitored]
@@ -44,7 +46,9 @@ class Past:
 
 
 _ADVICE = {"recommendation_id": "x", "event_type": "reconcile_required", "severity": "error", "reason": "why"} | {
-    "drift_ids": [], "root_causes": [], "blast_radius": 0,
+    "drift_ids": [],
+    "root_causes": [],
+    "blast_radius": 0,
 }
 
 
@@ -111,7 +115,13 @@ def test_a_run_without_conclusions_ends_nothing():
 
 def test_of_two_runs_of_one_moment_the_later_generation_counts():
     runs = [{"run_id": name, "generation": g} for name, g in (("z", None), ("b", 2), ("c", 1))]
-    defaults = PRINTS | {"as_of": NOON, "outcome": "completed", "source": "live", "state": "nominal", "monitored_targets": []}
+    defaults = PRINTS | {
+        "as_of": NOON,
+        "outcome": "completed",
+        "source": "live",
+        "state": "nominal",
+        "monitored_targets": [],
+    }
 
     assert measure_spans(frame(HistoryRun, defaults, runs), RULES.longest_span)["run_id"].to_list() == ["b"]
 
@@ -119,7 +129,12 @@ def test_of_two_runs_of_one_moment_the_later_generation_counts():
 def test_a_recommendation_that_recovery_followed_is_told_from_one_that_it_did_not():
     past = Past(
         (0, 5, 10),
-        ["0 missing_service piha/web", "5 missing_service piha/web", "5 missing_service piha/db", "10 missing_service piha/db"],
+        [
+            "0 missing_service piha/web",
+            "5 missing_service piha/web",
+            "5 missing_service piha/db",
+            "10 missing_service piha/db",
+        ],
         ["5 redeploy piha/web missing_service", "10 redeploy piha/db missing_service"],
     )
 

@@ -8,7 +8,16 @@ import polars as pl
 import pytest
 
 from flows.errors import EmitError, HistoryError
-from flows.sinks.history import commit, compact, derive_run_id, merge_day, prepare_run, sweep_temporaries, write_day, write_run
+from flows.sinks.history import (
+    commit,
+    compact,
+    derive_run_id,
+    merge_day,
+    prepare_run,
+    sweep_temporaries,
+    write_day,
+    write_run,
+)
 from flows.sources.history import ask_history, day_folder, read_day, scan_history
 from flows.storage import LocalStorage
 from schemas.history import TABLES, History, RunFacts
@@ -47,7 +56,9 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
 
     write_run(tmp_path, written)
 
-    assert {table: rows(tmp_path, table).equals(getattr(written, table)) for table in TABLES} == dict.fromkeys(TABLES, True)
+    assert {table: rows(tmp_path, table).equals(getattr(written, table)) for table in TABLES} == dict.fromkeys(
+        TABLES, True
+    )
 
 
 def test_a_run_knows_what_was_monitored(tmp_path):
@@ -87,7 +98,11 @@ def test_a_prepared_run_is_not_seen_before_its_rename(tmp_path):
 
 
 def test_the_run_itself_is_renamed_last(tmp_path):
-    assert [pending.final.parts[-3] for pending in prepare_run(tmp_path, a_run())] == ["drift", "recommendations", "runs"]
+    assert [pending.final.parts[-3] for pending in prepare_run(tmp_path, a_run())] == [
+        "drift",
+        "recommendations",
+        "runs",
+    ]
 
 
 def test_what_a_dead_run_left_is_swept_and_what_is_promised_is_kept(tmp_path):

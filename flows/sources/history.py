@@ -70,9 +70,7 @@ def ask_history(question: Callable[[], Answer]) -> Answer:
     raise HistoryError("the history changes faster than it can be read; try again")
 
 
-def list_days(
-    storage: Storage, table: str, since: datetime | None = None, until: datetime | None = None
-) -> list[date]:
+def list_days(storage: Storage, table: str, since: datetime | None = None, until: datetime | None = None) -> list[date]:
     """Return the days of which the table has a folder, within the bounds, sorted."""
     names = (name.removeprefix(DAY) for name in storage.folders(f"{FOLDER}/{table}") if name.startswith(DAY))
     days = [day for day in map(_parse_day, names) if day is not None]
