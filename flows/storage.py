@@ -1,7 +1,7 @@
-"""Files of a folder on this machine, or of object storage (`s3://bucket/path`, whatever fsspec knows), by one interface.
+"""Files of a folder on this machine, or of object storage (`s3://bucket/path`, what fsspec knows), by one interface.
 
-Credentials and endpoints come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, ...), which both fsspec and
-polars read. A written file is whole or absent: on this machine by a rename, on object storage by its single put.
+Credentials and endpoints come from the environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, ...), which both fsspec
+and polars read. A written file is whole or absent: on this machine by a rename, on object storage by its single put.
 """
 
 import os

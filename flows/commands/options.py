@@ -17,7 +17,7 @@ EventLog = Annotated[Path | None, typer.Option("--event-log", help="The log that
 Checkpoint = Annotated[Path | None, typer.Option("--checkpoint", help="Where open episodes are kept.")]
 StateDir = Annotated[Path | None, typer.Option("--state-dir", help="Folder of history, archive, cache and lock.")]
 HistoryPlace = Annotated[
-    str | None, typer.Option("--history", help="Where the history is, if not in the state folder; s3://bucket/path too.")
+    str | None, typer.Option("--history", help="Where the history is, if not in the state folder; s3:// too.")
 ]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Judge ages at this moment (ISO 8601) instead of now.")]
 

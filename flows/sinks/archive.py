@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,16 +11,11 @@ from pathlib import Path
 import zstandard
 
 from flows.errors import HistoryError
-from flows.sources.archive import (
-    FILE_NAME,
-    INVENTORY,
-    WORLD,
-    ArchivedFile,
-    ArchiveReader,
-    Entry,
-    fingerprint_files,
-    to_micros,
-)
+from flows.sources.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, to_micros
+from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
+from flows.sources.inventory_files import InventoryFiles
+from flows.sources.past_inventories import pack_inventory
+from flows.sources.world_files import WorldFiles
 from flows.storage import make_folder, write_flushed
 
 _SCHEMA = """
@@ -28,12 +23,12 @@ CREATE TABLE IF NOT EXISTS content (
     id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size_bytes INTEGER NOT NULL, data BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS snapshot (
-    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, as_of INTEGER NOT NULL, fingerprint TEXT NOT NULL,
-    file_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, UNIQUE (kind, as_of)
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, as_of INTEGER NOT NULL, files_at INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL, file_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, UNIQUE (kind, as_of)
 );
 CREATE TABLE IF NOT EXISTS file (
     snapshot INTEGER NOT NULL REFERENCES snapshot ON DELETE CASCADE, name TEXT NOT NULL,
-    modified_at INTEGER NOT NULL, content INTEGER NOT NULL REFERENCES content, PRIMARY KEY (snapshot, name)
+    content INTEGER NOT NULL REFERENCES content, PRIMARY KEY (snapshot, name)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS file_content ON file (content);
 """
@@ -43,24 +38,33 @@ _VERSION = 1
 class Archive(ArchiveReader):
     """An archive that is open for writing; what is added is there once the `with` block ends without an error."""
 
-    def add(self, kind: str, as_of: datetime, files: Sequence[ArchivedFile]) -> bool:
-        """Keep a snapshot, unless the one before it has the same files; return whether it was kept.
+    def add_world(self, files: WorldFiles) -> bool:
+        """Keep a world, unless the one before it has the same files; return whether it was kept.
 
-        The same snapshot added again changes nothing; another one of the same moment takes its place.
+        The same world added again changes nothing; another one of the same moment takes its place.
         """
-        fingerprint = fingerprint_files(list(files))
+        return self._add(WORLD, files.as_of, files.files_at, world_fingerprint(files.contents), files.contents)
+
+    def add_inventory(self, as_of: datetime, files: InventoryFiles) -> bool:
+        """Keep an inventory, likewise; what of it could not be read is kept as such."""
+        contents = pack_inventory(files)
+        return self._add(INVENTORY, as_of, as_of, inventory_fingerprint(contents), contents)
+
+    def _add(
+        self, kind: str, as_of: datetime, files_at: datetime, fingerprint: str, contents: Mapping[str, bytes]
+    ) -> bool:
         before = self.find_latest(kind, as_of)
         if before is not None and before.fingerprint == fingerprint:
             return False
         self._forget(kind, as_of)
-        size_bytes = sum(len(file.data) for file in files)
+        size_bytes = sum(len(data) for data in contents.values())
         snapshot = self.connection.execute(
-            "INSERT INTO snapshot (kind, as_of, fingerprint, file_count, size_bytes) VALUES (?, ?, ?, ?, ?)",
-            (kind, to_micros(as_of), fingerprint, len(files), size_bytes),
+            "INSERT INTO snapshot (kind, as_of, files_at, fingerprint, file_count, size_bytes) VALUES (?, ?, ?, ?, ?, ?)",
+            (kind, to_micros(as_of), to_micros(files_at), fingerprint, len(contents), size_bytes),
         ).lastrowid
         self.connection.executemany(
-            "INSERT INTO file (snapshot, name, modified_at, content) VALUES (?, ?, ?, ?)",
-            [(snapshot, file.name, to_micros(file.modified_at), self._keep(file.data)) for file in files],
+            "INSERT INTO file (snapshot, name, content) VALUES (?, ?, ?)",
+            [(snapshot, name, self._keep(data)) for name, data in contents.items()],
         )
         return True
 
@@ -158,11 +162,11 @@ def shrink_archive(state_dir: Path) -> None:
 def export_world(archive: ArchiveReader, entry: Entry, folder: Path) -> Path:
     """Write an archived snapshot as a folder named by its time under `folder`, and return it."""
     target = folder / f"{entry.as_of:%Y-%m-%dT%H%M%S.%fZ}"
-    for file in archive.read_files(entry.snapshot):
-        path = target / file.name
+    for name, data in archive.read_contents(entry.snapshot).items():
+        path = target / name
         if not path.resolve().is_relative_to(target.resolve()):
-            raise HistoryError(f"{archive.path}: the file name {file.name!a} leads out of the folder")
+            raise HistoryError(f"{archive.path}: the file name {name!a} leads out of the folder")
         make_folder(path.parent)
-        write_flushed(path, file.data)
-        os.utime(path, ns=(to_micros(file.modified_at) * 1000,) * 2)
+        write_flushed(path, data)
+        os.utime(path, ns=(to_micros(entry.files_at) * 1000,) * 2)
     return target

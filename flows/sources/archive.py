@@ -1,8 +1,8 @@
 """The snapshot archive, read: worlds and inventories as they were read, each file's content once, compressed.
 
-One SQLite file: a snapshot is a few rows that point to its files' contents, so that a year of five-minute snapshots is one
-file and not half a million, and a snapshot is there as a whole or not at all. It is kept apart from the history: the
-history says what was concluded, the archive allows to conclude again.
+One SQLite file: a snapshot is a few rows that point to its files' contents, so that a year of five-minute snapshots is
+one file and not half a million, and a snapshot is there as a whole or not at all. The history says what was concluded;
+the archive allows to conclude again.
 """
 
 import hashlib
@@ -23,20 +23,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LARGEST_BYTES = 512 * 1024 * 1024
 
 
-class ArchivedFile(NamedTuple):
-    """One file of an archived snapshot."""
-
-    name: str
-    data: bytes
-    modified_at: datetime
-
-
 class Entry(NamedTuple):
     """One archived snapshot, without its contents."""
 
     snapshot: int
     kind: str
     as_of: datetime
+    files_at: datetime
+    """The newest time of its files."""
     fingerprint: str
     file_count: int
     size_bytes: int
@@ -54,12 +48,11 @@ def from_micros(micros: int) -> datetime:
     return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000)
 
 
-def fingerprint_files(files: list[ArchivedFile]) -> str:
-    """Return what tells one set of files from another: their names and contents, not their times."""
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(f"{len(file.name.encode())} {file.name} {len(file.data)}\n".encode() + file.data)
-    return digest.hexdigest()
+_ENTRY = "SELECT id, kind, as_of, files_at, fingerprint, file_count, size_bytes FROM snapshot"
+
+
+def _to_entry(row: tuple[int, str, int, int, str, int, int]) -> Entry:
+    return Entry(row[0], row[1], from_micros(row[2]), from_micros(row[3]), *row[4:])
 
 
 class ArchiveReader:
@@ -78,29 +71,25 @@ class ArchiveReader:
         first = to_micros(since) if since else -(2**63)
         last = to_micros(until) if until else 2**63 - 1
         rows = self.connection.execute(
-            "SELECT id, kind, as_of, fingerprint, file_count, size_bytes FROM snapshot "
-            "WHERE kind = ? AND as_of >= ? AND as_of < ? ORDER BY as_of",
-            (kind, first, last),
+            f"{_ENTRY} WHERE kind = ? AND as_of >= ? AND as_of < ? ORDER BY as_of", (kind, first, last)
         )
-        return [Entry(row[0], row[1], from_micros(row[2]), *row[3:]) for row in rows]
+        return [_to_entry(row) for row in rows]
 
     def find_latest(self, kind: str, not_after: datetime) -> Entry | None:
         """Return the newest snapshot of a kind that is not after a moment."""
         row = self.connection.execute(
-            "SELECT id, kind, as_of, fingerprint, file_count, size_bytes FROM snapshot "
-            "WHERE kind = ? AND as_of <= ? ORDER BY as_of DESC LIMIT 1",
-            (kind, to_micros(not_after)),
+            f"{_ENTRY} WHERE kind = ? AND as_of <= ? ORDER BY as_of DESC LIMIT 1", (kind, to_micros(not_after))
         ).fetchone()
-        return row and Entry(row[0], row[1], from_micros(row[2]), *row[3:])
+        return _to_entry(row) if row else None
 
-    def read_files(self, snapshot: int) -> list[ArchivedFile]:
-        """Return the files of a snapshot, each checked against its digest; raises `HistoryError`."""
+    def read_contents(self, snapshot: int) -> dict[str, bytes]:
+        """Return the files of a snapshot by name, each checked against its digest; raises `HistoryError`."""
         rows = self.connection.execute(
-            "SELECT file.name, file.modified_at, content.data, content.digest FROM file JOIN content "
+            "SELECT file.name, content.data, content.digest FROM file JOIN content "
             "ON content.id = file.content WHERE file.snapshot = ? ORDER BY file.name",
             (snapshot,),
         )
-        return [ArchivedFile(name, self._unpack(data, digest), from_micros(at)) for name, at, data, digest in rows]
+        return {name: self._unpack(data, digest) for name, data, digest in rows}
 
     def _unpack(self, packed: bytes, digest: bytes) -> bytes:
         try:

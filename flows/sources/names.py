@@ -37,7 +37,7 @@ def explain_name(text: str, max_length: int, what: str) -> str | None:
 
 def quote(text: str, limit: int = 80) -> str:
     """Return foreign text between quotes, escaped to ASCII and cut, so that a message can hold it."""
-    return ascii(text) if len(text) <= limit else f"{ascii(text[:limit])}…"
+    return ascii(text) if len(text) <= limit else f"{text[:limit]!a}…"
 
 
 RESERVED = {"node": FLEET, "service": ALL}

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from flows.errors import WorldUnreadableError
-from flows.sources.safe_file import FileContent, FileFaultError, MissingFileError, UnsafeFileError, read_file, stamp_file
+from flows.sources.safe_file import (
+    FileContent,
+    FileFaultError,
+    MissingFileError,
+    UnsafeFileError,
+    read_file,
+    stamp_file,
+)
 from schemas.limits import Limits
 
 NODES = "nodes.json"

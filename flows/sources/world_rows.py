@@ -75,12 +75,12 @@ class WorldRows:
             found[target] = self._choose(file, target, rows_of_one, is_keyed=records.is_keyed)
         rows += [(*row[:-2], self._instant(row[-2]), _printable(row[-1])) for row in found.values()]
 
-    def _node_of(self, key: str, record: Any, is_keyed: bool) -> Target:  # noqa: FBT001 - one call, by position
+    def _node_of(self, key: str, record: Any, is_keyed: bool) -> Target:
         if is_keyed:
             return (self._names.read_node(key),)
         return (self._names.read_node(field_text(_fields(record), "node", "id", "name")),)
 
-    def _service_of(self, key: str, record: Any, is_keyed: bool) -> Target:  # noqa: FBT001 - one call, by position
+    def _service_of(self, key: str, record: Any, is_keyed: bool) -> Target:
         if is_keyed:
             return self._names.read_target(key)
         fields = _fields(record)
