@@ -31,3 +31,7 @@ class EmitError(SupervisorError):
     """The event log, the checkpoint or the history could not be written; the next run completes it."""
 
     exit_code = 5
+
+
+class HistoryError(SupervisorError):
+    """A file of the history, of the archive, or of a source of snapshots cannot be read or is not what it should be."""

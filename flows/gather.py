@@ -1,6 +1,7 @@
 """Reading the two inputs as the settings say."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,13 +38,12 @@ def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
     desired, files = read_desired(settings)
     world, notes = read_actual(settings, desired, as_of)
     rules_fingerprint = fingerprint_rules(settings.rules())
-    parts = (
+    fingerprint = fingerprint_input(
         inventory_fingerprint(files.contents),
         world_fingerprint(world.files.contents),
         rules_fingerprint,
-        repr(sorted(settings.node_alias_map.items())),
+        settings.node_alias_map,
     )
-    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return Inputs(desired, world.actual, files, world.files, fingerprint, rules_fingerprint, notes)
 
 
@@ -63,6 +63,12 @@ def read_actual(settings: Settings, desired: Desired, as_of: datetime) -> tuple[
         f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used" for alias, name in lost.items()
     )
     return world, notes
+
+
+def fingerprint_input(inventory: str, world: str, rules: str, aliases: Mapping[str, str]) -> str:
+    """Return the fingerprint of a run's whole input, from those of its parts."""
+    parts = (inventory, world, rules, repr(sorted(aliases.items())))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def fingerprint_rules(rules: Rules) -> str:

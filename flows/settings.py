@@ -14,7 +14,7 @@ from schemas.limits import Limits
 
 from flows.errors import SettingsError
 from flows.sources.strict_yaml import read_settings_file
-from schemas.rules import Duration, Rules
+from schemas.rules import Duration, PastRules, Rules
 from schemas.words import EmitMode
 
 FILE_NAME = "supervisor.yaml"
@@ -47,7 +47,7 @@ UserPath = Annotated[Path, BeforeValidator(_expand)]
 AliasMap = Annotated[dict[str, str], NoDecode, BeforeValidator(_unquote)]
 
 
-class Settings(Rules, BaseSettings):
+class Settings(Rules, PastRules, BaseSettings):
     """The rules' settings, and where things are; each field's environment variable is `SUPERVISOR_<FIELD>`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
@@ -58,6 +58,7 @@ class Settings(Rules, BaseSettings):
     event_log: UserPath = Field(Path("/tmp/agent-events.log"), description="the log that events are appended to")  # noqa: S108
     checkpoint: UserPath = Field(Path("/tmp/supervisor-checkpoint.json"), description="open episodes, last run")  # noqa: S108
     state_dir: UserPath = Field(default_factory=default_state_dir, description="history, archive, cache and lock")
+    history: str | None = Field(None, description="where the history is, if not in the state folder; s3:// too")
     node_alias_map: AliasMap = Field(default_factory=dict, description="world node name: inventory node name")
     emit_mode: EmitMode = Field(EmitMode.CHANGES, description="which events a run writes: changes, all, none")
     cloudevents: bool = Field(False, description="write events as CloudEvents 1.0")
@@ -74,6 +75,16 @@ class Settings(Rules, BaseSettings):
     def rules(self) -> Rules:
         """Return what a judgement depends on, alone."""
         return Rules(**{name: getattr(self, name) for name in Rules.model_fields})
+
+    def past_rules(self) -> PastRules:
+        """Return what the past is read by, alone."""
+        return PastRules(**{name: getattr(self, name) for name in PastRules.model_fields})
+
+    def history_root(self) -> Path | str:
+        """Return the place that holds the history: a folder, or an address with `://`."""
+        if self.history is None:
+            return self.state_dir
+        return self.history if "://" in self.history else Path(self.history).expanduser()
 
 
 class Loaded:

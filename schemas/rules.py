@@ -60,3 +60,13 @@ class Rules(BaseModel):
     succeeded_words: Words = frozenset({"completed", "success", "succeeded"})
     closed_words: Words = frozenset({"resolved", "closed"})
     restart_triggers: Words = frozenset({"containers_not_running", "mqtt_unreachable"})
+
+
+class PastRules(BaseModel):
+    """The numbers that the past is read by; no judgement depends on them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    longest_span: Duration = Field(timedelta(minutes=30), description="a run speaks for the time after it this long")
+    flapping_openings: Count = Field(3, description="openings of one drift that make it flap")
+    flapping_window: Duration = Field(timedelta(hours=24), description="within this time")

@@ -1,11 +1,14 @@
 """The options that several commands have in common; an option that is not given is None, and changes no setting."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
 
 Inventory = Annotated[Path | None, typer.Option("--inventory", help="The folder that holds hosts/.")]
 World = Annotated[Path | None, typer.Option("--world", help="The folder that the observer writes.")]
@@ -13,6 +16,9 @@ Config = Annotated[Path | None, typer.Option("--config", help="Settings file, in
 EventLog = Annotated[Path | None, typer.Option("--event-log", help="The log that events are appended to.")]
 Checkpoint = Annotated[Path | None, typer.Option("--checkpoint", help="Where open episodes are kept.")]
 StateDir = Annotated[Path | None, typer.Option("--state-dir", help="Folder of history, archive, cache and lock.")]
+HistoryPlace = Annotated[
+    str | None, typer.Option("--history", help="Where the history is, if not in the state folder; s3:// too.")
+]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Judge ages at this moment (ISO 8601) instead of now.")]
 
 
@@ -36,3 +42,25 @@ def parse_moment(text: str | None) -> datetime | None:
     if moment.tzinfo is None:
         raise typer.BadParameter(f"{text!a} has no time zone; write 2026-05-27T18:00:00Z") from None
     return moment
+
+
+def parse_since(text: str, until: datetime) -> datetime:
+    """Return the moment that lies a duration such as `30d` before another, or that an ISO 8601 text names."""
+    from schemas.rules import parse_duration
+
+    duration = parse_duration(text)
+    if not isinstance(duration, timedelta):
+        moment = parse_moment(text)
+        assert moment is not None  # noqa: S101 - the text is not None
+        return moment
+    try:
+        return until - duration
+    except OverflowError:
+        raise typer.BadParameter(f"{text!a} reaches back before the year 1") from None
+
+
+def load(given: dict[str, Any], config: Path | None) -> "Settings":
+    """Return the settings with the options that are given."""
+    from flows.settings import load_settings
+
+    return load_settings(given, config).settings

@@ -1,0 +1,160 @@
+"""The history of the past, made from snapshots: a day at a time, in any order, in as many processes as are given."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import polars as pl
+
+from flows.past_day import Batch, Day, InputPrint, Judge, Problem
+from flows.sinks.history import derive_run_id, write_day
+from flows.sources.history import ask_history, day_folder, list_days, read_day, scan_day
+from flows.sources.world import WorldFiles
+from flows.storage import open_storage
+from schemas.desired import Desired
+from schemas.frame import dtypes
+from schemas.history import History, RunFacts
+from schemas.words import Outcome
+from stages.record import record_runs
+
+Result = TypeVar("Result")
+BACKFILL = "backfill"
+
+
+class DayDone(NamedTuple):
+    """What became of a day."""
+
+    day: Day
+    judged_count: int
+    known_count: int
+    """Snapshots whose run the history had already."""
+    problems: tuple[Problem, ...]
+
+
+@dataclass
+class Backfiller:
+    """Makes the history of a day; can be sent to another process."""
+
+    judge: Judge
+    history: Path | str
+
+    def __call__(self, day: Day) -> DayDone:
+        """Judge the snapshots of a day that the history does not have, and write the day's files.
+
+        The files depend on the runs that the day has then, and on nothing else: not on how many processes worked, nor
+        on how often one was killed in between.
+        """
+        problems: list[Problem] = []
+        known = _known_runs(self.history, day)
+        batches: list[Batch] = []
+        known_count = 0
+        for version, worlds in self.judge.read_day(day, problems):
+            new = [world for world in worlds if self._run_id(version, world) not in known]
+            known_count += len(worlds) - len(new)
+            batch = self.judge.judge_worlds(version, new, problems) if new else None
+            batches += [batch] if batch else []
+        if batches:
+            write_day(self.history, day.day, join_histories([to_history(batch) for batch in batches]))
+        judged_count = sum(len(batch.prints) for batch in batches)
+        return DayDone(day, judged_count, known_count, tuple(problems))
+
+    def _run_id(self, version: str, world: WorldFiles) -> str:
+        prints = self.judge.fingerprint(version, world)
+        return derive_run_id(prints.input, prints.rules, world.as_of)
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        self.judge.close()
+
+
+def _known_runs(history: Path | str, day: Day) -> frozenset[str]:
+    """Return the ids of the runs that the history has of a day; a run's own row is written last."""
+    storage = open_storage(history)
+    if day.day not in list_days(storage, "runs", day.snapshots[0].as_of, day.snapshots[-1].as_of):
+        return frozenset()
+    rows = ask_history(lambda: scan_day(storage, "runs", read_day(storage, "runs", day.day)).select("run_id").collect())
+    return frozenset(rows["run_id"])
+
+
+def to_history(batch: Batch) -> History:
+    """Return the history's rows of a batch."""
+    is_complete = bool(batch.desired.unread["is_warning"].all())
+    facts = [
+        {
+            "as_of": as_of,
+            "run_id": derive_run_id(prints.input, prints.rules, as_of),
+            "generation": None,
+            "outcome": Outcome.COMPLETED if is_complete else Outcome.PARTIAL,
+            "source": BACKFILL,
+            "host": None,
+            "input_fingerprint": prints.input,
+            "rules_fingerprint": prints.rules,
+            "inventory_fingerprint": prints.inventory,
+            "world_fingerprint": prints.world,
+        }
+        for as_of, prints in batch.prints.items()
+    ]
+    frame = RunFacts.validate(pl.DataFrame(facts, schema=dtypes(RunFacts)))
+    return record_runs(frame, batch.desired, batch.judgement)
+
+
+def join_histories(parts: list[History]) -> History:
+    """Return the rows of several histories, one behind the other."""
+    return History(*(pl.concat(tables) for tables in zip(*parts, strict=True)))  # type: ignore[arg-type]
+
+
+_worker: Callable[[Day], object] | None = None
+
+
+def _start_worker(work: Callable[[Day], object]) -> None:
+    global _worker  # noqa: PLW0603 - a process of the pool has one job, which it keeps between days
+    _worker = work
+
+
+def _work(day: Day) -> object:
+    assert _worker is not None  # noqa: S101 - the pool starts every process with one
+    return _worker(day)
+
+
+def map_days(work: Callable[[Day], Result], days: list[Day], jobs: int) -> Iterator[Result]:
+    """Return what `work` makes of each day, in any order, by so many processes; with one, right here and in order."""
+    if jobs <= 1 or len(days) <= 1:
+        yield from map(work, days)
+        return
+    with _single_threaded(), _pool(work, jobs) as pool:
+        futures = [pool.submit(_work, day) for day in days]
+        for future in as_completed(futures):
+            yield future.result()  # type: ignore[misc]
+
+
+@contextmanager
+def _pool(work: Callable[[Day], object], jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Give a pool that is left without waiting for days that were not begun, where the caller gives up."""
+    # polars' threads do not survive a fork
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(work,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Let each process of the pool use one thread: there are as many processes as cores."""
+    name = "POLARS_MAX_THREADS"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before

@@ -1,0 +1,90 @@
+"""`supervisor archive`: the worlds and inventories that runs have read."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands import options
+from flows.errors import SettingsError
+
+Since = Annotated[str | None, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="The worlds and inventories that runs have read.", no_args_is_help=True)
+    group.command("list", help="Show what is kept.")(list_archive)
+    group.command("prune", help="Drop the oldest worlds, by age or by size; the newest stays.")(prune)
+    group.command("export", help="Write worlds as folders named by their time.")(export)
+    app.add_typer(group, name="archive")
+
+
+def list_archive(
+    since: Since = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+) -> int:
+    """Print each snapshot: its moment, what it is, its size."""
+    from flows.sources.archive import INVENTORY, WORLD, open_archive
+
+    begin = options.parse_since(since, datetime.now(UTC)) if since else None
+    settings = options.load({"state_dir": state_dir}, config)
+    with open_archive(settings.state_dir) as archive:
+        entries = [entry for kind in (INVENTORY, WORLD) for entry in archive.list_entries(kind, begin)]
+    entries.sort(key=lambda entry: (entry.as_of, entry.kind))
+    if as_json:
+        from flows.render.document import dump, instant
+
+        rows = [{**entry._asdict(), "as_of": instant(entry.as_of)} for entry in entries]
+        typer.echo(dump({"snapshots": rows}, indent=2))
+        return 0
+    for entry in entries:
+        size = f"{entry.file_count:4d} files {entry.size_bytes:10d} bytes"
+        typer.echo(f"{entry.as_of:%Y-%m-%dT%H:%M:%SZ}  {entry.kind:9}  {size}  {entry.fingerprint[:16]}")
+    return 0
+
+
+def prune(
+    older_than: Annotated[str | None, typer.Option("--older-than", help="Such as 90d.")] = None,
+    max_size_mb: Annotated[int | None, typer.Option("--max-size-mb", help="At most this much content.", min=1)] = None,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+) -> int:
+    """Drop the oldest worlds and what they alone needed."""
+    if older_than is None and max_size_mb is None:
+        raise SettingsError("say what to drop: --older-than 90d, --max-size-mb 500, or both")
+    before = options.parse_since(older_than, datetime.now(UTC)) if older_than else None
+    from flows.sinks.archive import edit_archive, shrink_archive
+    from flows.sources.archive import open_archive
+
+    settings = options.load({"state_dir": state_dir}, config)
+    with open_archive(settings.state_dir):
+        pass
+    with edit_archive(settings.state_dir) as archive:
+        gone = archive.prune(before, max_size_mb * 1_000_000 if max_size_mb else None)
+    shrink_archive(settings.state_dir)
+    typer.echo(f"dropped {gone} world(s)")
+    return 0
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where the folders go.")],
+    since: Since = None,
+    until: Annotated[str | None, typer.Option("--until", help="An ISO 8601 moment.")] = None,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+) -> int:
+    """Write the worlds of a period."""
+    begin = options.parse_since(since, datetime.now(UTC)) if since else None
+    end = options.parse_moment(until)
+    from flows.sinks.archive import export_world
+    from flows.sources.archive import WORLD, open_archive
+
+    settings = options.load({"state_dir": state_dir}, config)
+    with open_archive(settings.state_dir) as archive:
+        written = [export_world(archive, entry, folder) for entry in archive.list_entries(WORLD, begin, end)]
+    typer.echo(f"wrote {len(written)} world(s)")
+    return 0

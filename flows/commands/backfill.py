@@ -1,0 +1,103 @@
+"""`supervisor backfill`: make the history of a past that was only kept as snapshots."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands import options
+
+if TYPE_CHECKING:
+    from flows.backfill_days import DayDone
+
+HELP = """Judge each snapshot at its own moment, against the inventory as it was then, and write the history.
+
+SOURCE is the state folder (its archive), a folder of snapshot folders named by time, tar archives of them, or a Git
+repository whose commits hold the world. Run again, it does what is missing. The live event log and checkpoint are
+never touched.
+
+Examples:
+
+  supervisor backfill ~/world-snapshots --inventory-git ~/homelab
+
+  supervisor backfill snapshots.tar.zst --since 90d --events past-events.log
+"""
+MOST_PROBLEMS = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help=HELP)(backfill)
+
+
+def backfill(  # noqa: PLR0913 - one parameter for each option
+    source: Annotated[Path, typer.Argument(help="Where the snapshots are.")],
+    inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="An ISO 8601 moment.")] = None,
+    events: Annotated[Path | None, typer.Option("--events", help="Write the events of live runs here, anew.")] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
+    inventory: options.Inventory = None,
+    where: options.HistoryPlace = None,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+) -> int:
+    """Make the history, show the progress, and say what was passed over."""
+    end = options.parse_moment(until)
+    begin = options.parse_since(since, end or datetime.now(UTC)) if since else None
+    from flows.backfill_days import Backfiller, map_days
+    from flows.past_day import group_days, within
+    from flows.past_sources import choose_inventories, make_judge, open_snapshots
+
+    settings = options.load({"inventory": inventory, "state_dir": state_dir, "history": where}, config)
+    with open_snapshots(source.absolute(), settings.limits) as snapshots:
+        found = within(snapshots.list_snapshots(), begin, end)
+        snapshots.close()
+        judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
+        days = group_days(found)
+        with progress(len(found)) as advance:
+            work = Backfiller(judge, settings.history_root())
+            done = sorted(_watched(map_days(work, days, jobs or os.cpu_count() or 1), advance), key=lambda one: one.day)
+        if events is not None:
+            from flows.past_events import write_events
+
+            count = write_events(events, judge, days, settings)
+            typer.echo(f"{count} events written to {events}", err=True)
+        judge.close()
+    return _report(done)
+
+
+def _watched(results: "Iterable[DayDone]", advance: Any) -> "Iterator[DayDone]":
+    for done in results:
+        advance(len(done.day.snapshots))
+        yield done
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Any]:
+    """Show a bar on a terminal's stderr; elsewhere nothing."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("snapshots", total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def _report(done: "list[DayDone]") -> int:
+    from flows.render.escape import show
+
+    judged, known = sum(one.judged_count for one in done), sum(one.known_count for one in done)
+    problems = [problem for one in done for problem in one.problems]
+    for problem in problems[:MOST_PROBLEMS]:
+        typer.echo(f"passed over {problem.as_of:%Y-%m-%dT%H:%M:%SZ}: {show(problem.problem, limit=2000)}", err=True)
+    if len(problems) > MOST_PROBLEMS:
+        typer.echo(f"and {len(problems) - MOST_PROBLEMS} more", err=True)
+    typer.echo(f"{judged} judged, {known} known already, {len(problems)} passed over, {len(done)} days")
+    return 1 if problems and not judged and not known else 0

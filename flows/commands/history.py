@@ -1,0 +1,107 @@
+"""`supervisor history`: what drifted, for how long, how often, and what became of it."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands import options
+
+if TYPE_CHECKING:
+    from flows.past import Past
+
+HELP = """Show drift over time: episodes, time to recovery, hours of drift, availability, worst offenders.
+
+Examples:
+
+  supervisor history --since 30d --node piha
+
+  supervisor history --since 2026-05-01T00:00:00Z --until 2026-06-01T00:00:00Z --format csv
+
+  supervisor history compact
+"""
+
+
+class PastFormat(StrEnum):
+    """How the past is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help=HELP, invoke_without_command=True)
+    group.callback()(history)
+    group.command("compact", help="Merge the files of each day that is over into one for each table.")(compact)
+    app.add_typer(group, name="history")
+
+
+def history(
+    context: typer.Context,
+    since: Annotated[str, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")] = "30d",
+    until: Annotated[str | None, typer.Option("--until", help="An ISO 8601 moment; otherwise now.")] = None,
+    node: Annotated[str | None, typer.Option("--node", help="This node alone.")] = None,
+    service: Annotated[str | None, typer.Option("--service", help="This service alone.")] = None,
+    output: Annotated[PastFormat, typer.Option("--format", help="CSV has the episodes.")] = PastFormat.TABLE,
+    where: options.HistoryPlace = None,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+) -> int:
+    """Print the period."""
+    if context.invoked_subcommand is not None:
+        return 0
+    end = options.parse_moment(until)
+    begin = options.parse_since(since, end or datetime.now(UTC))
+    from flows.past import study_past
+
+    settings = options.load({"state_dir": state_dir, "history": where}, config)
+    past = study_past(
+        settings.history_root(), settings.past_rules(), begin, end, node=_lower(node), service=_lower(service)
+    )
+    _print(past, output)
+    return 0
+
+
+def _lower(name: str | None) -> str | None:
+    return name.strip().lower() if name else None
+
+
+def _print(past: "Past", output: PastFormat) -> None:
+    from flows.render import past as render
+
+    if output is PastFormat.TABLE:
+        from rich.console import Console
+
+        render.print_past(past, Console(highlight=False))
+        return
+    written = {
+        PastFormat.JSON: render.past_to_json,
+        PastFormat.CSV: render.past_to_csv,
+        PastFormat.MARKDOWN: render.past_to_markdown,
+    }
+    typer.echo(written[output](past), nl=output is PastFormat.JSON)
+
+
+def compact(
+    where: options.HistoryPlace = None,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+) -> int:
+    """Merge the days before today."""
+    from flows.sinks.history import compact as compact_days
+
+    settings = options.load({"state_dir": state_dir, "history": where}, config)
+    merged = compact_days(settings.history_root(), datetime.now(UTC).date())
+    typer.echo(f"merged {merged} day(s) of a table under {_shown(settings.history_root())}")
+    return 0
+
+
+def _shown(place: Path | str) -> str:
+    from flows.render.escape import show
+
+    return show(place)

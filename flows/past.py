@@ -1,0 +1,88 @@
+"""The past, as the history tells it: what drifted, for how long, and what became of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from flows.errors import HistoryError
+from flows.sources.history import ask_history, scan_history
+from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Span
+from schemas.frame import columns
+from schemas.rules import PastRules
+from stages.action_outcome import measure_actions
+from stages.drift_episode import find_drift_episodes
+from stages.reliability import measure_reliability
+from stages.sighting import sight_drift
+from stages.span import measure_spans
+
+_RUN = ["run_id", "as_of", "generation", "state", "inventory_fingerprint"]
+_DRIFT = ["run_id", "kind", "node", "service", "severity", "held_by", "incident_id"]
+_ADVICE = ["run_id", "node", "service", "action", "causing_kinds"]
+
+
+@dataclass(frozen=True)
+class Past:
+    """A period of the history."""
+
+    spans: DataFrame[Span]
+    episodes: DataFrame[DriftEpisode]
+    reliability: DataFrame[Reliability]
+    actions: DataFrame[ActionOutcome]
+
+
+def study_past(
+    root: Path | str,
+    rules: PastRules,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    *,
+    node: str | None = None,
+    service: str | None = None,
+) -> Past:
+    """Return the period's episodes, reliability and outcomes, of one node or service alone where they are given.
+
+    Raises `HistoryError` where the history cannot be read.
+    """
+    of_node = pl.lit(True) if node is None else pl.col("node").is_in([node, "fleet"])
+    runs, drift, advice, monitored = ask_history(
+        lambda: pl.collect_all(
+            [
+                scan_history(root, "runs", since, until).select(_RUN),
+                scan_history(root, "drift", since, until).filter(of_node).select(_DRIFT),
+                scan_history(root, "recommendations", since, until).filter(of_node).select(_ADVICE),
+                _monitored(scan_history(root, "runs", since, until)).filter(of_node),
+            ]
+        )
+    )
+    spans = measure_spans(runs, rules.longest_span)
+    sightings = _explained(lambda: sight_drift(drift, spans))
+    episodes = find_drift_episodes(sightings, advice, spans, rules)
+    reliability = measure_reliability(episodes, sightings, spans, Monitored.validate(monitored))
+    chosen = pl.lit(True) if service is None else pl.col("service") == service
+    some = DriftEpisode.validate(episodes.filter(of_node, chosen))
+    return Past(spans, some, Reliability.validate(reliability.filter(of_node, chosen)), measure_actions(some))
+
+
+def _monitored(runs: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the services that each inventory of the period asked for; its runs agree on them."""
+    target = pl.col("monitored_targets").str.splitn("/", 2).struct
+    return (
+        runs.filter(pl.col("state").is_not_null())
+        .group_by("inventory_fingerprint")
+        .agg(pl.col("monitored_targets").first())
+        .explode("monitored_targets", empty_as_null=False, keep_nulls=False)
+        .with_columns(target.field("field_0").alias("node"), target.field("field_1").alias("service"))
+        .select(columns(Monitored))
+        .sort(columns(Monitored))
+    )
+
+
+def _explained(question: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    try:
+        return question()
+    except pl.exceptions.InvalidOperationError as error:
+        raise HistoryError(f"the history has a word that this version does not know; update it: {error}") from None

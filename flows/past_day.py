@@ -1,0 +1,147 @@
+"""A day of the past, judged: its snapshots in one call for each inventory that was in force."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import groupby
+from typing import NamedTuple
+
+import polars as pl
+
+from flows.errors import InventoryError, WorldUnreadableError
+from flows.gather import fingerprint_input, fingerprint_rules
+from flows.judge import judge
+from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
+from flows.sources.inventory import build_desired
+from flows.sources.past_inventories import InventorySource
+from flows.sources.snapshots import SnapshotRef, SnapshotSource
+from flows.sources.world import WorldFiles, decode_readable_worlds
+from schemas.desired import Desired
+from schemas.limits import Limits
+from schemas.rules import Rules
+from schemas.run import Judgement
+
+
+class Day(NamedTuple):
+    """A day and its snapshots, the oldest first."""
+
+    day: date
+    snapshots: tuple[SnapshotRef, ...]
+
+
+class Problem(NamedTuple):
+    """A snapshot that was passed over, and why."""
+
+    as_of: datetime
+    problem: str
+
+
+class KnownInventory(NamedTuple):
+    """A version of the inventory, read."""
+
+    desired: Desired
+    fingerprint: str
+
+
+class InputPrint(NamedTuple):
+    """The fingerprints of one snapshot's input."""
+
+    input: str
+    rules: str
+    inventory: str
+    world: str
+
+
+class Batch(NamedTuple):
+    """Snapshots of a day under one inventory, judged."""
+
+    desired: Desired
+    judgement: Judgement
+    prints: dict[datetime, InputPrint]
+    """Of each snapshot that was judged."""
+
+
+@dataclass
+class Judge:
+    """Judges snapshots by one set of rules; can be sent to another process."""
+
+    snapshots: SnapshotSource
+    inventories: InventorySource
+    rules: Rules
+    aliases: dict[str, str]
+    limits: Limits
+    _known: dict[str, KnownInventory] = field(default_factory=dict, repr=False)
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        self.snapshots.close()
+        self.inventories.close()
+
+    def read_day(self, day: Day, problems: list[Problem]) -> Iterator[tuple[str, list[WorldFiles]]]:
+        """Return the worlds of a day by the version of the inventory that was in force, in the order of time."""
+        dated = ((self._version_at(snapshot, problems), snapshot) for snapshot in day.snapshots)
+        for version, group in groupby(dated, key=lambda pair: pair[0]):
+            if version is not None:
+                worlds = [self._read(snapshot, problems) for _, snapshot in group]
+                yield version, [world for world in worlds if world is not None]
+
+    def _version_at(self, snapshot: SnapshotRef, problems: list[Problem]) -> str | None:
+        try:
+            version = self.inventories.version_at(snapshot.as_of)
+            self.know(version)
+        except InventoryError as error:
+            problems.append(Problem(snapshot.as_of, str(error)))
+            return None
+        return version
+
+    def _read(self, snapshot: SnapshotRef, problems: list[Problem]) -> WorldFiles | None:
+        try:
+            return self.snapshots.read_world(snapshot)
+        except WorldUnreadableError as error:
+            problems.append(Problem(snapshot.as_of, str(error)))
+            return None
+
+    def know(self, version: str) -> KnownInventory:
+        """Return a version of the inventory, parsed once; raises `InventoryError`."""
+        if version not in self._known:
+            files = self.inventories.read_version(version)
+            known = KnownInventory(build_desired(files, self.limits), inventory_fingerprint(files.contents))
+            self._known[version] = known
+        return self._known[version]
+
+    def fingerprint(self, version: str, world: WorldFiles) -> InputPrint:
+        """Return the fingerprints of one snapshot's input."""
+        inventory, of_world = self.know(version).fingerprint, world_fingerprint(world.contents)
+        rules = fingerprint_rules(self.rules)
+        return InputPrint(fingerprint_input(inventory, of_world, rules, self.aliases), rules, inventory, of_world)
+
+    def judge_worlds(self, version: str, worlds: Sequence[WorldFiles], problems: list[Problem]) -> Batch | None:
+        """Return the judgement of worlds under one inventory; None where none of them can be read."""
+        desired = self.know(version).desired
+        decoded = decode_readable_worlds(worlds, self.aliases, frozenset(desired.nodes["node"]), self.limits)
+        problems += [Problem(world.as_of, world.problem) for world in decoded.unreadable]
+        if decoded.actual.snapshots.is_empty():
+            return None
+        bad = {world.as_of for world in decoded.unreadable}
+        prints = {world.as_of: self.fingerprint(version, world) for world in worlds if world.as_of not in bad}
+        return Batch(desired, judge(desired, decoded.actual, self.rules), prints)
+
+
+def group_days(snapshots: Iterable[SnapshotRef]) -> list[Day]:
+    """Return the snapshots by day."""
+    days = groupby(sorted(snapshots), key=lambda snapshot: snapshot.as_of.date())
+    return [Day(day, tuple(group)) for day, group in days]
+
+
+def within(snapshots: Iterable[SnapshotRef], since: datetime | None, until: datetime | None) -> list[SnapshotRef]:
+    """Return the snapshots with `since` <= `as_of` < `until`."""
+    return [
+        snapshot
+        for snapshot in snapshots
+        if (since is None or snapshot.as_of >= since) and (until is None or snapshot.as_of < until)
+    ]
+
+
+def one_run(judgement: Judgement, as_of: datetime) -> Judgement:
+    """Return the part of a batch's judgement that is about one moment."""
+    return Judgement(*(frame.filter(pl.col("as_of") == as_of) for frame in judgement))

@@ -1,0 +1,62 @@
+"""The events that live runs would have written, had there been one at each snapshot."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from flows.conclusions import to_judged
+from flows.errors import EmitError
+from flows.past_day import Batch, Day, Judge, Problem, one_run
+from flows.settings import Settings
+from flows.sinks.event_line import digest_line, encode_change
+from flows.storage import write_flushed
+from schemas.episode import Episode, Key
+from stages.transition import decide_transitions
+
+
+def write_events(file: Path, judge: Judge, days: list[Day], settings: Settings) -> int:
+    """Write the events of all snapshots to a file of their own, in place of what it held; return how many.
+
+    One run follows from the one before it, so that this is done in order. Refuses the live event log and checkpoint.
+    """
+    if file.resolve() in {settings.event_log.resolve(), settings.checkpoint.resolve()}:
+        raise EmitError(f"{file}: the live event log and checkpoint are not written by a backfill; name another file")
+    lines = list(_follow(judge, days, settings))
+    temporary = file.with_name(f".{file.name}.tmp")
+    try:
+        write_flushed(temporary, b"".join(line + b"\n" for line in lines))
+        temporary.replace(file)
+    except OSError as error:
+        raise EmitError(f"{file}: cannot be written: {error.strerror}") from None
+    return len(lines)
+
+
+def _follow(judge: Judge, days: list[Day], settings: Settings) -> Iterator[bytes]:
+    episodes: dict[Key, Episode] = {}
+    previous: str | None = None
+    for batch in _batches(judge, days):
+        for as_of, prints in sorted(batch.prints.items()):
+            judged = to_judged(
+                one_run(batch.judgement, as_of),
+                batch.desired,
+                episodes.values(),
+                as_of,
+                input_fingerprint=prints.input,
+                rules_fingerprint=prints.rules,
+            )
+            transitions = decide_transitions(
+                episodes, judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
+            )
+            episodes = transitions.episodes
+            for change in transitions.changes:
+                line = encode_change(change, previous, as_cloudevent=settings.cloudevents)
+                previous = digest_line(line)
+                yield line
+
+
+def _batches(judge: Judge, days: list[Day]) -> Iterator[Batch]:
+    problems: list[Problem] = []
+    for day in days:
+        for version, worlds in judge.read_day(day, problems):
+            batch = judge.judge_worlds(version, worlds, problems)
+            if batch is not None:
+                yield batch

@@ -1,0 +1,172 @@
+"""The snapshot archive, written: a world or an inventory is kept when it differs from the one before it."""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import zstandard
+
+from flows.errors import HistoryError
+from flows.sources.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, to_micros
+from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
+from flows.sources.inventory_files import InventoryFiles
+from flows.sources.past_inventories import pack_inventory
+from flows.sources.world_files import WorldFiles
+from flows.storage import make_folder, write_flushed
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS content (
+    id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, size_bytes INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS snapshot (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, as_of INTEGER NOT NULL, files_at INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL, file_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, UNIQUE (kind, as_of)
+);
+CREATE TABLE IF NOT EXISTS file (
+    snapshot INTEGER NOT NULL REFERENCES snapshot ON DELETE CASCADE, name TEXT NOT NULL,
+    content INTEGER NOT NULL REFERENCES content, PRIMARY KEY (snapshot, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS file_content ON file (content);
+"""
+_VERSION = 1
+
+
+class Archive(ArchiveReader):
+    """An archive that is open for writing; what is added is there once the `with` block ends without an error."""
+
+    def add_world(self, files: WorldFiles) -> bool:
+        """Keep a world, unless the one before it has the same files; return whether it was kept.
+
+        The same world added again changes nothing; another one of the same moment takes its place.
+        """
+        return self._add(WORLD, files.as_of, files.files_at, world_fingerprint(files.contents), files.contents)
+
+    def add_inventory(self, as_of: datetime, files: InventoryFiles) -> bool:
+        """Keep an inventory, likewise; what of it could not be read is kept as such."""
+        contents = pack_inventory(files)
+        return self._add(INVENTORY, as_of, as_of, inventory_fingerprint(contents), contents)
+
+    def _add(
+        self, kind: str, as_of: datetime, files_at: datetime, fingerprint: str, contents: Mapping[str, bytes]
+    ) -> bool:
+        before = self.find_latest(kind, as_of)
+        if before is not None and before.fingerprint == fingerprint:
+            return False
+        self._forget(kind, as_of)
+        size_bytes = sum(len(data) for data in contents.values())
+        snapshot = self.connection.execute(
+            "INSERT INTO snapshot (kind, as_of, files_at, fingerprint, file_count, size_bytes) VALUES (?, ?, ?, ?, ?, ?)",
+            (kind, to_micros(as_of), to_micros(files_at), fingerprint, len(contents), size_bytes),
+        ).lastrowid
+        self.connection.executemany(
+            "INSERT INTO file (snapshot, name, content) VALUES (?, ?, ?)",
+            [(snapshot, name, self._keep(data)) for name, data in contents.items()],
+        )
+        return True
+
+    def _forget(self, kind: str, as_of: datetime) -> None:
+        self.connection.execute("DELETE FROM snapshot WHERE kind = ? AND as_of = ?", (kind, to_micros(as_of)))
+
+    def _keep(self, data: bytes) -> int:
+        """Return the row of a content, which is compressed and kept where it is new."""
+        digest = hashlib.sha256(data).digest()
+        known = self.connection.execute("SELECT id FROM content WHERE digest = ?", (digest,)).fetchone()
+        if known:
+            return int(known[0])
+        packed = zstandard.ZstdCompressor(level=9).compress(data)
+        kept = self.connection.execute(
+            "INSERT INTO content (digest, size_bytes, data) VALUES (?, ?, ?)", (digest, len(data), packed)
+        )
+        return int(kept.lastrowid or 0)
+
+    def prune(self, before: datetime | None = None, max_bytes: int | None = None) -> int:
+        """Drop the worlds before a moment, then the oldest until the contents fit; return how many went.
+
+        The newest world stays, and so does each inventory that a world which stays was judged against.
+        """
+        worlds = self.list_entries(WORLD)[:-1]
+        spent = [world for world in worlds if before and world.as_of < before]
+        self._drop(spent)
+        rest = worlds[len(spent) :]
+        gone = len(spent)
+        while max_bytes is not None and rest and self.size_bytes() > max_bytes:
+            step = max(1, len(rest) // 20)
+            self._drop(rest[:step])
+            rest, gone = rest[step:], gone + step
+        return gone
+
+    def _drop(self, worlds: Sequence[Entry]) -> None:
+        self.connection.executemany("DELETE FROM snapshot WHERE id = ?", [(world.snapshot,) for world in worlds])
+        oldest = self.list_entries(WORLD)[:1]
+        needed = self.find_latest(INVENTORY, oldest[0].as_of) if oldest else None
+        if needed is not None:
+            self.connection.execute(
+                "DELETE FROM snapshot WHERE kind = ? AND as_of < ?", (INVENTORY, to_micros(needed.as_of))
+            )
+        self.connection.execute("DELETE FROM content WHERE NOT EXISTS (SELECT 1 FROM file WHERE content = content.id)")
+
+    def size_bytes(self) -> int:
+        """Return the size of the kept contents as they are stored."""
+        return int(self.connection.execute("SELECT coalesce(sum(length(data)), 0) FROM content").fetchone()[0])
+
+
+@contextmanager
+def edit_archive(state_dir: Path) -> Iterator[Archive]:
+    """Open the archive of a state folder for writing, made where there is none; one transaction, all or nothing."""
+    path = state_dir / FILE_NAME
+    make_folder(state_dir)
+    connection = _connect(path)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield Archive(connection, path)
+        connection.execute("COMMIT")
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(f"{path}: the archive cannot be written: {error}") from None
+    finally:
+        connection.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > _VERSION:
+            raise HistoryError(f"{path}: written by a newer version of the supervisor; update this one")
+        connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise HistoryError(f"{path}: the archive cannot be opened: {error}") from None
+    return connection
+
+
+def shrink_archive(state_dir: Path) -> None:
+    """Give the space of what was pruned back to the disk."""
+    path = state_dir / FILE_NAME
+    connection = _connect(path)
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.DatabaseError as error:
+        raise HistoryError(f"{path}: the archive cannot be made smaller: {error}") from None
+    finally:
+        connection.close()
+
+
+def export_world(archive: ArchiveReader, entry: Entry, folder: Path) -> Path:
+    """Write an archived snapshot as a folder named by its time under `folder`, and return it."""
+    target = folder / f"{entry.as_of:%Y-%m-%dT%H%M%S.%fZ}"
+    for name, data in archive.read_contents(entry.snapshot).items():
+        path = target / name
+        if not path.resolve().is_relative_to(target.resolve()):
+            raise HistoryError(f"{archive.path}: the file name {name!a} leads out of the folder")
+        make_folder(path.parent)
+        write_flushed(path, data)
+        os.utime(path, ns=(to_micros(entry.files_at) * 1000,) * 2)
+    return target

@@ -1,0 +1,151 @@
+"""The history, written: one Parquet file for each run and table, one for each table of a finished day.
+
+A file is named from what it holds, so that writing a run again replaces it, and the same rows give the same bytes.
+"""
+
+import hashlib
+import io
+import json
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from flows.errors import EmitError
+from flows.sources.history import (
+    MERGED,
+    PART,
+    SUPERSEDES,
+    DayFiles,
+    ask_history,
+    day_folder,
+    list_days,
+    read_day,
+    scan_day,
+)
+from flows.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
+from schemas.history import HISTORY_VERSION, KEYS, TABLES, History
+
+
+class Pending(NamedTuple):
+    """A history file that is written and flushed under a temporary name beside its final one."""
+
+    temporary: Path
+    final: Path
+
+
+def derive_run_id(input_fingerprint: str, rules_fingerprint: str, as_of: datetime) -> str:
+    """Return the id of a run: the same input, rules and moment have the same id wherever they are judged."""
+    moment = as_of.astimezone(UTC).isoformat(timespec="microseconds")
+    return hashlib.sha256(f"run\n{input_fingerprint}\n{rules_fingerprint}\n{moment}".encode()).hexdigest()[:32]
+
+
+def prepare_run(state_dir: Path, rows: History) -> list[Pending]:
+    """Write the files of one run under temporary names, flushed, and return where each belongs.
+
+    The caller renames them in the given order, whatever comes in between; `sweep_temporaries` removes those of a run
+    that died before it promised to. A table without rows has no file. Raises `EmitError`.
+    """
+    parts = _run_parts(rows)
+    try:
+        return [_prepare(state_dir / path, frame) for path, frame in parts]
+    except OSError as error:
+        raise EmitError(f"{error.filename or state_dir}: the history cannot be written: {error.strerror}") from None
+
+
+def _prepare(final: Path, rows: pl.DataFrame) -> Pending:
+    make_folder(final.parent)
+    temporary = final.parent / f".{final.name}.tmp"
+    write_flushed(temporary, encode(rows))
+    return Pending(temporary, final)
+
+
+def commit(pending: list[Pending]) -> None:
+    """Rename prepared files, those that are renamed already left out, and flush their folders."""
+    for temporary, final in pending:
+        if temporary.exists():
+            os.replace(temporary, final)
+    for folder in {final.parent for _, final in pending}:
+        flush_folder(folder)
+
+
+def sweep_temporaries(state_dir: Path, keep: frozenset[Path] = frozenset()) -> int:
+    """Remove what dead runs left under temporary names, `keep` excepted, and return how many; the lock is held."""
+    stale = [path for path in state_dir.glob("history/*/day=*/.*.tmp") if path not in keep]
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return len(stale)
+
+
+def write_run(root: Path | str, rows: History) -> None:
+    """Write the files of one run under their final names, the run's own row last."""
+    storage = open_storage(root)
+    for path, frame in _run_parts(rows):
+        storage.write(path, encode(frame))
+
+
+def _run_parts(rows: History) -> list[tuple[str, pl.DataFrame]]:
+    """Return the path of each file of a run, relative to the state folder, and its rows."""
+    run = rows.runs.row(0, named=True)
+    name = f"{run['input_fingerprint'][:16]}-{run['rules_fingerprint'][:16]}-{run['as_of']:%H%M%S%f}{PART}"
+    day = run["as_of"].date()
+    tables = ((table, getattr(rows, table)) for table in TABLES)
+    return [(f"{day_folder(table, day)}/{name}", frame) for table, frame in tables if frame.height]
+
+
+def write_day(root: Path | str, day: date, rows: History) -> None:
+    """Write the rows of a day's runs together with those that the history has of it, as one file for each table."""
+    storage = open_storage(root)
+    for table in TABLES:
+        ask_history(lambda table=table: merge_day(storage, table, day, getattr(rows, table)))  # type: ignore[misc]
+
+
+def merge_day(storage: Storage, table: str, day: date, added: pl.DataFrame | None = None) -> bool:
+    """Make one file of a day's files, and of rows to add, and return whether anything changed.
+
+    At each moment a reader sees every row once: the list of what the merged file supersedes is there before it, and
+    goes after them. Nothing that appeared meanwhile is touched.
+    """
+    files = read_day(storage, table, day)
+    if added is None and len(files.active) <= 1 and not files.spent:
+        return False
+    rows = scan_day(storage, table, files).collect()
+    if added is not None:
+        rows = pl.concat([rows, added]).unique(KEYS[table], keep="first", maintain_order=True)
+    if rows.is_empty():
+        return False
+    data = encode(rows.sort("as_of", "run_id", maintain_order=True))
+    merged = f"{MERGED}{hashlib.sha256(data).hexdigest()[:32]}"
+    _replace_files(storage, files, merged, data)
+    return True
+
+
+def _replace_files(storage: Storage, files: DayFiles, merged: str, data: bytes) -> None:
+    """Put the merged file in the place of those that it was made of: list, file, removal, removal of the lists."""
+    parts = [name for name in [*files.active, *files.spent] if name.endswith(PART) and name != merged + PART]
+    lists = {name for name in files.spent if name.endswith(SUPERSEDES)}
+    if parts:
+        storage.write(f"{files.folder}/{merged}{SUPERSEDES}", json.dumps(sorted(parts)).encode())
+        lists.add(merged + SUPERSEDES)
+    if merged + PART not in files.active:
+        storage.write(f"{files.folder}/{merged}{PART}", data)
+    for name in [*parts, *sorted(lists)]:
+        storage.remove(f"{files.folder}/{name}")
+
+
+def compact(root: Path | str, before: date) -> int:
+    """Merge the files of each day before `before` into one for each table; return how many were merged."""
+    storage = open_storage(root)
+    days = ((table, day) for table in TABLES for day in list_days(storage, table) if day < before)
+    return sum(ask_history(lambda t=table, d=day: merge_day(storage, t, d)) for table, day in days)  # type: ignore[misc]
+
+
+def encode(rows: pl.DataFrame) -> bytes:
+    """Return the rows as a Parquet file: the same rows, the same bytes."""
+    buffer = io.BytesIO()
+    rows.rechunk().write_parquet(
+        buffer, compression="zstd", statistics=True, metadata={"history_version": str(HISTORY_VERSION)}
+    )
+    return buffer.getvalue()

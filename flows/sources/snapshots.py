@@ -1,0 +1,178 @@
+"""Sources of world snapshots: the archive, a folder of folders named by time, tar archives of them, a Git repository.
+
+A source lists its snapshots without reading them, and reads one at a time; it can be sent to another process.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from flows.errors import HistoryError, WorldUnreadableError
+from flows.sources.archive import WORLD, ArchiveReader, open_archive
+from flows.sources.git_objects import GitObjects
+from flows.sources.moment_names import parse_moment_name
+from flows.sources.safe_file import FileFaultError, MissingFileError, read_file
+from flows.sources.world_files import FILES, REQUIRED, WorldFiles
+from schemas.limits import Limits
+
+WORLD_FOLDERS = ("", "world", "state/world")
+DEEPEST = 5
+
+
+class SnapshotRef(NamedTuple):
+    """One snapshot that a source has."""
+
+    as_of: datetime
+    place: str
+    """Where the source finds it; also for messages."""
+
+
+class SnapshotSource(Protocol):
+    """Where snapshots come from."""
+
+    def list_snapshots(self) -> list[SnapshotRef]:
+        """Return the snapshots, the oldest first, one for each moment."""
+
+    def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
+        """Return a snapshot's files; raises `WorldUnreadableError` where it cannot be read."""
+
+    def close(self) -> None:
+        """Let go of what is open; it opens again when needed."""
+
+
+@dataclass
+class ArchiveSource:
+    """The worlds of an archive."""
+
+    state_dir: Path
+    _stack: ExitStack = field(default_factory=ExitStack, repr=False)
+    _archive: ArchiveReader | None = None
+
+    def list_snapshots(self) -> list[SnapshotRef]:
+        """Return the snapshots, the oldest first."""
+        return [SnapshotRef(entry.as_of, str(entry.snapshot)) for entry in self._opened().list_entries(WORLD)]
+
+    def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
+        """Return a snapshot's files; raises `WorldUnreadableError` where one is damaged."""
+        entry = self._opened().find_latest(WORLD, snapshot.as_of)
+        if entry is None or entry.as_of != snapshot.as_of:
+            raise WorldUnreadableError(f"{self.state_dir}: the world of {snapshot.as_of} was pruned meanwhile")
+        try:
+            contents = self._opened().read_contents(entry.snapshot)
+        except HistoryError as error:
+            raise WorldUnreadableError(str(error)) from None
+        return WorldFiles(snapshot.as_of, contents, entry.files_at, f"archive of {snapshot.as_of:%Y-%m-%dT%H:%M:%SZ}")
+
+    def _opened(self) -> ArchiveReader:
+        if self._archive is None:
+            self._archive = self._stack.enter_context(open_archive(self.state_dir))
+        return self._archive
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._archive = None
+        self._stack.close()
+
+
+@dataclass
+class FolderSource:
+    """A folder whose folders hold a world each, and say in their path when it was."""
+
+    root: Path
+    limits: Limits
+
+    def list_snapshots(self) -> list[SnapshotRef]:
+        """Return the snapshots, the oldest first; of two of one moment, the one whose path sorts last."""
+        found = {moment: path for path in _world_folders(self.root) if (moment := self._moment_of(path))}
+        return [SnapshotRef(moment, str(found[moment])) for moment in sorted(found)]
+
+    def _moment_of(self, path: Path) -> datetime | None:
+        return parse_moment_name(path.relative_to(self.root).as_posix())
+
+    def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
+        """Return a snapshot's files; raises `WorldUnreadableError` where one that is needed or there is unreadable."""
+        folder = Path(snapshot.place)
+        contents: dict[str, bytes] = {}
+        newest = datetime.fromtimestamp(0, UTC)
+        for name in FILES:
+            try:
+                content = read_file(Path(name), max_bytes=self.limits.max_world_file_bytes, root=folder)
+            except MissingFileError as error:
+                if name in REQUIRED:
+                    raise WorldUnreadableError(str(error)) from None
+                continue
+            except FileFaultError as error:
+                raise WorldUnreadableError(str(error)) from None
+            contents[name] = content.data
+            newest = max(newest, content.modified_at)
+        return WorldFiles(snapshot.as_of, contents, min(newest, snapshot.as_of), snapshot.place)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _world_folders(root: Path) -> Iterator[Path]:
+    """Return the folders at or under `root` that hold a world file, in the order of their paths; no link is followed."""
+    for folder, folders, files in os.walk(root):
+        folders.sort()
+        if len(Path(folder).relative_to(root).parts) >= DEEPEST:
+            folders.clear()
+        if not set(FILES).isdisjoint(files):
+            yield Path(folder)
+
+
+@dataclass
+class GitSource:
+    """A repository whose commits hold the world: each commit that changed it is a snapshot of its moment."""
+
+    repository: Path
+    branch: str = "HEAD"
+    folder: str | None = None
+    _objects: GitObjects | None = None
+
+    def list_snapshots(self) -> list[SnapshotRef]:
+        """Return the snapshots, the oldest first; of two commits of one second, the later in the branch."""
+        commits = self._opened().list_commits(self.branch)
+        found: dict[datetime, str] = {}
+        before = None
+        for commit in commits:
+            tree = self._tree_of(commit.digest)
+            if tree is not None and tree != before:
+                found[commit.committed_at] = f"{commit.digest}:{self.folder or ''}"
+                before = tree
+        return [SnapshotRef(moment, found[moment]) for moment in sorted(found)]
+
+    def _tree_of(self, commit: str) -> tuple[tuple[str, str], ...] | None:
+        """Return the world's files in a commit, by name and digest; finds out where the world is, the first time."""
+        for folder in WORLD_FOLDERS if self.folder is None else (self.folder,):
+            entries = self._opened().list_tree(f"{commit}:{folder}")
+            files = tuple((entry.name, entry.digest) for entry in entries if entry.is_file and entry.name in FILES)
+            if files:
+                self.folder = folder
+                return files
+        return None
+
+    def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
+        """Return a snapshot's files; raises `WorldUnreadableError` where a required one is absent."""
+        entries = self._opened().list_tree(snapshot.place)
+        digests = {entry.name: entry.digest for entry in entries if entry.is_file and entry.name in FILES}
+        missing = [name for name in REQUIRED if name not in digests]
+        if missing:
+            raise WorldUnreadableError(f"{snapshot.place}/{missing[0]}: no such file in this commit")
+        contents = {name: self._opened().read(digest) or b"" for name, digest in digests.items()}
+        return WorldFiles(snapshot.as_of, contents, snapshot.as_of, snapshot.place)
+
+    def _opened(self) -> GitObjects:
+        if self._objects is None:
+            self._objects = GitObjects(self.repository)
+        return self._objects
+
+    def close(self) -> None:
+        """End git."""
+        if self._objects is not None:
+            self._objects.__exit__(None, None, None)
+            self._objects = None

@@ -1,0 +1,321 @@
+"""The history: written whole, read once, merged without anyone noticing."""
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flows.errors import EmitError, HistoryError
+from flows.sinks.history import (
+    commit,
+    compact,
+    derive_run_id,
+    merge_day,
+    prepare_run,
+    sweep_temporaries,
+    write_day,
+    write_run,
+)
+from flows.sources.history import ask_history, day_folder, read_day, scan_history
+from flows.storage import LocalStorage
+from schemas.history import TABLES, History, RunFacts
+from stages.record import record_runs
+from tests.frames import NOON, actual, desired, frame, judged
+
+DAY = NOON.date()
+
+
+def a_run(minutes: int = 0, **facts: object) -> History:
+    """Return the history rows of a run that finds mosquitto missing, so many minutes after noon."""
+    moment = NOON + timedelta(minutes=minutes)
+    want = desired("piha/mosquitto", "piha/web")
+    judgement = judged(want, actual("piha/web"))
+    moved = judgement._replace(
+        drift=judgement.drift.with_columns(as_of=pl.lit(moment, dtype=pl.Datetime("us", "UTC"))),
+        recommendations=judgement.recommendations.with_columns(as_of=pl.lit(moment, dtype=pl.Datetime("us", "UTC"))),
+        summary=judgement.summary.with_columns(as_of=pl.lit(moment, dtype=pl.Datetime("us", "UTC"))),
+    )
+    row = {"as_of": moment, "run_id": derive_run_id("in", "rules", moment), "outcome": "completed", "source": "live"}
+    prints = dict.fromkeys(("rules_fingerprint", "inventory_fingerprint", "world_fingerprint"), "f")
+    row = {**row, **prints, "input_fingerprint": hashlib.sha256(str(minutes).encode()).hexdigest(), **facts}
+    return record_runs(frame(RunFacts, {}, [row]), want, moved)
+
+
+def rows(root: Path | str, table: str = "runs") -> pl.DataFrame:
+    return ask_history(lambda: scan_history(root, table).sort("as_of").collect())
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path):
+    written = a_run()
+
+    write_run(tmp_path, written)
+
+    assert {table: rows(tmp_path, table).equals(getattr(written, table)) for table in TABLES} == dict.fromkeys(
+        TABLES, True
+    )
+
+
+def test_a_run_knows_what_was_monitored(tmp_path):
+    assert a_run().runs["monitored_targets"].to_list() == [["piha/mosquitto", "piha/web"]]
+
+
+def test_a_run_written_again_replaces_itself(tmp_path):
+    write_run(tmp_path, a_run())
+    before = files(tmp_path)
+
+    write_run(tmp_path, a_run())
+
+    assert files(tmp_path) == before
+
+
+def test_two_runs_on_the_same_unchanged_world_are_two_runs(tmp_path):
+    write_run(tmp_path, a_run(0, input_fingerprint="same"))
+    write_run(tmp_path, a_run(5, input_fingerprint="same"))
+
+    assert rows(tmp_path).height == 2
+
+
+def test_a_run_id_follows_from_its_input_rules_and_moment():
+    ids = {derive_run_id(*given) for given in [("a", "b", NOON), ("a", "b", NOON), ("a", "c", NOON), ("x", "b", NOON)]}
+
+    assert len(ids) == 3
+
+
+def test_a_prepared_run_is_not_seen_before_its_rename(tmp_path):
+    pending = prepare_run(tmp_path, a_run())
+    assert rows(tmp_path).is_empty()
+
+    commit(pending)
+    commit(pending)
+
+    assert rows(tmp_path).height == 1
+
+
+def test_the_run_itself_is_renamed_last(tmp_path):
+    assert [pending.final.parts[-3] for pending in prepare_run(tmp_path, a_run())] == [
+        "drift",
+        "recommendations",
+        "runs",
+    ]
+
+
+def test_what_a_dead_run_left_is_swept_and_what_is_promised_is_kept(tmp_path):
+    dead, promised = prepare_run(tmp_path, a_run(0)), prepare_run(tmp_path, a_run(5))
+
+    swept = sweep_temporaries(tmp_path, keep=frozenset(pending.temporary for pending in promised))
+
+    assert swept == len(dead)
+    assert all(pending.temporary.exists() for pending in promised)
+
+
+def test_a_full_disk_is_a_clear_error(tmp_path):
+    (tmp_path / "history").write_text("a file where the folder should be")
+
+    with pytest.raises(EmitError, match="history"):
+        prepare_run(tmp_path, a_run())
+
+
+def test_a_skipped_run_has_a_row_and_no_state(tmp_path):
+    facts = a_run().runs
+    row = {name: facts[name][0] for name in RunFacts.to_schema().columns} | {"outcome": "skipped"}
+
+    write_run(tmp_path, record_runs(frame(RunFacts, {}, [row])))
+
+    assert rows(tmp_path).select("outcome", "state").rows() == [("skipped", None)]
+
+
+def test_since_is_within_and_until_is_not(tmp_path):
+    for minutes in (0, 5, 10):
+        write_run(tmp_path, a_run(minutes))
+
+    found = scan_history(tmp_path, "runs", NOON + timedelta(minutes=5), NOON + timedelta(minutes=10)).collect()
+
+    assert found["as_of"].to_list() == [NOON + timedelta(minutes=5)]
+
+
+def test_compaction_leaves_one_file_a_table_and_the_same_rows(tmp_path):
+    for minutes in (0, 5, 10):
+        write_run(tmp_path, a_run(minutes))
+    before = {table: rows(tmp_path, table) for table in TABLES}
+
+    assert compact(tmp_path, DAY + timedelta(days=1)) == 3
+
+    assert len(files(tmp_path)) == 3
+    assert all(rows(tmp_path, table).equals(before[table]) for table in TABLES)
+
+
+def test_compaction_leaves_the_day_that_is_not_over(tmp_path):
+    write_run(tmp_path, a_run(0))
+    write_run(tmp_path, a_run(5))
+
+    assert compact(tmp_path, DAY) == 0
+
+
+def test_compaction_gives_the_same_bytes_in_whatever_order_the_runs_came(tmp_path):
+    for place, order in (("one", (0, 5, 10)), ("other", (10, 0, 5))):
+        for minutes in order:
+            write_run(tmp_path / place, a_run(minutes))
+            compact(tmp_path / place, DAY + timedelta(days=1))
+
+    assert files(tmp_path / "one") == files(tmp_path / "other")
+
+
+def test_a_run_that_comes_late_is_merged_the_next_time(tmp_path):
+    write_run(tmp_path, a_run(0))
+    write_run(tmp_path, a_run(5))
+    compact(tmp_path, DAY + timedelta(days=1))
+    write_run(tmp_path, a_run(10))
+
+    assert rows(tmp_path).height == 3
+    compact(tmp_path, DAY + timedelta(days=1))
+    assert rows(tmp_path).height == 3
+    assert len(files(tmp_path)) == 3
+
+
+class Dying(LocalStorage):
+    """A storage whose process dies at its n-th change."""
+
+    def __init__(self, root: Path, survives: int) -> None:
+        super().__init__(root)
+        self.survives = survives
+
+    def write(self, path, data):
+        self._live()
+        super().write(path, data)
+
+    def remove(self, path):
+        self._live()
+        super().remove(path)
+
+    def _live(self):
+        self.survives -= 1
+        if self.survives < 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("survives", range(7))
+def test_a_merge_that_dies_loses_and_doubles_nothing_and_is_completed(tmp_path, survives):
+    for minutes in (0, 5, 10):
+        write_run(tmp_path / "dying", a_run(minutes))
+        write_run(tmp_path / "living", a_run(minutes))
+    try:
+        merge_day(Dying(tmp_path / "dying", survives), "runs", DAY)
+    except KeyboardInterrupt:
+        assert survives < 6
+
+    assert rows(tmp_path / "dying").height == 3
+    compact(tmp_path / "dying", DAY + timedelta(days=1))
+    compact(tmp_path / "living", DAY + timedelta(days=1))
+    assert files(tmp_path / "dying") == files(tmp_path / "living")
+
+
+def test_a_run_written_again_after_its_day_was_merged_counts_once(tmp_path):
+    for minutes in (0, 5):
+        write_run(tmp_path, a_run(minutes))
+    compact(tmp_path, DAY + timedelta(days=1))
+    write_run(tmp_path, a_run(5))
+
+    assert rows(tmp_path).height == 2
+    assert rows(tmp_path, "drift").height == 2
+
+
+class Vanishing(LocalStorage):
+    """A storage in which a merge happens between the two listings of a day."""
+
+    happened = False
+
+    def files(self, path):
+        names = super().files(path)
+        if not self.happened:
+            self.happened = True
+            merge_day(LocalStorage(self.root), "runs", DAY)
+            return names[:1]
+        return names
+
+
+def test_a_listing_that_a_merge_ran_through_is_made_again(tmp_path):
+    for minutes in (0, 5):
+        write_run(tmp_path, a_run(minutes))
+
+    found = read_day(Vanishing(tmp_path), "runs", DAY)
+
+    assert [name.partition("-")[0] for name in found.active] == ["merged"]
+
+
+def test_a_question_is_asked_again_when_a_file_went_meanwhile(tmp_path):
+    for minutes in (0, 5):
+        write_run(tmp_path, a_run(minutes))
+    merged = []
+
+    def question():
+        scan = scan_history(tmp_path, "runs")
+        if not merged:
+            merged.append(compact(tmp_path, DAY + timedelta(days=1)))
+        return scan.collect().height
+
+    assert ask_history(question) == 2
+
+
+def test_a_day_written_twice_has_the_same_bytes(tmp_path):
+    day = History(*(pl.concat(both) for both in zip(a_run(0), a_run(5), strict=True)))
+    write_day(tmp_path, DAY, day)
+    before = files(tmp_path)
+
+    write_day(tmp_path, DAY, day)
+
+    assert files(tmp_path) == before
+    assert len(before) == 3
+
+
+def test_a_day_is_added_to_what_live_runs_wrote(tmp_path):
+    write_run(tmp_path, a_run(0))
+
+    write_day(tmp_path, DAY, a_run(5))
+
+    assert rows(tmp_path).height == 2
+    assert len(files(tmp_path)) == 3
+
+
+def test_an_older_file_without_a_column_reads_null(tmp_path):
+    write_run(tmp_path, a_run(0))
+    [old] = (tmp_path / day_folder("runs", DAY)).iterdir()
+    pl.read_parquet(old).drop("host", "world_age_s").write_parquet(old)
+    write_run(tmp_path, a_run(5))
+
+    assert rows(tmp_path)["world_age_s"].null_count() == 1
+
+
+def test_a_newer_file_with_a_column_more_is_read_without_it(tmp_path):
+    write_run(tmp_path, a_run(0))
+    [new] = (tmp_path / day_folder("runs", DAY)).iterdir()
+    pl.read_parquet(new).with_columns(mood=pl.lit("fine")).write_parquet(new)
+
+    assert rows(tmp_path).equals(a_run(0).runs)
+
+
+def test_a_column_of_another_type_is_an_error_that_names_it(tmp_path):
+    write_run(tmp_path, a_run(0))
+    [file] = (tmp_path / day_folder("runs", DAY)).iterdir()
+    pl.read_parquet(file).with_columns(world_age_s=pl.lit("old")).write_parquet(file)
+
+    with pytest.raises(HistoryError, match="world_age_s"):
+        rows(tmp_path)
+
+
+def test_a_torn_file_is_an_error_that_says_so(tmp_path):
+    write_run(tmp_path, a_run(0))
+    [file] = (tmp_path / day_folder("runs", DAY)).iterdir()
+    file.write_bytes(file.read_bytes()[:100])
+
+    with pytest.raises(HistoryError, match="cannot be read"):
+        rows(tmp_path)
+
+
+def test_no_history_has_no_rows(tmp_path):
+    assert rows(tmp_path / "never").columns == list(TABLES["runs"].to_schema().columns)
