@@ -363,3 +363,11 @@ def test_what_writes_events_needs_nothing_but_the_standard_library():
     code = f"import sys, flows.sinks.emit, flows.sinks.chain, stages.transition; sys.exit(len({heavy}))"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_foreign_line_without_its_end_gets_one_before_ours(tmp_path):
+    paths(tmp_path).event_log.write_bytes(b'{"id": 1, "message": "cut o')
+
+    run(tmp_path, 0, ["web"])
+
+    assert find_violations(tmp_path, ["web"], [b'{"id": 1, "message": "cut o']) == []
