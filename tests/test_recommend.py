@@ -370,7 +370,7 @@ def test_diagnostics_name_no_root_causes_even_where_a_dependency_is_unavailable(
         pytest.param(
             desired(WEB),
             actual(WEB, incidents=[{"target": WEB, "started_at": None}]),
-            "Incident inc-0 on web on piha is open; review the incident and close it.",
+            "Incident inc-0 of web on piha is open; review the incident and close it.",
             id="an incident without a time",
         ),
         pytest.param(
