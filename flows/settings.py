@@ -44,6 +44,7 @@ def _unquote(aliases: object) -> object:
 
 
 UserPath = Annotated[Path, BeforeValidator(_expand)]
+PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
 AliasMap = Annotated[dict[str, str], NoDecode, BeforeValidator(_unquote)]
 
 
@@ -63,6 +64,12 @@ class Settings(Rules, PastRules, BaseSettings):
     emit_mode: EmitMode = Field(EmitMode.CHANGES, description="which events a run writes: changes, all, none")
     cloudevents: bool = Field(False, description="write events as CloudEvents 1.0")
     lock_timeout: Duration = Field(timedelta(seconds=30), description="wait this long for another run")
+    history_url: str | None = Field(None, description="where the history is published; else its folder is linked")
+    serve_interval: PositiveDuration = Field(timedelta(minutes=5), description="supervisor serve: time between runs")
+    serve_cron: str | None = Field(None, description="supervisor serve: a cron schedule in UTC, in place of the interval")
+    watch_settle: Duration = Field(timedelta(milliseconds=20), description="supervisor watch: quiet after a change")
+    watch_min_interval: Duration = Field(timedelta(seconds=1), description="supervisor watch: at most one run in it")
+    watch_max_interval: PositiveDuration = Field(timedelta(minutes=1), description="supervisor watch: at least one run in it")
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
 
     @classmethod
