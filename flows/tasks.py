@@ -11,7 +11,7 @@ from prefect.tasks import Task
 from flows.errors import WorldUnreadableError
 from flows.judge import Result
 
-READING = "flows.sources"
+READING = ("flows.gather", "flows.sources")
 READ_PAUSES_S = [1.0, 4.0]
 """A read is tried again after these pauses, in seconds: the observer or an editor may be writing."""
 
