@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from prefect import flow, get_run_logger, runtime
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Failed
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime
 
 from flows.errors import BusyError, SettingsError
 from flows.notify import publish_events
@@ -19,7 +19,16 @@ from flows.settings import Settings, load_settings
 from flows.tasks import TaskStep
 from schemas.words import Outcome
 
-ParameterPath = Annotated[Path, Field(max_length=4096)]
+LONGEST_PATH = 4096
+
+
+def _check_length(path: Path) -> Path:
+    if len(str(path)) > LONGEST_PATH:
+        raise ValueError(f"a path of more than {LONGEST_PATH} characters")
+    return path
+
+
+ParameterPath = Annotated[Path, AfterValidator(_check_length)]
 
 
 @flow(name="reconcile", flow_run_name="reconciling", persist_result=False, log_prints=False)

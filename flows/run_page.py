@@ -90,9 +90,9 @@ def recommendation_rows(recommendations: pl.DataFrame) -> list[dict[str, Any]]:
             "severity",
             _worded("action"),
             target().alias("target"),
-            "reason",
-            pl.col("unblocked_by").alias("unblocked by"),
             pl.col("blast_radius").alias("explains"),
+            pl.col("reason").alias("why, and what to do"),
+            pl.col("unblocked_by").alias("unblocked by"),
             pl.col("recommendation_id").alias("id"),
         )
     )
