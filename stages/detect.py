@@ -5,20 +5,28 @@ from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual
 from schemas.desired import Desired
-from schemas.drift import Drift
+from schemas.drift import DRIFT_ORDER, Drift, as_drift
 from schemas.expressions import age_s, is_one_of, seconds
+<<<<<<< HEAD
 from schemas.frame import columns, empty
+=======
+from schemas.frame import columns
+>>>>>>> 3ccfe6a (Judge nodes apart, and doubt the observer over the whole fleet)
 from schemas.rules import Rules
-from schemas.run import WorldTime
-from schemas.words import ALL, FLEET, DriftKind, Severity
+from schemas.words import ALL, DriftKind, Severity
 
 KEY = ["as_of", "node", "service"]
 
 
+<<<<<<< HEAD
 def detect_drift(desired: Desired, actual: Actual, world_times: DataFrame[WorldTime], rules: Rules) -> DataFrame[Drift]:
     """Return one row for each difference of each snapshot, sorted by snapshot, target and kind.
+=======
+def detect_drift(desired: Desired, actual: Actual, rules: Rules) -> DataFrame[Drift]:
+    """Return one row for each difference of a node or a service in each snapshot, sorted by snapshot, target and kind.
+>>>>>>> 3ccfe6a (Judge nodes apart, and doubt the observer over the whole fleet)
 
-    Nothing is held back yet: `held_by` is null. A node whose inventory is unreadable has no finding about absence.
+    Each row follows from its own node alone, so that the nodes of a fleet can be judged apart. Nothing is held back yet: `held_by` is null. A node whose inventory is unreadable has no finding about absence.
     A node whose world record was set aside is not called offline, a service whose record was set aside not missing:
     what is unknown is neither drift nor health. A failed deployment without a readable time has no age, so it
     cannot be known to be recent, and is none.
@@ -35,16 +43,15 @@ def detect_drift(desired: Desired, actual: Actual, world_times: DataFrame[WorldT
     )
     missing = absent.join(set_aside, on=KEY, how="anti")
     found = [
-        _stale_worlds(world_times, rules),
-        *_suspect_observers(monitored, missing, offline, actual, rules),
         offline,
-        _row(missing, DriftKind.MISSING_SERVICE, Severity.ERROR),
+        as_drift(missing, DriftKind.MISSING_SERVICE, Severity.ERROR),
         _unhealthy_services(monitored, actual, rules),
         _unreadable_observations(absent, set_aside),
         _failed_deployments(monitored, actual, rules),
         _unresolved_incidents(desired, actual, rules),
         _unexpected_services(desired, actual),
     ]
+<<<<<<< HEAD
     drift = pl.concat([empty(Drift), *found], how="diagonal").select(columns(Drift))
     return Drift.validate(_identify(_refer(drift, desired)).sort("as_of", "node", "service", "kind", "incident_id"))
 
@@ -65,6 +72,9 @@ def _stale_worlds(world_times: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         limit_s=seconds(rules.world_ttl),
     )
     return _row(stale, DriftKind.STALE_WORLD, Severity.CRITICAL)
+=======
+    return Drift.validate(_refer(pl.concat(found), desired).sort(DRIFT_ORDER))
+>>>>>>> 3ccfe6a (Judge nodes apart, and doubt the observer over the whole fleet)
 
 
 def _offline_nodes(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
@@ -90,6 +100,7 @@ def _offline_nodes(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFra
         age_s="age_s",
         limit_s=pl.when(is_silent).then("limit_s"),
     )
+<<<<<<< HEAD
     return _row(offline, DriftKind.OFFLINE_NODE, Severity.CRITICAL)
 
 
@@ -129,6 +140,9 @@ def _suspect_observers(
         _row(fleet, DriftKind.OBSERVER_SUSPECT, Severity.CRITICAL),
         _row(nodes, DriftKind.OBSERVER_SUSPECT, Severity.ERROR),
     ]
+=======
+    return as_drift(offline, DriftKind.OFFLINE_NODE, Severity.CRITICAL)
+>>>>>>> 3ccfe6a (Judge nodes apart, and doubt the observer over the whole fleet)
 
 
 def _unhealthy_services(monitored: pl.DataFrame, actual: Actual, rules: Rules) -> pl.DataFrame:
@@ -142,14 +156,14 @@ def _unhealthy_services(monitored: pl.DataFrame, actual: Actual, rules: Rules) -
             age_s=age_s("last_seen_at"),
         )
     )
-    return _row(unhealthy, DriftKind.UNHEALTHY_SERVICE, Severity.ERROR)
+    return as_drift(unhealthy, DriftKind.UNHEALTHY_SERVICE, Severity.ERROR)
 
 
 def _unreadable_observations(absent: pl.DataFrame, set_aside: pl.DataFrame) -> pl.DataFrame:
     unreadable = absent.join(set_aside, on=KEY).with_columns(
         actual_ref=pl.concat_str("file", pl.lit("#"), "key"), observed="reason"
     )
-    return _row(unreadable, DriftKind.UNREADABLE_OBSERVATION, Severity.WARNING)
+    return as_drift(unreadable, DriftKind.UNREADABLE_OBSERVATION, Severity.WARNING)
 
 
 def _failed_deployments(monitored: pl.DataFrame, actual: Actual, rules: Rules) -> pl.DataFrame:
@@ -172,7 +186,7 @@ def _failed_deployments(monitored: pl.DataFrame, actual: Actual, rules: Rules) -
         .then(pl.lit(Severity.CRITICAL, dtype=pl.Enum(Severity)))
         .otherwise(pl.lit(Severity.WARNING, dtype=pl.Enum(Severity)))
     )
-    return _row(newest, DriftKind.FAILED_DEPLOYMENT, severity)
+    return as_drift(newest, DriftKind.FAILED_DEPLOYMENT, severity)
 
 
 def _unresolved_incidents(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
@@ -194,7 +208,7 @@ def _unresolved_incidents(desired: Desired, actual: Actual, rules: Rules) -> pl.
             incident_id="key",
         )
     )
-    return _row(unresolved, DriftKind.UNRESOLVED_INCIDENT, severity)
+    return as_drift(unresolved, DriftKind.UNRESOLVED_INCIDENT, severity)
 
 
 def _unexpected_services(desired: Desired, actual: Actual) -> pl.DataFrame:
@@ -210,7 +224,7 @@ def _unexpected_services(desired: Desired, actual: Actual) -> pl.DataFrame:
             age_s=age_s("last_seen_at"),
         )
     )
-    return _row(unexpected, DriftKind.UNEXPECTED_SERVICE, Severity.INFO)
+    return as_drift(unexpected, DriftKind.UNEXPECTED_SERVICE, Severity.INFO)
 
 
 def _refer(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
@@ -224,7 +238,9 @@ def _refer(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
         drift.join(files, on="node", how="left")
         .join(lines, on=["node", "service"], how="left")
         .with_columns(desired_ref=pl.coalesce("desired_ref", asked))
+        .select(columns(Drift))
     )
+<<<<<<< HEAD
 
 
 def _identify(drift: pl.DataFrame) -> pl.DataFrame:
@@ -233,3 +249,5 @@ def _identify(drift: pl.DataFrame) -> pl.DataFrame:
     return drift.with_columns(
         drift_id=pl.concat_str(name, pl.lit("-"), "node", pl.lit("-"), "service", incident)
     ).select(columns(Drift))
+=======
+>>>>>>> 3ccfe6a (Judge nodes apart, and doubt the observer over the whole fleet)
