@@ -1,6 +1,6 @@
 """The reconcile flow: the run of `supervisor reconcile` as a Prefect flow, for schedules and for the run page."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,8 +44,13 @@ def reconcile(
     `RunReport`. The run ends Completed, Skipped, Failed or Busy, as the report says.
     """
     settings = gather_settings({"inventory": inventory, "world": world})
+    return run_in_flow(TaskStep(), settings, as_of, dry_run=dry_run)
+
+
+def run_in_flow(step: TaskStep, settings: Settings, as_of: datetime | None, *, dry_run: bool) -> State[RunReport]:
+    """Do the run inside a flow run, and return the state that the flow run ends in."""
     try:
-        report = reconcile_with(TaskStep(), settings, as_of or datetime.now(UTC), dry_run=dry_run)
+        report = reconcile_with(step, settings, as_of, dry_run=dry_run)
     except BusyError as error:
         return State(type=StateType.CANCELLED, name="Busy", message=show(error))
     _show_run(report, settings, dry_run=dry_run)

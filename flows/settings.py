@@ -70,6 +70,9 @@ class Settings(Rules, PastRules, BaseSettings):
     watch_settle: Duration = Field(timedelta(milliseconds=20), description="supervisor watch: quiet after a change")
     watch_min_interval: Duration = Field(timedelta(seconds=1), description="supervisor watch: at most one run in it")
     watch_max_interval: PositiveDuration = Field(timedelta(minutes=1), description="supervisor watch: at least one run in it")
+    fleet_shards: Count = Field(4, description="reconcile-fleet: parts that the nodes are judged in")
+    dask_workers: Count = Field(2, description="reconcile-fleet: processes on this machine")
+    dask_address: str | None = Field(None, description="reconcile-fleet: a Dask scheduler, in place of own processes")
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
 
     @classmethod
