@@ -50,12 +50,16 @@ def make_fleet(node_count: int, service_count: int) -> tuple[Desired, Actual]:
     )
     shared = nodes.select("node", service=pl.format("edge-{}", "number"))
     remote = services.filter((pl.col("place") == 0) & (pl.col("number") % 10 == 0)).select(
-        "node", "service", dependency=pl.format("edge-{}", (pl.col("number") + 1) % node_count), scope=pl.lit("external")
+        "node",
+        "service",
+        dependency=pl.format("edge-{}", (pl.col("number") + 1) % node_count),
+        scope=pl.lit("external"),
     )
     asked = pl.concat([services.select("node", "service", "index"), shared.with_columns(index=pl.lit(-1, pl.Int64))])
     seen = asked.filter((pl.col("index") % 40 != 7)).with_columns(
         status=pl.when((pl.col("index") % 30 == 11) | (pl.col("service").str.ends_with("7") & (pl.col("index") < 0)))
-        .then(pl.lit("exited")).otherwise(pl.lit("healthy")),
+        .then(pl.lit("exited"))
+        .otherwise(pl.lit("healthy")),
         key=pl.concat_str("node", pl.lit("/"), "service"),
     )
     offline = (pl.col("number") % 50 == 3).fill_null(False)
@@ -134,7 +138,9 @@ def main() -> None:
     print(f"{nodes} nodes x {services} services; {platform.machine()}, {os.cpu_count()} cores, polars {pl.__version__}")
     alone, alone_s = timed(lambda: judge(desired, actual, Rules()))
     print(f"one process             {alone_s * 1000:8.0f} ms   peak {peak_mib():.0f} MiB")
-    print(f"  {alone.drift.height} drifts, {alone.recommendations.height} recommendations, {alone.root_causes.height} root causes")
+    print(
+        f"  {alone.drift.height} drifts, {alone.recommendations.height} recommendations, {alone.root_causes.height} root causes"
+    )
     tasked, tasked_s = timed(lambda: judge_in_tasks(desired, actual))
     print(f"one process, as tasks   {tasked_s * 1000:8.0f} ms   (with the flow run's own start and end)")
     for shards in (2, 4):
@@ -142,7 +148,9 @@ def main() -> None:
         judged, taken_s, memory = judge_in_shards(desired, actual, shards)
         whole_s = time.perf_counter() - begun
         peaks = ", ".join(f"{peak:.0f}" for peak in memory.values())
-        print(f"{WORKERS} workers, {shards} shards     {taken_s * 1000:8.0f} ms   workers' peaks {peaks} MiB; {whole_s:.1f} s with the cluster's start")
+        print(
+            f"{WORKERS} workers, {shards} shards     {taken_s * 1000:8.0f} ms   workers' peaks {peaks} MiB; {whole_s:.1f} s with the cluster's start"
+        )
         same = all(one.equals(other) for one, other in zip(alone, judged, strict=True))
         print(f"  frames {'identical' if same else 'DIFFER'}")
     assert all(one.equals(other) for one, other in zip(alone, tasked, strict=True))

@@ -1,6 +1,5 @@
 """The reconcile flow for a fleet that one process is too slow for: the same run, its nodes judged on Dask."""
 
-
 import dask
 from prefect import flow
 from prefect.client.schemas.objects import State

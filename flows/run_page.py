@@ -36,7 +36,9 @@ def name_run(report: RunReport) -> str:
         return report.outcome.value
     summary = report.judgement.summary.row(0, named=True)
     state = State(summary["state"])
-    counts = (f"{summary[f'{word}_count']} {word.replace('_', ' ')}" for word in _COUNTED[state] if summary[f"{word}_count"])
+    counts = (
+        f"{summary[f'{word}_count']} {word.replace('_', ' ')}" for word in _COUNTED[state] if summary[f"{word}_count"]
+    )
     parts = [state.value, next(counts, None), "partial" if report.is_partial else None]
     return " · ".join(part for part in parts if part)
 
@@ -67,7 +69,10 @@ def publish_artifacts(report: RunReport, history: str, *, dry_run: bool) -> None
         create_table_artifact(rows, key=keys[key], description=_describe(key, len(rows), count))
     if not dry_run:
         create_link_artifact(
-            history, link_text="the history of every run", key=HISTORY_KEY, description="What drifted when, for how long"
+            history,
+            link_text="the history of every run",
+            key=HISTORY_KEY,
+            description="What drifted when, for how long",
         )
 
 
@@ -100,7 +105,9 @@ def recommendation_rows(recommendations: pl.DataFrame) -> list[dict[str, Any]]:
 
 def drift_rows(drift: pl.DataFrame) -> list[dict[str, Any]]:
     """Return a table's rows, those that stand for themselves first, every text of the input escaped."""
-    in_order = drift.sort(pl.col("held_by").is_not_null(), "severity", "node", "service", descending=[False, True, False, False])
+    in_order = drift.sort(
+        pl.col("held_by").is_not_null(), "severity", "node", "service", descending=[False, True, False, False]
+    )
     return _escaped(
         in_order.head(MOST_ROWS).select(
             _worded("kind"),
@@ -122,7 +129,10 @@ def _worded(column: str) -> pl.Expr:
 def _escaped(rows: pl.DataFrame) -> list[dict[str, Any]]:
     """Return plain values; a cell without a value is empty."""
     return [
-        {name: show(value) if isinstance(value, str) else value if value is not None else "" for name, value in row.items()}
+        {
+            name: show(value) if isinstance(value, str) else value if value is not None else ""
+            for name, value in row.items()
+        }
         for row in rows.iter_rows(named=True)
     ]
 

@@ -66,10 +66,14 @@ class Settings(Rules, PastRules, BaseSettings):
     lock_timeout: Duration = Field(timedelta(seconds=30), description="wait this long for another run")
     history_url: str | None = Field(None, description="where the history is published; else its folder is linked")
     serve_interval: PositiveDuration = Field(timedelta(minutes=5), description="supervisor serve: time between runs")
-    serve_cron: str | None = Field(None, description="supervisor serve: a cron schedule in UTC, in place of the interval")
+    serve_cron: str | None = Field(
+        None, description="supervisor serve: a cron schedule in UTC, in place of the interval"
+    )
     watch_settle: Duration = Field(timedelta(milliseconds=20), description="supervisor watch: quiet after a change")
     watch_min_interval: Duration = Field(timedelta(seconds=1), description="supervisor watch: at most one run in it")
-    watch_max_interval: PositiveDuration = Field(timedelta(minutes=1), description="supervisor watch: at least one run in it")
+    watch_max_interval: PositiveDuration = Field(
+        timedelta(minutes=1), description="supervisor watch: at least one run in it"
+    )
     fleet_shards: Count = Field(4, description="reconcile-fleet: parts that the nodes are judged in")
     dask_workers: Count = Field(2, description="reconcile-fleet: processes on this machine")
     dask_address: str | None = Field(None, description="reconcile-fleet: a Dask scheduler, in place of own processes")

@@ -1,6 +1,5 @@
 """When to run again: when the world or the inventory changes, and when nothing changed for long."""
 
-import os
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -73,7 +72,7 @@ class ChangedInputs:
 def identify_folders(settings: Settings) -> dict[Path, int]:
     """Return the folders that inputs are read from and that are there, each with its inode."""
     wanted = [settings.world, *(settings.inventory / name for name in INVENTORY_FOLDERS)]
-    return {folder: os.stat(folder).st_ino for folder in wanted if folder.is_dir()}
+    return {folder: folder.stat().st_ino for folder in wanted if folder.is_dir()}
 
 
 def is_input(path: str) -> bool:

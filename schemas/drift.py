@@ -5,7 +5,7 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
-from schemas.frame import Frame, Instant, dtypes
+from schemas.frame import Frame, Instant, columns, empty
 from schemas.words import DriftKind, HeldBy, Severity
 
 
@@ -67,17 +67,15 @@ DRIFT_ORDER = ["as_of", "node", "service", "kind", "incident_id"]
 """What every frame of drift is sorted by."""
 
 
-def as_drift(rows: pl.DataFrame, kind: DriftKind, severity: Severity | pl.Expr) -> pl.DataFrame:
-    """Return the rows as drift of the kind, named, and null where the kind has no such evidence."""
+def of_kind(rows: pl.DataFrame, kind: DriftKind, severity: Severity | pl.Expr) -> pl.DataFrame:
+    """Return the rows with the kind and the severity that their findings have."""
     level = pl.lit(severity, dtype=pl.Enum(Severity)) if isinstance(severity, Severity) else severity
-    found = rows.with_columns(kind=pl.lit(kind, dtype=pl.Enum(DriftKind)), severity=level)
-    return found.select(
-        (pl.col(name) if name in found.columns else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in dtypes(Drift).items()
-    ).with_columns(drift_id=_drift_id())
+    return rows.with_columns(kind=pl.lit(kind, dtype=pl.Enum(DriftKind)), severity=level)
 
 
-def _drift_id() -> pl.Expr:
+def gather_drift(found: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the findings of all kinds as drift, each with its id, and null where a kind has no such evidence."""
+    drift = pl.concat([empty(Drift), *found], how="diagonal").select(columns(Drift))
     name = pl.col("kind").cast(pl.String).str.replace_all("_", "-")
     incident = pl.when(pl.col("incident_id").is_not_null()).then(pl.format("-{}", "incident_id")).otherwise(pl.lit(""))
-    return pl.concat_str(name, pl.lit("-"), "node", pl.lit("-"), "service", incident)
+    return drift.with_columns(drift_id=pl.concat_str(name, pl.lit("-"), "node", pl.lit("-"), "service", incident))

@@ -5,7 +5,7 @@ from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual
 from schemas.desired import DesiredService
-from schemas.drift import DRIFT_ORDER, Drift, as_drift
+from schemas.drift import DRIFT_ORDER, Drift, gather_drift, of_kind
 from schemas.expressions import seconds
 from schemas.rules import Rules
 from schemas.run import WorldTime
@@ -24,8 +24,9 @@ def doubt_observer(
     Only this needs the whole fleet at once: how old the world is, and how many of all services are missing.
     """
     monitored = services.filter("is_monitored")
-    found = [drift, _stale_worlds(world_times, rules), *_suspect_observers(drift, monitored, actual, rules)]
-    return Drift.validate(pl.concat(found).sort(DRIFT_ORDER))
+    suspects = _suspect_observers(drift, monitored, actual, rules)
+    found: list[pl.DataFrame] = [drift, _stale_worlds(world_times, rules), *suspects]
+    return Drift.validate(gather_drift(found).sort(DRIFT_ORDER))
 
 
 def _stale_worlds(world_times: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -38,15 +39,18 @@ def _stale_worlds(world_times: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         age_s="world_age_s",
         limit_s=seconds(rules.world_ttl),
     )
-    return as_drift(stale, DriftKind.STALE_WORLD, Severity.CRITICAL)
+    return of_kind(stale, DriftKind.STALE_WORLD, Severity.CRITICAL)
 
 
-def _suspect_observers(drift: pl.DataFrame, monitored: pl.DataFrame, actual: Actual, rules: Rules) -> list[pl.DataFrame]:
+def _suspect_observers(
+    drift: pl.DataFrame, monitored: pl.DataFrame, actual: Actual, rules: Rules
+) -> list[pl.DataFrame]:
     """Return the findings about the observer: of the fleet, and of nodes where there is none of the fleet."""
     offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE)
     missing = drift.filter(pl.col("kind") == DriftKind.MISSING_SERVICE)
     per_node = (
-        monitored.group_by("node").agg(monitored_count=pl.len())
+        monitored.group_by("node")
+        .agg(monitored_count=pl.len())
         .join(actual.snapshots.select("as_of"), how="cross")
         .join(offline, on=["as_of", "node"], how="anti")
         .join(missing.group_by("as_of", "node").agg(missing_count=pl.len()), on=["as_of", "node"], how="left")
@@ -56,18 +60,23 @@ def _suspect_observers(drift: pl.DataFrame, monitored: pl.DataFrame, actual: Act
     is_mass = (pl.col("missing_count") >= rules.mass_drift_min) & (share >= rules.mass_drift_share)
     observed = actual.services.select("as_of").unique().with_columns(has_records=pl.lit(True))
     fleet = (
-        actual.snapshots.select("as_of").filter(pl.lit(monitored.height > 0))
+        actual.snapshots.select("as_of")
+        .filter(pl.lit(monitored.height > 0))
         .join(per_node.group_by("as_of").agg(pl.sum("missing_count", "monitored_count")), on="as_of", how="left")
         .join(observed, on="as_of", how="left")
         .filter(is_mass.fill_null(False) | pl.col("has_records").is_null())
         .with_columns(pl.col("missing_count", "monitored_count").fill_null(0))
         .with_columns(node=pl.lit(FLEET), service=pl.lit(ALL), actual_ref=pl.lit("services.json"))
     )
-    is_deaf = (pl.col("monitored_count") >= rules.node_drift_min) & (pl.col("missing_count") == pl.col("monitored_count"))
-    nodes = per_node.join(fleet, on="as_of", how="anti").filter(is_deaf).with_columns(
-        service=pl.lit(ALL), actual_ref=pl.lit("services.json")
+    is_deaf = (pl.col("monitored_count") >= rules.node_drift_min) & (
+        pl.col("missing_count") == pl.col("monitored_count")
+    )
+    nodes = (
+        per_node.join(fleet, on="as_of", how="anti")
+        .filter(is_deaf)
+        .with_columns(service=pl.lit(ALL), actual_ref=pl.lit("services.json"))
     )
     return [
-        as_drift(fleet, DriftKind.OBSERVER_SUSPECT, Severity.CRITICAL),
-        as_drift(nodes, DriftKind.OBSERVER_SUSPECT, Severity.ERROR),
+        of_kind(fleet, DriftKind.OBSERVER_SUSPECT, Severity.CRITICAL),
+        of_kind(nodes, DriftKind.OBSERVER_SUSPECT, Severity.ERROR),
     ]
