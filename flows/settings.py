@@ -14,7 +14,7 @@ from schemas.limits import Limits
 
 from flows.errors import SettingsError
 from flows.sources.strict_yaml import read_settings_file
-from schemas.rules import Duration, PastRules, Rules
+from schemas.rules import Count, Duration, PastRules, Rules
 from schemas.words import EmitMode
 
 FILE_NAME = "supervisor.yaml"
