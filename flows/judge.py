@@ -9,6 +9,7 @@ from schemas.rules import Rules
 from schemas.run import Judgement
 from stages.date import date_worlds
 from stages.detect import detect_drift
+from stages.doubt import doubt_observer
 from stages.hold import hold_back
 from stages.link import link_dependencies
 from stages.recommend import recommend
@@ -37,8 +38,9 @@ def judge(desired: Desired, actual: Actual, rules: Rules, step: Step = call) -> 
     """
     links = step(link_dependencies, desired.services, desired.dependencies)
     world_times = step(date_worlds, actual)
-    detected = step(detect_drift, desired, actual, world_times, rules)
-    drift = step(hold_back, detected, actual.deployments, rules)
+    detected = step(detect_drift, desired, actual, rules)
+    doubted = step(doubt_observer, detected, desired.services, actual, world_times, rules)
+    drift = step(hold_back, doubted, actual.deployments, rules)
     root_causes = step(trace_root_causes, drift, links)
     recommendations = step(recommend, drift, root_causes, rules)
     summary = step(summarize, drift, recommendations, world_times, actual)

@@ -26,6 +26,8 @@ class RunReport:
     """For a skipped run: the last known state, which stands, and when it was judged."""
     event_count: int = 0
     """Events that the run appended."""
+    event_lines: tuple[bytes, ...] = ()
+    """Those events, as they stand in the log, without their line ends."""
     notes: tuple[str, ...] = ()
     timings_s: Mapping[str, float] = field(default_factory=dict)
 

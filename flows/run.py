@@ -85,12 +85,15 @@ def _conclude(step: Step, settings: Settings, as_of: datetime, emitter: Emitter 
     )
     if emitter is None:
         return report
-    event_count = step(record, emitter, settings, inputs, judgement, as_of)
-    return replace(report, event_count=event_count, notes=(*report.notes, *emitter.warnings))
+    lines = step(record, emitter, settings, inputs, judgement, as_of)
+    notes = (*report.notes, *emitter.warnings)
+    return replace(report, event_count=len(lines), event_lines=lines, notes=notes)
 
 
-def record(emitter: Emitter, settings: Settings, inputs: Inputs, judgement: Judgement, as_of: datetime) -> int:
-    """Write what changed, and remember the run; return how many events were appended."""
+def record(
+    emitter: Emitter, settings: Settings, inputs: Inputs, judgement: Judgement, as_of: datetime
+) -> tuple[bytes, ...]:
+    """Write what changed, and remember the run; return the lines that were appended to the event log."""
     judged = to_judged(
         judgement,
         inputs.desired,
@@ -102,8 +105,7 @@ def record(emitter: Emitter, settings: Settings, inputs: Inputs, judgement: Judg
     transitions = decide_transitions(
         emitter.episodes, judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
     )
-    emitter.commit(transitions, _last_run(judgement, inputs, as_of))
-    return len(transitions.changes)
+    return emitter.commit(transitions, _last_run(judgement, inputs, as_of))
 
 
 def _outcome(desired: Desired) -> Outcome:

@@ -14,7 +14,7 @@ from schemas.limits import Limits
 
 from flows.errors import SettingsError
 from flows.sources.strict_yaml import read_settings_file
-from schemas.rules import Duration, PastRules, Rules
+from schemas.rules import Count, Duration, PastRules, Rules
 from schemas.words import EmitMode
 
 FILE_NAME = "supervisor.yaml"
@@ -44,6 +44,7 @@ def _unquote(aliases: object) -> object:
 
 
 UserPath = Annotated[Path, BeforeValidator(_expand)]
+PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
 AliasMap = Annotated[dict[str, str], NoDecode, BeforeValidator(_unquote)]
 
 
@@ -63,6 +64,19 @@ class Settings(Rules, PastRules, BaseSettings):
     emit_mode: EmitMode = Field(EmitMode.CHANGES, description="which events a run writes: changes, all, none")
     cloudevents: bool = Field(False, description="write events as CloudEvents 1.0")
     lock_timeout: Duration = Field(timedelta(seconds=30), description="wait this long for another run")
+    history_url: str | None = Field(None, description="where the history is published; else its folder is linked")
+    serve_interval: PositiveDuration = Field(timedelta(minutes=5), description="supervisor serve: time between runs")
+    serve_cron: str | None = Field(
+        None, description="supervisor serve: a cron schedule in UTC, in place of the interval"
+    )
+    watch_settle: Duration = Field(timedelta(milliseconds=20), description="supervisor watch: quiet after a change")
+    watch_min_interval: Duration = Field(timedelta(seconds=1), description="supervisor watch: at most one run in it")
+    watch_max_interval: PositiveDuration = Field(
+        timedelta(minutes=1), description="supervisor watch: at least one run in it"
+    )
+    fleet_shards: Count = Field(4, description="reconcile-fleet: parts that the nodes are judged in")
+    dask_workers: Count = Field(2, description="reconcile-fleet: processes on this machine")
+    dask_address: str | None = Field(None, description="reconcile-fleet: a Dask scheduler, in place of own processes")
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
 
     @classmethod

@@ -5,7 +5,7 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
-from schemas.frame import Frame, Instant
+from schemas.frame import Frame, Instant, columns, empty
 from schemas.words import DriftKind, HeldBy, Severity
 
 
@@ -62,3 +62,20 @@ EVIDENCE = [
     "trigger_type",
 ]
 """The columns that say where a drift comes from; an output groups them under `evidence`."""
+
+DRIFT_ORDER = ["as_of", "node", "service", "kind", "incident_id"]
+"""What every frame of drift is sorted by."""
+
+
+def of_kind(rows: pl.DataFrame, kind: DriftKind, severity: Severity | pl.Expr) -> pl.DataFrame:
+    """Return the rows with the kind and the severity that their findings have."""
+    level = pl.lit(severity, dtype=pl.Enum(Severity)) if isinstance(severity, Severity) else severity
+    return rows.with_columns(kind=pl.lit(kind, dtype=pl.Enum(DriftKind)), severity=level)
+
+
+def gather_drift(found: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return the findings of all kinds as drift, each with its id, and null where a kind has no such evidence."""
+    drift = pl.concat([empty(Drift), *found], how="diagonal").select(columns(Drift))
+    name = pl.col("kind").cast(pl.String).str.replace_all("_", "-")
+    incident = pl.when(pl.col("incident_id").is_not_null()).then(pl.format("-{}", "incident_id")).otherwise(pl.lit(""))
+    return drift.with_columns(drift_id=pl.concat_str(name, pl.lit("-"), "node", pl.lit("-"), "service", incident))

@@ -5,22 +5,22 @@ from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual
 from schemas.desired import Desired
-from schemas.drift import Drift
+from schemas.drift import DRIFT_ORDER, Drift, gather_drift, of_kind
 from schemas.expressions import age_s, is_one_of, seconds
-from schemas.frame import columns, empty
+from schemas.frame import columns
 from schemas.rules import Rules
-from schemas.run import WorldTime
-from schemas.words import ALL, FLEET, DriftKind, Severity
+from schemas.words import ALL, DriftKind, Severity
 
 KEY = ["as_of", "node", "service"]
 
 
-def detect_drift(desired: Desired, actual: Actual, world_times: DataFrame[WorldTime], rules: Rules) -> DataFrame[Drift]:
-    """Return one row for each difference of each snapshot, sorted by snapshot, target and kind.
+def detect_drift(desired: Desired, actual: Actual, rules: Rules) -> DataFrame[Drift]:
+    """Return one row for each difference of a node or a service in each snapshot, sorted by snapshot, target and kind.
 
-    Nothing is held back yet: `held_by` is null. A node whose inventory is unreadable has no finding about absence.
-    A node whose world record was set aside is not called offline, a service whose record was set aside not missing:
-    what is unknown is neither drift nor health. A failed deployment without a readable time has no age, so it
+    Each row follows from its own node alone, so that the nodes of a fleet can be judged apart. Nothing is held back
+    yet: `held_by` is null. A node whose inventory is unreadable has no finding about absence. A node whose world record
+    was set aside is not called offline, a service whose record was set aside not missing: what is unknown is neither
+    drift nor health. A failed deployment without a readable time has no age, so it
     cannot be known to be recent, and is none.
     """
     offline = _offline_nodes(desired, actual, rules)
@@ -35,36 +35,15 @@ def detect_drift(desired: Desired, actual: Actual, world_times: DataFrame[WorldT
     )
     missing = absent.join(set_aside, on=KEY, how="anti")
     found = [
-        _stale_worlds(world_times, rules),
-        *_suspect_observers(monitored, missing, offline, actual, rules),
         offline,
-        _row(missing, DriftKind.MISSING_SERVICE, Severity.ERROR),
+        of_kind(missing, DriftKind.MISSING_SERVICE, Severity.ERROR),
         _unhealthy_services(monitored, actual, rules),
         _unreadable_observations(absent, set_aside),
         _failed_deployments(monitored, actual, rules),
         _unresolved_incidents(desired, actual, rules),
         _unexpected_services(desired, actual),
     ]
-    drift = pl.concat([empty(Drift), *found], how="diagonal").select(columns(Drift))
-    return Drift.validate(_identify(_refer(drift, desired)).sort("as_of", "node", "service", "kind", "incident_id"))
-
-
-def _row(rows: pl.DataFrame, kind: DriftKind, severity: Severity | pl.Expr) -> pl.DataFrame:
-    literal = pl.lit(severity, dtype=pl.Enum(Severity)) if isinstance(severity, Severity) else severity
-    return rows.with_columns(kind=pl.lit(kind, dtype=pl.Enum(DriftKind)), severity=literal)
-
-
-def _stale_worlds(world_times: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    stale = world_times.filter(pl.col("world_age_s") > seconds(rules.world_ttl)).select(
-        "as_of",
-        node=pl.lit(FLEET),
-        service=pl.lit(ALL),
-        actual_ref="world_ref",
-        observed_at="world_at",
-        age_s="world_age_s",
-        limit_s=seconds(rules.world_ttl),
-    )
-    return _row(stale, DriftKind.STALE_WORLD, Severity.CRITICAL)
+    return Drift.validate(_refer(gather_drift(found), desired).sort(DRIFT_ORDER))
 
 
 def _offline_nodes(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
@@ -90,45 +69,7 @@ def _offline_nodes(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFra
         age_s="age_s",
         limit_s=pl.when(is_silent).then("limit_s"),
     )
-    return _row(offline, DriftKind.OFFLINE_NODE, Severity.CRITICAL)
-
-
-def _suspect_observers(
-    monitored: pl.DataFrame, missing: pl.DataFrame, offline: pl.DataFrame, actual: Actual, rules: Rules
-) -> list[pl.DataFrame]:
-    """Return the findings about the observer: of the fleet, and of nodes where there is none of the fleet."""
-    per_node = (
-        monitored.group_by("node")
-        .agg(monitored_count=pl.len())
-        .join(actual.snapshots.select("as_of"), how="cross")
-        .join(offline, on=["as_of", "node"], how="anti")
-        .join(missing.group_by("as_of", "node").agg(missing_count=pl.len()), on=["as_of", "node"], how="left")
-        .with_columns(pl.col("missing_count").fill_null(0))
-    )
-    share = pl.col("missing_count") / pl.col("monitored_count")
-    is_mass = (pl.col("missing_count") >= rules.mass_drift_min) & (share >= rules.mass_drift_share)
-    observed = actual.services.select("as_of").unique().with_columns(has_records=pl.lit(True))
-    fleet = (
-        actual.snapshots.select("as_of")
-        .filter(pl.lit(monitored.height > 0))
-        .join(per_node.group_by("as_of").agg(pl.sum("missing_count", "monitored_count")), on="as_of", how="left")
-        .join(observed, on="as_of", how="left")
-        .filter(is_mass.fill_null(False) | pl.col("has_records").is_null())
-        .with_columns(pl.col("missing_count", "monitored_count").fill_null(0))
-        .with_columns(node=pl.lit(FLEET), service=pl.lit(ALL), actual_ref=pl.lit("services.json"))
-    )
-    is_deaf = (pl.col("monitored_count") >= rules.node_drift_min) & (
-        pl.col("missing_count") == pl.col("monitored_count")
-    )
-    nodes = (
-        per_node.join(fleet, on="as_of", how="anti")
-        .filter(is_deaf)
-        .with_columns(service=pl.lit(ALL), actual_ref=pl.lit("services.json"))
-    )
-    return [
-        _row(fleet, DriftKind.OBSERVER_SUSPECT, Severity.CRITICAL),
-        _row(nodes, DriftKind.OBSERVER_SUSPECT, Severity.ERROR),
-    ]
+    return of_kind(offline, DriftKind.OFFLINE_NODE, Severity.CRITICAL)
 
 
 def _unhealthy_services(monitored: pl.DataFrame, actual: Actual, rules: Rules) -> pl.DataFrame:
@@ -142,14 +83,14 @@ def _unhealthy_services(monitored: pl.DataFrame, actual: Actual, rules: Rules) -
             age_s=age_s("last_seen_at"),
         )
     )
-    return _row(unhealthy, DriftKind.UNHEALTHY_SERVICE, Severity.ERROR)
+    return of_kind(unhealthy, DriftKind.UNHEALTHY_SERVICE, Severity.ERROR)
 
 
 def _unreadable_observations(absent: pl.DataFrame, set_aside: pl.DataFrame) -> pl.DataFrame:
     unreadable = absent.join(set_aside, on=KEY).with_columns(
         actual_ref=pl.concat_str("file", pl.lit("#"), "key"), observed="reason"
     )
-    return _row(unreadable, DriftKind.UNREADABLE_OBSERVATION, Severity.WARNING)
+    return of_kind(unreadable, DriftKind.UNREADABLE_OBSERVATION, Severity.WARNING)
 
 
 def _failed_deployments(monitored: pl.DataFrame, actual: Actual, rules: Rules) -> pl.DataFrame:
@@ -172,7 +113,7 @@ def _failed_deployments(monitored: pl.DataFrame, actual: Actual, rules: Rules) -
         .then(pl.lit(Severity.CRITICAL, dtype=pl.Enum(Severity)))
         .otherwise(pl.lit(Severity.WARNING, dtype=pl.Enum(Severity)))
     )
-    return _row(newest, DriftKind.FAILED_DEPLOYMENT, severity)
+    return of_kind(newest, DriftKind.FAILED_DEPLOYMENT, severity)
 
 
 def _unresolved_incidents(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
@@ -194,7 +135,7 @@ def _unresolved_incidents(desired: Desired, actual: Actual, rules: Rules) -> pl.
             incident_id="key",
         )
     )
-    return _row(unresolved, DriftKind.UNRESOLVED_INCIDENT, severity)
+    return of_kind(unresolved, DriftKind.UNRESOLVED_INCIDENT, severity)
 
 
 def _unexpected_services(desired: Desired, actual: Actual) -> pl.DataFrame:
@@ -210,7 +151,7 @@ def _unexpected_services(desired: Desired, actual: Actual) -> pl.DataFrame:
             age_s=age_s("last_seen_at"),
         )
     )
-    return _row(unexpected, DriftKind.UNEXPECTED_SERVICE, Severity.INFO)
+    return of_kind(unexpected, DriftKind.UNEXPECTED_SERVICE, Severity.INFO)
 
 
 def _refer(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
@@ -224,12 +165,5 @@ def _refer(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
         drift.join(files, on="node", how="left")
         .join(lines, on=["node", "service"], how="left")
         .with_columns(desired_ref=pl.coalesce("desired_ref", asked))
+        .select(columns(Drift))
     )
-
-
-def _identify(drift: pl.DataFrame) -> pl.DataFrame:
-    name = pl.col("kind").cast(pl.String).str.replace_all("_", "-")
-    incident = pl.when(pl.col("incident_id").is_not_null()).then(pl.format("-{}", "incident_id")).otherwise(pl.lit(""))
-    return drift.with_columns(
-        drift_id=pl.concat_str(name, pl.lit("-"), "node", pl.lit("-"), "service", incident)
-    ).select(columns(Drift))

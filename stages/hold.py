@@ -4,7 +4,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from schemas.actual import Deployment
-from schemas.drift import Drift
+from schemas.drift import DRIFT_ORDER, Drift
 from schemas.expressions import age_s, has_any, is_one_of, seconds
 from schemas.frame import columns
 from schemas.rules import Rules
@@ -42,7 +42,7 @@ def hold_back(drift: DataFrame[Drift], deployments: DataFrame[Deployment], rules
     held = drift.join(_in_flight(deployments, rules), on=["as_of", "node", "service"], how="left").with_columns(
         held_by=held_by
     )
-    return Drift.validate(held.select(columns(Drift)).sort("as_of", "node", "service", "kind", "incident_id"))
+    return Drift.validate(held.select(columns(Drift)).sort(DRIFT_ORDER))
 
 
 def _held(held_by: HeldBy) -> pl.Expr:

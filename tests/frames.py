@@ -16,6 +16,7 @@ from schemas.rules import Rules
 from schemas.run import Judgement
 from stages.date import date_worlds
 from stages.detect import detect_drift
+from stages.doubt import doubt_observer
 
 NOON = datetime(2026, 5, 27, 12, tzinfo=UTC)
 Row = Mapping[str, Any]
@@ -101,8 +102,9 @@ def in_agreement(want: Desired) -> Actual:
 
 
 def detected(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
-    """Detect with the default rules, or some of them changed."""
-    return detect_drift(want, have, date_worlds(have), Rules(**rules))
+    """Return the drift before anything is held back, with the default rules or some of them changed."""
+    drift = detect_drift(want, have, Rules(**rules))
+    return doubt_observer(drift, want.services, have, date_worlds(have), Rules(**rules))
 
 
 def judged(want: Desired, have: Actual, **rules: Any) -> Judgement:

@@ -165,6 +165,7 @@ def test_the_steps_run_in_the_order_that_is_written_once():
         "link_dependencies",
         "date_worlds",
         "detect_drift",
+        "doubt_observer",
         "hold_back",
         "trace_root_causes",
         "recommend",

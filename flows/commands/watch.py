@@ -1,0 +1,91 @@
+"""`supervisor watch`: reconcile on every change, in one process that stays warm."""
+
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands import options
+
+if TYPE_CHECKING:
+    from flows.report import RunReport
+    from flows.settings import Settings
+
+HELP = """Reconcile whenever the world or the inventory changes, and at least once a minute, until interrupted.
+
+Prints the whole result when a recommendation came, went or changed, and one line otherwise.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help=HELP)(watch)
+
+
+def watch(  # noqa: PLR0913 - one parameter for each option
+    inventory: options.Inventory = None,
+    world: options.World = None,
+    config: options.Config = None,
+    event_log: options.EventLog = None,
+    checkpoint: options.Checkpoint = None,
+    state_dir: options.StateDir = None,
+    output: Annotated[options.Format, typer.Option("--format", help="How to print each run.")] = options.Format.TABLE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and print; write nothing at all.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary lines alone.")] = False,
+) -> int:
+    """Run until SIGINT or SIGTERM; return 0."""
+    from flows.settings import load_settings
+    from flows.watch import watch_inputs
+
+    given = {
+        "inventory": inventory,
+        "world": world,
+        "event_log": event_log,
+        "checkpoint": checkpoint,
+        "state_dir": state_dir,
+    }
+    settings = load_settings(given, config).settings
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    shown = None
+    for _ in watch_inputs(settings, stop):
+        report = _run(settings, dry_run=dry_run)
+        if report is None:
+            continue
+        advice = _advice(report)
+        _print(report, output, quiet=quiet or advice == shown)
+        shown = advice
+    return 0
+
+
+def _run(settings: "Settings", *, dry_run: bool) -> "RunReport | None":
+    """Run once; what another run or a full disk is the cause of is said, and may be over the next time."""
+    from flows.errors import SupervisorError
+    from flows.render.escape import show
+    from flows.run import run_once
+
+    try:
+        return run_once(settings, dry_run=dry_run)
+    except SupervisorError as error:
+        print("error:", show(error, limit=2000), file=sys.stderr, flush=True)
+        return None
+
+
+def _advice(report: "RunReport") -> object:
+    """Return what the operator is asked to do: when it is the same as before, it is not printed again."""
+    if report.judgement is None:
+        return report.error
+    wanted = ("recommendation_id", "event_type", "severity", "root_causes")
+    return report.judgement.recommendations.select(wanted).to_dicts()
+
+
+def _print(report: "RunReport", output: options.Format, *, quiet: bool) -> None:
+    from flows.commands.reconcile import print_run
+
+    if output is options.Format.TABLE:
+        print(f"{report.as_of.astimezone():%H:%M:%S}", end="  ")
+    print_run(report, output, quiet=quiet, timings=False)
+    sys.stdout.flush()

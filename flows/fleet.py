@@ -1,0 +1,53 @@
+"""The reconcile flow for a fleet that one process is too slow for: the same run, its nodes judged on Dask."""
+
+import dask
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect_dask import DaskTaskRunner
+from pydantic import AwareDatetime
+
+from flows.reconcile import ParameterPath, gather_settings, run_in_flow
+from flows.report import RunReport
+from flows.settings import Settings, load_settings
+from flows.shard import ShardedStep
+
+IN_MEMORY = {
+    # A worker that runs short of memory would write pickles to its disk; it waits instead.
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.diagnostics.nvml": False,
+}
+
+
+def make_task_runner(settings: Settings) -> DaskTaskRunner:
+    """Return a runner on the scheduler that the settings name, or on own processes that only this machine can reach."""
+    dask.config.set(IN_MEMORY)
+    if settings.dask_address is not None:
+        return DaskTaskRunner(address=settings.dask_address)
+    own = {
+        "n_workers": settings.dask_workers,
+        "threads_per_worker": 1,
+        "host": "127.0.0.1",
+        "dashboard_address": None,
+        "silence_logs": 40,
+    }
+    return DaskTaskRunner(cluster_kwargs=own)
+
+
+@flow(
+    name="reconcile-fleet",
+    flow_run_name="reconciling",
+    task_runner=make_task_runner(load_settings().settings),
+    persist_result=False,
+    log_prints=False,
+)
+def reconcile_fleet(
+    inventory: ParameterPath | None = None,
+    world: ParameterPath | None = None,
+    as_of: AwareDatetime | None = None,
+    dry_run: bool = False,
+) -> State[RunReport]:
+    """Do what the reconcile flow does, in shards of nodes; its frames are the same, bit for bit."""
+    settings = gather_settings({"inventory": inventory, "world": world})
+    return run_in_flow(ShardedStep(settings.fleet_shards), settings, as_of, dry_run=dry_run)

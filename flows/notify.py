@@ -1,0 +1,70 @@
+"""Each event of ours as a Prefect event, so that Prefect's automations can act on it.
+
+The event log is the record, and Prefect is told of it afterwards: a run that is killed in between leaves a Prefect event out,
+never an event of the log. The Prefect event's id is made from ours, so that a repetition is the same event.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from prefect.events import emit_event
+
+from flows.render.escape import show
+from schemas.words import ALL
+
+PREFIX = "runtime-supervisor"
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://runtime-supervisor/events")
+MOST_ROOT_CAUSES = 20
+"""Prefect takes 100 related resources; the event's own payload names them all."""
+
+
+def publish_events(lines: Iterable[bytes]) -> int:
+    """Emit a Prefect event for each line that a run appended to the event log, and return how many."""
+    count = 0
+    for line in lines:
+        event = json.loads(line)
+        emit_event(**to_prefect_event(event["data"] if "specversion" in event else event))
+        count += 1
+    return count
+
+
+def to_prefect_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `emit_event` takes: `runtime-supervisor.reconcile.required`, with its node and service as related."""
+    payload = event["payload"]
+    recommendation_id = show(payload["recommendation_id"])
+    return {
+        "event": f"{PREFIX}.{event['type'].replace('_', '.')}",
+        "id": uuid.uuid5(NAMESPACE, payload["event_id"]),
+        "occurred": datetime.fromisoformat(event["timestamp"]),
+        "resource": {
+            "prefect.resource.id": f"{PREFIX}.recommendation.{recommendation_id}",
+            "prefect.resource.name": recommendation_id,
+            f"{PREFIX}.severity": event["severity"],
+            f"{PREFIX}.action": payload.get("action") or "",
+            f"{PREFIX}.transition": payload["transition"],
+        },
+        "related": list(_related(event)),
+        "payload": {"reason": show(payload.get("reason") or ""), "event": event},
+    }
+
+
+def _related(event: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    node, service = event["node"], event["service"]
+    yield _resource("node", node, ALL)
+    if service != ALL:
+        yield _resource("service", node, service)
+    for cause in event["payload"].get("root_causes", ())[:MOST_ROOT_CAUSES]:
+        yield _resource("root-cause", *cause.split("/", 1))
+
+
+def _resource(role: str, node: str, service: str) -> dict[str, str]:
+    """Return a node or a service of a node in its role: what an automation matches on."""
+    kind, name = ("node", show(node)) if service == ALL else ("service", show(f"{node}/{service}"))
+    return {
+        "prefect.resource.id": f"{PREFIX}.{kind}.{name}",
+        "prefect.resource.role": role,
+        "prefect.resource.name": name,
+    }

@@ -1,0 +1,95 @@
+"""The reconcile flow: the run of `supervisor reconcile` as a Prefect flow, for schedules and for the run page."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger, runtime
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Completed, Failed
+from pydantic import AfterValidator, AwareDatetime
+
+from flows.errors import BusyError, SettingsError
+from flows.notify import publish_events
+from flows.render.escape import show
+from flows.report import RunReport
+from flows.run import reconcile_with
+from flows.run_page import label_run, locate_history, name_run, publish_artifacts
+from flows.settings import Settings, load_settings
+from flows.tasks import TaskStep
+from schemas.words import Outcome
+
+LONGEST_PATH = 4096
+
+
+def _check_length(path: Path) -> Path:
+    if len(str(path)) > LONGEST_PATH:
+        raise ValueError(f"a path of more than {LONGEST_PATH} characters")
+    return path
+
+
+ParameterPath = Annotated[Path, AfterValidator(_check_length)]
+
+
+@flow(name="reconcile", flow_run_name="reconciling", persist_result=False, log_prints=False)
+def reconcile(
+    inventory: ParameterPath | None = None,
+    world: ParameterPath | None = None,
+    as_of: AwareDatetime | None = None,
+    dry_run: bool = False,
+) -> State[RunReport]:
+    """Compare desired with actual, recommend, append what changed to the event log, and show it on the run page.
+
+    Settings come from `supervisor.yaml` and the environment of the machine that runs it. Called from Python, it returns the
+    `RunReport`. The run ends Completed, Skipped, Failed or Busy, as the report says.
+    """
+    settings = gather_settings({"inventory": inventory, "world": world})
+    return run_in_flow(TaskStep(), settings, as_of, dry_run=dry_run)
+
+
+def run_in_flow(step: TaskStep, settings: Settings, as_of: datetime | None, *, dry_run: bool) -> State[RunReport]:
+    """Do the run inside a flow run, and return the state that the flow run ends in."""
+    try:
+        report = reconcile_with(step, settings, as_of, dry_run=dry_run)
+    except BusyError as error:
+        return State(type=StateType.CANCELLED, name="Busy", message=show(error))
+    _show_run(report, settings, dry_run=dry_run)
+    return end_state(report)
+
+
+def gather_settings(given: dict[str, Path | None]) -> Settings:
+    """Return the settings; in a deployment, whose parameters anyone with the API can set, paths stay where it runs.
+
+    Raises SettingsError for a parameter that leads out of the configured folder.
+    """
+    configured = load_settings().settings
+    if runtime.deployment.id is not None:
+        for name, path in given.items():
+            _check_inside(name, path, getattr(configured, name))
+    return load_settings(given).settings
+
+
+def _check_inside(name: str, path: Path | None, root: Path) -> None:
+    if path is not None and not path.resolve().is_relative_to(root.resolve()):
+        raise SettingsError(f"parameter {name}: {show(path)} is not inside {root}, the {name} of this deployment")
+
+
+def _show_run(report: RunReport, settings: Settings, *, dry_run: bool) -> None:
+    """Tell Prefect of the run. All is recorded by now: where the API is gone, the run has still succeeded."""
+    logger = get_run_logger()
+    try:
+        label_run(report, dry_run=dry_run)
+        publish_artifacts(report, locate_history(settings.state_dir, settings.history_url), dry_run=dry_run)
+        publish_events(report.event_lines)
+    except Exception as error:  # noqa: BLE001 - whatever a server that goes away makes of a request
+        logger.warning("the run is recorded, but Prefect could not be told all of it: %s", show(error))
+    logger.info("%s", name_run(report))
+
+
+def end_state(report: RunReport) -> State[Any]:
+    """Return the state that the flow run ends in: what the run came to, not only that it ended."""
+    if report.outcome is Outcome.SKIPPED:
+        return Completed(name="Skipped", message=show(report.error), data=report)
+    if report.outcome is Outcome.FAILED:
+        return Failed(message=show(report.error), data=report)
+    return Completed(message=name_run(report), data=report)

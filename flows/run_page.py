@@ -1,0 +1,142 @@
+"""What Prefect shows of a run: its name, its tags, and artifacts under stable keys, so that they can be seen over time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from prefect import get_client, runtime
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+
+from flows.render.escape import show
+from flows.render.markdown import to_markdown
+from flows.report import RunReport
+from schemas.expressions import target
+from schemas.run import Judgement
+from schemas.words import State
+
+SUMMARY_KEY = "reconcile-summary"
+DRIFT_KEY = "reconcile-drift"
+RECOMMENDATIONS_KEY = "reconcile-recommendations"
+HISTORY_KEY = "reconcile-history"
+MOST_ROWS = 500
+"""An artifact is one value in Prefect's database; the whole tables are in the history."""
+
+_COUNTED = {
+    State.UNSTABLE: ("blocked", "required", "recommended"),
+    State.DEGRADED: ("required", "recommended"),
+    State.RECONCILING: ("in_flight",),
+    State.NOMINAL: (),
+}
+
+
+def name_run(report: RunReport) -> str:
+    """Return the state and the count that explains it: `unstable · 3 blocked`."""
+    if report.judgement is None:
+        return report.outcome.value
+    summary = report.judgement.summary.row(0, named=True)
+    state = State(summary["state"])
+    counts = (
+        f"{summary[f'{word}_count']} {word.replace('_', ' ')}" for word in _COUNTED[state] if summary[f"{word}_count"]
+    )
+    parts = [state.value, next(counts, None), "partial" if report.is_partial else None]
+    return " · ".join(part for part in parts if part)
+
+
+def tag_run(report: RunReport, *, dry_run: bool) -> set[str]:
+    """Return the words to find the run by."""
+    words = {report.outcome.value if report.state is None else report.state.value}
+    return words | ({"partial"} if report.is_partial else set()) | ({"dry run"} if dry_run else set())
+
+
+def label_run(report: RunReport, *, dry_run: bool) -> None:
+    """Give this flow run its name and its tags."""
+    with get_client(sync_client=True) as client:
+        tags = sorted({*runtime.flow_run.tags, *tag_run(report, dry_run=dry_run)})
+        client.update_flow_run(runtime.flow_run.id, name=name_run(report), tags=tags)
+
+
+def publish_artifacts(report: RunReport, history: str, *, dry_run: bool) -> None:
+    """Put the summary, the tables and the way to the history on the run page.
+
+    A dry run's artifacts have no key, so that they do not come between those of the real runs.
+    """
+    keys = {name: None if dry_run else name for name in (SUMMARY_KEY, DRIFT_KEY, RECOMMENDATIONS_KEY)}
+    create_markdown_artifact(to_markdown(report), key=keys[SUMMARY_KEY], description=f"The fleet: {name_run(report)}")
+    if report.judgement is None:
+        return
+    for key, rows, count in _tables(report.judgement):
+        create_table_artifact(rows, key=keys[key], description=_describe(key, len(rows), count))
+    if not dry_run:
+        create_link_artifact(
+            history,
+            link_text="the history of every run",
+            key=HISTORY_KEY,
+            description="What drifted when, for how long",
+        )
+
+
+def locate_history(state_dir: Path, url: str | None) -> str:
+    """Return the address of the history: where it is published, or its folder on this machine."""
+    return url or (state_dir.absolute() / "history").as_uri()
+
+
+def _tables(judgement: Judgement) -> Iterator[tuple[str, list[dict[str, Any]], int]]:
+    recommendations = judgement.recommendations
+    yield RECOMMENDATIONS_KEY, recommendation_rows(recommendations), recommendations.height
+    yield DRIFT_KEY, drift_rows(judgement.drift), judgement.drift.height
+
+
+def recommendation_rows(recommendations: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows in the order to act on, every text of the input escaped."""
+    return _escaped(
+        recommendations.head(MOST_ROWS).select(
+            pl.col("event_type").cast(pl.String).str.strip_prefix("reconcile_").alias("what"),
+            "severity",
+            _worded("action"),
+            target().alias("target"),
+            pl.col("blast_radius").alias("explains"),
+            pl.col("reason").alias("why, and what to do"),
+            pl.col("unblocked_by").alias("unblocked by"),
+            pl.col("recommendation_id").alias("id"),
+        )
+    )
+
+
+def drift_rows(drift: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows, those that stand for themselves first, every text of the input escaped."""
+    in_order = drift.sort(
+        pl.col("held_by").is_not_null(), "severity", "node", "service", descending=[False, True, False, False]
+    )
+    return _escaped(
+        in_order.head(MOST_ROWS).select(
+            _worded("kind"),
+            target().alias("target"),
+            "severity",
+            _worded("held_by").alias("held back by"),
+            "observed",
+            pl.col("age_s").round(0).cast(pl.Int64).alias("age, s"),
+            pl.col("desired_ref").alias("asked for in"),
+            pl.col("actual_ref").alias("seen in"),
+        )
+    )
+
+
+def _worded(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.String).str.replace_all("_", " ")
+
+
+def _escaped(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return plain values; a cell without a value is empty."""
+    return [
+        {
+            name: show(value) if isinstance(value, str) else value if value is not None else ""
+            for name, value in row.items()
+        }
+        for row in rows.iter_rows(named=True)
+    ]
+
+
+def _describe(key: str, shown: int, count: int) -> str:
+    name = key.removeprefix("reconcile-")
+    return f"{count} {name}" if shown == count else f"the first {shown} of {count} {name}; the history has all of them"

@@ -1,0 +1,62 @@
+"""One large fleet on several processes: nodes are judged apart, and everything that needs the fleet is judged once.
+
+Only the detection of drift looks at every service, and it looks at each node alone. What comes after works on the drift,
+which is small, and needs all of it: dependencies across nodes, what the whole world says against its observer.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+from prefect.futures import PrefectFuture
+
+from flows.judge import Result
+from flows.tasks import TaskStep, as_task
+from schemas.actual import Actual
+from schemas.desired import Desired
+from schemas.drift import DRIFT_ORDER, Drift
+from schemas.rules import Rules
+from stages.detect import detect_drift
+
+
+class ShardedStep(TaskStep):
+    """Runs the detection of drift in shards of nodes on the flow's task runner, and every other step as a task."""
+
+    def __init__(self, shard_count: int) -> None:
+        """Take the number of shards; more than there are workers evens out their work."""
+        self._shard_count = shard_count
+
+    def __call__(self, stage: Callable[..., Result], *arguments: object) -> Result:
+        """Run the step."""
+        if stage is not detect_drift:
+            return super().__call__(stage, *arguments)
+        return self._detect(*arguments)  # type: ignore[arg-type, return-value]
+
+    def _detect(self, desired: Desired, actual: Actual, rules: Rules) -> DataFrame[Drift]:
+        futures: list[PrefectFuture[Any]] = [
+            as_task(detect_drift).submit(*shard, rules) for shard in split_by_node(desired, actual, self._shard_count)
+        ]
+        return merge_drift([future.result() for future in futures])
+
+
+def split_by_node(desired: Desired, actual: Actual, count: int) -> list[tuple[Desired, Actual]]:
+    """Return both states in at most `count` parts: each node, desired or not, is in one, with all its records.
+
+    Snapshots are in every part, and so is everything that names no node.
+    """
+    names = pl.concat([desired.nodes["node"], *(frame["node"] for frame in actual[1:])])
+    nodes = names.drop_nulls().unique().sort().to_frame().with_row_index("rank")
+    size = max(1, -(-nodes.height // count))
+    parts = [nodes["node"].slice(start, size) for start in range(0, max(1, nodes.height), size)]
+    return [(Desired(*_of(part, desired)), Actual(*_of(part, actual))) for part in parts]
+
+
+def merge_drift(parts: list[DataFrame[Drift]]) -> DataFrame[Drift]:
+    """Return the drift of all parts as one process would have found it."""
+    return Drift.validate(pl.concat(parts).sort(DRIFT_ORDER))
+
+
+def _of(nodes: pl.Series, frames: tuple[pl.DataFrame, ...]) -> list[pl.DataFrame]:
+    is_ours = pl.col("node").is_in(nodes.implode()) | pl.col("node").is_null()
+    return [frame.filter(is_ours).rechunk() if "node" in frame.columns else frame for frame in frames]

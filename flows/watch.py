@@ -1,0 +1,80 @@
+"""When to run again: when the world or the inventory changes, and when nothing changed for long."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+
+from watchfiles._rust_notify import RustNotify
+
+from flows.settings import Settings
+
+INVENTORY_FOLDERS = ("hosts", "inventory", "services")
+INPUT_SUFFIXES = frozenset({".json", ".yaml", ".yml"})
+LOOK_AGAIN = timedelta(seconds=5)
+"""A folder that is not there yet, or was replaced as a whole, is looked for again after this time."""
+MOST_SETTLING = timedelta(milliseconds=500)
+"""Files that never rest are read all the same after this time."""
+
+
+def watch_inputs(settings: Settings, stop: Event) -> Iterator[str]:
+    """Yield why to run, each time it is time to: `start`, `change` or `interval`; end when `stop` is set.
+
+    A change is passed on when no other follows for `watch_settle`, and at most once in `watch_min_interval`. Ages grow
+    without any change, so that one run in `watch_max_interval` is due in any case. What changes during a run is seen
+    after it.
+    """
+    changes = ChangedInputs(settings, stop)
+    reason = "start"
+    while not stop.is_set():
+        begun_s = time.monotonic()
+        yield reason
+        reason = changes.wait(begun_s + settings.watch_max_interval.total_seconds())
+        stop.wait(max(0.0, begun_s + settings.watch_min_interval.total_seconds() - time.monotonic()))
+
+
+class ChangedInputs:
+    """Changes of the input folders, noticed from when it is made; a folder that is replaced is followed."""
+
+    def __init__(self, settings: Settings, stop: Event) -> None:
+        """Begin to watch."""
+        self._settings = settings
+        self._stop = stop
+        self._open()
+
+    def wait(self, until_s: float) -> str:
+        """Return `change` as soon as an input has changed, or `interval` at that monotonic time."""
+        while (left_s := until_s - time.monotonic()) > 0 and not self._stop.is_set():
+            if self._has_changed(min(left_s, LOOK_AGAIN.total_seconds())):
+                return "change"
+        return "interval"
+
+    def _open(self) -> None:
+        self._watched = identify_folders(self._settings)
+        self._notifier = RustNotify([str(folder) for folder in self._watched], False, False, 0, True, True)
+
+    def _has_changed(self, timeout_s: float) -> bool:
+        changes = self._notifier.watch(
+            debounce_ms=round(MOST_SETTLING.total_seconds() * 1000),
+            step_ms=max(1, round(self._settings.watch_settle.total_seconds() * 1000)),
+            timeout_ms=max(1, round(timeout_s * 1000)),
+            stop_event=self._stop,
+        )
+        if isinstance(changes, set):
+            return any(is_input(path) for _, path in changes)
+        if identify_folders(self._settings) == self._watched:
+            return False
+        self._open()
+        return True
+
+
+def identify_folders(settings: Settings) -> dict[Path, int]:
+    """Return the folders that inputs are read from and that are there, each with its inode."""
+    wanted = [settings.world, *(settings.inventory / name for name in INVENTORY_FOLDERS)]
+    return {folder: folder.stat().st_ino for folder in wanted if folder.is_dir()}
+
+
+def is_input(path: str) -> bool:
+    """Return whether the path may be an input: our own log and checkpoint in the same folder must not start a run."""
+    return Path(path).suffix in INPUT_SUFFIXES
