@@ -4,7 +4,6 @@ import sys
 import traceback
 import uuid
 from importlib import import_module
-from importlib.metadata import version
 
 import typer
 
@@ -12,7 +11,7 @@ from flows.errors import SupervisorError
 from flows.render.escape import show
 
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
-COMMANDS = ("reconcile", "check", "config", "history", "archive", "backfill")
+COMMANDS = ("reconcile", "check", "config", "history", "archive", "backfill", "status")
 
 app = typer.Typer(
     name="supervisor",
@@ -30,6 +29,8 @@ for _name in COMMANDS:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # 30 ms that no other command needs
+
         typer.echo(f"runtime-supervisor {version('runtime-supervisor')}")
         raise typer.Exit
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from flows.render.escape import markdown
-from flows.render.table import spoken
+from flows.render.spoken import spoken
 from flows.report import RunReport
 from schemas.words import State
 

@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from flows.render.escape import show
+from flows.render.spoken import spoken
 from flows.report import RunReport
 from schemas.expressions import target
 from schemas.run import Judgement
@@ -73,14 +74,6 @@ def _no_conclusion(report: RunReport) -> Text:
         age = (report.as_of - report.last_as_of).total_seconds()
         line.append(f"\nThe last known state stands: {report.last_state.value}, judged {spoken(age)} ago.", style="dim")
     return line
-
-
-def spoken(age_s: float) -> str:
-    """Return an age as an operator says it."""
-    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
-        if age_s < limit:
-            return f"{max(age_s, 0) // size:.0f} {unit}"
-    return f"{age_s // 86_400:.0f} d"
 
 
 def _recommendations(judgement: Judgement) -> Iterator[RenderableType]:
