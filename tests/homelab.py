@@ -26,7 +26,6 @@ def supervisor(folder: Path, *arguments: str, **more: str) -> subprocess.Complet
         capture_output=True,
         text=True,
         check=False,
-        cwd=folder,
         env=environment(folder, **more),
     )
 
