@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from flows.attend import remark_waits
 from flows.decisions import Line, weigh_decisions
 from flows.dependencies import Branch, grow_tree
 from flows.errors import SupervisorError
@@ -13,11 +14,13 @@ from flows.gather import Inputs, read_inputs
 from flows.judge import judge
 from flows.render.document import rows
 from flows.settings import Settings
-from flows.sinks.checkpoint import read_known
+from flows.sinks.acknowledgements import read_acknowledgements
+from flows.sinks.checkpoint import Known, read_known
 from schemas.episode import Episode, Target
 from schemas.expressions import target
 from schemas.run import Judgement
 from schemas.words import ALL, FLEET, HeldBy
+from stages.flap import is_flapping
 from stages.link import link_dependencies
 
 Row = dict[str, Any]
@@ -43,6 +46,8 @@ class Explanation:
     """Its dependencies as a tree, down to the root causes."""
     explained: list[str]
     """The other targets that wait for it, or are held back under it."""
+    remarks: list[str]
+    """What is applied on top of the recommendation: an acknowledgement, patience, flapping."""
     episodes: list[Episode]
 
     @property
@@ -58,9 +63,10 @@ def explain(settings: Settings, wanted: str, as_of: datetime) -> Explanation:
     """
     inputs = read_inputs(settings, as_of)
     judgement = judge(inputs.desired, inputs.actual, settings.rules())
-    episodes = _read_episodes(settings)
+    known = _read_known(settings)
+    episodes = sorted(known.episodes.values(), key=lambda episode: episode.opened_at)
     aim = find_target(wanted, judgement, episodes, settings.node_alias_map)
-    found = _explain(aim, inputs, judgement, episodes, settings)
+    found = _explain(aim, inputs, judgement, known, settings)
     if not found.is_known:
         raise SupervisorError(
             f"{wanted!a}: neither the inventory, the world nor an episode knows it; {_hint(judgement)}"
@@ -81,9 +87,7 @@ def find_target(wanted: str, judgement: Judgement, episodes: list[Episode], alia
     return Target(aliases.get(node, node), service or ALL)
 
 
-def _explain(
-    aim: Target, inputs: Inputs, judgement: Judgement, episodes: list[Episode], settings: Settings
-) -> Explanation:
+def _explain(aim: Target, inputs: Inputs, judgement: Judgement, known: Known, settings: Settings) -> Explanation:
     is_it = (pl.col("node") == aim.node) & (pl.col("service") == aim.service)
     drift = judgement.drift.filter(is_it)
     advised = rows(judgement.recommendations.filter(is_it))
@@ -99,7 +103,8 @@ def _explain(
         decisions=weigh_decisions(rows(drift), advised[0] if advised else None, settings.rules()),
         causes=grow_tree(aim, links, judgement.drift),
         explained=_explained(aim, judgement),
-        episodes=[episode for episode in episodes if episode.target == aim],
+        remarks=_remark(aim, settings, known, judgement.summary["as_of"][0]),
+        episodes=_episodes_of(aim, known),
     )
 
 
@@ -144,10 +149,29 @@ def _explained(aim: Target, judgement: Judgement) -> list[str]:
     return sorted({*waiting.select(target()).to_series(), *under.select(target()).to_series()})
 
 
-def _read_episodes(settings: Settings) -> list[Episode]:
+def _episodes_of(aim: Target, known: Known) -> list[Episode]:
+    """Return the target's episodes, the oldest opening first."""
+    found = (episode for episode in known.episodes.values() if episode.target == aim)
+    return sorted(found, key=lambda episode: episode.opened_at)
+
+
+def _remark(aim: Target, settings: Settings, known: Known, as_of: datetime) -> list[str]:
+    waits = tuple(wait for wait in known.last_run.waits if wait.target == aim) if known.last_run else ()
+    given = [row for row in read_acknowledgements(settings.state_dir.absolute()) if row.target == aim]
+    words = [
+        f"acknowledged by {row.owner}: {row.reason}; {'until' if as_of < row.until else 'ran out at'} {row.until}"
+        for row in given
+    ]
+    episodes = _episodes_of(aim, known)
+    if is_flapping(episodes, as_of, settings.flapping_openings, settings.flapping_window):
+        effect = "" if settings.flapping_diagnostics else " (flapping_diagnostics is off: nothing follows)"
+        words.append(f"flapping: {settings.flapping_openings} or more openings within a window{effect}")
+    return [*words, *remark_waits(waits, settings.open_after)]
+
+
+def _read_known(settings: Settings) -> Known:
     checkpoint = settings.checkpoint.absolute()
-    known = read_known(checkpoint) if checkpoint.parent.is_dir() else None
-    return sorted(known.episodes.values(), key=lambda episode: episode.opened_at) if known else []
+    return (read_known(checkpoint) if checkpoint.parent.is_dir() else None) or Known()
 
 
 def _hint(judgement: Judgement) -> str:

@@ -1,12 +1,14 @@
 """One run: gather, decide, record. What runs its steps (this process, Prefect) is the caller's choice."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from flows.conclusions import to_judged
+from flows.attend import Attention, attend, attend_episodes, remark_waits
+from flows.conclusions import remember_run, to_judged
 from flows.errors import InventoryError, WorldUnreadableError
 from flows.gather import Inputs, read_inputs
 from flows.judge import Result, Step, judge
@@ -14,9 +16,9 @@ from flows.report import RunReport
 from flows.settings import Settings
 from flows.sinks.emit import EmitPaths, Emitter, open_emitter
 from schemas.desired import Desired
-from schemas.last_run import LastRun
 from schemas.run import Judgement
-from schemas.words import Outcome, State
+from schemas.wait import Wait
+from schemas.words import Outcome
 from stages.transition import decide_transitions
 
 
@@ -75,25 +77,42 @@ def _conclude(step: Step, settings: Settings, as_of: datetime, emitter: Emitter 
     except InventoryError as error:
         return _without_conclusion(Outcome.FAILED, str(error), as_of, emitter)
     judgement = judge(inputs.desired, inputs.actual, settings.rules(), step)
+    attention = step(attend, settings, inputs, judgement, as_of)
     report = RunReport(
         as_of=as_of,
         outcome=_outcome(inputs.desired),
         desired=inputs.desired,
         actual=inputs.actual,
         judgement=judgement,
-        notes=inputs.notes,
+        attention=attention,
+        notes=(*inputs.notes, *attention.notes),
     )
     if emitter is None:
         return report
-    lines = step(record, emitter, settings, inputs, judgement, as_of)
-    notes = (*report.notes, *emitter.warnings)
-    return replace(report, event_count=len(lines), event_lines=lines, notes=notes)
+    recorded = step(record, emitter, settings, inputs, judgement, as_of, attention, _timings(step))
+    notes = (*report.notes, *emitter.warnings, *remark_waits(recorded.waits, settings.open_after))
+    return replace(report, event_count=len(recorded.lines), event_lines=recorded.lines, notes=notes)
+
+
+class Recorded(NamedTuple):
+    """What recording a run came to."""
+
+    lines: tuple[bytes, ...]
+    """The lines that were appended to the event log."""
+    waits: tuple[Wait, ...]
 
 
 def record(
-    emitter: Emitter, settings: Settings, inputs: Inputs, judgement: Judgement, as_of: datetime
-) -> tuple[bytes, ...]:
-    """Write what changed, and remember the run; return the lines that were appended to the event log."""
+    emitter: Emitter,
+    settings: Settings,
+    inputs: Inputs,
+    judgement: Judgement,
+    as_of: datetime,
+    attention: Attention,
+    taken_s: Mapping[str, float],
+) -> Recorded:
+    """Write what changed, and remember the run."""
+    before = emitter.last_run.waits if emitter.last_run else ()
     judged = to_judged(
         judgement,
         inputs.desired,
@@ -101,11 +120,19 @@ def record(
         as_of,
         input_fingerprint=inputs.fingerprint,
         rules_fingerprint=inputs.rules_fingerprint,
+        waits=before,
     )
+    attended = attend_episodes(settings, judged, emitter.episodes, before)
     transitions = decide_transitions(
-        emitter.episodes, judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
+        emitter.episodes, attended.judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
     )
-    return emitter.commit(transitions, _last_run(judgement, inputs, as_of))
+    last_run = remember_run(judgement, attention, _outcome(inputs.desired), as_of)
+    last_run = replace(last_run, waits=attended.waits, taken_s=taken_s, input_fingerprint=inputs.fingerprint)
+    return Recorded(emitter.commit(transitions, last_run), attended.waits)
+
+
+def _timings(step: Step) -> dict[str, float]:
+    return dict(step.taken_s) if isinstance(step, TimedStep) else {}
 
 
 def _outcome(desired: Desired) -> Outcome:
@@ -123,18 +150,4 @@ def _without_conclusion(outcome: Outcome, error: str, as_of: datetime, emitter: 
         last_state=last.state if last else None,
         last_as_of=last.as_of if last else None,
         notes=tuple(emitter.warnings) if emitter else (),
-    )
-
-
-def _last_run(judgement: Judgement, inputs: Inputs, as_of: datetime) -> LastRun:
-    summary = judgement.summary.row(0, named=True)
-    short = ("recommendation_id", "event_type", "action", "severity", "node", "service", "reason", "blast_radius")
-    return LastRun(
-        as_of=as_of,
-        outcome=_outcome(inputs.desired),
-        state=State(summary["state"]),
-        world_at=summary["world_at"],
-        counts={name: value for name, value in summary.items() if name.endswith("_count")},
-        recommendations=tuple(judgement.recommendations.head(100).select(short).to_dicts()),
-        input_fingerprint=inputs.fingerprint,
     )

@@ -13,8 +13,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from flows.errors import SettingsError
 from flows.sources.strict_yaml import read_settings_file
-from schemas.rules import Count, Duration, PastRules, Rules
 from schemas.limits import Limits
+from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules
 from schemas.words import EmitMode
 
 FILE_NAME = "supervisor.yaml"
@@ -77,6 +77,10 @@ class Settings(Rules, PastRules, BaseSettings):
     fleet_shards: Count = Field(4, description="reconcile-fleet: parts that the nodes are judged in")
     dask_workers: Count = Field(2, description="reconcile-fleet: processes on this machine")
     dask_address: str | None = Field(None, description="reconcile-fleet: a Dask scheduler, in place of own processes")
+    open_after: OpenAfter = Field(
+        default_factory=dict, description="drift must last so long (10m, 3 runs) to open an episode, by kind"
+    )
+    flapping_diagnostics: bool = Field(False, description="recommend diagnostics for a target that flaps")
     run_ttl: Duration = Field(timedelta(minutes=30), description="supervisor status: an older last run is stale")
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
 

@@ -68,7 +68,7 @@ def add(
     from schemas.acknowledgement import Acknowledgement
 
     settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
-    now = datetime.now(UTC)
+    now = datetime.now(UTC).replace(microsecond=0)
     aim, is_recommended = _find(target, settings)
     row = Acknowledgement(
         node=aim.node,

@@ -23,6 +23,7 @@ def to_lines(found: Explanation) -> Iterator[str]:
     yield from _section("actual", _actual(found))
     yield from _section("drift", _drift(found))
     yield from _section("recommendation", _recommendation(found))
+    yield from _section("on top of it", (show(remark) for remark in found.remarks))
     yield from _section("why this one", _decisions(found))
     yield from _section("dependencies", _tree(found.causes))
     yield from _section("explains", (show(name) for name in found.explained))
@@ -42,7 +43,8 @@ def _desired(found: Explanation) -> Iterator[str]:
         if row["what"] == "dependency":
             yield f"needs {show(row['dependency'])} ({row['scope']}){_dim(place)}"
         elif row["what"] == "service":
-            yield f"{'monitored' if row['is_monitored'] else 'not monitored: neither desired nor reported'}{_dim(place)}"
+            word = "monitored" if row["is_monitored"] else "not monitored: neither desired nor reported"
+            yield f"{word}{_dim(place)}"
         else:
             yield f"a node{', intermittent' if row['is_intermittent'] else ''}{_dim(place)}"
     if not found.desired:
@@ -142,6 +144,7 @@ def to_document(found: Explanation) -> dict[str, Any]:
         "decisions": [line._asdict() for line in found.decisions],
         "dependencies": [_branch(branch) for branch in found.causes],
         "explains": found.explained,
+        "remarks": found.remarks,
         "episodes": [
             {
                 "recommendation_id": episode.recommendation_id,
