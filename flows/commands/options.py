@@ -29,6 +29,8 @@ class Format(StrEnum):
     JSON = "json"
     NDJSON = "ndjson"
     MARKDOWN = "markdown"
+    SARIF = "sarif"
+    JUNIT = "junit"
 
 
 def parse_moment(text: str | None) -> datetime | None:
