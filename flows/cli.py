@@ -11,7 +11,7 @@ from flows.errors import SupervisorError
 from flows.render.escape import show
 
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
-COMMANDS = ("reconcile", "check", "config", "history", "archive", "backfill", "status", "explain", "ack")
+COMMANDS = ("reconcile", "check", "config", "history", "archive", "backfill", "status", "explain", "ack", "metrics")
 
 app = typer.Typer(
     name="supervisor",

@@ -107,6 +107,7 @@ def remember_run(judgement: Judgement, attention: Attention, outcome: Outcome, a
     short = ("recommendation_id", "event_type", "action", "severity", "node", "service", "reason", "blast_radius")
     rows = judgement.recommendations.head(REMEMBERED_ROWS).select(short).to_dicts()
     groups = judgement.drift.group_by("kind", "severity", pl.col("held_by").is_not_null()).len().sort(pl.all())
+    advice = judgement.recommendations.group_by("event_type", "action", "severity").len().sort(pl.all())
     return LastRun(
         as_of=as_of,
         outcome=outcome,
@@ -115,4 +116,5 @@ def remember_run(judgement: Judgement, attention: Attention, outcome: Outcome, a
         counts={**counts, "acknowledged_count": attention.acknowledged.acknowledged.height},
         recommendations=tuple({**row, "acknowledgement": attention.describe(row)} for row in rows),
         drift_counts=tuple(groups.iter_rows()),
+        recommendation_counts=tuple(advice.iter_rows()),
     )

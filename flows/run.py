@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from flows.afterwards import follow_up
 from flows.attend import Attention, attend, attend_episodes, remark_waits
-from flows.conclusions import remember_run, to_judged
+from flows.conclusions import remember_run, to_judged, to_recommended
 from flows.errors import InventoryError, WorldUnreadableError
 from flows.gather import Inputs, read_inputs
 from flows.judge import Result, Step, judge
@@ -53,7 +54,10 @@ def reconcile_with(step: Step, settings: Settings, as_of: datetime | None, *, dr
     if dry_run:
         return _conclude(step, settings, as_of or datetime.now(UTC), None)
     with _emitter(settings) as emitter:
-        return _conclude(step, settings, as_of or datetime.now(UTC), emitter)
+        report = _conclude(step, settings, as_of or datetime.now(UTC), emitter)
+    recommended = to_recommended(report.judgement) if report.judgement else ()
+    notes = step(follow_up, settings, recommended, report.attention, report.as_of)
+    return replace(report, notes=(*report.notes, *notes))
 
 
 @contextmanager

@@ -25,6 +25,8 @@ class LastRun:
     input_fingerprint: str = ""
     drift_counts: tuple[tuple[str, str, bool, int], ...] = ()
     """Kind, severity, whether it is held back, and how many."""
+    recommendation_counts: tuple[tuple[str, str, str, int], ...] = ()
+    """Event type, action, severity, and how many."""
     taken_s: Mapping[str, float] = field(default_factory=dict)
     """The seconds that the steps before the recording took."""
     waits: tuple[Wait, ...] = ()

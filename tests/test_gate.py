@@ -54,7 +54,7 @@ def test_what_the_baseline_has_is_not_new(tmp_path):
 
 
 def test_what_became_more_severe_is_new(tmp_path):
-    before = {key: Severity.INFO for key in baseline(tmp_path, report())}
+    before = dict.fromkeys(baseline(tmp_path, report()), Severity.INFO)
 
     assert fails(["new"], before) == ["db", "web"]
 

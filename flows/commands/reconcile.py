@@ -45,6 +45,7 @@ def reconcile(
     event_log: options.EventLog = None,
     checkpoint: options.Checkpoint = None,
     state_dir: options.StateDir = None,
+    metrics_file: options.MetricsFile = None,
     as_of: options.AsOf = None,
     output: Annotated[Format, typer.Option("--format", help="How to print the run.")] = Format.TABLE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and print; write nothing at all.")] = False,
@@ -73,6 +74,7 @@ def reconcile(
         "event_log": event_log,
         "checkpoint": checkpoint,
         "state_dir": state_dir,
+        "metrics_file": metrics_file,
     }
     report = run_once(load_settings(given, config).settings, moment, dry_run=dry_run)
     gate = _hold_against(report, criteria, known)

@@ -291,6 +291,7 @@ def _dump_run(run: LastRun) -> dict[str, object]:
         "recommendations": [dict(row) for row in run.recommendations],
         "input_fingerprint": run.input_fingerprint,
         "drift_counts": [list(row) for row in run.drift_counts],
+        "recommendation_counts": [list(row) for row in run.recommendation_counts],
         "taken_s": dict(run.taken_s),
         "waits": [_dump_wait(wait) for wait in run.waits],
     }
@@ -307,6 +308,10 @@ def _parse_run(form: Mapping[str, Any]) -> LastRun:
         recommendations=tuple(dict(row) for row in form["recommendations"]),
         input_fingerprint=str(form["input_fingerprint"]),
         drift_counts=tuple((str(a), str(b), held is True, _whole(n)) for a, b, held, n in form.get("drift_counts", [])),
+        recommendation_counts=tuple(
+            (str(event), str(action), str(severity), _whole(n))
+            for event, action, severity, n in form.get("recommendation_counts", [])
+        ),
         taken_s={str(name): float(taken_s) for name, taken_s in form.get("taken_s", {}).items()},
         waits=tuple(_parse_wait(row) for row in form.get("waits", [])),
     )
