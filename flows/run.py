@@ -6,18 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from flows.conclusions import to_judged
-from flows.errors import InventoryError, WorldUnreadableError
-from flows.gather import Inputs, read_inputs
+from flows.errors import EmitError, InventoryError, WorldUnreadableError
+from flows.gather import read_inputs
 from flows.judge import Result, Step, judge
+from flows.record import outcome_of, record, record_without_conclusion
 from flows.report import RunReport
 from flows.settings import Settings
 from flows.sinks.emit import EmitPaths, Emitter, open_emitter
-from schemas.desired import Desired
-from schemas.last_run import LastRun
-from schemas.run import Judgement
-from schemas.words import Outcome, State
-from stages.transition import decide_transitions
+from schemas.words import Outcome
 
 
 @dataclass
@@ -46,12 +42,18 @@ def reconcile_with(step: Step, settings: Settings, as_of: datetime | None, *, dr
     """Do one run with each of its steps run by `step`; `as_of` None is now, once the lock is held.
 
     The inputs are read under the lock, so that no older view of them can follow a newer one. A run without
-    conclusions is a report, not an exception. Raises `BusyError`, `EmitError` and `SettingsError`.
+    conclusions is a report, not an exception, and so is one that could not be written: the next run completes it.
+    Raises `BusyError` and `SettingsError`.
     """
     if dry_run:
         return _conclude(step, settings, as_of or datetime.now(UTC), None)
-    with _emitter(settings) as emitter:
-        return _conclude(step, settings, as_of or datetime.now(UTC), emitter)
+    try:
+        with _emitter(settings) as emitter:
+            return _conclude(step, settings, as_of or datetime.now(UTC), emitter)
+    except EmitError as error:
+        # What cannot be written must not keep the operator from seeing what is wrong.
+        report = _conclude(step, settings, as_of or datetime.now(UTC), None)
+        return replace(report, emit_error=str(error))
 
 
 @contextmanager
@@ -60,6 +62,7 @@ def _emitter(settings: Settings) -> Iterator[Emitter]:
         event_log=settings.event_log.absolute(),
         checkpoint=settings.checkpoint.absolute(),
         state_dir=settings.state_dir.absolute(),
+        log_owners=frozenset(settings.log_owners),
     )
     with open_emitter(
         paths, lock_timeout_s=settings.lock_timeout.total_seconds(), as_cloudevents=settings.cloudevents
@@ -71,13 +74,13 @@ def _conclude(step: Step, settings: Settings, as_of: datetime, emitter: Emitter 
     try:
         inputs = step(read_inputs, settings, as_of)
     except WorldUnreadableError as error:
-        return _without_conclusion(Outcome.SKIPPED, str(error), as_of, emitter)
+        return _without_conclusion(settings, Outcome.SKIPPED, str(error), as_of, emitter)
     except InventoryError as error:
-        return _without_conclusion(Outcome.FAILED, str(error), as_of, emitter)
+        return _without_conclusion(settings, Outcome.FAILED, str(error), as_of, emitter)
     judgement = judge(inputs.desired, inputs.actual, settings.rules(), step)
     report = RunReport(
         as_of=as_of,
-        outcome=_outcome(inputs.desired),
+        outcome=outcome_of(inputs.desired),
         desired=inputs.desired,
         actual=inputs.actual,
         judgement=judgement,
@@ -90,32 +93,12 @@ def _conclude(step: Step, settings: Settings, as_of: datetime, emitter: Emitter 
     return replace(report, event_count=len(lines), event_lines=lines, notes=notes)
 
 
-def record(
-    emitter: Emitter, settings: Settings, inputs: Inputs, judgement: Judgement, as_of: datetime
-) -> tuple[bytes, ...]:
-    """Write what changed, and remember the run; return the lines that were appended to the event log."""
-    judged = to_judged(
-        judgement,
-        inputs.desired,
-        emitter.episodes.values(),
-        as_of,
-        input_fingerprint=inputs.fingerprint,
-        rules_fingerprint=inputs.rules_fingerprint,
-    )
-    transitions = decide_transitions(
-        emitter.episodes, judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
-    )
-    return emitter.commit(transitions, _last_run(judgement, inputs, as_of))
-
-
-def _outcome(desired: Desired) -> Outcome:
-    return Outcome.COMPLETED if desired.unread["is_warning"].all() else Outcome.PARTIAL
-
-
-def _without_conclusion(outcome: Outcome, error: str, as_of: datetime, emitter: Emitter | None) -> RunReport:
+def _without_conclusion(
+    settings: Settings, outcome: Outcome, error: str, as_of: datetime, emitter: Emitter | None
+) -> RunReport:
     last = emitter.last_run if emitter else None
     if emitter is not None:
-        emitter.note_skipped(as_of, error, outcome)
+        record_without_conclusion(emitter, settings, outcome, error, as_of)
     return RunReport(
         as_of=as_of,
         outcome=outcome,
@@ -123,18 +106,4 @@ def _without_conclusion(outcome: Outcome, error: str, as_of: datetime, emitter: 
         last_state=last.state if last else None,
         last_as_of=last.as_of if last else None,
         notes=tuple(emitter.warnings) if emitter else (),
-    )
-
-
-def _last_run(judgement: Judgement, inputs: Inputs, as_of: datetime) -> LastRun:
-    summary = judgement.summary.row(0, named=True)
-    short = ("recommendation_id", "event_type", "action", "severity", "node", "service", "reason", "blast_radius")
-    return LastRun(
-        as_of=as_of,
-        outcome=_outcome(inputs.desired),
-        state=State(summary["state"]),
-        world_at=summary["world_at"],
-        counts={name: value for name, value in summary.items() if name.endswith("_count")},
-        recommendations=tuple(judgement.recommendations.head(100).select(short).to_dicts()),
-        input_fingerprint=inputs.fingerprint,
     )

@@ -49,7 +49,11 @@ def test_fractions_of_a_second_are_kept_to_the_microsecond():
     assert to_datetime(parse_instant(1780515480.25) or 0).microsecond == 250000
 
 
-@given(st.one_of(st.text(), st.integers(), st.floats(), st.from_regex(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:?\d\d)?")))
+@given(
+    st.one_of(
+        st.text(), st.integers(), st.floats(), st.from_regex(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:?\d\d)?")
+    )
+)
 def test_no_value_raises(value):
     instant = parse_instant(value)
 

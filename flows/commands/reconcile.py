@@ -6,6 +6,7 @@ import typer
 
 from flows.commands import options
 from flows.commands.options import Format
+from flows.render.escape import show
 
 if TYPE_CHECKING:
     from flows.report import RunReport
@@ -71,8 +72,9 @@ def _print(report: "RunReport", output: Format, *, quiet: bool, timings: bool) -
         from flows.render.document import to_json, to_ndjson
 
         typer.echo(to_json(report) if output is Format.JSON else "\n".join(to_ndjson(report)))
-    if report.error and output is not Format.TABLE:
-        typer.echo(f"error: {report.error}", err=True)
+    error = report.emit_error or (report.error if output is not Format.TABLE else None)
+    if error:
+        typer.echo(f"error: {show(error, limit=5000)}", err=True)
     if timings:
         for name, taken_s in report.timings_s.items():
             typer.echo(f"{taken_s * 1000:9.1f} ms  {name}", err=True)

@@ -28,7 +28,9 @@ def _from_calendar(spelled: re.Match[str]) -> datetime | None:
     year, month, day, hour, minute, second, fraction, zone = spelled.groups()
     micros = int((fraction or "0").ljust(6, "0")[:6])
     try:
-        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micros, _zone(zone))
+        moment = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micros, _zone(zone)
+        )
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

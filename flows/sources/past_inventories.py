@@ -162,7 +162,9 @@ class GitInventories:
         if digest not in self._blobs:
             data = self._opened().read(digest)
             if data is None:
-                raise InventoryError(f"{self.repository}: the object {digest} is absent; is the clone shallow or partial?")
+                raise InventoryError(
+                    f"{self.repository}: the object {digest} is absent; is the clone shallow or partial?"
+                )
             self._blobs[digest] = data
         return self._blobs[digest]
 
