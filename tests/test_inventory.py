@@ -11,10 +11,9 @@ from schemas.limits import Limits
 LIMITS = Limits()
 
 
-def desired(**files):
-    """Return the desired state of files given as `hosts_piha="..."` for that node's services.yaml, or by path in `at`."""
-    contents = {f"hosts/{name[6:]}/services.yaml": text for name, text in files.items() if name.startswith("hosts_")}
-    return at({**contents})
+def desired(text):
+    """Return the desired state of one node, piha, with this services file."""
+    return at({"hosts/piha/services.yaml": text})
 
 
 def at(contents, **other):
@@ -45,7 +44,7 @@ def dependencies(wanted):
     ],
 )
 def test_every_form_of_a_services_file_gives_the_same_services(text):
-    wanted = desired(hosts_piha=text)
+    wanted = desired(text)
 
     assert services(wanted) == [("piha", "db", True), ("piha", "web", True)]
     assert wanted.unread.is_empty()
@@ -53,7 +52,7 @@ def test_every_form_of_a_services_file_gives_the_same_services(text):
 
 @pytest.mark.parametrize("text", ["services: []", "services: {}", "[]"])
 def test_a_node_that_says_so_runs_nothing(text):
-    wanted = desired(hosts_piha=text)
+    wanted = desired(text)
 
     assert wanted.nodes["is_readable"].all()
     assert wanted.services.is_empty()
@@ -61,7 +60,7 @@ def test_a_node_that_says_so_runs_nothing(text):
 
 @pytest.mark.parametrize("key", ["monitor", "enabled"])
 def test_a_service_is_unmonitored_where_the_inventory_says_so(key):
-    wanted = desired(hosts_piha=f"services: {{a: {{{key}: false}}, b: {{{key}: true}}}}")
+    wanted = desired(f"services: {{a: {{{key}: false}}, b: {{{key}: true}}}}")
 
     assert services(wanted) == [("piha", "a", False), ("piha", "b", True)]
 
@@ -76,13 +75,13 @@ def test_a_service_is_unmonitored_where_the_inventory_says_so(key):
     ],
 )
 def test_every_form_of_depends_on_is_read(declared, scopes):
-    wanted = desired(hosts_piha=f"services:\n  web:\n    depends_on: {declared}\n")
+    wanted = desired(f"services:\n  web:\n    depends_on: {declared}\n")
 
     assert dependencies(wanted) == [("piha", "web", name, scope) for name, scope in scopes]
 
 
 def test_a_dependency_and_a_service_know_their_lines():
-    wanted = desired(hosts_piha="services:\n  web:\n    depends_on:\n      local:\n        - db\n")
+    wanted = desired("services:\n  web:\n    depends_on:\n      local:\n        - db\n")
 
     assert wanted.services["line"].to_list() == [2]
     assert wanted.dependencies.select("file", "line").rows() == [("hosts/piha/services.yaml", 5)]
@@ -113,7 +112,10 @@ def test_a_node_is_intermittent_where_its_capabilities_say_so(text, is_intermitt
 
 def test_a_node_of_the_topology_alone_is_a_desired_node():
     wanted = at(
-        {"hosts/a/services.yaml": "[web]", "inventory/topology.yaml": "nodes:\n  A:\n    roles:\n  b: {services: [web]}\n  c:\n"}
+        {
+            "hosts/a/services.yaml": "[web]",
+            "inventory/topology.yaml": "nodes:\n  A:\n    roles:\n  b: {services: [web]}\n  c:\n",
+        }
     )
 
     assert wanted.nodes.select("node", "file").rows() == [
@@ -142,7 +144,9 @@ def test_files_that_others_read_are_not_tripped_over(tmp_path):
 
 
 def test_the_order_in_which_files_come_makes_no_difference():
-    contents = {f"hosts/n{i}/services.yaml": f"[web, db{i}]" for i in range(5)} | {"services/web/service.yaml": "dependencies: [db0]"}
+    contents = {f"hosts/n{i}/services.yaml": f"[web, db{i}]" for i in range(5)} | {
+        "services/web/service.yaml": "dependencies: [db0]"
+    }
 
     one, other = at(contents), at(dict(reversed(contents.items())))
 
@@ -152,7 +156,11 @@ def test_the_order_in_which_files_come_makes_no_difference():
 def test_what_bytes_say_does_not_depend_on_the_node():
     parsed = parse_services(b"services: {web: {depends_on: [db], monitor: false}}", LIMITS)
 
-    assert (parsed.services, parsed.dependencies, parsed.faults) == ((("web", False, 1),), (("web", "db", "anywhere", 1),), ())
+    assert (parsed.services, parsed.dependencies, parsed.faults) == (
+        (("web", False, 1),),
+        (("web", "db", "anywhere", 1),),
+        (),
+    )
 
 
 def test_an_inventory_without_hosts_is_refused(tmp_path):

@@ -119,7 +119,7 @@ def test_every_value_knows_its_place():
     assert isinstance(root.value["a"].value, dict)
     listed = root.value["a"].value["b"]
     assert (listed.line, listed.column) == (2, 3)
-    assert [(item.line, item.column) for item in listed.value] == [(2, 7), (3, 5)]  # type: ignore[union-attr, union-attr]
+    assert [(item.line, item.column) for item in listed.value] == [(2, 7), (3, 5)]
 
 
 plain = st.recursive(

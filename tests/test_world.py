@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.errors import WorldUnreadableError
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
-from flows.sources.world import WorldFiles, dangling_aliases, decode_readable_worlds, decode_worlds
+from flows.sources.world import WorldFiles, dangling_aliases, decode_worlds
 from schemas.limits import Limits
 from tests.frames import NOON, ago
 
@@ -43,7 +42,9 @@ def rejected(actual):
 @pytest.mark.parametrize(
     "written",
     [
-        pytest.param({"piha/web": {"status": "OK", "node": "other", "new": {"a": [1]}}}, id="the key wins over a field"),
+        pytest.param(
+            {"piha/web": {"status": "OK", "node": "other", "new": {"a": [1]}}}, id="the key wins over a field"
+        ),
         pytest.param({" PIHA / Web ": {"status": " ok "}}, id="case and spaces"),
         pytest.param([{"node": "piha", "service": "web", "status": "ok"}], id="list with node and service"),
         pytest.param([{"id": "piha/web", "status": "ok"}], id="list with an id"),
@@ -60,7 +61,14 @@ def test_every_form_of_nodes_gives_the_same_node(written):
 
 @pytest.mark.parametrize(
     ("written", "status"),
-    [("Healthy ", "healthy"), (None, None), (1, "1"), (True, "true"), ({"b": 1, "a": None}, '{"a":null,"b":1}'), ("", "")],
+    [
+        ("Healthy ", "healthy"),
+        (None, None),
+        (1, "1"),
+        (True, "true"),
+        ({"b": 1, "a": None}, '{"a":null,"b":1}'),
+        ("", ""),
+    ],
 )
 def test_a_status_of_any_kind_is_kept_as_a_text(written, status):
     assert services(decode(files(services={"piha/web": {"status": written}}))) == [("piha", "web", status)]
@@ -90,50 +98,6 @@ def test_an_alias_to_a_node_that_no_inventory_names_is_not_used():
     assert services(decode(files(services={"node-3/web": {}}), aliases=aliases)) == [("node-3", "web", None)]
 
 
-@pytest.mark.parametrize("key", ["web", "a/b/c", "/web", "a/", "", "piha/all", "fleet/web", "piha/\x00", "piha/..", "p/" + "x" * 64])
-def test_a_service_with_an_unusable_key_is_set_aside_alone(key):
-    actual = decode(files(services={key: {}, "piha/db": {}}))
-
-    assert services(actual) == [("piha", "db", None)]
-    assert actual.rejected.select("file", "node", "service").rows() == [("services.json", None, None)]
-    assert actual.rejected["key"][0].isprintable()
-
-
-@pytest.mark.parametrize("record", ["null", '"healthy"', "[]", "1", "NaN", '{"status": NaN}', '{"age": 1e999}', r'{"a": "\ud800"}'])
-def test_a_service_whose_record_is_unusable_is_set_aside_with_its_target(record):
-    actual = decode(files(services=f'{{"PIHA/web": {record}}}'.encode()))
-
-    assert services(actual) == []
-    assert rejected(actual) == [("services.json", "PIHA/web", "piha", "web")]
-
-
-def test_of_records_with_the_same_key_none_is_believed():
-    actual = decode(files(services=b'{"piha/web": {"status": "ok"}, "piha/web": {"status": "failed"}, "piha/db": {}}'))
-
-    assert services(actual) == [("piha", "db", None)]
-    assert rejected(actual) == [("services.json", "piha/web", "piha", "web")] * 2
-
-
-@pytest.mark.parametrize(
-    ("records", "kept"),
-    [
-        pytest.param({"PIHA/web": {"last_seen": SEEN}, "piha/web": {"last_seen": 1}}, "PIHA/web", id="the newest"),
-        pytest.param({"PIHA/web": {"last_seen": SEEN}, "piha/web": {"last_seen": SEEN}}, "piha/web", id="the usual spelling"),
-        pytest.param({"piha/Web": {}, "Piha/web": {}, "PIHA/web": {}}, "PIHA/web", id="the first by key"),
-    ],
-)
-def test_of_keys_that_name_one_service_one_is_kept_and_the_others_set_aside(records, kept):
-    one, other = decode(files(services=records)), decode(files(services=dict(reversed(records.items()))))
-
-    assert one.services["key"].to_list() == [kept]
-    assert set(one.rejected["key"]) == set(records) - {kept}
-    assert all(a.equals(b) for a, b in zip(one, other, strict=True))
-
-
-def test_a_node_whose_record_is_unusable_is_set_aside_with_its_name():
-    assert rejected(decode(files(nodes={"PIHA": None}))) == [("nodes.json", "PIHA", "piha", None)]
-
-
 def test_a_deployment_began_at_the_first_time_that_can_be_read():
     times = {"started_at": "garbage", "completed_at": None, "timestamp": 1779877800, "updated_at": SEEN}
     actual = decode(files(deployments={"d": {"node": "piha", "service": "web", "status": "Failed", **times}}))
@@ -159,69 +123,17 @@ def test_an_incident_without_a_service_is_about_its_node(service):
     assert actual.incidents.select("service", "severity", "key").rows() == [("all", "critical", "inc-1")]
 
 
-@pytest.mark.parametrize(
-    "incidents",
-    [{"inc-1": {"service": "web"}}, {"inc-1": {"node": 5}}, {"inc\n1": {"node": "piha"}}, {"": {"node": "piha"}}, [{"node": "piha"}]],
-)
-def test_an_incident_without_a_node_or_a_printable_id_is_set_aside(incidents):
-    actual = decode(files(incidents=incidents))
-
-    assert actual.incidents.is_empty()
-    assert actual.rejected.height == 1
-
-
-def test_incidents_of_a_list_with_the_same_id_are_set_aside():
-    actual = decode(files(incidents=[{"id": "i", "node": "piha"}, {"id": "i", "node": "chelsty"}, {"id": "j", "node": "piha"}]))
-
-    assert actual.incidents["key"].to_list() == ["j"]
-    assert actual.rejected["key"].to_list() == ["0", "1"]
-
-
-def test_unreadable_timestamps_are_null_and_counted():
-    actual = decode(
-        files(
-            nodes={"piha": {"last_seen": "2026-05-27T12:00:00"}},
-            services={"piha/web": {"last_seen": 1779877800000}, "piha/db": {"last_seen": None}},
-            incidents={"i": {"node": "piha", "started_at": "?", "resolved_at": "?"}},
-            runtime_summary={"last_update": "never"},
-        )
-    )
-
-    assert actual.snapshots.select("last_update_at", "unreadable_timestamp_count").rows() == [(None, 4)]
-    assert actual.nodes["last_seen_at"].to_list() == [None]
-
-
 def test_a_snapshot_knows_its_times():
     actual = decode(files(runtime_summary={"last_update": NOON.timestamp(), "status": "NOMINAL"}))
 
     assert actual.snapshots.rows() == [(NOON, NOON, ago(minutes=1), 0)]
 
 
-@pytest.mark.parametrize(
-    ("contents", "told"),
-    [
-        ({"services": b""}, "services.json: the file is empty"),
-        ({"services": b'{"piha/web": {"status": "hea'}, "services.json:1:25: not JSON"),
-        ({"services": b"null"}, "services.json:1:1: expected an object or a list, found null"),
-        ({"nodes": b"{}{}"}, "nodes.json:1:3: not JSON: Extra data"),
-        ({"deployments": b"x"}, "deployments.json:1:1: not JSON"),
-        ({"incidents": b"["}, "incidents.json:1:2: not JSON"),
-        ({"runtime_summary": b"[]"}, "runtime-summary.json:1:1: expected an object, found a list"),
-        ({"services": b"[" * 100_000}, "services.json: nested too deep"),
-    ],
-)
-def test_a_file_that_is_unreadable_gives_no_conclusion(contents, told):
-    with pytest.raises(WorldUnreadableError, match=told):
-        decode(files(**contents))
-
-
-def test_every_unreadable_file_of_a_snapshot_is_named_at_once():
-    with pytest.raises(WorldUnreadableError, match=r"(?s)nodes\.json.*services\.json: no such file"):
-        decode(WorldFiles(NOON, {"nodes.json": b""}, NOON))
-
-
 def test_a_batch_keeps_its_snapshots_apart():
-    worlds = [files(ago(minutes=m), services={"piha/web": {"status": str(m)}}, incidents={"i": {"node": "x"}}) for m in (0, 5, 10)]
+    worlds = [
+        files(ago(minutes=m), services={"piha/web": {"status": str(m)}}, incidents={"i": {"node": "x"}})
+        for m in (0, 5, 10)
+    ]
 
     batch = decode(*worlds)
     single = [decode(world) for world in worlds]
@@ -233,39 +145,15 @@ def test_a_batch_keeps_its_snapshots_apart():
     )
 
 
-def test_an_unreadable_snapshot_of_a_batch_is_told_and_leaves_no_row():
-    torn = files(ago(minutes=5), nodes={"piha": {}}, services=b"{")
-
-    decoded = decode_readable_worlds([files(), torn], {}, KNOWN, LIMITS)
-
-    assert decoded.actual.snapshots["as_of"].to_list() == [NOON]
-    assert decoded.actual.nodes.is_empty()
-    assert [(world.as_of, world.problem[:20]) for world in decoded.unreadable] == [(ago(minutes=5), "services.json:1:2: n")]
-
-
 @given(st.permutations(["a/web", "A/web", "b/db", "b/?", "c", "a/cache"]), st.data())
 def test_the_order_of_keys_makes_no_difference(keys, data):
-    records = {key: {"status": key, "last_seen": data.draw(st.sampled_from([None, SEEN, 1779877800]))} for key in sorted(keys)}
+    records = {
+        key: {"status": key, "last_seen": data.draw(st.sampled_from([None, SEEN, 1779877800]))} for key in sorted(keys)
+    }
 
     one, other = decode(files(services=records)), decode(files(services={key: records[key] for key in keys}))
 
     assert all(a.equals(b) for a, b in zip(one, other, strict=True))
-
-
-@given(
-    st.sampled_from(["nodes", "services", "deployments", "incidents", "runtime_summary"]),
-    st.binary() | st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-            st.sampled_from(["piha", "piha/web", "node", "service", "status", "last_seen", "id", "\ud800", ""]), inner, max_size=4
-        ),
-    ).map(lambda value: json.dumps(value).encode()),
-)  # fmt: skip
-def test_any_bytes_of_any_file_give_frames_or_our_own_error(name, data):
-    try:
-        decode(files(**{name: data}))
-    except WorldUnreadableError as error:
-        assert str(error).isprintable()
 
 
 def test_a_fingerprint_is_of_names_and_content_alone():

@@ -79,7 +79,9 @@ def _read_unchanged(folder: Path, as_of: datetime, limits: Limits, runtime_summa
         files, contents = _read_once(folder, as_of, limits, runtime_summary)
         if all(stamp_file(path) == (content.stamp if content else None) for path, content in contents.items()):
             return files
-    raise WorldUnreadableError(f"{folder}: its files change while they are read, each of {limits.max_read_rounds} times")
+    raise WorldUnreadableError(
+        f"{folder}: its files change while they are read, each of {limits.max_read_rounds} times"
+    )
 
 
 def _read_once(
