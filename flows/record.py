@@ -14,6 +14,7 @@ from flows.settings import Settings
 from flows.sinks.archive import edit_archive
 from flows.sinks.emit import Emitter
 from flows.sinks.history import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
+from flows.sources.history import find_generation
 from schemas.desired import Desired
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
@@ -50,6 +51,8 @@ def record(
         emitter.episodes, judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
     )
     root = settings.history_root()
+    if emitter.generation == 1:
+        emitter.skip_generations(find_generation(root))
     rows = _rows(emitter, inputs, judgement, as_of) if settings.keep_history else None
     files = _prepare(root, rows) if rows is not None and isinstance(root, Path) else []
     lines = emitter.commit(transitions, _last_run(judgement, inputs, as_of), files)

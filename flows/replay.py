@@ -1,6 +1,6 @@
 """The past judged two ways: under the rules as they are and under others, or against two inventories."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from flows.errors import SettingsError
 from flows.past_day import Day, Judge, Problem
 from flows.sources.strict_yaml import read_settings_file
 from schemas.comparison import Advice, ChangedAdvice, StatePair
-from schemas.frame import columns, empty
+from schemas.frame import Frame, columns, empty
 from schemas.rules import Rules
 from schemas.run import Judgement
 from schemas.words import State
@@ -75,11 +75,16 @@ def _advice(judgement: Judgement) -> DataFrame[Advice]:
 def join_pairs(parts: Iterable[Both], problems: tuple[Problem, ...] = ()) -> Both:
     """Return several of them as one."""
     given = list(parts)
-    frames = (
-        schema.validate(pl.concat([empty(schema), *(part[place] for part in given)]).sort("as_of", maintain_order=True))
-        for place, schema in enumerate((Advice, Advice, StatePair))
+    return Both(
+        Advice.validate(_stack(Advice, [part.before for part in given])),
+        Advice.validate(_stack(Advice, [part.after for part in given])),
+        StatePair.validate(_stack(StatePair, [part.states for part in given])),
+        (*problems, *(problem for part in given for problem in part.problems)),
     )
-    return Both(*frames, (*problems, *(problem for part in given for problem in part.problems)))
+
+
+def _stack(schema: type[Frame], frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat([empty(schema), *frames]).sort("as_of", maintain_order=True)
 
 
 def compare(both: Both, longest_span: timedelta) -> Comparison:

@@ -21,7 +21,7 @@ def inventory(**nodes: Iterable[str]) -> Files:
 def world(moment: datetime, *services: str, sick: Iterable[str] = (), silent_s: float = 0) -> Files:
     """Return a world's files: these services are healthy, those sick are not, their nodes were seen so long ago."""
     seen = int(moment.timestamp() - silent_s)
-    states = {target: "healthy" for target in services} | dict.fromkeys(sick, "exited")
+    states = dict.fromkeys(services, "healthy") | dict.fromkeys(sick, "exited")
     return {
         "services.json": _json({key: {"status": status, "last_seen": seen} for key, status in states.items()}),
         "nodes.json": _json({key.split("/")[0]: {"status": "online", "last_seen": seen} for key in states}),

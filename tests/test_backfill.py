@@ -44,7 +44,9 @@ def keep(folder: Path, count: int, *, down: tuple[int, ...] = ()) -> Path:
     return folder
 
 
-def backfill(settings: Settings, source: Path, *, jobs: int = 1, git: Path | None = None, stop: int | None = None) -> list[DayDone]:
+def backfill(
+    settings: Settings, source: Path, *, jobs: int = 1, git: Path | None = None, stop: int | None = None
+) -> list[DayDone]:
     with open_snapshots(source, settings.limits) as snapshots:
         judge = make_judge(settings, snapshots, choose_inventories(settings, git, snapshots))
         days = group_days(snapshots.list_snapshots())

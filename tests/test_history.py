@@ -21,6 +21,7 @@ from flows.sinks.history import (
 from flows.sources.history import ask_history, day_folder, read_day, scan_history
 from flows.storage import LocalStorage
 from schemas.history import TABLES, History, RunFacts
+from schemas.run import Judgement
 from stages.record import record_runs
 from tests.frames import NOON, actual, desired, frame, judged
 
@@ -32,11 +33,8 @@ def a_run(minutes: int = 0, **facts: object) -> History:
     moment = NOON + timedelta(minutes=minutes)
     want = desired("piha/mosquitto", "piha/web")
     judgement = judged(want, actual("piha/web"))
-    moved = judgement._replace(
-        drift=judgement.drift.with_columns(as_of=pl.lit(moment, dtype=pl.Datetime("us", "UTC"))),
-        recommendations=judgement.recommendations.with_columns(as_of=pl.lit(moment, dtype=pl.Datetime("us", "UTC"))),
-        summary=judgement.summary.with_columns(as_of=pl.lit(moment, dtype=pl.Datetime("us", "UTC"))),
-    )
+    now = pl.lit(moment, dtype=pl.Datetime("us", "UTC"))
+    moved = Judgement(*(found.with_columns(as_of=now) for found in judgement))  # type: ignore[arg-type]
     row = {"as_of": moment, "run_id": derive_run_id("in", "rules", moment), "outcome": "completed", "source": "live"}
     prints = dict.fromkeys(("rules_fingerprint", "inventory_fingerprint", "world_fingerprint"), "f")
     row = {**row, **prints, "input_fingerprint": hashlib.sha256(str(minutes).encode()).hexdigest(), **facts}

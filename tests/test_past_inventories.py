@@ -37,13 +37,16 @@ def services(inventories, moment):
     return [f"{node}/{service}" for node, service in desired.services.select("node", "service").rows()]
 
 
-@pytest.mark.parametrize(("hours", "web"), [
-    pytest.param(0.0, [], id="before it was added"),
-    pytest.param(1.0, ["piha/web"], id="at the moment of its commit"),
-    pytest.param(1.9, ["piha/web"], id="as long as it stayed"),
-    pytest.param(2.5, ["vps/web"], id="where it was moved to"),
-    pytest.param(9.0, [], id="after it was removed"),
-])
+@pytest.mark.parametrize(
+    ("hours", "web"),
+    [
+        pytest.param(0.0, [], id="before it was added"),
+        pytest.param(1.0, ["piha/web"], id="at the moment of its commit"),
+        pytest.param(1.9, ["piha/web"], id="as long as it stayed"),
+        pytest.param(2.5, ["vps/web"], id="where it was moved to"),
+        pytest.param(9.0, [], id="after it was removed"),
+    ],
+)
 def test_the_inventory_is_that_of_the_newest_commit_not_after_the_moment(inventories, hours, web):
     assert [name for name in services(inventories, NOON + hours * HOUR) if name.endswith("/web")] == web
 

@@ -40,7 +40,9 @@ def replay(settings, source, **rules):
     with open_snapshots(source, settings.limits) as snapshots:
         inventories = choose_inventories(settings, None, snapshots)
         other = Rules(**rules)
-        work = Replayer(make_judge(settings, snapshots, inventories), make_judge(settings, snapshots, inventories, other))
+        work = Replayer(
+            make_judge(settings, snapshots, inventories), make_judge(settings, snapshots, inventories, other)
+        )
         days = group_days(snapshots.list_snapshots())
         return compare(join_pairs(map(work, days)), settings.longest_span)
 
@@ -76,10 +78,13 @@ def test_a_file_of_rules_changes_those_it_names(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("node_ttl: soon\n", r"new\.yaml:1: node_ttl"),
-    ("\nworld: /tmp\n", r"new\.yaml:2: 'world' is no rule"),
-])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("node_ttl: soon\n", r"new\.yaml:1: node_ttl"),
+        ("\nworld: /tmp\n", r"new\.yaml:2: 'world' is no rule"),
+    ],
+)
 def test_a_rule_that_is_none_is_named_with_its_line(tmp_path, text, said):
     (tmp_path / "new.yaml").write_text(text)
 

@@ -15,8 +15,8 @@ from flows.errors import HistoryError, SettingsError, WorldUnreadableError
 from flows.past_sources import open_snapshots
 from flows.sinks.archive import edit_archive
 from flows.sources.moment_names import parse_moment_name
-from flows.sources.tars import unpack_worlds
-from flows.sources.world_files import WorldFiles
+from flows.sources.tars import read_tar_worlds
+from flows.sources.world_files import FILES, WorldFiles
 from schemas.limits import Limits
 from tests.frames import NOON
 from tests.past_worlds import commit, world, write
@@ -26,17 +26,39 @@ MOMENTS = [NOON, NOON + timedelta(minutes=5)]
 WORLDS = {moment: world(moment, "piha/web") for moment in MOMENTS}
 
 
-@pytest.mark.parametrize("name", [
-    "2026-05-27T12:00:00Z", "2026-05-27T12-00-00Z", "2026-05-27T14:00:00+02:00", "2026-05-27T070000-0500",
-    "20260527T120000Z", "20260527T120000.000Z", "20260527-1200", "20260527_120000", "202605271200", "2026-05-27_12-00-00",
-    "2026-05-27 12.00", "2026-05-27 12h00", "world-20260527T120000", "2026/05/27/12-00", "2026-05-27/1200", "2026/05/27/12/00",
-    "snapshot_2026-05-27T12:00:00+00:00.tar.gz", "1779883200", "1779883200000", "1779883200000000", "world-1779883200.5",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "2026-05-27T12:00:00Z",
+        "2026-05-27T12-00-00Z",
+        "2026-05-27T14:00:00+02:00",
+        "2026-05-27T070000-0500",
+        "20260527T120000Z",
+        "20260527T120000.000Z",
+        "20260527-1200",
+        "20260527_120000",
+        "202605271200",
+        "2026-05-27_12-00-00",
+        "2026-05-27 12.00",
+        "2026-05-27 12h00",
+        "world-20260527T120000",
+        "2026/05/27/12-00",
+        "2026-05-27/1200",
+        "2026/05/27/12/00",
+        "snapshot_2026-05-27T12:00:00+00:00.tar.gz",
+        "1779883200",
+        "1779883200000",
+        "1779883200000000",
+        "world-1779883200.5",
+    ],
+)
 def test_the_usual_spellings_of_a_moment_are_read(name):
     assert parse_moment_name(name) == NOON + timedelta(seconds=0.5 if name.endswith(".5") else 0)
 
 
-@pytest.mark.parametrize("name", ["", "world", "2026-05-27", "2026-13-45T12:00:00Z", "latest", "12345", "2026-02-30T12:00Z"])
+@pytest.mark.parametrize(
+    "name", ["", "world", "2026-05-27", "2026-13-45T12:00:00Z", "latest", "12345", "2026-02-30T12:00Z"]
+)
 def test_what_spells_no_moment_is_none(name):
     assert parse_moment_name(name) is None
 
@@ -49,7 +71,7 @@ def _folders(place: Path) -> Path:
 
 def _tar(place: Path, compress: str = "") -> Path:
     data = io.BytesIO()
-    with tarfile.open(fileobj=data, mode=f"w:{compress.removeprefix('.').removesuffix('zst')}") as tar:
+    with tarfile.open(fileobj=data, mode=f"w:{compress.removeprefix('.').removesuffix('zst')}") as tar:  # type: ignore[call-overload]
         for moment, files in WORLDS.items():
             for name, content in files.items():
                 member = tarfile.TarInfo(f"./snapshots/{moment:%Y%m%d-%H%M%S}/{name}")
@@ -155,10 +177,10 @@ def test_a_torn_tar_is_a_clear_error(tmp_path):
     path.write_bytes(path.read_bytes()[:150])
 
     with pytest.raises(HistoryError, match="cannot be read"):
-        unpack_worlds(path, tmp_path / "out", LIMITS)
+        list(read_tar_worlds(path, LIMITS))
 
 
-def test_a_tar_writes_nothing_but_worlds_and_nowhere_else(tmp_path):
+def test_of_a_tar_nothing_but_the_files_of_worlds_is_read(tmp_path):
     path = tmp_path / "evil.tar"
     names = ["../../2026-05-27T12:00:00Z/nodes.json", "/2026-05-27T12:00:00Z/services.json", "2026-05-27T12:00/evil.sh"]
     with tarfile.open(path, "w") as tar:
@@ -168,11 +190,7 @@ def test_a_tar_writes_nothing_but_worlds_and_nowhere_else(tmp_path):
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         tar.addfile(link)
 
-    unpack_worlds(path, tmp_path / "out", LIMITS)
-
-    written = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file() or file.is_symlink()}
-    folder = "out/2026-05-27/2026-05-27T120000.000000Z"
-    assert written == {"evil.tar", f"{folder}/nodes.json", f"{folder}/services.json"}
+    assert [sorted(found.contents) for found in read_tar_worlds(path, LIMITS)] == [["nodes.json", "services.json"]]
 
 
 def test_a_moment_of_a_tar_can_be_in_its_own_name(tmp_path):
@@ -180,7 +198,28 @@ def test_a_moment_of_a_tar_can_be_in_its_own_name(tmp_path):
     with tarfile.open(path, "w") as tar:
         tar.addfile(tarfile.TarInfo("services.json"), io.BytesIO())
 
-    assert unpack_worlds(path, tmp_path / "out", LIMITS) == 1
+    assert [found.as_of for found in read_tar_worlds(path, LIMITS)] == [NOON]
+
+
+def test_a_world_whose_files_are_apart_in_a_tar_is_one(tmp_path, opened):
+    with tarfile.open(tmp_path / "worlds.tar", "w") as tar:
+        for name in FILES:
+            for moment in MOMENTS:
+                tar.addfile(tarfile.TarInfo(f"{moment:%Y%m%dT%H%M%S}/{name}"), io.BytesIO())
+    source = opened(tmp_path / "worlds.tar")
+
+    assert [sorted(source.read_world(ref).contents) for ref in source.list_snapshots()] == [sorted(FILES)] * 2
+    source.close()
+
+
+def test_worlds_that_did_not_change_are_snapshots_all_the_same(tmp_path, opened):
+    with tarfile.open(tmp_path / "worlds.tar", "w") as tar:
+        for moment in MOMENTS:
+            tar.addfile(tarfile.TarInfo(f"{moment:%Y%m%dT%H%M%S}/nodes.json"), io.BytesIO())
+    source = opened(tmp_path / "worlds.tar")
+
+    assert len(source.list_snapshots()) == 2
+    source.close()
 
 
 def test_an_epoch_is_in_utc():

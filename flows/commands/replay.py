@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
     app.command("what-if", help=WHAT_IF)(what_if)
 
 
-def replay(  # noqa: PLR0913 - one parameter for each option
+def replay(
     rules: Annotated[Path, typer.Option("--rules", help="YAML file with the rules that differ.")],
     source: Annotated[Path | None, typer.Option("--source", help="Snapshots, in place of our archive.")] = None,
     inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
@@ -79,11 +79,13 @@ def replay(  # noqa: PLR0913 - one parameter for each option
     return 0
 
 
-def what_if(  # noqa: PLR0913 - one parameter for each option
+def what_if(
     other: Annotated[str, typer.Option("--inventory", help="The other inventory: a folder, or a branch of the base.")],
     output: Output = ComparisonFormat.TABLE,
     as_of: options.AsOf = None,
-    base: Annotated[Path | None, typer.Option("--base", help="The inventory as it is; otherwise the settings'.")] = None,
+    base: Annotated[
+        Path | None, typer.Option("--base", help="The inventory as it is; otherwise the settings'.")
+    ] = None,
     world: options.World = None,
     config: options.Config = None,
 ) -> int:

@@ -31,8 +31,12 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         for heading in HEADINGS:
             table.add_column(heading, overflow="fold")
         for row in comparison.changes.head(MOST_ROWS).to_dicts():
-            table.add_row(*(Text(show(cell), style=STYLE[row["change"]] if not place else "")
-                            for place, cell in enumerate(_cells(row))))
+            table.add_row(
+                *(
+                    Text(show(cell), style=STYLE[row["change"]] if not place else "")
+                    for place, cell in enumerate(_cells(row))
+                )
+            )
         console.print(table)
     if comparison.changes.height > MOST_ROWS:
         console.print(Text(f"and {comparison.changes.height - MOST_ROWS} more", style="dim"))
@@ -81,10 +85,16 @@ def _side(row: Row, way: str) -> str:
 
 def comparison_to_markdown(comparison: Comparison) -> str:
     """Return the comparison as a comment for a pull request."""
-    parts = ["## What would change", markdown(headline(comparison)), *(f"- {line}" for line in _state_lines(comparison))]
+    parts = [
+        "## What would change",
+        markdown(headline(comparison)),
+        *(f"- {line}" for line in _state_lines(comparison)),
+    ]
     if comparison.changes.height:
         lines = [HEADINGS, ("---",) * len(HEADINGS)]
-        lines += [tuple(markdown(cell) for cell in _cells(row)) for row in comparison.changes.head(MOST_ROWS).to_dicts()]
+        lines += [
+            tuple(markdown(cell) for cell in _cells(row)) for row in comparison.changes.head(MOST_ROWS).to_dicts()
+        ]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     if comparison.changes.height > MOST_ROWS:
         parts.append(f"and {comparison.changes.height - MOST_ROWS} more")
