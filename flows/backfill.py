@@ -4,16 +4,18 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import AfterValidator, AwareDatetime
 
 from flows.backfill_days import Backfiller, DayDone, map_days
+from flows.errors import SettingsError
 from flows.past_day import Day, group_days, within
 from flows.past_sources import choose_inventories, make_judge, open_snapshots
 from flows.reconcile import ParameterPath, gather_settings
 from flows.render.escape import show
+from flows.settings import Settings
 
 MOST_PROBLEMS = 20
 
@@ -39,6 +41,8 @@ def backfill(
     read is logged and passed over.
     """
     settings = gather_settings({"inventory": inventory})
+    if runtime.deployment.id is not None:
+        _check_places(settings, source, inventory_git)
     with open_snapshots(Path(source).absolute(), settings.limits) as snapshots:
         days = group_days(within(snapshots.list_snapshots(), since, until))
         snapshots.close()
@@ -51,6 +55,14 @@ def backfill(
             update_progress_artifact(progress, 100.0 * len(done) / len(days))  # type: ignore[arg-type]
         judge.close()
     return _log(done)
+
+
+def _check_places(settings: Settings, source: Path, inventory_git: Path | None) -> None:
+    """Keep a deployment, whose parameters anyone with the API can set, to the snapshots and inventory that are ours."""
+    if not source.resolve().is_relative_to(settings.state_dir.resolve()):
+        raise SettingsError(f"parameter source: {show(source)} is not in the state folder, {settings.state_dir}")
+    if inventory_git is not None and not inventory_git.resolve().is_relative_to(settings.inventory.resolve()):
+        raise SettingsError(f"parameter inventory_git: {show(inventory_git)} is not in {settings.inventory}")
 
 
 @task(cache_policy=NO_CACHE, persist_result=False, retries=1)

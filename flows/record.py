@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 from flows.conclusions import to_judged
 from flows.errors import EmitError, HistoryError
@@ -88,7 +89,9 @@ def _rows(emitter: Emitter, inputs: Inputs, judgement: Judgement, as_of: datetim
     return record_runs(facts, inputs.desired, judgement)
 
 
-def _facts(emitter: Emitter, as_of: datetime, outcome: Outcome, input_: str, rules: str, *sources: str) -> pl.DataFrame:
+def _facts(
+    emitter: Emitter, as_of: datetime, outcome: Outcome, input_: str, rules: str, *sources: str
+) -> DataFrame[RunFacts]:
     inventory, world = sources
     facts = {
         "as_of": as_of,

@@ -7,10 +7,19 @@ from flows.sources.history import ask_history, scan_history
 from tests.past_worlds import inventory, write
 from tests.test_backfill import keep
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
-def test_the_flow_makes_the_history(tmp_path, monkeypatch, prefect_server):
+@pytest.fixture(scope="module")
+def prefect_server():
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=110):
+        yield
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_the_flow_makes_the_history(tmp_path, monkeypatch):
     from flows.backfill import backfill
 
     home = write(tmp_path / "home", inventory(piha=["web", "db"]))
