@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.errors import BusyError, EmitError, SettingsError, SupervisorError
+from flows.errors import BusyError, EmitError, SettingsError
 from flows.sinks.checkpoint import VERSION, read_known
 from flows.sinks.emit import EmitPaths, open_emitter, read_episodes
 from flows.sinks.lock import hold_lock

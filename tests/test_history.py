@@ -1,6 +1,7 @@
 """The history: written whole, read once, merged without anyone noticing."""
 
 import hashlib
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from flows.sinks.history import (
 )
 from flows.sources.history import ask_history, day_folder, read_day, scan_history
 from flows.storage import LocalStorage
+from schemas.frame import columns
 from schemas.history import TABLES, History, RunFacts
 from schemas.run import Judgement
 from stages.record import record_runs
@@ -317,3 +319,12 @@ def test_a_torn_file_is_an_error_that_says_so(tmp_path):
 
 def test_no_history_has_no_rows(tmp_path):
     assert rows(tmp_path / "never").columns == list(TABLES["runs"].to_schema().columns)
+
+
+def test_the_readme_documents_every_column():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `(runs|drift|recommendations)` \| [^|]+ \| (.+) \|$", readme, re.MULTILINE))
+
+    assert {table: re.findall(r"`(\w+)`", rows[table]) for table in TABLES} == {
+        table: columns(schema) for table, schema in TABLES.items()
+    }
