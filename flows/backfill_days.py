@@ -104,7 +104,7 @@ def to_history(batch: Batch) -> History:
 
 def join_histories(parts: list[History]) -> History:
     """Return the rows of several histories, one behind the other."""
-    return History(*(pl.concat(tables) for tables in zip(*parts, strict=True)))  # type: ignore[arg-type]
+    return History(*(pl.concat(tables) for tables in zip(*parts, strict=True)))
 
 
 _worker: Callable[[Day], object] | None = None

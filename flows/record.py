@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 from flows.conclusions import to_judged
 from flows.errors import EmitError, HistoryError
@@ -14,6 +15,7 @@ from flows.settings import Settings
 from flows.sinks.archive import edit_archive
 from flows.sinks.emit import Emitter
 from flows.sinks.history import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
+from flows.sources.history import find_generation
 from schemas.desired import Desired
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
@@ -50,6 +52,8 @@ def record(
         emitter.episodes, judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
     )
     root = settings.history_root()
+    if emitter.generation == 1:
+        emitter.skip_generations(find_generation(root))
     rows = _rows(emitter, inputs, judgement, as_of) if settings.keep_history else None
     files = _prepare(root, rows) if rows is not None and isinstance(root, Path) else []
     lines = emitter.commit(transitions, _last_run(judgement, inputs, as_of), files)
@@ -85,7 +89,9 @@ def _rows(emitter: Emitter, inputs: Inputs, judgement: Judgement, as_of: datetim
     return record_runs(facts, inputs.desired, judgement)
 
 
-def _facts(emitter: Emitter, as_of: datetime, outcome: Outcome, input_: str, rules: str, *sources: str) -> pl.DataFrame:
+def _facts(
+    emitter: Emitter, as_of: datetime, outcome: Outcome, input_: str, rules: str, *sources: str
+) -> DataFrame[RunFacts]:
     inventory, world = sources
     facts = {
         "as_of": as_of,
