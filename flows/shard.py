@@ -4,6 +4,7 @@ Only the detection of drift looks at every service, and it looks at each node al
 which is small, and needs all of it: dependencies across nodes, what the whole world says against its observer.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -34,9 +35,13 @@ class ShardedStep(TaskStep):
         return self._detect(*arguments)  # type: ignore[arg-type, return-value]
 
     def _detect(self, desired: Desired, actual: Actual, rules: Rules) -> DataFrame[Drift]:
-        futures: list[PrefectFuture[Any]] = [
-            as_task(detect_drift).submit(*shard, rules) for shard in split_by_node(desired, actual, self._shard_count)
-        ]
+        bare = desired._replace(dependencies=desired.dependencies.clear(), listed=desired.listed.clear())
+        with warnings.catch_warnings():
+            # Dask would rather load the data itself; these frames have been read already, under the lock.
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            futures: list[PrefectFuture[Any]] = [
+                as_task(detect_drift).submit(*shard, rules) for shard in split_by_node(bare, actual, self._shard_count)
+            ]
         return merge_drift([future.result() for future in futures])
 
 
