@@ -3,10 +3,10 @@
 from typing import Any
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
-from pydantic import ValidationError
+from prefect.schedules import Cron, Interval, Schedule
+from prefect.types.entrypoint import EntrypointType
 
 from flows.errors import SettingsError
 from flows.reconcile import reconcile
@@ -29,13 +29,13 @@ def make_deployment(settings: Settings) -> RunnerDeployment:
     return deployment
 
 
-def make_schedule(settings: Settings) -> IntervalSchedule | CronSchedule:
+def make_schedule(settings: Settings) -> Schedule:
     """Return when to run; cron is in UTC, where no hour comes twice or is left out."""
     if settings.serve_cron is None:
-        return IntervalSchedule(interval=settings.serve_interval)
+        return Interval(settings.serve_interval)
     try:
-        return CronSchedule(cron=settings.serve_cron, timezone="UTC")
-    except ValidationError:
+        return Cron(settings.serve_cron, timezone="UTC")
+    except ValueError:
         raise SettingsError(f"serve_cron: {settings.serve_cron!a} is no cron schedule such as '*/5 * * * *'") from None
 
 

@@ -35,7 +35,8 @@ class ShardedStep(TaskStep):
         return self._detect(*arguments)  # type: ignore[arg-type, return-value]
 
     def _detect(self, desired: Desired, actual: Actual, rules: Rules) -> DataFrame[Drift]:
-        bare = desired._replace(dependencies=desired.dependencies.clear(), listed=desired.listed.clear())
+        unread = {name: getattr(desired, name).clear() for name in ("dependencies", "listed")}
+        bare = desired._replace(**unread)
         with warnings.catch_warnings():
             # Dask would rather load the data itself; these frames have been read already, under the lock.
             warnings.filterwarnings("ignore", message="Sending large graph")
@@ -62,6 +63,6 @@ def merge_drift(parts: list[DataFrame[Drift]]) -> DataFrame[Drift]:
     return Drift.validate(pl.concat(parts).sort(DRIFT_ORDER))
 
 
-def _of(nodes: pl.Series, frames: tuple[pl.DataFrame, ...]) -> list[pl.DataFrame]:
+def _of(nodes: pl.Series, frames: tuple[pl.DataFrame, ...]) -> list[Any]:
     is_ours = pl.col("node").is_in(nodes.implode()) | pl.col("node").is_null()
     return [frame.filter(is_ours).rechunk() if "node" in frame.columns else frame for frame in frames]
