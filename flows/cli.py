@@ -12,7 +12,18 @@ from flows.errors import SupervisorError
 from flows.render.escape import show
 
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
-COMMANDS = ("reconcile", "check", "config", "history", "archive", "backfill", "replay", "log", "watch")
+COMMANDS = (
+    "reconcile",
+    "check",
+    "config",
+    "history",
+    "archive",
+    "backfill",
+    "replay",
+    "log",
+    "watch",
+    "serve",
+)
 
 app = typer.Typer(
     name="supervisor",

@@ -53,11 +53,11 @@ def reconcile(
         "state_dir": state_dir,
     }
     report = run_once(load_settings(given, config).settings, moment, dry_run=dry_run)
-    _print(report, output, quiet=quiet, timings=timings)
+    print_run(report, output, quiet=quiet, timings=timings)
     return 0 if exit_zero and report.exit_code == 2 else report.exit_code
 
 
-def _print(report: "RunReport", output: Format, *, quiet: bool, timings: bool) -> None:
+def print_run(report: "RunReport", output: Format, *, quiet: bool, timings: bool) -> None:
     if output is Format.TABLE:
         from rich.console import Console
 
