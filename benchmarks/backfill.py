@@ -58,7 +58,13 @@ def _generate(folder: Path, options: argparse.Namespace) -> None:
 def _measure(folder: Path, state: Path, options: argparse.Namespace) -> dict[str, Any]:
     place = ["--state-dir", str(state)]
     backfill = [
-        "backfill", str(folder / "archive"), "--inventory", str(folder), *place, "--jobs", str(options.jobs),
+        "backfill",
+        str(folder / "archive"),
+        "--inventory",
+        str(folder),
+        *place,
+        "--jobs",
+        str(options.jobs),
     ]
     first_s = _time(backfill)
     size = sum(path.stat().st_size for path in state.rglob("*.parquet"))

@@ -30,9 +30,7 @@ def make_day(work: Backfiller, day: Day) -> DayDone:
 
 
 @flow(name="backfill", persist_result=False, log_prints=False)
-def backfill(
-    source: Path | None = None, since: AwareDatetime | None = None, until: AwareDatetime | None = None
-) -> int:
+def backfill(source: Path | None = None, since: AwareDatetime | None = None, until: AwareDatetime | None = None) -> int:
     """Judge the snapshots that the history does not have, a day a task, and return how many there were.
 
     `source` is the state folder (its archive) where nothing else is said. The event log and the checkpoint are never

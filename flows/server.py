@@ -85,7 +85,7 @@ def load_auth(home: Path) -> str:
 def run_server(environment: Mapping[str, str], host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run the server for as long as the block runs, ready when it begins; raises `ServerError` where it is not."""
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
-    process = subprocess.Popen(  # noqa: PLW1509 - no thread runs yet
+    process = subprocess.Popen(
         command, env=environment, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, preexec_fn=_be_private
     )
     try:

@@ -23,14 +23,16 @@ def register(app: typer.Typer) -> None:
     app.command(help=HELP)(serve)
 
 
-def serve(  # noqa: PLR0913 - one parameter for each option
+def serve(
     inventory: options.Inventory = None,
     world: options.World = None,
     config: options.Config = None,
     event_log: options.EventLog = None,
     checkpoint: options.Checkpoint = None,
     state_dir: options.StateDir = None,
-    host: Annotated[str, typer.Option("--host", help="Address of the server; others than loopback need a password.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", help="Address of the server; others than loopback need a password.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="Port of the server.", min=1, max=65535)] = 4200,
 ) -> int:
     """Serve until interrupted, and return the exit code."""
