@@ -5,6 +5,7 @@ import traceback
 import uuid
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 
 import typer
 
@@ -60,7 +61,8 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return app(arguments, standalone_mode=False) or 0
     except typer.TyperException as error:
@@ -72,7 +74,7 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours
         return _report_bug(error, with_traceback="--traceback" in arguments)

@@ -1,6 +1,6 @@
 """The reconcile flow as a scheduled deployment: one run at a time, and one that would overlap is cancelled."""
 
-from typing import Any
+from typing import Any, cast
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
@@ -25,8 +25,7 @@ def make_deployment(settings: Settings) -> RunnerDeployment:
         tags=["runtime-supervisor"],
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    assert isinstance(deployment, RunnerDeployment)
-    return deployment
+    return cast("RunnerDeployment", deployment)
 
 
 def make_schedule(settings: Settings) -> Schedule:

@@ -86,7 +86,11 @@ def run_server(environment: Mapping[str, str], host: str, port: int) -> Iterator
     """Run the server for as long as the block runs, ready when it begins; raises `ServerError` where it is not."""
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, preexec_fn=_be_private
+        command,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=_be_private,  # noqa: PLW1509 - one thread
     )
     try:
         _wait_until_ready(process, environment["PREFECT_API_URL"])

@@ -58,6 +58,7 @@ def reconcile(
 
 
 def print_run(report: "RunReport", output: Format, *, quiet: bool, timings: bool) -> None:
+    """Print a run on stdout in the wanted form, and what went wrong and the timings on stderr."""
     if output is Format.TABLE:
         from rich.console import Console
 
