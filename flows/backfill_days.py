@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import polars as pl
 
-from flows.past_day import Batch, Day, InputPrint, Judge, Problem
+from flows.past_day import Batch, Day, Judge, Problem
 from flows.sinks.history import derive_run_id, write_day
-from flows.sources.history import ask_history, day_folder, list_days, read_day, scan_day
+from flows.sources.history import ask_history, list_days, read_day, scan_day
 from flows.sources.world import WorldFiles
 from flows.storage import open_storage
-from schemas.desired import Desired
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
 from schemas.words import Outcome
@@ -106,7 +104,7 @@ def to_history(batch: Batch) -> History:
 
 def join_histories(parts: list[History]) -> History:
     """Return the rows of several histories, one behind the other."""
-    return History(*(pl.concat(tables) for tables in zip(*parts, strict=True)))  # type: ignore[arg-type]
+    return History(*(pl.concat(tables) for tables in zip(*parts, strict=True)))
 
 
 _worker: Callable[[Day], object] | None = None

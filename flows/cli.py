@@ -4,6 +4,7 @@ import sys
 import traceback
 import uuid
 from importlib import import_module
+from io import TextIOWrapper
 
 import typer
 
@@ -11,7 +12,22 @@ from flows.errors import SupervisorError
 from flows.render.escape import show
 
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
-COMMANDS = ("reconcile", "check", "config", "history", "archive", "backfill", "status", "explain", "ack", "metrics")
+COMMANDS = (
+    "reconcile",
+    "status",
+    "explain",
+    "ack",
+    "check",
+    "config",
+    "history",
+    "archive",
+    "backfill",
+    "replay",
+    "log",
+    "watch",
+    "serve",
+    "metrics",
+)
 
 app = typer.Typer(
     name="supervisor",
@@ -50,7 +66,8 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return app(arguments, standalone_mode=False) or 0
     except typer.TyperException as error:
@@ -62,7 +79,7 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours
         return _report_bug(error, with_traceback="--traceback" in arguments)

@@ -26,6 +26,8 @@ class Inputs:
     fingerprint: str
     """Hexadecimal SHA-256 over the inventory's and the world's contents, the rules and the aliases; not `as_of`."""
     rules_fingerprint: str
+    inventory_fingerprint: str
+    world_fingerprint: str
     notes: tuple[str, ...] = ()
 
 
@@ -37,14 +39,10 @@ def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
     """
     desired, files = read_desired(settings)
     world, notes = read_actual(settings, desired, as_of)
-    rules_fingerprint = fingerprint_rules(settings.rules())
-    fingerprint = fingerprint_input(
-        inventory_fingerprint(files.contents),
-        world_fingerprint(world.files.contents),
-        rules_fingerprint,
-        settings.node_alias_map,
-    )
-    return Inputs(desired, world.actual, files, world.files, fingerprint, rules_fingerprint, notes)
+    of_rules = fingerprint_rules(settings.rules())
+    of_inventory, of_world = inventory_fingerprint(files.contents), world_fingerprint(world.files.contents)
+    fingerprint = fingerprint_input(of_inventory, of_world, of_rules, settings.node_alias_map)
+    return Inputs(desired, world.actual, files, world.files, fingerprint, of_rules, of_inventory, of_world, notes)
 
 
 def read_desired(settings: Settings) -> tuple[Desired, InventoryFiles]:
@@ -60,7 +58,8 @@ def read_actual(settings: Settings, desired: Desired, as_of: datetime) -> tuple[
     world = load_world(settings.world.absolute(), as_of, aliases, known, settings.limits, settings.runtime_summary)
     lost = dangling_aliases(aliases, known)
     notes = tuple(
-        f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used" for alias, name in lost.items()
+        f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used"
+        for alias, name in lost.items()
     )
     return world, notes
 

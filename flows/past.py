@@ -10,7 +10,7 @@ from pandera.typing.polars import DataFrame
 
 from flows.errors import HistoryError
 from flows.sources.history import ask_history, scan_history
-from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Span
+from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Sighting, Span
 from schemas.frame import columns
 from schemas.rules import PastRules
 from stages.action_outcome import measure_actions
@@ -81,7 +81,7 @@ def _monitored(runs: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _explained(question: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+def _explained(question: Callable[[], DataFrame[Sighting]]) -> DataFrame[Sighting]:
     try:
         return question()
     except pl.exceptions.InvalidOperationError as error:

@@ -144,4 +144,5 @@ def within(snapshots: Iterable[SnapshotRef], since: datetime | None, until: date
 
 def one_run(judgement: Judgement, as_of: datetime) -> Judgement:
     """Return the part of a batch's judgement that is about one moment."""
-    return Judgement(*(frame.filter(pl.col("as_of") == as_of) for frame in judgement))
+    parts = [frame.filter(pl.col("as_of") == as_of) for frame in judgement]
+    return Judgement(*parts)  # type: ignore[arg-type]  # rows of a valid frame are valid

@@ -8,11 +8,12 @@ from pathlib import Path
 from flows.errors import SettingsError
 from flows.past_day import Judge
 from flows.settings import Settings
-from flows.sources.archive import FILE_NAME, INVENTORY, open_archive
+from flows.sinks.archive import edit_archive
+from flows.sources.archive import FILE_NAME, INVENTORY, WORLD, open_archive
 from flows.sources.git_objects import GitObjects
 from flows.sources.past_inventories import ArchivedInventories, GitInventories, InventorySource, OneInventory
 from flows.sources.snapshots import ArchiveSource, FolderSource, GitSource, SnapshotSource
-from flows.sources.tars import find_tars, unpack_worlds
+from flows.sources.tars import find_tars, read_tar_worlds
 from schemas.limits import Limits
 from schemas.rules import Rules
 
@@ -21,7 +22,8 @@ from schemas.rules import Rules
 def open_snapshots(source: Path, limits: Limits) -> Iterator[SnapshotSource]:
     """Give the snapshots of an archive, of a Git repository, of tar archives, or of a folder of folders.
 
-    Tar archives are unpacked into a temporary folder. Raises `SettingsError` where it is none of them.
+    Tar archives, which cannot be read out of order, are made into a temporary archive. Raises `SettingsError` where it
+    is none of them.
     """
     if (source / FILE_NAME).is_file():
         yield ArchiveSource(source)
@@ -30,16 +32,25 @@ def open_snapshots(source: Path, limits: Limits) -> Iterator[SnapshotSource]:
     elif tars := find_tars(source):
         with tempfile.TemporaryDirectory(prefix="supervisor-") as unpacked:
             for tar in tars:
-                unpack_worlds(tar, Path(unpacked), limits)
-            yield FolderSource(Path(unpacked), limits)
+                _import_tar(tar, Path(unpacked), limits)
+            yield ArchiveSource(Path(unpacked))
     elif source.is_dir():
         yield FolderSource(source, limits)
     else:
         raise SettingsError(f"{source}: no folder, tar archive, Git repository or archive of snapshots")
 
 
+def _import_tar(tar: Path, folder: Path, limits: Limits) -> None:
+    with edit_archive(folder) as archive:
+        for world in read_tar_worlds(tar, limits):
+            part = archive.find_latest(WORLD, world.as_of)
+            is_split = part is not None and part.as_of == world.as_of
+            earlier = archive.read_contents(part.snapshot) if part and is_split else {}
+            archive.add_world(world._replace(contents={**earlier, **world.contents}), even_unchanged=True)
+
+
 def choose_inventories(settings: Settings, git: Path | None, source: SnapshotSource) -> InventorySource:
-    """Return the inventories of a Git repository where one is named, else the archive's, else the one of the settings."""
+    """Return the inventories of a Git repository where one is named, else the archive's, else the settings' one."""
     if git is not None:
         with GitObjects(git) as objects:
             objects.list_commits()

@@ -63,14 +63,16 @@ def gather_settings(given: dict[str, Path | None]) -> Settings:
     Raises SettingsError for a parameter that leads out of the configured folder.
     """
     configured = load_settings().settings
-    if runtime.deployment.id is not None:
-        for name, path in given.items():
-            _check_inside(name, path, getattr(configured, name))
+    for name, path in given.items():
+        check_inside(name, path, getattr(configured, name))
     return load_settings(given).settings
 
 
-def _check_inside(name: str, path: Path | None, root: Path) -> None:
-    if path is not None and not path.resolve().is_relative_to(root.resolve()):
+def check_inside(name: str, path: Path | None, root: Path) -> None:
+    """Raise SettingsError where a deployment's parameter leads out of the folder that its machine's settings name."""
+    if path is None or runtime.deployment.id is None:
+        return
+    if not path.resolve().is_relative_to(root.resolve()):
         raise SettingsError(f"parameter {name}: {show(path)} is not inside {root}, the {name} of this deployment")
 
 

@@ -27,6 +27,8 @@ class RunReport:
     """What of the judgement is acknowledged."""
     error: str | None = None
     """Why the run was skipped or failed."""
+    emit_error: str | None = None
+    """Why the events, the checkpoint or the history could not be written; the next run completes them."""
     last_state: State | None = None
     last_as_of: datetime | None = None
     """For a skipped run: the last known state, which stands, and when it was judged."""
@@ -68,7 +70,9 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """Return 0 nominal or reconciling, 2 drift, 3 skipped, 1 failed or only a part of the inventory read."""
+        """Return 0 nominal or reconciling, 2 drift, 3 skipped, 5 not written, 1 failed or partly read."""
+        if self.emit_error is not None:
+            return 5
         if self.outcome is Outcome.SKIPPED:
             return 3
         if self.outcome is not Outcome.COMPLETED:

@@ -1,26 +1,22 @@
 """One run: gather, decide, record. What runs its steps (this process, Prefect) is the caller's choice."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from flows.afterwards import follow_up
-from flows.attend import Attention, attend, attend_episodes, remark_waits
-from flows.conclusions import remember_run, to_judged, to_recommended
-from flows.errors import InventoryError, WorldUnreadableError
-from flows.gather import Inputs, read_inputs
+from flows.attend import attend, remark_waits
+from flows.conclusions import to_recommended
+from flows.errors import EmitError, InventoryError, WorldUnreadableError
+from flows.gather import read_inputs
 from flows.judge import Result, Step, judge
+from flows.record import outcome_of, record, record_without_conclusion
 from flows.report import RunReport
 from flows.settings import Settings
 from flows.sinks.emit import EmitPaths, Emitter, open_emitter
-from schemas.desired import Desired
-from schemas.run import Judgement
-from schemas.wait import Wait
 from schemas.words import Outcome
-from stages.transition import decide_transitions
 
 
 @dataclass
@@ -49,12 +45,18 @@ def reconcile_with(step: Step, settings: Settings, as_of: datetime | None, *, dr
     """Do one run with each of its steps run by `step`; `as_of` None is now, once the lock is held.
 
     The inputs are read under the lock, so that no older view of them can follow a newer one. A run without
-    conclusions is a report, not an exception. Raises `BusyError`, `EmitError` and `SettingsError`.
+    conclusions is a report, not an exception, and so is one that could not be written: the next run completes it.
+    Raises `BusyError` and `SettingsError`.
     """
     if dry_run:
         return _conclude(step, settings, as_of or datetime.now(UTC), None)
-    with _emitter(settings) as emitter:
-        report = _conclude(step, settings, as_of or datetime.now(UTC), emitter)
+    try:
+        with _emitter(settings) as emitter:
+            report = _conclude(step, settings, as_of or datetime.now(UTC), emitter)
+    except EmitError as error:
+        # What cannot be written must not keep the operator from seeing what is wrong.
+        report = _conclude(step, settings, as_of or datetime.now(UTC), None)
+        return replace(report, emit_error=str(error))
     recommended = to_recommended(report.judgement) if report.judgement else ()
     notes = step(follow_up, settings, recommended, report.attention, report.as_of)
     return replace(report, notes=(*report.notes, *notes))
@@ -66,6 +68,7 @@ def _emitter(settings: Settings) -> Iterator[Emitter]:
         event_log=settings.event_log.absolute(),
         checkpoint=settings.checkpoint.absolute(),
         state_dir=settings.state_dir.absolute(),
+        log_owners=frozenset(settings.log_owners),
     )
     with open_emitter(
         paths, lock_timeout_s=settings.lock_timeout.total_seconds(), as_cloudevents=settings.cloudevents
@@ -77,14 +80,14 @@ def _conclude(step: Step, settings: Settings, as_of: datetime, emitter: Emitter 
     try:
         inputs = step(read_inputs, settings, as_of)
     except WorldUnreadableError as error:
-        return _without_conclusion(Outcome.SKIPPED, str(error), as_of, emitter)
+        return _without_conclusion(settings, Outcome.SKIPPED, str(error), as_of, emitter)
     except InventoryError as error:
-        return _without_conclusion(Outcome.FAILED, str(error), as_of, emitter)
+        return _without_conclusion(settings, Outcome.FAILED, str(error), as_of, emitter)
     judgement = judge(inputs.desired, inputs.actual, settings.rules(), step)
     attention = step(attend, settings, inputs, judgement, as_of)
     report = RunReport(
         as_of=as_of,
-        outcome=_outcome(inputs.desired),
+        outcome=outcome_of(inputs.desired),
         desired=inputs.desired,
         actual=inputs.actual,
         judgement=judgement,
@@ -93,60 +96,18 @@ def _conclude(step: Step, settings: Settings, as_of: datetime, emitter: Emitter 
     )
     if emitter is None:
         return report
-    recorded = step(record, emitter, settings, inputs, judgement, as_of, attention, _timings(step))
+    taken_s = dict(step.taken_s) if isinstance(step, TimedStep) else {}
+    recorded = step(record, emitter, settings, inputs, judgement, as_of, attention, taken_s)
     notes = (*report.notes, *emitter.warnings, *remark_waits(recorded.waits, settings.open_after))
     return replace(report, event_count=len(recorded.lines), event_lines=recorded.lines, notes=notes)
 
 
-class Recorded(NamedTuple):
-    """What recording a run came to."""
-
-    lines: tuple[bytes, ...]
-    """The lines that were appended to the event log."""
-    waits: tuple[Wait, ...]
-
-
-def record(
-    emitter: Emitter,
-    settings: Settings,
-    inputs: Inputs,
-    judgement: Judgement,
-    as_of: datetime,
-    attention: Attention,
-    taken_s: Mapping[str, float],
-) -> Recorded:
-    """Write what changed, and remember the run."""
-    before = emitter.last_run.waits if emitter.last_run else ()
-    judged = to_judged(
-        judgement,
-        inputs.desired,
-        emitter.episodes.values(),
-        as_of,
-        input_fingerprint=inputs.fingerprint,
-        rules_fingerprint=inputs.rules_fingerprint,
-        waits=before,
-    )
-    attended = attend_episodes(settings, judged, emitter.episodes, before)
-    transitions = decide_transitions(
-        emitter.episodes, attended.judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
-    )
-    last_run = remember_run(judgement, attention, _outcome(inputs.desired), as_of)
-    last_run = replace(last_run, waits=attended.waits, taken_s=taken_s, input_fingerprint=inputs.fingerprint)
-    return Recorded(emitter.commit(transitions, last_run), attended.waits)
-
-
-def _timings(step: Step) -> dict[str, float]:
-    return dict(step.taken_s) if isinstance(step, TimedStep) else {}
-
-
-def _outcome(desired: Desired) -> Outcome:
-    return Outcome.COMPLETED if desired.unread["is_warning"].all() else Outcome.PARTIAL
-
-
-def _without_conclusion(outcome: Outcome, error: str, as_of: datetime, emitter: Emitter | None) -> RunReport:
+def _without_conclusion(
+    settings: Settings, outcome: Outcome, error: str, as_of: datetime, emitter: Emitter | None
+) -> RunReport:
     last = emitter.last_run if emitter else None
     if emitter is not None:
-        emitter.note_skipped(as_of, error, outcome)
+        record_without_conclusion(emitter, settings, outcome, error, as_of)
     return RunReport(
         as_of=as_of,
         outcome=outcome,

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from flows.errors import SettingsError
 from flows.sources.strict_yaml import read_settings_file
-from schemas.limits import Limits
+from schemas.limits import MIB, Limits
 from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules
 from schemas.words import EmitMode, Severity
 
@@ -59,6 +59,10 @@ class Settings(Rules, PastRules, BaseSettings):
     event_log: UserPath = Field(Path("/tmp/agent-events.log"), description="the log that events are appended to")  # noqa: S108
     checkpoint: UserPath = Field(Path("/tmp/supervisor-checkpoint.json"), description="open episodes, last run")  # noqa: S108
     state_dir: UserPath = Field(default_factory=default_state_dir, description="history, archive, cache and lock")
+    log_owners: list[int] = Field(default_factory=list, description="users besides root and us who may own the log")
+    keep_history: bool = Field(True, description="record each run in the history")
+    keep_archive: bool = Field(True, description="keep each distinct world and inventory that a run reads")
+    archive_max_world_bytes: Count = Field(16 * MIB, description="a larger world is not archived")
     history: str | None = Field(None, description="where the history is, if not in the state folder; s3:// too")
     node_alias_map: AliasMap = Field(default_factory=dict, description="world node name: inventory node name")
     emit_mode: EmitMode = Field(EmitMode.CHANGES, description="which events a run writes: changes, all, none")

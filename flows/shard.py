@@ -4,6 +4,7 @@ Only the detection of drift looks at every service, and it looks at each node al
 which is small, and needs all of it: dependencies across nodes, what the whole world says against its observer.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -34,9 +35,14 @@ class ShardedStep(TaskStep):
         return self._detect(*arguments)  # type: ignore[arg-type, return-value]
 
     def _detect(self, desired: Desired, actual: Actual, rules: Rules) -> DataFrame[Drift]:
-        futures: list[PrefectFuture[Any]] = [
-            as_task(detect_drift).submit(*shard, rules) for shard in split_by_node(desired, actual, self._shard_count)
-        ]
+        unread = {name: getattr(desired, name).clear() for name in ("dependencies", "listed")}
+        bare = desired._replace(**unread)
+        with warnings.catch_warnings():
+            # Dask would rather load the data itself; these frames have been read already, under the lock.
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            futures: list[PrefectFuture[Any]] = [
+                as_task(detect_drift).submit(*shard, rules) for shard in split_by_node(bare, actual, self._shard_count)
+            ]
         return merge_drift([future.result() for future in futures])
 
 
@@ -57,6 +63,6 @@ def merge_drift(parts: list[DataFrame[Drift]]) -> DataFrame[Drift]:
     return Drift.validate(pl.concat(parts).sort(DRIFT_ORDER))
 
 
-def _of(nodes: pl.Series, frames: tuple[pl.DataFrame, ...]) -> list[pl.DataFrame]:
+def _of(nodes: pl.Series, frames: tuple[pl.DataFrame, ...]) -> list[Any]:
     is_ours = pl.col("node").is_in(nodes.implode()) | pl.col("node").is_null()
     return [frame.filter(is_ours).rechunk() if "node" in frame.columns else frame for frame in frames]

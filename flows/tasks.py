@@ -1,9 +1,8 @@
 """The steps of a run as Prefect tasks, so that the run page shows them as a graph with the time of each."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
@@ -25,21 +24,18 @@ class TaskStep:
 
     def __call__(self, stage: Callable[..., Result], *arguments: object) -> Result:
         """Run the step."""
-        return as_task(stage)(*arguments)  # type: ignore[no-any-return]
+        return cast("Result", as_task(stage)(*arguments))
 
 
 def as_task(stage: Callable[..., Any]) -> Task[..., Any]:
     """Return a Prefect task of the step, named as it is."""
-    is_reading = stage.__module__.startswith(READING)
-    return task(
-        stage,
-        name=stage.__name__,
-        cache_policy=NO_CACHE,
-        persist_result=False,
-        retries=len(READ_PAUSES_S) if is_reading else 0,
-        retry_delay_seconds=READ_PAUSES_S,
-        retry_condition_fn=_may_pass if is_reading else None,
-        log_prints=False,
+    step: Task[..., Any] = Task(
+        stage, name=stage.__name__, cache_policy=NO_CACHE, persist_result=False, log_prints=False
+    )
+    if not stage.__module__.startswith(READING):
+        return step
+    return step.with_options(
+        retries=len(READ_PAUSES_S), retry_delay_seconds=list(READ_PAUSES_S), retry_condition_fn=_may_pass
     )
 
 

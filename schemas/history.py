@@ -65,7 +65,9 @@ class HistoryRun(Frame):
     rejected_count: pl.UInt32 = pa.Field(nullable=True)
     unreadable_timestamp_count: pl.UInt32 = pa.Field(nullable=True)
     monitored_targets: StringList
-    """The targets that were desired and monitored, sorted: what availability is measured over."""
+    """The targets that were desired and monitored, sorted: what availability is measured over.
+
+    Empty for a fleet of more than 10,000."""
 
     class Config(Frame.Config):
         """The frame's name in messages."""

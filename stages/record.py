@@ -9,6 +9,9 @@ from schemas.frame import Frame, columns, dtypes, empty
 from schemas.history import History, HistoryDrift, HistoryRecommendation, HistoryRun, RunFacts
 from schemas.run import Judgement
 
+MOST_TARGETS = 10_000
+"""Of a fleet with more services, a run does not name them: its history would outgrow what it tells."""
+
 
 def record_runs(
     facts: DataFrame[RunFacts], desired: Desired | None = None, judgement: Judgement | None = None
@@ -39,6 +42,7 @@ def _runs(facts: pl.DataFrame, desired: Desired | None, judgement: Judgement | N
         if name not in {*found.columns, *facts.columns, "monitored_targets"}
     ]
     monitored = _monitored(desired) if desired else []
+    monitored = monitored if len(monitored) <= MOST_TARGETS else []
     rows = facts.join(found, on="as_of", how="left").with_columns(
         *absent, pl.lit(pl.Series([monitored], dtype=pl.List(pl.String))).first().alias("monitored_targets")
     )

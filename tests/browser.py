@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from websockets.sync.client import ClientConnection, connect
 
@@ -66,7 +66,7 @@ def open_browser(folder: Path) -> Iterator[Page]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         with connect(_find_page(folder), max_size=None) as connection:
-            yield Page(connection)
+            yield Page(cast("Any", connection))
     finally:
         process.terminate()
         process.wait(10)

@@ -83,10 +83,9 @@ def test_the_inventory_of_a_moment_is_the_newest_not_after_it(tmp_path):
 def test_an_error_in_between_leaves_the_archive_as_it_was(tmp_path):
     keep(tmp_path, "a")
 
-    with pytest.raises(ZeroDivisionError):  # noqa: PT012
-        with edit_archive(tmp_path) as archive:
-            archive.add_world(WorldFiles(NOON + timedelta(minutes=9), {"services.json": b"b"}, NOON))
-            raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError), edit_archive(tmp_path) as archive:  # noqa: PT012
+        archive.add_world(WorldFiles(NOON + timedelta(minutes=9), {"services.json": b"b"}, NOON))
+        raise ZeroDivisionError
 
     assert len(entries(tmp_path)) == 1
 

@@ -25,7 +25,7 @@ def at(minutes: float) -> datetime:
 
 
 class Past:
-    """A past told in rows: `"5 missing_service piha/web"` is a drift five minutes after noon, ` <held_by>` behind it."""
+    """A past told in rows: `"5 missing_service piha/web <held_by>"` is a drift five minutes after noon."""
 
     def __init__(self, runs, drift=(), advice=(), monitored=("piha/web", "piha/db"), rules=RULES):
         run_rows = [{"as_of": at(m), "run_id": f"r{m}", "generation": g} for g, m in enumerate(runs)]

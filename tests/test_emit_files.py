@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.errors import BusyError, EmitError, SettingsError, SupervisorError
+from flows.errors import BusyError, EmitError, SettingsError
 from flows.sinks.checkpoint import VERSION, read_known
 from flows.sinks.emit import EmitPaths, open_emitter, read_episodes
 from flows.sinks.lock import hold_lock
@@ -348,14 +348,13 @@ def test_a_lock_file_that_a_cleaner_removed_is_made_again(tmp_path):
             pass
 
 
-def test_a_history_file_that_exists_is_never_replaced(tmp_path):
+def test_the_history_of_the_same_run_takes_the_place_of_the_one_before(tmp_path):
     (tmp_path / "state").mkdir(mode=0o700)
-    (tmp_path / "state" / "part-1.json").write_text("precious")
+    (tmp_path / "state" / "part-1.json").write_text("of an earlier attempt")
 
-    with pytest.raises(SupervisorError, match="exists already"):
-        run(tmp_path, 0, ["web"])
-    assert (tmp_path / "state" / "part-1.json").read_text() == "precious"
-    assert not paths(tmp_path).event_log.exists()
+    run(tmp_path, 0, ["web"])
+
+    assert (tmp_path / "state" / "part-1.json").read_text() != "of an earlier attempt"
 
 
 def test_what_writes_events_needs_nothing_but_the_standard_library():

@@ -1,6 +1,7 @@
 """The history: written whole, read once, merged without anyone noticing."""
 
 import hashlib
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from flows.sinks.history import (
 )
 from flows.sources.history import ask_history, day_folder, read_day, scan_history
 from flows.storage import LocalStorage
+from schemas.frame import columns
 from schemas.history import TABLES, History, RunFacts
+from schemas.run import Judgement
 from stages.record import record_runs
 from tests.frames import NOON, actual, desired, frame, judged
 
@@ -32,11 +35,8 @@ def a_run(minutes: int = 0, **facts: object) -> History:
     moment = NOON + timedelta(minutes=minutes)
     want = desired("piha/mosquitto", "piha/web")
     judgement = judged(want, actual("piha/web"))
-    moved = judgement._replace(
-        drift=judgement.drift.with_columns(as_of=pl.lit(moment, dtype=pl.Datetime("us", "UTC"))),
-        recommendations=judgement.recommendations.with_columns(as_of=pl.lit(moment, dtype=pl.Datetime("us", "UTC"))),
-        summary=judgement.summary.with_columns(as_of=pl.lit(moment, dtype=pl.Datetime("us", "UTC"))),
-    )
+    now = pl.lit(moment, dtype=pl.Datetime("us", "UTC"))
+    moved = Judgement(*(found.with_columns(as_of=now) for found in judgement))  # type: ignore[arg-type]
     row = {"as_of": moment, "run_id": derive_run_id("in", "rules", moment), "outcome": "completed", "source": "live"}
     prints = dict.fromkeys(("rules_fingerprint", "inventory_fingerprint", "world_fingerprint"), "f")
     row = {**row, **prints, "input_fingerprint": hashlib.sha256(str(minutes).encode()).hexdigest(), **facts}
@@ -319,3 +319,12 @@ def test_a_torn_file_is_an_error_that_says_so(tmp_path):
 
 def test_no_history_has_no_rows(tmp_path):
     assert rows(tmp_path / "never").columns == list(TABLES["runs"].to_schema().columns)
+
+
+def test_the_readme_documents_every_column():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `(runs|drift|recommendations)` \| [^|]+ \| (.+) \|$", readme, re.MULTILINE))
+
+    assert {table: re.findall(r"`(\w+)`", rows[table]) for table in TABLES} == {
+        table: columns(schema) for table, schema in TABLES.items()
+    }

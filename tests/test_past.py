@@ -27,9 +27,9 @@ def study(folder, **narrowed):
 
 
 def told(past) -> str:
-    console = Console(file=StringIO(), width=200, highlight=False)
-    print_past(past, console)
-    return console.file.getvalue()  # type: ignore[attr-defined]
+    told = StringIO()
+    print_past(past, Console(file=told, width=200, highlight=False))
+    return told.getvalue()
 
 
 def test_the_past_is_what_the_runs_say(tmp_path):

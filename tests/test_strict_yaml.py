@@ -26,7 +26,8 @@ def faults(text):
 
 
 @pytest.mark.parametrize(
-    "word", ["no", "off", "on", "y", "22:22", "12:30:45", "2024-01-02", "2024-13-45", "1_000", ".nan", ".inf", "=", "0x_"]
+    "word",
+    ["no", "off", "on", "y", "22:22", "12:30:45", "2024-01-02", "2024-13-45", "1_000", ".nan", ".inf", "=", "0x_"],
 )
 def test_a_word_stays_the_text_that_was_written(word):
     assert read(f"key: {word}") == {"key": word}
@@ -48,7 +49,9 @@ def test_a_plain_key_is_its_text():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        pytest.param("services:\n  - name: web\n    ports: [22:22", "4:1: did not find expected ','", id="unclosed list"),
+        pytest.param(
+            "services:\n  - name: web\n    ports: [22:22", "4:1: did not find expected ','", id="unclosed list"
+        ),
         pytest.param("a: 1\n---\nb: 2", "2:1: more than one document", id="two documents"),
         pytest.param("a: 1\nb: 2\na: 3", "3:1: the key 'a' comes twice, first in line 1", id="duplicate key"),
         pytest.param("? [a, b]\n: 1", "1:3: a key must be text", id="list as key"),
@@ -116,11 +119,14 @@ def test_every_value_knows_its_place():
     assert isinstance(root.value["a"].value, dict)
     listed = root.value["a"].value["b"]
     assert (listed.line, listed.column) == (2, 3)
-    assert [(item.line, item.column) for item in listed.value] == [(2, 7), (3, 5)]  # type: ignore[union-attr, union-attr]
+    assert [(item.line, item.column) for item in listed.value] == [(2, 7), (3, 5)]
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(st.characters(codec="utf-8", exclude_categories=["C"])),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.text(st.characters(codec="utf-8", exclude_categories=["C"])),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc-é ", min_size=1), inner, max_size=4),
     max_leaves=12,
 )
@@ -156,7 +162,9 @@ def test_a_settings_file_gives_values_and_lines(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("text", "told"), [("a: 1\na: 2", ":2:1: the key 'a' comes twice"), ("- a", ":1: expected settings")])
+@pytest.mark.parametrize(
+    ("text", "told"), [("a: 1\na: 2", ":2:1: the key 'a' comes twice"), ("- a", ":1: expected settings")]
+)
 def test_a_faulty_settings_file_is_named_with_the_line(tmp_path, text, told):
     file = tmp_path / "supervisor.yaml"
     file.write_text(text)

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
     app.command(help=HELP)(backfill)
 
 
-def backfill(  # noqa: PLR0913 - one parameter for each option
+def backfill(
     source: Annotated[Path, typer.Argument(help="Where the snapshots are.")],
     inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")] = None,

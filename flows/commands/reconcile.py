@@ -78,7 +78,7 @@ def reconcile(
     }
     report = run_once(load_settings(given, config).settings, moment, dry_run=dry_run)
     gate = _hold_against(report, criteria, known)
-    _print(report, output, gate, quiet=quiet, timings=timings)
+    print_run(report, output, gate, quiet=quiet, timings=timings)
     code = gate.exit_code(report) if gate else report.exit_code
     return 0 if exit_zero and code == 2 else code
 
@@ -91,7 +91,10 @@ def _hold_against(
     return hold_against(report, criteria, known) if criteria is not None else None
 
 
-def _print(report: "RunReport", output: Format, gate: "Gate | None", *, quiet: bool, timings: bool) -> None:
+def print_run(
+    report: "RunReport", output: Format, gate: "Gate | None" = None, *, quiet: bool, timings: bool
+) -> None:
+    """Print a run on stdout in the wanted form, and what went wrong and the timings on stderr."""
     if output is Format.TABLE:
         from rich.console import Console
 
@@ -101,8 +104,9 @@ def _print(report: "RunReport", output: Format, gate: "Gate | None", *, quiet: b
         _print_gate(gate)
     else:
         typer.echo(_write(report, output, gate))
-        if report.error:
-            typer.echo(f"error: {report.error}", err=True)
+    error = report.emit_error or (report.error if output is not Format.TABLE else None)
+    if error:
+        typer.echo(f"error: {show(error, limit=5000)}", err=True)
     if timings:
         for name, taken_s in report.timings_s.items():
             typer.echo(f"{taken_s * 1000:9.1f} ms  {name}", err=True)

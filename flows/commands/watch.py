@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command(help=HELP)(watch)
 
 
-def watch(  # noqa: PLR0913 - one parameter for each option
+def watch(
     inventory: options.Inventory = None,
     world: options.World = None,
     config: options.Config = None,

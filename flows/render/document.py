@@ -22,7 +22,7 @@ def to_document(report: RunReport) -> dict[str, Any]:
         "as_of": instant(report.as_of),
         "outcome": report.outcome.value,
         "partial": report.is_partial,
-        "error": report.error and show(report.error, limit=5000),
+        "error": _error(report),
         "summary": _summary(report),
         "drift": _drift(judgement.drift) if judgement else [],
         "recommendations": _recommendations(report) if judgement else [],
@@ -30,6 +30,11 @@ def to_document(report: RunReport) -> dict[str, Any]:
         "unread": rows(report.desired.unread) if report.desired else [],
         "notes": [show(note) for note in report.notes],
     }
+
+
+def _error(report: RunReport) -> str | None:
+    error = report.emit_error or report.error
+    return show(error, limit=5000) if error else None
 
 
 def to_json(report: RunReport) -> str:

@@ -13,13 +13,17 @@ from rich.text import Text
 from flows.past import Past
 from flows.render.document import dump
 from flows.render.escape import csv_cell, markdown, show
-from flows.render.table import SEVERITY_STYLE, STATE_STYLE, spoken
+from flows.render.spoken import spoken
+from flows.render.table import SEVERITY_STYLE, STATE_STYLE
 from schemas.drift_episode import DriftEpisode
 from schemas.frame import columns
 from schemas.words import Severity, State
 
 SCHEMA_VERSION = 1
 MOST_ROWS = 20
+OFFENDER = ("target", "availability", "down", "drift", "episodes", "open", "recovery", "")
+ACTION = ("action", "recommended", "recovered after", "median")
+EPISODE = ("opened", "resolved", "lasted", "severity", "drift", "target", "action", "")
 
 Row = dict[str, Any]
 
@@ -61,17 +65,15 @@ def state_hours(past: Past) -> dict[State, float]:
 
 
 def _tables(past: Past) -> Iterator[tuple[str, tuple[str, ...], list[tuple[object, ...]], int]]:
+    """Return each table: its title, headings, rows, and how many rows there are in all."""
     worst = past.reliability.filter(pl.col("episode_count") > 0)
     if worst.height:
-        headings = ("target", "availability", "down", "drift", "episodes", "open", "recovery", "")
-        yield "worst offenders", headings, [_offender(row) for row in _rows(worst.head(MOST_ROWS))], worst.height
+        yield "worst offenders", OFFENDER, [_offender(row) for row in _rows(worst.head(MOST_ROWS))], worst.height
     if past.actions.height:
-        headings = ("action", "recommended", "recovered after", "median")
-        yield "was it followed by recovery", headings, [_action(row) for row in _rows(past.actions)], 0
+        yield "was it followed by recovery", ACTION, [_action(row) for row in _rows(past.actions)], 0
     if past.episodes.height:
         newest = past.episodes.sort("opened_at", descending=True, maintain_order=True).head(MOST_ROWS)
-        headings = ("opened", "resolved", "lasted", "severity", "drift", "target", "action", "")
-        yield "newest episodes", headings, [_episode(row) for row in _rows(newest)], past.episodes.height
+        yield "newest episodes", EPISODE, [_episode(row) for row in _rows(newest)], past.episodes.height
 
 
 def _offender(row: Row) -> tuple[object, ...]:

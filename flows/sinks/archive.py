@@ -38,35 +38,47 @@ _VERSION = 1
 class Archive(ArchiveReader):
     """An archive that is open for writing; what is added is there once the `with` block ends without an error."""
 
-    def add_world(self, files: WorldFiles) -> bool:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Keep the connection."""
+        super().__init__(connection, path)
+        self._compressor = zstandard.ZstdCompressor(level=9)
+
+    def add_world(self, files: WorldFiles, *, even_unchanged: bool = False) -> bool:
         """Keep a world, unless the one before it has the same files; return whether it was kept.
 
         The same world added again changes nothing; another one of the same moment takes its place.
         """
-        return self._add(WORLD, files.as_of, files.files_at, world_fingerprint(files.contents), files.contents)
+        fingerprint = world_fingerprint(files.contents)
+        before = None if even_unchanged else self.find_latest(WORLD, files.as_of)
+        if before is not None and before.fingerprint == fingerprint:
+            return False
+        self._add(WORLD, files.as_of, files.files_at, fingerprint, files.contents)
+        return True
 
     def add_inventory(self, as_of: datetime, files: InventoryFiles) -> bool:
         """Keep an inventory, likewise; what of it could not be read is kept as such."""
         contents = pack_inventory(files)
-        return self._add(INVENTORY, as_of, as_of, inventory_fingerprint(contents), contents)
+        fingerprint = inventory_fingerprint(contents)
+        before = self.find_latest(INVENTORY, as_of)
+        if before is not None and before.fingerprint == fingerprint:
+            return False
+        self._add(INVENTORY, as_of, as_of, fingerprint, contents)
+        return True
 
     def _add(
         self, kind: str, as_of: datetime, files_at: datetime, fingerprint: str, contents: Mapping[str, bytes]
-    ) -> bool:
-        before = self.find_latest(kind, as_of)
-        if before is not None and before.fingerprint == fingerprint:
-            return False
+    ) -> None:
         self._forget(kind, as_of)
         size_bytes = sum(len(data) for data in contents.values())
         snapshot = self.connection.execute(
-            "INSERT INTO snapshot (kind, as_of, files_at, fingerprint, file_count, size_bytes) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO snapshot (kind, as_of, files_at, fingerprint, file_count, size_bytes) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (kind, to_micros(as_of), to_micros(files_at), fingerprint, len(contents), size_bytes),
         ).lastrowid
         self.connection.executemany(
             "INSERT INTO file (snapshot, name, content) VALUES (?, ?, ?)",
             [(snapshot, name, self._keep(data)) for name, data in contents.items()],
         )
-        return True
 
     def _forget(self, kind: str, as_of: datetime) -> None:
         self.connection.execute("DELETE FROM snapshot WHERE kind = ? AND as_of = ?", (kind, to_micros(as_of)))
@@ -77,7 +89,7 @@ class Archive(ArchiveReader):
         known = self.connection.execute("SELECT id FROM content WHERE digest = ?", (digest,)).fetchone()
         if known:
             return int(known[0])
-        packed = zstandard.ZstdCompressor(level=9).compress(data)
+        packed = self._compressor.compress(data)
         kept = self.connection.execute(
             "INSERT INTO content (digest, size_bytes, data) VALUES (?, ?, ?)", (digest, len(data), packed)
         )

@@ -5,7 +5,6 @@ of the interrupted one appear in the log once, as a whole line, with the same id
 are never changed. The log is the truth: where it goes further than the checkpoint, the checkpoint follows.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -328,11 +327,9 @@ def _as_names(files: Sequence[tuple[Path, Path]]) -> tuple[tuple[str, str], ...]
 
 
 def _check_files(files: Sequence[tuple[Path, Path]]) -> None:
-    for temporary, final in files:
+    for temporary, _ in files:
         if not temporary.is_file():
             raise EmitError(f"{temporary}: is gone; was the state folder removed during the run?")
-        if os.path.lexists(final):
-            raise EmitError(f"{final}: exists already, so that this run's history has no place; nothing was written")
 
 
 @contextmanager

@@ -46,11 +46,12 @@ def prepare_run(state_dir: Path, rows: History) -> list[Pending]:
     """Write the files of one run under temporary names, flushed, and return where each belongs.
 
     The caller renames them in the given order, whatever comes in between; `sweep_temporaries` removes those of a run
-    that died before it promised to. A table without rows has no file. Raises `EmitError`.
+    that died before it promised to. A table without rows has no file, and a file that is there is not written again.
+    Raises `EmitError`.
     """
-    parts = _run_parts(rows)
+    parts = [(state_dir / path, frame) for path, frame in _run_parts(rows)]
     try:
-        return [_prepare(state_dir / path, frame) for path, frame in parts]
+        return [_prepare(path, frame) for path, frame in parts if not path.exists()]
     except OSError as error:
         raise EmitError(f"{error.filename or state_dir}: the history cannot be written: {error.strerror}") from None
 
@@ -72,11 +73,29 @@ def commit(pending: list[Pending]) -> None:
 
 
 def sweep_temporaries(state_dir: Path, keep: frozenset[Path] = frozenset()) -> int:
-    """Remove what dead runs left under temporary names, `keep` excepted, and return how many; the lock is held."""
-    stale = [path for path in state_dir.glob("history/*/day=*/.*.tmp") if path not in keep]
+    """Remove what dead runs left under temporary names, `keep` excepted, and return how many; the lock is held.
+
+    What another process is writing just now, a backfill or a compaction, stays.
+    """
+    found = set(state_dir.glob("history/*/day=*/.*.tmp")) - keep
+    stale = [path for path in found if not _is_being_written(path)]
     for path in stale:
         path.unlink(missing_ok=True)
     return len(stale)
+
+
+def _is_being_written(temporary: Path) -> bool:
+    """Return whether the process that a temporary name ends with is alive."""
+    process = temporary.suffixes[-2].removeprefix(".")
+    if not process.isdigit() or int(process) == os.getpid():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_run(root: Path | str, rows: History) -> None:

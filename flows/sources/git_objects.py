@@ -73,10 +73,15 @@ class GitObjects:
             raise HistoryError(f"{self.repository}: git {arguments[0]}: {said or 'failed'}")
         return done.stdout
 
+    def find_prefix(self) -> str:
+        """Return the path of this folder within its repository, with forward slashes, and none at the end."""
+        return self._run("rev-parse", "--show-prefix").decode().strip().rstrip("/")
+
     def read(self, name: str) -> bytes | None:
         """Return an object's content by digest or `<commit>:<path>`; None where there is none."""
         batch = self._started()
-        assert batch.stdin and batch.stdout  # noqa: S101 - both are pipes
+        assert batch.stdin is not None  # noqa: S101 - both are pipes
+        assert batch.stdout is not None  # noqa: S101
         batch.stdin.write(name.encode() + b"\n")
         batch.stdin.flush()
         header = batch.stdout.readline().split()
@@ -102,12 +107,6 @@ class GitObjects:
             return []
         width = 32 if len(name.partition(":")[0]) == 64 else 20
         return list(_parse_tree(data, width))
-
-    def digest_of(self, name: str) -> str | None:
-        """Return the digest of `<commit>:<path>`; None where there is none."""
-        commit, _, path = name.partition(":")
-        parent, _, last = path.rpartition("/")
-        return next((entry.digest for entry in self.list_tree(f"{commit}:{parent}") if entry.name == last), None)
 
 
 def _parse_tree(data: bytes, width: int) -> Iterator[TreeEntry]:

@@ -70,6 +70,12 @@ def ask_history(question: Callable[[], Answer]) -> Answer:
     raise HistoryError("the history changes faster than it can be read; try again")
 
 
+def find_generation(root: Path | str) -> int:
+    """Return the highest generation in the history, 0 where it has none; a checkpoint can be lost."""
+    highest = ask_history(lambda: scan_history(root, "runs").select(pl.col("generation").max()).collect())
+    return int(highest.item() or 0)
+
+
 def list_days(storage: Storage, table: str, since: datetime | None = None, until: datetime | None = None) -> list[date]:
     """Return the days of which the table has a folder, within the bounds, sorted."""
     names = (name.removeprefix(DAY) for name in storage.folders(f"{FOLDER}/{table}") if name.startswith(DAY))

@@ -15,12 +15,19 @@ def parse_moment_name(name: str) -> datetime | None:
     """Return the moment that a name or a path spells; None where it spells none.
 
     `2026-05-27T12:00:00Z`, `2026-05-27T120000+0200`, `20260527-1200`, `2026-05-27_12-00-00`, `world-20260527T120000`,
-    `2026/05/27/12-00`, `2026-05-27/1200`, and Unix seconds, milliseconds or microseconds. Without a zone it is UTC.
+    `2026/05/27/12-00`, `2026-05-27/1200`, and Unix seconds, milliseconds or microseconds. Without a zone it is UTC. Of
+    a path, the fewest of its last parts that spell a moment count.
     """
-    spelled = _CALENDAR.search(name)
+    parts = name.split("/")
+    tails = ("/".join(parts[first:]) for first in range(len(parts) - 1, -1, -1))
+    return next((moment for tail in tails if (moment := _parse(tail)) is not None), None)
+
+
+def _parse(text: str) -> datetime | None:
+    spelled = _CALENDAR.search(text)
     if spelled is not None:
         return _from_calendar(spelled)
-    counted = _EPOCH.search(name)
+    counted = _EPOCH.search(text)
     return _from_epoch(counted) if counted else None
 
 
@@ -28,8 +35,8 @@ def _from_calendar(spelled: re.Match[str]) -> datetime | None:
     year, month, day, hour, minute, second, fraction, zone = spelled.groups()
     micros = int((fraction or "0").ljust(6, "0")[:6])
     try:
-        moment = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micros, _zone(zone))
-        return moment.astimezone(UTC)
+        clock = (int(hour), int(minute), int(second or 0), micros)
+        return datetime(int(year), int(month), int(day), *clock, tzinfo=_zone(zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

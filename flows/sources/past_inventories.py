@@ -106,14 +106,18 @@ class GitInventories:
         place = bisect_right(commits, moment, key=lambda commit: commit.committed_at)
         if not place:
             raise InventoryError(f"{self.repository}: no commit is as old as {moment:%Y-%m-%dT%H:%M:%SZ}")
-        root = f"{commits[place - 1].digest}:{self.folder}"
+        return self.version_of(commits[place - 1].digest)
+
+    def version_of(self, commit: str) -> str:
+        """Return the version that a commit has; raises `InventoryError` where it has no `hosts/`."""
+        root = f"{commit}:{self.folder}"
         tops = {entry.name: entry.digest for entry in self._opened().list_tree(root) if entry.is_folder}
         if HOSTS not in tops:
-            raise InventoryError(f"{self.repository}: commit {root[:12]} has no {HOSTS}/")
+            raise InventoryError(f"{self.repository}: commit {commit[:12]} has no {HOSTS}/")
         return " ".join(f"{name}={tops[name]}" for name in _TOP if name in tops)
 
     def _listed(self) -> list[Commit]:
-        """Return the commits in order of time; where clocks disagreed, a later commit of the branch hides earlier ones."""
+        """Return the commits in order of time; one that a later commit predates, since clocks disagreed, is hidden."""
         if self._commits is None:
             kept: list[Commit] = []
             for commit in self._opened().list_commits(self.branch):
@@ -162,7 +166,7 @@ class GitInventories:
         if digest not in self._blobs:
             data = self._opened().read(digest)
             if data is None:
-                raise InventoryError(f"{self.repository}: the object {digest} is absent; is the clone shallow or partial?")
+                raise InventoryError(f"{self.repository}: object {digest} is absent; is the clone shallow or partial?")
             self._blobs[digest] = data
         return self._blobs[digest]
 

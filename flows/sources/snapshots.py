@@ -116,7 +116,7 @@ class FolderSource:
 
 
 def _world_folders(root: Path) -> Iterator[Path]:
-    """Return the folders at or under `root` that hold a world file, in the order of their paths; no link is followed."""
+    """Return the folders at or under `root` that hold a world file, by path; no link is followed."""
     for folder, folders, files in os.walk(root):
         folders.sort()
         if len(Path(folder).relative_to(root).parts) >= DEEPEST:

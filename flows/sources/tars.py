@@ -1,9 +1,11 @@
-"""Tar archives of snapshots, plain or compressed, unpacked so that each world is a folder named by its time."""
+"""Tar archives of snapshots, plain or compressed, read as streams."""
 
-import os
 import tarfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -11,7 +13,7 @@ import zstandard
 
 from flows.errors import HistoryError
 from flows.sources.moment_names import parse_moment_name
-from flows.sources.world_files import FILES
+from flows.sources.world_files import FILES, WorldFiles
 from schemas.limits import Limits
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2")
@@ -29,41 +31,41 @@ def find_tars(source: Path) -> list[Path]:
     return sorted(path for path in source.iterdir() if path.is_file() and is_tar(path)) if source.is_dir() else []
 
 
-def unpack_worlds(archive: Path, folder: Path, limits: Limits) -> int:
-    """Write the world files of a tar archive under `folder`, and return how many.
+def read_tar_worlds(archive: Path, limits: Limits) -> Iterator[WorldFiles]:
+    """Return the worlds of a tar archive, in the order of their files; one whose files are apart comes in parts.
 
-    Nothing but regular files with a world file's name is taken, and the folder's name is made from the moment that the
-    path within the archive, or else the archive's own name, spells: no name of the archive is used as a path.
-    Raises `HistoryError` where the archive is torn, or a file is over its limit.
+    Only regular files with a world file's name are taken, and none is written anywhere. The moment is the one that the
+    path within the archive spells, else the archive's own name. Raises `HistoryError` where the archive is torn, or
+    a file is over its limit.
     """
-    count = 0
     try:
         with _opened(archive) as tar:
-            for member in tar:
-                target = _target(archive, member)
-                if target is not None:
-                    _write(tar, member, folder / target, limits)
-                    count += 1
-    except (tarfile.TarError, EOFError, OSError, zstandard.ZstdError) as error:
+            dated = ((_moment_of(archive, member), member) for member in tar)
+            for moment, members in groupby(dated, key=lambda pair: pair[0]):
+                if moment is not None:
+                    yield _to_world(archive, moment, [(member, _read(tar, member, limits)) for _, member in members])
+    except (tarfile.TarError, EOFError, OSError, zlib.error, zstandard.ZstdError) as error:
         raise HistoryError(f"{archive}: the archive cannot be read: {error}") from None
-    return count
 
 
-def _target(archive: Path, member: tarfile.TarInfo) -> Path | None:
+def _moment_of(archive: Path, member: tarfile.TarInfo) -> datetime | None:
     path = PurePosixPath(member.name)
-    moment = parse_moment_name(str(path.parent)) or parse_moment_name(archive.name)
-    if not member.isreg() or path.name not in FILES or moment is None:
+    if not member.isreg() or path.name not in FILES:
         return None
-    return Path(f"{moment:%Y-%m-%d}") / f"{moment:%Y-%m-%dT%H%M%S.%fZ}" / path.name
+    return parse_moment_name(str(path.parent)) or parse_moment_name(archive.name)
 
 
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, limits: Limits) -> None:
+def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits) -> bytes:
     if member.size > limits.max_world_file_bytes:
         raise tarfile.TarError(f"{member.name!a} has {member.size} bytes, over the limit")
     file = tar.extractfile(member)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(file.read() if file else b"")
-    os.utime(target, (member.mtime, member.mtime))
+    return file.read() if file else b""
+
+
+def _to_world(archive: Path, moment: datetime, read: list[tuple[tarfile.TarInfo, bytes]]) -> WorldFiles:
+    contents = {PurePosixPath(member.name).name: data for member, data in read}
+    newest = max(member.mtime for member, _ in read)
+    return WorldFiles(moment, contents, min(datetime.fromtimestamp(newest, UTC), moment), str(archive))
 
 
 @contextmanager

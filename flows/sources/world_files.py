@@ -58,22 +58,27 @@ def read_world_files(
     A file that is absent, torn or unstable, or that `check` refuses with `WorldUnreadableError`, is tried again after a
     pause: the observer may be writing it. Raises `WorldUnreadableError` with every fault of the last attempt.
     """
-    attempts, rounds = limits.retries, limits.max_read_rounds
-    while rounds:
+
+    def attempt() -> tuple[Result, WorldFiles]:
+        files = _read_unchanged(folder, as_of, limits, runtime_summary)
+        return check(files), files
+
+    for _ in range(limits.retries):
         try:
-            files, stamps = _read_once(folder, as_of, limits, runtime_summary)
-            result = check(files)
+            return attempt()
         except LastingWorldFaultError:
             raise
         except WorldUnreadableError:
-            if not attempts:
-                raise
-            attempts -= 1
             time.sleep(limits.retry_pause.total_seconds())
-            continue
-        if all(stamp_file(path) == (content.stamp if content else None) for path, content in stamps.items()):
-            return result, files
-        rounds -= 1
+    return attempt()
+
+
+def _read_unchanged(folder: Path, as_of: datetime, limits: Limits, runtime_summary: Path | None) -> WorldFiles:
+    """Return the files as they all were at one moment."""
+    for _ in range(limits.max_read_rounds):
+        files, contents = _read_once(folder, as_of, limits, runtime_summary)
+        if all(stamp_file(path) == (content.stamp if content else None) for path, content in contents.items()):
+            return files
     raise WorldUnreadableError(
         f"{folder}: its files change while they are read, each of {limits.max_read_rounds} times"
     )

@@ -1,0 +1,144 @@
+"""A year of five-minute runs: how fast its history is made, how large it is, how fast it is asked.
+
+    python -m benchmarks.backfill FOLDER [--snapshots 105120] [--nodes 6] [--services 7] [--jobs 2]
+
+FOLDER keeps the generated snapshots; the history is made anew. Prints one JSON document.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fleet import alias_of, service_name, write_fleet
+from benchmarks.snapshots import START, STEP, write_archive
+from flows.past_day import Judge, group_days, within
+from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.settings import Settings
+from flows.sources.snapshots import SnapshotSource
+
+COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
+PROFILED_DAYS = 7
+
+
+def main() -> None:
+    """Measure, and print the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--snapshots", type=int, default=105_120)
+    parser.add_argument("--nodes", type=int, default=6)
+    parser.add_argument("--services", type=int, default=7, help="of each node")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    folder = options.folder.absolute()
+    _generate(folder, options)
+    state = folder / "state"
+    shutil.rmtree(state, ignore_errors=True)
+    result = {"snapshots": options.snapshots, "services": options.nodes * options.services, "jobs": options.jobs}
+    result |= _measure(folder, state, options)
+    result["where_the_time_goes_s"] = _profile(folder)
+    print(json.dumps(result, indent=2))
+
+
+def _generate(folder: Path, options: argparse.Namespace) -> None:
+    if (folder / "archive").is_dir():
+        return
+    write_fleet(folder, options.nodes, options.services)
+    names = {alias_of(n): [service_name(n, k) for k in range(options.services)] for n in range(options.nodes)}
+    write_archive(folder / "archive", names, options.snapshots, 1, "tar.zst")
+
+
+def _measure(folder: Path, state: Path, options: argparse.Namespace) -> dict[str, Any]:
+    place = ["--state-dir", str(state)]
+    backfill = [
+        "backfill",
+        str(folder / "archive"),
+        "--inventory",
+        str(folder),
+        *place,
+        "--jobs",
+        str(options.jobs),
+    ]
+    first_s = _time(backfill)
+    size = sum(path.stat().st_size for path in state.rglob("*.parquet"))
+    again_s = _time(backfill)
+    end = START + STEP * options.snapshots + timedelta(days=1)
+    history = ["history", "--since", "366d", "--until", end.isoformat(), "--format", "json", *place]
+    return {
+        "backfill_s": round(first_s, 1),
+        "backfill_runs_per_s": round(options.snapshots / first_s),
+        "backfill_again_s": round(again_s, 1),
+        "history_mb": round(size / 1e6, 1),
+        "history_files": sum(1 for _ in state.rglob("*.parquet")),
+        "ask_a_year_s": [round(_time(history), 2) for _ in range(5)],
+    }
+
+
+def _time(arguments: list[str]) -> float:
+    begun = time.perf_counter()
+    subprocess.run([*COMMAND, *arguments], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begun
+
+
+def _profile(folder: Path) -> dict[str, float]:
+    """Return the seconds of each part of the work on a week, in one process."""
+    settings = Settings(inventory=folder, state_dir=folder / "none")
+    with open_snapshots(_first_tars(folder), settings.limits) as source:
+        judge = make_judge(settings, source, choose_inventories(settings, None, source))
+        days = group_days(within(source.list_snapshots(), START, START + timedelta(days=PROFILED_DAYS)))
+        return _profile_days(judge, source, days)
+
+
+def _first_tars(folder: Path) -> Path:
+    """Return a folder with the first week's archives alone."""
+    place = folder / "week"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    for tar in sorted((folder / "archive").iterdir())[:PROFILED_DAYS]:
+        (place / tar.name).symlink_to(tar)
+    return place
+
+
+def _profile_days(judge: Judge, source: SnapshotSource, days: list[Any]) -> dict[str, float]:
+    from flows.backfill_days import to_history
+    from flows.judge import judge as judge_worlds
+    from flows.past_day import Batch
+    from flows.sinks.history import encode
+    from flows.sources.world import decode_readable_worlds
+
+    taken: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        begun = time.perf_counter()
+        result = work()
+        taken[name] = round(taken.get(name, 0.0) + time.perf_counter() - begun, 3)
+        return result
+
+    for day in days:
+        for version, worlds in timed("read", lambda day=day: list(judge.read_day(day, []))):
+            known = judge.know(version)
+            nodes = frozenset(known.desired.nodes["node"])
+            decoded = timed(
+                "decode", lambda w=worlds, n=nodes: decode_readable_worlds(w, judge.aliases, n, judge.limits)
+            )
+            judged = timed("judge", lambda k=known, d=decoded: judge_worlds(k.desired, d.actual, judge.rules))
+            prints = timed(
+                "fingerprint", lambda v=version, w=worlds: {one.as_of: judge.fingerprint(v, one) for one in w}
+            )
+            bad = {one.as_of for one in decoded.unreadable}
+            kept = {as_of: of for as_of, of in prints.items() if as_of not in bad}
+            rows = timed("record", lambda k=known, j=judged, p=kept: to_history(Batch(k.desired, j, p)))
+            timed("encode", lambda r=rows: [encode(table) for table in r])
+    source.close()
+    return taken
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The backfill flow: `supervisor backfill` as a Prefect flow, a task for each month of the past."""
+
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated
+
+from prefect import flow, get_run_logger, runtime, task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from pydantic import AfterValidator, AwareDatetime
+
+from flows.backfill_days import Backfiller, DayDone, map_days
+from flows.errors import SettingsError
+from flows.past_day import Day, group_days, within
+from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.reconcile import ParameterPath, gather_settings
+from flows.render.escape import show
+from flows.settings import Settings
+
+MOST_PROBLEMS = 20
+
+
+def _check_jobs(jobs: int) -> int:
+    if not 1 <= jobs <= 64:
+        raise ValueError("between 1 and 64 processes")
+    return jobs
+
+
+@flow(name="backfill", persist_result=False, log_prints=False)
+def backfill(
+    source: ParameterPath,
+    inventory: ParameterPath | None = None,
+    inventory_git: ParameterPath | None = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    jobs: Annotated[int, AfterValidator(_check_jobs)] = 1,
+) -> int:
+    """Judge each snapshot of a source at its own moment, write the history, and return how many were judged.
+
+    Run again, it does what is missing. The live event log and checkpoint are never touched. A snapshot that cannot be
+    read is logged and passed over.
+    """
+    settings = gather_settings({"inventory": inventory})
+    if runtime.deployment.id is not None:
+        _check_places(settings, source, inventory_git)
+    with open_snapshots(Path(source).absolute(), settings.limits) as snapshots:
+        days = group_days(within(snapshots.list_snapshots(), since, until))
+        snapshots.close()
+        judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
+        work = Backfiller(judge, settings.history_root())
+        progress = create_progress_artifact(0.0, key="backfill", description="days of the past")
+        done: list[DayDone] = []
+        for month, group in groupby(days, key=lambda day: f"{day.day:%Y-%m}"):
+            done += backfill_month.with_options(name=month)(work, list(group), jobs)
+            update_progress_artifact(progress, 100.0 * len(done) / len(days))  # type: ignore[arg-type]
+        judge.close()
+    return _log(done)
+
+
+def _check_places(settings: Settings, source: Path, inventory_git: Path | None) -> None:
+    """Keep a deployment, whose parameters anyone with the API can set, to the snapshots and inventory that are ours."""
+    if not source.resolve().is_relative_to(settings.state_dir.resolve()):
+        raise SettingsError(f"parameter source: {show(source)} is not in the state folder, {settings.state_dir}")
+    if inventory_git is not None and not inventory_git.resolve().is_relative_to(settings.inventory.resolve()):
+        raise SettingsError(f"parameter inventory_git: {show(inventory_git)} is not in {settings.inventory}")
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, retries=1)
+def backfill_month(work: Backfiller, days: list[Day], jobs: int) -> list[DayDone]:
+    """Make the history of some days; what a failed attempt did is not done again."""
+    return list(map_days(work, days, jobs))
+
+
+def _log(done: list[DayDone]) -> int:
+    logger = get_run_logger()
+    problems = [problem for one in done for problem in one.problems]
+    for problem in problems[:MOST_PROBLEMS]:
+        logger.warning("passed over %s: %s", problem.as_of.isoformat(), show(problem.problem))
+    judged, known = sum(one.judged_count for one in done), sum(one.known_count for one in done)
+    logger.info("%d judged, %d known already, %d passed over, %d days", judged, known, len(problems), len(done))
+    return judged

@@ -1,0 +1,113 @@
+"""`supervisor replay` and `supervisor what-if`: the same runs, judged another way."""
+
+import os
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands import options
+
+if TYPE_CHECKING:
+    from flows.replay import Comparison
+
+REPLAY = """Judge the archive again under other rules: what would have been recommended instead.
+
+Example:
+
+  supervisor replay --rules new.yaml --since 90d
+"""
+WHAT_IF = """Judge today's world against another inventory, a folder or a branch: what would be recommended instead.
+
+Example:
+
+  supervisor what-if --inventory my-branch --format markdown | gh pr comment --body-file -
+"""
+
+
+class ComparisonFormat(StrEnum):
+    """How a comparison is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+Output = Annotated[ComparisonFormat, typer.Option("--format", help="How to print it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("replay", help=REPLAY)(replay)
+    app.command("what-if", help=WHAT_IF)(what_if)
+
+
+def replay(
+    rules: Annotated[Path, typer.Option("--rules", help="YAML file with the rules that differ.")],
+    source: Annotated[Path | None, typer.Option("--source", help="Snapshots, in place of our archive.")] = None,
+    inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
+    since: Annotated[str | None, typer.Option("--from", "--since", help="30d, 12h, or an ISO 8601 moment.")] = None,
+    until: Annotated[str | None, typer.Option("--to", "--until", help="An ISO 8601 moment.")] = None,
+    output: Output = ComparisonFormat.TABLE,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
+    inventory: options.Inventory = None,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+) -> int:
+    """Judge both ways and print what differs."""
+    end = options.parse_moment(until)
+    begin = options.parse_since(since, end or datetime.now(UTC)) if since else None
+    from flows.backfill_days import map_days
+    from flows.past_day import group_days, within
+    from flows.past_sources import choose_inventories, make_judge, open_snapshots
+    from flows.replay import Replayer, compare, join_pairs, read_rules
+
+    settings = options.load({"inventory": inventory, "state_dir": state_dir}, config)
+    other = read_rules(rules, settings.rules())
+    with open_snapshots((source or settings.state_dir).absolute(), settings.limits) as snapshots:
+        found = within(snapshots.list_snapshots(), begin, end)
+        snapshots.close()
+        inventories = choose_inventories(settings, inventory_git, snapshots)
+        work = Replayer(
+            make_judge(settings, snapshots, inventories), make_judge(settings, snapshots, inventories, other)
+        )
+        both = join_pairs(map_days(work, group_days(found), jobs or os.cpu_count() or 1))
+        work.before.close()
+    _print(compare(both, settings.longest_span), output)
+    return 0
+
+
+def what_if(
+    other: Annotated[str, typer.Option("--inventory", help="The other inventory: a folder, or a branch of the base.")],
+    output: Output = ComparisonFormat.TABLE,
+    as_of: options.AsOf = None,
+    base: Annotated[
+        Path | None, typer.Option("--base", help="The inventory as it is; otherwise the settings'.")
+    ] = None,
+    world: options.World = None,
+    config: options.Config = None,
+) -> int:
+    """Judge against both inventories and print what differs."""
+    moment = options.parse_moment(as_of) or datetime.now(UTC)
+    from flows.what_if import compare_inventories
+
+    settings = options.load({"inventory": base, "world": world}, config)
+    _print(compare_inventories(settings, other, moment), output)
+    return 0
+
+
+def _print(comparison: "Comparison", output: ComparisonFormat) -> None:
+    from flows.render import comparison as render
+
+    if output is ComparisonFormat.TABLE:
+        from rich.console import Console
+
+        render.print_comparison(comparison, Console(highlight=False))
+    elif output is ComparisonFormat.JSON:
+        typer.echo(render.comparison_to_json(comparison))
+    else:
+        typer.echo(render.comparison_to_markdown(comparison), nl=False)
+    if comparison.problems:
+        typer.echo(f"{len(comparison.problems)} snapshot(s) passed over", err=True)

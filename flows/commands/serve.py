@@ -1,0 +1,86 @@
+"""`supervisor serve`: reconcile on a schedule, with a page for each run."""
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands import options
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+
+HELP = """Reconcile on a schedule (every 5 minutes, or `serve_interval` or `serve_cron`), and show each run on a page.
+
+Starts a Prefect server on 127.0.0.1 with a password of its own, unless PREFECT_API_URL names one. A run that would
+overlap another is cancelled. Parameters of a run are checked like options, and stay inside the configured folders.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help=HELP)(serve)
+
+
+def serve(
+    inventory: options.Inventory = None,
+    world: options.World = None,
+    config: options.Config = None,
+    event_log: options.EventLog = None,
+    checkpoint: options.Checkpoint = None,
+    state_dir: options.StateDir = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address of the server; others than loopback need a password.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port of the server.", min=1, max=65535)] = 4200,
+) -> int:
+    """Serve until interrupted, and return the exit code."""
+    from flows.server import run_server, server_environment
+    from flows.settings import load_settings
+
+    given = {
+        "inventory": inventory,
+        "world": world,
+        "event_log": event_log,
+        "checkpoint": checkpoint,
+        "state_dir": state_dir,
+    }
+    settings = load_settings(given, config).settings
+    _pass_on({**given, "config": config})
+    if os.environ.get("PREFECT_API_URL"):
+        _quieten(settings)
+        return _serve(settings)
+    home = settings.state_dir.absolute() / "prefect"
+    environment = server_environment(home, host, port)
+    print(f"starting the Prefect server at http://{host}:{port} ...", flush=True)
+    with run_server(environment, host, port):
+        os.environ.update(environment)
+        print(f"its pages ask for the password in {home / 'auth'}", flush=True)
+        return _serve(settings)
+
+
+def _pass_on(given: dict[str, object]) -> None:
+    """Give the options to the runs, which are processes of their own, as their environment."""
+    for name, value in given.items():
+        if value is not None:
+            os.environ[f"SUPERVISOR_{name.upper()}"] = os.path.abspath(str(value))  # noqa: PTH100 - a link stays one
+
+
+def _quieten(settings: "Settings") -> None:
+    from flows.quiet import be_quiet
+
+    be_quiet(settings.state_dir.absolute() / "prefect")
+
+
+def _serve(settings: "Settings") -> int:
+    import asyncio
+    import signal
+
+    from flows.deployment import make_deployment, serve_deployment
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    deployment = make_deployment(settings)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(serve_deployment(deployment))
+    return 0

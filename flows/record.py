@@ -1,0 +1,145 @@
+"""Recording a run: the events that changed, the checkpoint, the history and the archive."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from flows.attend import Attention, attend_episodes
+from flows.conclusions import remember_run, to_judged
+from flows.errors import EmitError, HistoryError
+from flows.gather import Inputs
+from flows.settings import Settings
+from flows.sinks.archive import edit_archive
+from flows.sinks.emit import Emitter
+from flows.sinks.history import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
+from flows.sources.history import find_generation
+from schemas.desired import Desired
+from schemas.frame import dtypes
+from schemas.history import History, RunFacts
+from schemas.run import Judgement
+from schemas.wait import Wait
+from schemas.words import Outcome
+from stages.record import record_runs
+from stages.transition import decide_transitions
+
+LIVE = "live"
+NO_INPUT = "0" * 64
+"""The fingerprint of what could not be read."""
+
+
+class Recorded(NamedTuple):
+    """What recording a run came to."""
+
+    lines: tuple[bytes, ...]
+    """The lines that were appended to the event log."""
+    waits: tuple[Wait, ...]
+    """The drifts whose recommendations open no episode yet."""
+
+
+def record(
+    emitter: Emitter,
+    settings: Settings,
+    inputs: Inputs,
+    judgement: Judgement,
+    as_of: datetime,
+    attention: Attention,
+    taken_s: Mapping[str, float],
+) -> Recorded:
+    """Write what changed, and remember the run, with the seconds that its steps took so far.
+
+    The history's files are named in the emitter's intent, so that they and the events come together or not at all.
+    A history on object storage cannot be: it follows the commit.
+    """
+    before = emitter.last_run.waits if emitter.last_run else ()
+    judged = to_judged(
+        judgement,
+        inputs.desired,
+        emitter.episodes.values(),
+        as_of,
+        input_fingerprint=inputs.fingerprint,
+        rules_fingerprint=inputs.rules_fingerprint,
+        waits=before,
+    )
+    attended = attend_episodes(settings, judged, emitter.episodes, before)
+    transitions = decide_transitions(
+        emitter.episodes, attended.judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
+    )
+    root = settings.history_root()
+    if emitter.generation == 1:
+        emitter.skip_generations(find_generation(root))
+    rows = _rows(emitter, inputs, judgement, as_of) if settings.keep_history else None
+    files = _prepare(root, rows) if rows is not None and isinstance(root, Path) else []
+    remembered = remember_run(judgement, attention, outcome_of(inputs.desired), as_of)
+    last_run = replace(remembered, waits=attended.waits, taken_s=taken_s, input_fingerprint=inputs.fingerprint)
+    lines = emitter.commit(transitions, last_run, files)
+    if rows is not None and not isinstance(root, Path):
+        write_run(root, rows)
+    _archive(emitter, settings, inputs, as_of)
+    return Recorded(lines, attended.waits)
+
+
+def record_without_conclusion(
+    emitter: Emitter, settings: Settings, outcome: Outcome, error: str, as_of: datetime
+) -> None:
+    """Remember a run that came to no conclusion: the last state stands, and the history shows the gap."""
+    emitter.note_skipped(as_of, error, outcome)
+    if settings.keep_history:
+        write_run(settings.history_root(), record_runs(_facts(emitter, as_of, outcome, NO_INPUT, NO_INPUT, "", "")))
+
+
+def outcome_of(desired: Desired) -> Outcome:
+    """Return whether the whole inventory was read, or a part of it."""
+    return Outcome.COMPLETED if desired.unread["is_warning"].all() else Outcome.PARTIAL
+
+
+def _prepare(root: Path, rows: History) -> list[Pending]:
+    sweep_temporaries(root.absolute())
+    return prepare_run(root.absolute(), rows)
+
+
+def _rows(emitter: Emitter, inputs: Inputs, judgement: Judgement, as_of: datetime) -> History:
+    outcome = outcome_of(inputs.desired)
+    prints = (inputs.rules_fingerprint, inputs.inventory_fingerprint, inputs.world_fingerprint)
+    facts = _facts(emitter, as_of, outcome, inputs.fingerprint, *prints)
+    return record_runs(facts, inputs.desired, judgement)
+
+
+def _facts(
+    emitter: Emitter, as_of: datetime, outcome: Outcome, input_: str, rules: str, *sources: str
+) -> DataFrame[RunFacts]:
+    inventory, world = sources
+    facts = {
+        "as_of": as_of,
+        "run_id": derive_run_id(input_, rules, as_of),
+        "generation": emitter.generation,
+        "outcome": outcome.value,
+        "source": LIVE,
+        "host": socket.gethostname(),
+        "input_fingerprint": input_,
+        "rules_fingerprint": rules,
+        "inventory_fingerprint": inventory,
+        "world_fingerprint": world,
+    }
+    return RunFacts.validate(pl.DataFrame([facts], schema=dtypes(RunFacts)))
+
+
+def _archive(emitter: Emitter, settings: Settings, inputs: Inputs, as_of: datetime) -> None:
+    """Keep the inputs as they were read; the run stands without, so that a full disk is a warning here."""
+    size_bytes = sum(len(data) for data in inputs.world_files.contents.values())
+    if not settings.keep_archive or size_bytes > settings.archive_max_world_bytes:
+        return
+    try:
+        with edit_archive(settings.state_dir.absolute()) as archive:
+            archive.add_world(inputs.world_files)
+            archive.add_inventory(as_of, inputs.inventory_files)
+    except (HistoryError, EmitError) as error:
+        emitter.warnings.append(f"this world is not in the archive: {error}")
+    except OSError as error:
+        emitter.warnings.append(f"this world is not in the archive: {os.strerror(error.errno or 0)}")

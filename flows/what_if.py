@@ -1,0 +1,42 @@
+"""Today's world, judged against another inventory: what a change of it would do."""
+
+from datetime import datetime
+from pathlib import Path
+
+from flows.gather import read_inputs
+from flows.judge import judge
+from flows.replay import Comparison, compare, pair
+from flows.settings import Settings
+from flows.sources.git_objects import GitObjects
+from flows.sources.inventory import build_desired
+from flows.sources.inventory_files import HOSTS, InventoryFiles, list_inventory
+from flows.sources.past_inventories import GitInventories
+from flows.sources.world import decode_worlds
+
+
+def compare_inventories(settings: Settings, other: str, as_of: datetime) -> Comparison:
+    """Return what would be recommended against another inventory: a folder, or a branch of the inventory's repository.
+
+    Raises `InventoryError`, `WorldUnreadableError`, and `HistoryError` where there is no such branch.
+    """
+    inputs = read_inputs(settings, as_of)
+    desired = build_desired(_read_other(settings, other), settings.limits)
+    known = frozenset(desired.nodes["node"])
+    actual = decode_worlds([inputs.world_files], settings.node_alias_map, known, settings.limits)
+    rules = settings.rules()
+    both = pair(judge(inputs.desired, inputs.actual, rules), judge(desired, actual, rules))
+    return compare(both, settings.longest_span)
+
+
+def _read_other(settings: Settings, other: str) -> InventoryFiles:
+    folder = Path(other).expanduser()
+    if (folder / HOSTS).is_dir():
+        return list_inventory(folder.absolute(), settings.limits)
+    with GitObjects(settings.inventory.absolute()) as objects:
+        tip = objects.list_commits(other)[-1]
+        prefix = objects.find_prefix()
+    inventories = GitInventories(settings.inventory.absolute(), settings.limits, other, prefix)
+    try:
+        return inventories.read_version(inventories.version_of(tip.digest))
+    finally:
+        inventories.close()

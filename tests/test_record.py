@@ -1,0 +1,94 @@
+"""What a live run records: its history and its inputs."""
+
+from datetime import timedelta
+
+import pytest
+
+from flows.backfill_days import Backfiller
+from flows.past import study_past
+from flows.past_day import group_days
+from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.run import run_once
+from flows.settings import Settings
+from flows.sources.archive import FILE_NAME, INVENTORY, open_archive
+from flows.sources.history import ask_history, scan_history
+from tests.frames import NOON
+from tests.past_worlds import inventory, world, write
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    home = write(tmp_path / "home", inventory(piha=["web", "db"]))
+    write(tmp_path / "world", world(NOON, "piha/web"))
+    paths = {"event_log": tmp_path / "events.log", "checkpoint": tmp_path / "checkpoint.json"}
+    return Settings(inventory=home, world=tmp_path / "world", state_dir=tmp_path / "state", **paths)
+
+
+def runs(settings):
+    return ask_history(lambda: scan_history(settings.history_root(), "runs").sort("as_of").collect())
+
+
+def test_a_run_is_in_the_history(settings):
+    run_once(settings, NOON)
+    run_once(settings, NOON + MINUTE)
+
+    assert runs(settings).select("as_of", "generation", "source", "state").rows() == [
+        (NOON, 1, "live", "degraded"),
+        (NOON + MINUTE, 2, "live", "degraded"),
+    ]
+    assert study_past(settings.history_root(), settings.past_rules()).episodes["service"].to_list() == ["db"]
+
+
+def test_a_dry_run_leaves_nothing(settings):
+    run_once(settings, NOON, dry_run=True)
+
+    assert not settings.state_dir.exists()
+
+
+def test_a_run_at_the_same_moment_on_the_same_input_is_one_run(settings):
+    run_once(settings, NOON)
+    run_once(settings, NOON)
+
+    assert runs(settings).height == 1
+
+
+def test_the_inputs_are_in_the_archive_once(settings):
+    for minutes in range(3):
+        run_once(settings, NOON + minutes * MINUTE)
+
+    with open_archive(settings.state_dir) as archive:
+        assert (len(archive.list_entries()), len(archive.list_entries(INVENTORY))) == (1, 1)
+
+
+def test_an_archive_that_cannot_be_written_stops_no_run(settings):
+    settings.state_dir.mkdir(mode=0o700)
+    (settings.state_dir / FILE_NAME).write_text("no archive " * 99)
+
+    report = run_once(settings, NOON)
+
+    assert report.state is not None
+    assert any("is not in the archive" in note for note in report.notes)
+
+
+def test_a_lost_checkpoint_does_not_start_the_generations_again(settings):
+    for minutes in range(3):
+        run_once(settings, NOON + minutes * MINUTE)
+    for path in settings.checkpoint.parent.glob("checkpoint.json*"):
+        path.unlink()
+
+    run_once(settings, NOON + 5 * MINUTE)
+
+    assert runs(settings)["generation"].to_list() == [1, 2, 3, 4]
+
+
+def test_backfilling_what_was_live_finds_the_same_run(settings):
+    run_once(settings, NOON)
+    with open_snapshots(settings.state_dir, settings.limits) as snapshots:
+        judge = make_judge(settings, snapshots, choose_inventories(settings, None, snapshots))
+        [day] = group_days(snapshots.list_snapshots())
+        done = Backfiller(judge, settings.history_root())(day)
+        judge.close()
+
+    assert (done.judged_count, done.known_count) == (0, 1)
