@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
-from flows.gather import read_inputs
+from flows.gather import InputReader, Inputs, read_inputs
 from flows.judge import Result, Step, judge
 from flows.record import outcome_of, record, record_without_conclusion
 from flows.report import RunReport
@@ -31,14 +31,27 @@ class TimedStep:
             self.taken_s[stage.__name__] = time.perf_counter() - begun
 
 
-def run_once(settings: Settings, as_of: datetime | None = None, *, dry_run: bool = False) -> RunReport:
-    """Read, judge and record one run in this process; `dry_run` writes nothing at all."""
+def run_once(
+    settings: Settings, as_of: datetime | None = None, *, dry_run: bool = False, reader: InputReader | None = None
+) -> RunReport:
+    """Read, judge and record one run in this process; `dry_run` writes nothing at all.
+
+    A process that runs again and again passes the same reader each time, so that what did not change is not read again.
+    """
     step = TimedStep()
-    report = reconcile_with(step, settings, as_of, dry_run=dry_run)
+    reader = reader or InputReader(settings, is_caching=not dry_run)
+    report = reconcile_with(step, settings, as_of, dry_run=dry_run, read=reader.read_inputs)
     return replace(report, timings_s=step.taken_s)
 
 
-def reconcile_with(step: Step, settings: Settings, as_of: datetime | None, *, dry_run: bool = False) -> RunReport:
+def reconcile_with(
+    step: Step,
+    settings: Settings,
+    as_of: datetime | None,
+    *,
+    dry_run: bool = False,
+    read: Callable[[Settings, datetime], Inputs] = read_inputs,
+) -> RunReport:
     """Do one run with each of its steps run by `step`; `as_of` None is now, once the lock is held.
 
     The inputs are read under the lock, so that no older view of them can follow a newer one. A run without
@@ -46,13 +59,13 @@ def reconcile_with(step: Step, settings: Settings, as_of: datetime | None, *, dr
     Raises `BusyError` and `SettingsError`.
     """
     if dry_run:
-        return _conclude(step, settings, as_of or datetime.now(UTC), None)
+        return _conclude(step, settings, as_of or datetime.now(UTC), None, read)
     try:
         with _emitter(settings) as emitter:
-            return _conclude(step, settings, as_of or datetime.now(UTC), emitter)
+            return _conclude(step, settings, as_of or datetime.now(UTC), emitter, read)
     except EmitError as error:
         # What cannot be written must not keep the operator from seeing what is wrong.
-        report = _conclude(step, settings, as_of or datetime.now(UTC), None)
+        report = _conclude(step, settings, as_of or datetime.now(UTC), None, read)
         return replace(report, emit_error=str(error))
 
 
@@ -70,9 +83,15 @@ def _emitter(settings: Settings) -> Iterator[Emitter]:
         yield emitter
 
 
-def _conclude(step: Step, settings: Settings, as_of: datetime, emitter: Emitter | None) -> RunReport:
+def _conclude(
+    step: Step,
+    settings: Settings,
+    as_of: datetime,
+    emitter: Emitter | None,
+    read: Callable[[Settings, datetime], Inputs],
+) -> RunReport:
     try:
-        inputs = step(read_inputs, settings, as_of)
+        inputs = step(read, settings, as_of)
     except WorldUnreadableError as error:
         return _without_conclusion(settings, Outcome.SKIPPED, str(error), as_of, emitter)
     except InventoryError as error:
