@@ -52,11 +52,11 @@ def test_the_episodes_are_a_csv_file(say):
     assert [row["kind"] for row in rows] == ["unhealthy_service"]
 
 
-@pytest.mark.parametrize("format", ["table", "markdown"])
-def test_the_past_is_shown_to_people(say, format):
+@pytest.mark.parametrize("way", ["table", "markdown"])
+def test_the_past_is_shown_to_people(say, way):
     say("backfill kept --jobs 1")
 
-    assert "piha/web" in say(f"history {ALL} --node PIHA --format {format}")[1]
+    assert "piha/web" in say(f"history {ALL} --node PIHA --format {way}")[1]
 
 
 def test_no_past_is_no_error(say):
