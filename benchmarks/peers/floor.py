@@ -1,6 +1,6 @@
 """The least that any warm run does: read every file of the inventory and the world, and decode the JSON.
 
-    python -m benchmarks.peers.floor json|msgspec INVENTORY WORLD
+python -m benchmarks.peers.floor json|msgspec INVENTORY WORLD
 """
 
 import importlib

@@ -1,6 +1,6 @@
 """The comparison alone, by the supervisor's own stage, on the tables that the peers are given.
 
-    python -m benchmarks.peers.ours FOLDER
+python -m benchmarks.peers.ours FOLDER
 """
 
 import json

@@ -453,9 +453,7 @@ def number_components(
         if not vertex[0]:
             return instances[vertex[1]]
         found = links.get(vertex, {}).items()
-        return [
-            other if is_local else ("", name) for (name, is_local), others in found for other in others[:1]
-        ]
+        return [other if is_local else ("", name) for (name, is_local), others in found for other in others[:1]]
 
     for root in links:
         path = [] if root in number else [(root, iter(successors(root)))]

@@ -60,8 +60,12 @@ def read_service_columns(records: Records, names: WorldNames, max_name_length: i
 
 def _split_keys(keys: list[str], names: WorldNames, max_name_length: int) -> pl.DataFrame:
     """Return `key`, `node`, `service`, and whether the key is a usual one, with its node by the inventory's name."""
-    parts = pl.Series("key", keys, pl.String).to_frame().with_columns(
-        pl.col("key").str.split_exact("/", 1).struct.rename_fields(["written", "service"]).struct.unnest()
+    parts = (
+        pl.Series("key", keys, pl.String)
+        .to_frame()
+        .with_columns(
+            pl.col("key").str.split_exact("/", 1).struct.rename_fields(["written", "service"]).struct.unnest()
+        )
     )
     written = parts["written"].unique().to_list()
     nodes = pl.DataFrame(

@@ -116,9 +116,7 @@ def _to_frames(rows: WorldRows) -> Actual:
     )
 
 
-def _frame(
-    schema: type[Frame], rows: list[Row], key: list[str], columns: Iterable[pl.DataFrame] = ()
-) -> pl.DataFrame:
+def _frame(schema: type[Frame], rows: list[Row], key: list[str], columns: Iterable[pl.DataFrame] = ()) -> pl.DataFrame:
     """Return a frame of rows, handed over by column with instants as integers: polars takes them fastest so."""
     types = dtypes(schema)
     raw: dict[str, Any] = {name: pl.Int64 if isinstance(of, pl.Datetime) else of for name, of in types.items()}
