@@ -215,13 +215,15 @@ def read_nodes(path: Path, actual: Actual, target_of: TargetOf) -> None:
 
 
 def read_services(path: Path, actual: Actual, target_of: TargetOf) -> None:
-    """Add what `services.json` shows; a key without a `/` gives way to the record's own fields."""
+    """Add what `services.json` shows; a record without a usable key is of the service that its fields name."""
+    is_keyed = isinstance(load_json(path), dict)
     for key, record in records(path):
-        node, slash, service = key.partition("/")
-        if not slash and isinstance(record, dict) and record.get("node") and record.get("service"):
-            node, slash, service = record["node"], "/", record["service"]
-        target = target_of(node, service)
-        if not (slash and all(target)):
+        node, _, service = key.partition("/")
+        fields = record if isinstance(record, dict) else {}
+        claimed = target_of(fields.get("node") or "", fields.get("service") or "")
+        target = target_of(node, service) if is_keyed else claimed
+        if not all(target):
+            actual.unreadable_services.add(claimed)
             actual.rejected.append({"file": path.name, "key": key, "reason": "no usable key"})
         elif not isinstance(record, dict):
             actual.unreadable_services.add(target)

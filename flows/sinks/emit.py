@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from flows.errors import BusyError, EmitError
+from flows.sinks.attempt import write_attempt
 from flows.sinks.checkpoint import (
     Checkpoint,
     Known,
@@ -144,10 +145,10 @@ class Emitter:
         return lines
 
     def note_skipped(self, as_of: datetime, reason: str, outcome: Outcome = Outcome.SKIPPED) -> None:
-        """Remember a run without conclusions: the last state stands, and is stale. Writes no event."""
+        """Note a run without conclusions: the last state stands, and is stale. Writes no event and no checkpoint."""
         attempt = LastAttempt(as_of=as_of, outcome=outcome, reason=reason[:1000])
         with _explained_at(self._path):
-            self._save(replace(self._checkpoint, known=replace(self._checkpoint.known, last_attempt=attempt)))
+            write_attempt(self._path, attempt, self._checkpoint.known.generation)
 
     def write_again(self, events: Iterable[tuple[OwnEvent, bytes]]) -> int:
         """Append committed events that the log and its parts no longer hold, as they were; return how many."""

@@ -76,7 +76,8 @@ class WorldRows:
             try:
                 target = target_of(key, record, records.is_keyed)
             except UnusableNameError as error:
-                self._reject(file, key, record.reason if isinstance(record, Unfit) else str(error))
+                reason = record.reason if isinstance(record, Unfit) else str(error)
+                self._reject(file, key, reason, self._claim(file, record))
                 continue
             if type(record) is not dict:
                 self._reject(file, key, _misfit(record), target)
@@ -103,6 +104,13 @@ class WorldRows:
             return self._names.read_target(fields["id"])
         node = self._names.read_node(field_text(fields, "node"))
         return node, self._names.read_service(field_text(fields, "service", "name"))
+
+    def _claim(self, file: str, record: Any) -> Target:
+        """Return the service that a record without a usable key is of by its fields, so that it is not called missing."""
+        try:
+            return self._service_of("", record, False) if file == SERVICES else ()
+        except UnusableNameError:
+            return ()
 
     def _choose(self, file: str, target: Target, rows: list[Row], *, is_keyed: bool) -> Row:
         """Return the newest of several records of one target; the others are set aside."""
