@@ -4,7 +4,6 @@ import sys
 import traceback
 import uuid
 from importlib import import_module
-from importlib.metadata import version
 from io import TextIOWrapper
 
 import typer
@@ -15,6 +14,9 @@ from flows.render.escape import show
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
 COMMANDS = (
     "reconcile",
+    "status",
+    "explain",
+    "ack",
     "check",
     "config",
     "history",
@@ -24,6 +26,7 @@ COMMANDS = (
     "log",
     "watch",
     "serve",
+    "metrics",
 )
 
 app = typer.Typer(
@@ -42,6 +45,8 @@ for _name in COMMANDS:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # 30 ms that no other command needs
+
         typer.echo(f"runtime-supervisor {version('runtime-supervisor')}")
         raise typer.Exit
 

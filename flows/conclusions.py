@@ -6,15 +6,20 @@ from typing import Any
 
 import polars as pl
 
+from flows.attend import Attention
 from schemas.desired import Desired
 from schemas.drift import EVIDENCE, Drift
 from schemas.episode import Episode, Judged, Recommended, Target
 from schemas.frame import columns
+from schemas.last_run import LastRun
 from schemas.recommendation import Recommendation
 from schemas.run import Judgement
-from schemas.words import Action, DriftKind, EventType, HeldBy, Severity
+from schemas.wait import Wait
+from schemas.words import Action, DriftKind, EventType, HeldBy, Outcome, Severity, State
 
 TOPOLOGY = "inventory/topology.yaml"
+REMEMBERED_ROWS = 100
+"""Recommendations that the checkpoint keeps, of those to act on first."""
 
 
 def to_judged(
@@ -25,12 +30,14 @@ def to_judged(
     *,
     input_fingerprint: str,
     rules_fingerprint: str,
+    waits: Iterable[Wait] = (),
 ) -> Judged:
-    """Return the run's conclusions; of drift and of desired services, only what the open episodes ask about.
+    """Return the run's conclusions; of drift and of desired services, only what open episodes and waits ask about.
 
     A fleet has a million services, and a handful of open episodes: nothing here grows with the former.
     """
-    open_targets = sorted({episode.target for episode in episodes if episode.is_open})
+    waiting = {wait.target for wait in waits}
+    open_targets = sorted({episode.target for episode in episodes if episode.is_open} | waiting)
     asked = pl.DataFrame(open_targets, schema={"node": pl.String, "service": pl.String}, orient="row")
     services = desired.services.join(asked, on=["node", "service"], how="semi")
     faults = desired.unread.filter(~pl.col("is_warning"))
@@ -91,3 +98,23 @@ def _drift_by_target(drift: pl.DataFrame) -> dict[Target, dict[DriftKind, HeldBy
 
 def _targets(services: pl.DataFrame) -> frozenset[Target]:
     return frozenset(Target(node, service) for node, service in services.select("node", "service").iter_rows())
+
+
+def remember_run(judgement: Judgement, attention: Attention, outcome: Outcome, as_of: datetime) -> LastRun:
+    """Return what the checkpoint keeps of the run, for whoever asks for it without the frames."""
+    summary = attention.summary.row(0, named=True)
+    counts = {name: value for name, value in summary.items() if name.endswith("_count")}
+    short = ("recommendation_id", "event_type", "action", "severity", "node", "service", "reason", "blast_radius")
+    rows = judgement.recommendations.head(REMEMBERED_ROWS).select(short).to_dicts()
+    groups = judgement.drift.group_by("kind", "severity", pl.col("held_by").is_not_null()).len().sort(pl.all())
+    advice = judgement.recommendations.group_by("event_type", "action", "severity").len().sort(pl.all())
+    return LastRun(
+        as_of=as_of,
+        outcome=outcome,
+        state=State(summary["state"]),
+        world_at=summary["world_at"],
+        counts={**counts, "acknowledged_count": attention.acknowledged.acknowledged.height},
+        recommendations=tuple({**row, "acknowledgement": attention.describe(row)} for row in rows),
+        drift_counts=tuple(groups.iter_rows()),
+        recommendation_counts=tuple(advice.iter_rows()),
+    )

@@ -2,13 +2,17 @@
 
 import os
 import socket
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from flows.conclusions import to_judged
+from flows.attend import Attention, attend_episodes
+from flows.conclusions import remember_run, to_judged
 from flows.errors import EmitError, HistoryError
 from flows.gather import Inputs
 from flows.settings import Settings
@@ -19,27 +23,41 @@ from flows.sources.history import find_generation
 from schemas.desired import Desired
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
-from schemas.last_run import LastRun
 from schemas.run import Judgement
-from schemas.words import Outcome, State
+from schemas.wait import Wait
+from schemas.words import Outcome
 from stages.record import record_runs
 from stages.transition import decide_transitions
 
 LIVE = "live"
 NO_INPUT = "0" * 64
 """The fingerprint of what could not be read."""
-MOST_REMEMBERED = 100
-"""Recommendations that the checkpoint keeps of a run, for `supervisor status`."""
+
+
+class Recorded(NamedTuple):
+    """What recording a run came to."""
+
+    lines: tuple[bytes, ...]
+    """The lines that were appended to the event log."""
+    waits: tuple[Wait, ...]
+    """The drifts whose recommendations open no episode yet."""
 
 
 def record(
-    emitter: Emitter, settings: Settings, inputs: Inputs, judgement: Judgement, as_of: datetime
-) -> tuple[bytes, ...]:
-    """Write what changed, and remember the run; return the lines that were appended to the event log.
+    emitter: Emitter,
+    settings: Settings,
+    inputs: Inputs,
+    judgement: Judgement,
+    as_of: datetime,
+    attention: Attention,
+    taken_s: Mapping[str, float],
+) -> Recorded:
+    """Write what changed, and remember the run, with the seconds that its steps took so far.
 
     The history's files are named in the emitter's intent, so that they and the events come together or not at all.
     A history on object storage cannot be: it follows the commit.
     """
+    before = emitter.last_run.waits if emitter.last_run else ()
     judged = to_judged(
         judgement,
         inputs.desired,
@@ -47,20 +65,24 @@ def record(
         as_of,
         input_fingerprint=inputs.fingerprint,
         rules_fingerprint=inputs.rules_fingerprint,
+        waits=before,
     )
+    attended = attend_episodes(settings, judged, emitter.episodes, before)
     transitions = decide_transitions(
-        emitter.episodes, judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
+        emitter.episodes, attended.judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
     )
     root = settings.history_root()
     if emitter.generation == 1:
         emitter.skip_generations(find_generation(root))
     rows = _rows(emitter, inputs, judgement, as_of) if settings.keep_history else None
     files = _prepare(root, rows) if rows is not None and isinstance(root, Path) else []
-    lines = emitter.commit(transitions, _last_run(judgement, inputs, as_of), files)
+    remembered = remember_run(judgement, attention, outcome_of(inputs.desired), as_of)
+    last_run = replace(remembered, waits=attended.waits, taken_s=taken_s, input_fingerprint=inputs.fingerprint)
+    lines = emitter.commit(transitions, last_run, files)
     if rows is not None and not isinstance(root, Path):
         write_run(root, rows)
     _archive(emitter, settings, inputs, as_of)
-    return lines
+    return Recorded(lines, attended.waits)
 
 
 def record_without_conclusion(
@@ -121,17 +143,3 @@ def _archive(emitter: Emitter, settings: Settings, inputs: Inputs, as_of: dateti
         emitter.warnings.append(f"this world is not in the archive: {error}")
     except OSError as error:
         emitter.warnings.append(f"this world is not in the archive: {os.strerror(error.errno or 0)}")
-
-
-def _last_run(judgement: Judgement, inputs: Inputs, as_of: datetime) -> LastRun:
-    summary = judgement.summary.row(0, named=True)
-    short = ("recommendation_id", "event_type", "action", "severity", "node", "service", "reason", "blast_radius")
-    return LastRun(
-        as_of=as_of,
-        outcome=outcome_of(inputs.desired),
-        state=State(summary["state"]),
-        world_at=summary["world_at"],
-        counts={name: value for name, value in summary.items() if name.endswith("_count")},
-        recommendations=tuple(judgement.recommendations.head(MOST_REMEMBERED).select(short).to_dicts()),
-        input_fingerprint=inputs.fingerprint,
-    )

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pandera.typing.polars import DataFrame
+
+from flows.attend import Attention
 from schemas.actual import Actual
 from schemas.desired import Desired
-from schemas.run import Judgement
+from schemas.recommendation import Recommendation
+from schemas.run import Judgement, Summary
 from schemas.words import Outcome, State
 
 
@@ -19,6 +23,8 @@ class RunReport:
     desired: Desired | None = None
     actual: Actual | None = None
     judgement: Judgement | None = None
+    attention: Attention | None = None
+    """What of the judgement is acknowledged."""
     error: str | None = None
     """Why the run was skipped or failed."""
     emit_error: str | None = None
@@ -35,8 +41,27 @@ class RunReport:
 
     @property
     def state(self) -> State | None:
-        """Return the state that this run found; none where it came to no conclusion."""
-        return State(self.judgement.summary["state"][0]) if self.judgement else None
+        """Return the fleet's state without what is acknowledged; none where the run came to no conclusion."""
+        return State(self.summary["state"][0]) if self.summary is not None else None
+
+    @property
+    def summary(self) -> DataFrame[Summary] | None:
+        """Return the summary without what is acknowledged."""
+        if self.attention is not None:
+            return self.attention.summary
+        return self.judgement.summary if self.judgement else None
+
+    @property
+    def standing(self) -> DataFrame[Recommendation] | None:
+        """Return the recommendations that nobody acknowledged, in the order to act on."""
+        if self.attention is not None:
+            return self.attention.acknowledged.standing
+        return self.judgement.recommendations if self.judgement else None
+
+    @property
+    def acknowledged_count(self) -> int:
+        """Return how many recommendations are acknowledged."""
+        return self.attention.acknowledged.acknowledged.height if self.attention else 0
 
     @property
     def is_partial(self) -> bool:

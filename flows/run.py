@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from flows.afterwards import follow_up
+from flows.attend import attend, remark_waits
+from flows.conclusions import to_recommended
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
 from flows.gather import InputReader, Inputs, read_inputs
 from flows.judge import Result, Step, judge
@@ -62,11 +65,14 @@ def reconcile_with(
         return _conclude(step, settings, as_of or datetime.now(UTC), None, read)
     try:
         with _emitter(settings) as emitter:
-            return _conclude(step, settings, as_of or datetime.now(UTC), emitter, read)
+            report = _conclude(step, settings, as_of or datetime.now(UTC), emitter, read)
     except EmitError as error:
         # What cannot be written must not keep the operator from seeing what is wrong.
         report = _conclude(step, settings, as_of or datetime.now(UTC), None, read)
         return replace(report, emit_error=str(error))
+    recommended = to_recommended(report.judgement) if report.judgement else ()
+    notes = step(follow_up, settings, recommended, report.attention, report.as_of)
+    return replace(report, notes=(*report.notes, *notes))
 
 
 @contextmanager
@@ -97,19 +103,22 @@ def _conclude(
     except InventoryError as error:
         return _without_conclusion(settings, Outcome.FAILED, str(error), as_of, emitter)
     judgement = judge(inputs.desired, inputs.actual, settings.rules(), step)
+    attention = step(attend, settings, inputs, judgement, as_of)
     report = RunReport(
         as_of=as_of,
         outcome=outcome_of(inputs.desired),
         desired=inputs.desired,
         actual=inputs.actual,
         judgement=judgement,
-        notes=inputs.notes,
+        attention=attention,
+        notes=(*inputs.notes, *attention.notes),
     )
     if emitter is None:
         return report
-    lines = step(record, emitter, settings, inputs, judgement, as_of)
-    notes = (*report.notes, *emitter.warnings)
-    return replace(report, event_count=len(lines), event_lines=lines, notes=notes)
+    taken_s = dict(step.taken_s) if isinstance(step, TimedStep) else {}
+    recorded = step(record, emitter, settings, inputs, judgement, as_of, attention, taken_s)
+    notes = (*report.notes, *emitter.warnings, *remark_waits(recorded.waits, settings.open_after))
+    return replace(report, event_count=len(recorded.lines), event_lines=recorded.lines, notes=notes)
 
 
 def _without_conclusion(

@@ -14,8 +14,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 from flows.errors import SettingsError
 from flows.sources.strict_yaml import read_settings_file
 from schemas.limits import MIB, Limits
-from schemas.rules import Count, Duration, PastRules, Rules
-from schemas.words import EmitMode
+from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules
+from schemas.words import EmitMode, Severity
 
 FILE_NAME = "supervisor.yaml"
 ALIASES = "node_alias_map"
@@ -81,6 +81,14 @@ class Settings(Rules, PastRules, BaseSettings):
     fleet_shards: Count = Field(4, description="reconcile-fleet: parts that the nodes are judged in")
     dask_workers: Count = Field(2, description="reconcile-fleet: processes on this machine")
     dask_address: str | None = Field(None, description="reconcile-fleet: a Dask scheduler, in place of own processes")
+    open_after: OpenAfter = Field(
+        default_factory=dict, description="drift must last so long (10m, 3 runs) to open an episode, by kind"
+    )
+    flapping_diagnostics: bool = Field(False, description="recommend diagnostics for a target that flaps")
+    metrics_file: UserPath | None = Field(None, description="a file that every run writes its Prometheus metrics to")
+    notify_severity: Severity = Field(Severity.WARNING, description="tell SUPERVISOR_NOTIFY_URLS of no less than this")
+    notify_per_hour: Count = Field(12, description="and send no more messages than this within an hour")
+    run_ttl: Duration = Field(timedelta(minutes=30), description="supervisor status: an older last run is stale")
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
 
     @classmethod
@@ -162,7 +170,7 @@ def _file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
             close = difflib.get_close_matches(name, Settings.model_fields, n=1)
             hint = f"; did you mean '{close[0]}'?" if close else ""
             raise SettingsError(f"{file}:{lines[name]}: {name!a} is not a setting{hint}")
-    paths = {"inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir"}
+    paths = {"inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file"}
     for name in paths & values.keys():
         if isinstance(values[name], str):
             values[name] = file.parent / Path(values[name]).expanduser()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from schemas.wait import Wait
 from schemas.words import Outcome, State
 
 
@@ -20,8 +21,16 @@ class LastRun:
     counts: Mapping[str, int] = field(default_factory=dict)
     """The summary's counts, by their column."""
     recommendations: tuple[Mapping[str, object], ...] = ()
-    """In short: id, event type, action, severity, node, service, reason; values of JSON."""
+    """In short: id, event type, action, severity, node, service, reason, acknowledgement; values of JSON."""
     input_fingerprint: str = ""
+    drift_counts: tuple[tuple[str, str, bool, int], ...] = ()
+    """Kind, severity, whether it is held back, and how many."""
+    recommendation_counts: tuple[tuple[str, str, str, int], ...] = ()
+    """Event type, action, severity, and how many."""
+    taken_s: Mapping[str, float] = field(default_factory=dict)
+    """The seconds that the steps before the recording took."""
+    waits: tuple[Wait, ...] = ()
+    """Drift that must last longer to open an episode."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

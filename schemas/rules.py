@@ -4,9 +4,13 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
+
+from schemas.wait import Patience
+from schemas.words import DriftKind
 
 _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400}
+_RUNS = re.compile(r"(\d{1,4}) runs?")
 _SPELLING = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 
 
@@ -31,9 +35,28 @@ def _lowered(words: object) -> object:
     return words
 
 
+def parse_patience(value: object) -> object:
+    """Return a `Patience` for `3 runs`, or for a duration as `parse_duration` reads it."""
+    if isinstance(value, Patience):
+        return value
+    runs = _RUNS.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    if runs is not None:
+        return Patience(run_count=int(runs[1]))
+    duration = parse_duration(value)
+    if not isinstance(duration, timedelta) or duration < timedelta(0):
+        raise ValueError("expected a duration such as 10m, or a number of runs such as '3 runs'")
+    return Patience(duration=duration)
+
+
+def spell_patience(patience: Patience) -> str:
+    """Return it as settings write it."""
+    return f"{patience.run_count} runs" if patience.run_count else f"{patience.duration.total_seconds():g}s"
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
 Words = Annotated[frozenset[str], BeforeValidator(_lowered)]
 Count = Annotated[int, Field(ge=1)]
+OpenAfter = dict[DriftKind, Annotated[Patience, PlainValidator(parse_patience), PlainSerializer(spell_patience)]]
 
 
 class Rules(BaseModel):

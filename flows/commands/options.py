@@ -19,6 +19,9 @@ StateDir = Annotated[Path | None, typer.Option("--state-dir", help="Folder of hi
 HistoryPlace = Annotated[
     str | None, typer.Option("--history", help="Where the history is, if not in the state folder; s3:// too.")
 ]
+MetricsFile = Annotated[
+    Path | None, typer.Option("--metrics-file", help="Write Prometheus metrics here (textfile collector: *.prom).")
+]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Judge ages at this moment (ISO 8601) instead of now.")]
 
 
@@ -29,6 +32,8 @@ class Format(StrEnum):
     JSON = "json"
     NDJSON = "ndjson"
     MARKDOWN = "markdown"
+    SARIF = "sarif"
+    JUNIT = "junit"
 
 
 def parse_moment(text: str | None) -> datetime | None:

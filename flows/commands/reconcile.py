@@ -1,5 +1,6 @@
 """`supervisor reconcile`: judge the world against the inventory, print what to do, append what changed."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,10 @@ from flows.commands.options import Format
 from flows.render.escape import show
 
 if TYPE_CHECKING:
+    from flows.gate import Criteria, Gate
     from flows.report import RunReport
+    from schemas.episode import Key
+    from schemas.words import Severity
 
 HELP = """Compare desired with actual, print what to do first and why, and append what changed to the event log.
 
@@ -18,6 +22,14 @@ Examples:
   supervisor reconcile --inventory ~/homelab --world /opt/homelab/world
 
   supervisor reconcile --dry-run --format json | jq '.recommendations[].reason'
+
+In CI: fail only for what the main branch does not have, and show it beside the inventory's lines.
+
+  supervisor reconcile --dry-run --format json > baseline.json
+
+  supervisor reconcile --dry-run --fail-on new --baseline baseline.json --format sarif > drift.sarif
+
+  supervisor reconcile --dry-run --fail-on 'severity>=error' --format junit > drift.xml
 """
 
 
@@ -33,31 +45,55 @@ def reconcile(
     event_log: options.EventLog = None,
     checkpoint: options.Checkpoint = None,
     state_dir: options.StateDir = None,
+    metrics_file: options.MetricsFile = None,
     as_of: options.AsOf = None,
     output: Annotated[Format, typer.Option("--format", help="How to print the run.")] = Format.TABLE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and print; write nothing at all.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary line alone.")] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Print how long each step took.")] = False,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option("--fail-on", help="Exit with 2 for these alone: new, severity>=error, ...; repeatable."),
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", help="An earlier run's JSON: what it has, no less severe, is not new.")
+    ] = None,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 where drift would be 2.")] = False,
 ) -> int:
     """Run once and return the exit code."""
     moment = options.parse_moment(as_of)
+    from flows.gate import parse_criteria, read_baseline
     from flows.run import run_once
     from flows.settings import load_settings
 
+    criteria = parse_criteria(fail_on or []) if fail_on or baseline else None
+    known = read_baseline(baseline) if baseline else None
     given = {
         "inventory": inventory,
         "world": world,
         "event_log": event_log,
         "checkpoint": checkpoint,
         "state_dir": state_dir,
+        "metrics_file": metrics_file,
     }
     report = run_once(load_settings(given, config).settings, moment, dry_run=dry_run)
-    print_run(report, output, quiet=quiet, timings=timings)
-    return 0 if exit_zero and report.exit_code == 2 else report.exit_code
+    gate = _hold_against(report, criteria, known)
+    print_run(report, output, gate, quiet=quiet, timings=timings)
+    code = gate.exit_code(report) if gate else report.exit_code
+    return 0 if exit_zero and code == 2 else code
 
 
-def print_run(report: "RunReport", output: Format, *, quiet: bool, timings: bool) -> None:
+def _hold_against(
+    report: "RunReport", criteria: "Criteria | None", known: "dict[Key, Severity] | None"
+) -> "Gate | None":
+    from flows.gate import hold_against
+
+    return hold_against(report, criteria, known) if criteria is not None else None
+
+
+def print_run(
+    report: "RunReport", output: Format, gate: "Gate | None" = None, *, quiet: bool, timings: bool
+) -> None:
     """Print a run on stdout in the wanted form, and what went wrong and the timings on stderr."""
     if output is Format.TABLE:
         from rich.console import Console
@@ -65,17 +101,31 @@ def print_run(report: "RunReport", output: Format, *, quiet: bool, timings: bool
         from flows.render.table import print_report
 
         print_report(report, Console(highlight=False, soft_wrap=False), quiet=quiet)
-    elif output is Format.MARKDOWN:
-        from flows.render.markdown import to_markdown
-
-        typer.echo(to_markdown(report))
+        _print_gate(gate)
     else:
-        from flows.render.document import to_json, to_ndjson
-
-        typer.echo(to_json(report) if output is Format.JSON else "\n".join(to_ndjson(report)))
+        typer.echo(_write(report, output, gate))
     error = report.emit_error or (report.error if output is not Format.TABLE else None)
     if error:
         typer.echo(f"error: {show(error, limit=5000)}", err=True)
     if timings:
         for name, taken_s in report.timings_s.items():
             typer.echo(f"{taken_s * 1000:9.1f} ms  {name}", err=True)
+
+
+def _print_gate(gate: "Gate | None") -> None:
+    if gate is not None:
+        names = ", ".join(show("/".join(key[:2])) for key in gate.failing[:10])
+        typer.echo(f"gate: {len(gate.failing)} fail{': ' + names if names else ''}; {len(gate.known)} known", err=True)
+
+
+def _write(report: "RunReport", output: Format, gate: "Gate | None") -> str:
+    from flows.render import document, junit, markdown, sarif
+
+    written = {
+        Format.JSON: lambda: document.to_json(report),
+        Format.NDJSON: lambda: "\n".join(document.to_ndjson(report)),
+        Format.MARKDOWN: lambda: markdown.to_markdown(report),
+        Format.SARIF: lambda: sarif.to_sarif(report, gate),
+        Format.JUNIT: lambda: junit.to_junit(report, gate),
+    }
+    return written[output]()

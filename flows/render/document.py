@@ -25,7 +25,7 @@ def to_document(report: RunReport) -> dict[str, Any]:
         "error": _error(report),
         "summary": _summary(report),
         "drift": _drift(judgement.drift) if judgement else [],
-        "recommendations": _recommendations(judgement.recommendations) if judgement else [],
+        "recommendations": _recommendations(report) if judgement else [],
         "rejected": rows(report.actual.rejected.drop("as_of")) if report.actual else [],
         "unread": rows(report.desired.unread) if report.desired else [],
         "notes": [show(note) for note in report.notes],
@@ -65,8 +65,15 @@ def _summary(report: RunReport) -> dict[str, Any]:
     if report.judgement is None:
         last = report.last_state.value if report.last_state else None
         return {"state": None, "last_state": last, "last_as_of": instant(report.last_as_of), "is_stale": True}
-    row = rows(report.judgement.summary.drop("as_of"))[0]
-    return {**row, "event_count": report.event_count, "is_stale": False}
+    summary = report.judgement.summary if report.summary is None else report.summary
+    row = rows(summary.drop("as_of"))[0]
+    return {
+        **row,
+        "judged_state": report.judgement.summary["state"][0],
+        "acknowledged_count": report.acknowledged_count,
+        "event_count": report.event_count,
+        "is_stale": False,
+    }
 
 
 def _drift(drift: pl.DataFrame) -> list[dict[str, Any]]:
@@ -78,8 +85,11 @@ def _drift(drift: pl.DataFrame) -> list[dict[str, Any]]:
     return drifted
 
 
-def _recommendations(recommendations: pl.DataFrame) -> list[dict[str, Any]]:
-    return rows(recommendations.drop("as_of"))
+def _recommendations(report: RunReport) -> list[dict[str, Any]]:
+    if report.judgement is None:
+        return []
+    found = rows(report.judgement.recommendations.drop("as_of"))
+    return [{**row, "acknowledgement": report.attention and report.attention.describe(row)} for row in found]
 
 
 def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:

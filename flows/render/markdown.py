@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from flows.render.escape import markdown
-from flows.render.table import spoken
+from flows.render.spoken import spoken
 from flows.report import RunReport
+from schemas.episode import Target
 from schemas.words import State
 
 MOST_ROWS = 200
@@ -15,16 +16,16 @@ SIGN = {State.NOMINAL: "🟢", State.RECONCILING: "🔵", State.DEGRADED: "🟡"
 
 def to_markdown(report: RunReport) -> str:
     """Return the summary, the recommendations in the order to act on, and what is held back."""
-    if report.judgement is None:
+    if report.judgement is None or report.summary is None or report.standing is None:
         return f"## {report.outcome.value}\n\n{markdown(report.error)}\n"
-    summary = report.judgement.summary.row(0, named=True)
+    summary = report.summary.row(0, named=True)
     state = State(summary["state"])
     counts = ", ".join(f"{summary[f'{word}_count']} {word}" for word in ("required", "blocked", "recommended"))
     when = f"world {spoken(summary['world_age_s'])} old at {report.as_of:%Y-%m-%d %H:%M:%S} UTC"
     parts = [f"## {SIGN[state]} {state.value}", f"{counts}, {summary['held_count']} held back; {when}."]
     if report.is_partial:
         parts.append("**Partial:** a part of the inventory could not be read.")
-    parts += [_recommendations(report.judgement.recommendations), _held(report.judgement.drift)]
+    parts += [_recommendations(report.standing), _acknowledged(report), _held(report.judgement.drift)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -41,6 +42,19 @@ def _recommendations(recommendations: pl.DataFrame) -> str:
         for row in recommendations.head(MOST_ROWS).iter_rows(named=True)
     ]
     return _table(("", "severity", "action", "target", "explains", "why, and what to do"), rows, recommendations.height)
+
+
+def _acknowledged(report: RunReport) -> str:
+    if report.attention is None:
+        return ""
+    found = report.attention.acknowledged
+    rows = [
+        (row["action"].replace("_", " "), "/".join(target), by.owner, f"{by.until:%Y-%m-%d %H:%M} UTC", by.reason)
+        for row in found.acknowledged.head(MOST_ROWS).iter_rows(named=True)
+        for target in [Target(row["node"], row["service"])]
+        for by in [found.by[target]]
+    ]
+    return _table(("acknowledged", "target", "by", "until", "why"), rows, found.acknowledged.height)
 
 
 def _held(drift: pl.DataFrame) -> str:

@@ -13,7 +13,8 @@ from rich.text import Text
 from flows.past import Past
 from flows.render.document import dump
 from flows.render.escape import csv_cell, markdown, show
-from flows.render.table import SEVERITY_STYLE, STATE_STYLE, spoken
+from flows.render.spoken import spoken
+from flows.render.table import SEVERITY_STYLE, STATE_STYLE
 from schemas.drift_episode import DriftEpisode
 from schemas.frame import columns
 from schemas.words import Severity, State

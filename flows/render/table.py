@@ -8,7 +8,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from flows.render.escape import show
+from flows.render.spoken import spoken
 from flows.report import RunReport
+from schemas.episode import Target
 from schemas.expressions import target
 from schemas.run import Judgement
 from schemas.words import ALL, FLEET, HeldBy, Outcome, Severity, State
@@ -38,8 +40,9 @@ def print_report(report: RunReport, console: Console, *, quiet: bool = False) ->
 def _details(report: RunReport) -> Iterator[RenderableType]:
     if report.desired is not None:
         yield from faults(report.desired.unread)
-    if report.judgement is not None:
-        yield from _recommendations(report.judgement)
+    if report.judgement is not None and report.standing is not None:
+        yield from _recommendations(report.standing)
+        yield from _acknowledged(report)
         yield from _held_back(report.judgement)
     if report.actual is not None and report.actual.rejected.height:
         yield from _rejected(report.actual.rejected)
@@ -48,9 +51,9 @@ def _details(report: RunReport) -> Iterator[RenderableType]:
 
 def _headline(report: RunReport) -> Text:
     """Say the state, the counts by event type, the age of the world, and how long it took."""
-    if report.judgement is None:
+    if report.summary is None:
         return _no_conclusion(report)
-    summary = report.judgement.summary.row(0, named=True)
+    summary = report.summary.row(0, named=True)
     state = State(summary["state"])
     counts = [
         f"{summary[f'{word}_count']} {word}"
@@ -59,6 +62,8 @@ def _headline(report: RunReport) -> Text:
     ] or ["nothing to do"]
     if summary["held_count"]:
         counts.append(f"{summary['held_count']} held back")
+    if report.acknowledged_count:
+        counts.append(f"{report.acknowledged_count} acknowledged")
     took = sum(report.timings_s.values())
     line = Text.assemble((state.value.upper(), STATE_STYLE[state]), "  ", ", ".join(counts))
     line.append(f"  ·  world {spoken(summary['world_age_s'])} old  ·  {took:.2f} s", style="dim")
@@ -75,17 +80,9 @@ def _no_conclusion(report: RunReport) -> Text:
     return line
 
 
-def spoken(age_s: float) -> str:
-    """Return an age as an operator says it."""
-    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
-        if age_s < limit:
-            return f"{max(age_s, 0) // size:.0f} {unit}"
-    return f"{age_s // 86_400:.0f} d"
-
-
-def _recommendations(judgement: Judgement) -> Iterator[RenderableType]:
+def _recommendations(standing: pl.DataFrame) -> Iterator[RenderableType]:
     """Return each recommendation as a line, and its reason below: readable in 80 columns."""
-    rows = judgement.recommendations.select("event_type", "action", "severity", target(), "blast_radius", "reason")
+    rows = standing.select("event_type", "action", "severity", target(), "blast_radius", "reason")
     for event_type, action, severity, aim, blast_radius, reason in rows.iter_rows():
         style = SEVERITY_STYLE[Severity(severity)]
         line = Text(f"\n{event_type.removeprefix('reconcile_'):<{INDENT}}", style=style)
@@ -95,6 +92,18 @@ def _recommendations(judgement: Judgement) -> Iterator[RenderableType]:
             line.append(f"  explains {blast_radius} more", style="dim default")
         yield line
         yield Padding(Text(show(reason)), (0, 0, 0, INDENT), expand=False)
+
+
+def _acknowledged(report: RunReport) -> Iterator[RenderableType]:
+    """Return one line for each recommendation that somebody answers for: what, who, until when, why."""
+    if report.attention is None or not report.acknowledged_count:
+        return
+    yield Text("\nacknowledged", style="dim")
+    for row in report.attention.acknowledged.acknowledged.iter_rows(named=True):
+        by = report.attention.acknowledged.by[Target(row["node"], row["service"])]
+        what = f"  {row['action'].replace('_', ' ')}  {row['node']}/{row['service']}"
+        why = f"  {show(by.owner)} until {by.until:%Y-%m-%d %H:%MZ}: {show(by.reason)}"
+        yield Text.assemble(show(what), (why, "dim"))
 
 
 def _held_back(judgement: Judgement) -> Iterator[RenderableType]:

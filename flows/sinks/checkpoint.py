@@ -29,6 +29,7 @@ from flows.sinks.safe_file import (
 )
 from schemas.episode import Episode, Key
 from schemas.last_run import LastAttempt, LastRun
+from schemas.wait import Wait
 from schemas.words import Action, DriftKind, EventType, Outcome, Severity, State
 
 VERSION = 1
@@ -289,6 +290,10 @@ def _dump_run(run: LastRun) -> dict[str, object]:
         "counts": dict(run.counts),
         "recommendations": [dict(row) for row in run.recommendations],
         "input_fingerprint": run.input_fingerprint,
+        "drift_counts": [list(row) for row in run.drift_counts],
+        "recommendation_counts": [list(row) for row in run.recommendation_counts],
+        "taken_s": dict(run.taken_s),
+        "waits": [_dump_wait(wait) for wait in run.waits],
     }
 
 
@@ -302,6 +307,33 @@ def _parse_run(form: Mapping[str, Any]) -> LastRun:
         counts={str(name): _whole(count) for name, count in form["counts"].items()},
         recommendations=tuple(dict(row) for row in form["recommendations"]),
         input_fingerprint=str(form["input_fingerprint"]),
+        drift_counts=tuple((str(a), str(b), held is True, _whole(n)) for a, b, held, n in form.get("drift_counts", [])),
+        recommendation_counts=tuple(
+            (str(event), str(action), str(severity), _whole(n))
+            for event, action, severity, n in form.get("recommendation_counts", [])
+        ),
+        taken_s={str(name): float(taken_s) for name, taken_s in form.get("taken_s", {}).items()},
+        waits=tuple(_parse_wait(row) for row in form.get("waits", [])),
+    )
+
+
+def _dump_wait(wait: Wait) -> dict[str, object]:
+    return {
+        "node": wait.node,
+        "service": wait.service,
+        "kind": wait.kind,
+        "first_seen_at": write_instant(wait.first_seen_at),
+        "run_count": wait.run_count,
+    }
+
+
+def _parse_wait(form: Mapping[str, Any]) -> Wait:
+    return Wait(
+        node=str(form["node"]),
+        service=str(form["service"]),
+        kind=DriftKind(form["kind"]),
+        first_seen_at=read_instant(form["first_seen_at"]),
+        run_count=_whole(form["run_count"]),
     )
 
 

@@ -1,0 +1,120 @@
+"""What follows a run and never fails it: its metrics, and messages to people."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from flows.attend import Attention
+from flows.errors import SupervisorError
+from flows.render.escape import show
+from flows.settings import Settings
+from flows.sinks.acknowledgements import replace_file
+from flows.sinks.checkpoint import Known, read_known
+from flows.sinks.lock import hold_lock
+from flows.sinks.outbox import (
+    FILE,
+    VARIABLE,
+    Outbox,
+    Send,
+    deliver,
+    enqueue,
+    read_addresses,
+    read_outbox,
+    send_with_apprise,
+    write_outbox,
+)
+from schemas.episode import Episode, Key, Recommended, Target
+from schemas.outage import Trouble
+from schemas.words import Severity
+from stages.tell import tell_outages
+
+
+def follow_up(
+    settings: Settings,
+    recommended: tuple[Recommended, ...],
+    attention: Attention | None,
+    as_of: datetime,
+    send: Send = send_with_apprise,
+) -> tuple[str, ...]:
+    """Write the metrics file and send messages, as the settings say; return what went wrong as notes.
+
+    Without conclusions (`attention` None) only what still waits is sent.
+    """
+    known = read_known(settings.checkpoint.absolute()) or Known()
+    return (*_write_metrics(settings, known), *_notify(settings, known, recommended, attention, as_of, send))
+
+
+def _write_metrics(settings: Settings, known: Known) -> Iterator[str]:
+    if settings.metrics_file is None:
+        return
+    from flows.render.metrics import to_metrics
+
+    try:
+        replace_file(settings.metrics_file.absolute(), to_metrics(known), 0o644)
+    except SupervisorError as error:
+        yield f"metrics: {error}"
+
+
+def _notify(
+    settings: Settings,
+    known: Known,
+    recommended: tuple[Recommended, ...],
+    attention: Attention | None,
+    as_of: datetime,
+    send: Send,
+) -> Iterator[str]:
+    addresses = read_addresses()
+    if not addresses:
+        return
+    folder = settings.state_dir.absolute()
+    try:
+        with hold_lock(folder / f"{FILE}.lock", settings.lock_timeout.total_seconds()):
+            outbox = read_outbox(folder)
+            if attention is not None:
+                outbox = _tell(settings, outbox, known, recommended, attention, as_of, frozenset(addresses))
+                write_outbox(folder, outbox)
+            if outbox.queue:
+                outbox = deliver(outbox, addresses, send, datetime.now(UTC), settings.notify_per_hour)
+                write_outbox(folder, outbox)
+    except SupervisorError as error:
+        yield f"notifications: {error}"
+        return
+    if outbox.queue:
+        yield f"{len(outbox.queue)} notification(s) wait for the next run: not taken by {VARIABLE}, or over the limit"
+
+
+def _tell(
+    settings: Settings,
+    outbox: Outbox,
+    known: Known,
+    recommended: tuple[Recommended, ...],
+    attention: Attention,
+    as_of: datetime,
+    services: frozenset[str],
+) -> Outbox:
+    troubles = find_troubles(known.episodes, recommended, settings.notify_severity)
+    told = tell_outages(outbox.outages, troubles, frozenset(attention.acknowledged.by), as_of)
+    return replace(outbox, outages=told.outages, queue=enqueue(outbox.queue, told.messages, services))
+
+
+def find_troubles(
+    episodes: Mapping[Key, Episode], recommended: tuple[Recommended, ...], least: Severity
+) -> Iterator[Trouble]:
+    """Return the open episodes of at least that severity, each with its root cause as far as this run knows it."""
+    by_target = {row.target: row for row in recommended}
+    ranks = list(Severity)
+    for episode in episodes.values():
+        if not episode.is_open or ranks.index(episode.severity) < ranks.index(least):
+            continue
+        row = by_target.get(episode.target)
+        causes = sorted(row.root_causes) if row else []
+        root = Target(*causes[0].split("/", 1)) if causes else episode.target
+        reason = show(row.reason) if row else f"{episode.action.replace('_', ' ')} (suspended)"
+        kinds = "+".join(episode.causing_kinds)
+        yield Trouble(
+            target=episode.target,
+            root=root,
+            severity=episode.severity,
+            signature=f"{episode.action} {episode.severity} {kinds}",
+            text=reason,
+        )

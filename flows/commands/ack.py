@@ -1,0 +1,186 @@
+"""`supervisor ack`: answer for a recommendation until a moment, see who answers for what, take it back."""
+
+import getpass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from flows.commands import options
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+    from schemas.acknowledgement import Acknowledgement
+    from schemas.episode import Target
+
+HELP = """Acknowledge a target: until a moment its recommendation is shown apart and does not raise the state.
+
+It comes back by itself at that moment; one that matches nothing is reported by each run. Events are written as ever.
+
+Examples:
+
+  supervisor ack piha/zigbee2mqtt --reason "new stick arrives on Friday" --until 3d
+
+  supervisor ack saturn --reason "moving the rack" --until 2026-06-10T18:00:00Z --owner anna
+
+  supervisor ack list
+
+  supervisor ack remove saturn
+"""
+
+Aim = Annotated[str, typer.Argument(metavar="TARGET", help="node/service, a node, fleet, or a recommendation's id.")]
+
+
+class _AckGroup(TyperGroup):
+    """Takes what is no command of its own for the target to acknowledge."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Name the command that was left out."""
+        if args and args[0] not in {*self.commands, "--help"}:
+            args = ["add", *args]
+        return super().parse_args(ctx, args)
+
+
+commands = typer.Typer(cls=_AckGroup, no_args_is_help=True, rich_markup_mode=None, help=HELP)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    commands.command("add", help="Acknowledge a target; the word `add` can be left out.")(add)
+    commands.command("list", help="Show who answers for what, and until when.")(list_all)
+    commands.command("remove", help="Take an acknowledgement back.")(remove)
+    app.add_typer(commands, name="ack")
+
+
+def add(
+    target: Aim,
+    reason: Annotated[str, typer.Option("--reason", help="Why it may stay like this.")],
+    until: Annotated[str, typer.Option("--until", help="A duration from now such as 3d, or an ISO 8601 moment.")],
+    owner: Annotated[str, typer.Option("--owner", help="Who answers for it.", default_factory=getpass.getuser)],
+    state_dir: options.StateDir = None,
+    checkpoint: options.Checkpoint = None,
+    config: options.Config = None,
+) -> int:
+    """Write it down; return 0."""
+    from flows.render.escape import show
+    from flows.sinks.acknowledgements import change_acknowledgements
+    from schemas.acknowledgement import Acknowledgement
+
+    settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
+    now = datetime.now(UTC).replace(microsecond=0)
+    aim, is_recommended = _find(target, settings)
+    row = Acknowledgement(
+        node=aim.node,
+        service=aim.service,
+        owner=_text(owner, "owner"),
+        reason=_text(reason, "reason"),
+        acknowledged_at=now,
+        until=parse_end(until, now),
+    )
+    change_acknowledgements(
+        settings.state_dir.absolute(),
+        lambda rows: [*(other for other in rows if other.target != aim), row],
+        settings.lock_timeout.total_seconds(),
+    )
+    typer.echo(f"{show('/'.join(aim))} is acknowledged by {show(row.owner)} until {_moment(row)}")
+    if not is_recommended:
+        typer.echo("note: the last run recommends nothing for it", err=True)
+    return 0
+
+
+def parse_end(text: str, now: datetime) -> datetime:
+    """Return the moment of a duration from now or of an ISO 8601 text; it must lie in the future."""
+    from schemas.rules import parse_duration
+
+    duration = parse_duration(text)
+    try:
+        end = now + duration if isinstance(duration, timedelta) else options.parse_moment(text)
+    except OverflowError:
+        raise typer.BadParameter(f"{text!a} reaches beyond the year 9999") from None
+    if end is None or end <= now:
+        raise typer.BadParameter(f"{text!a} has passed; an acknowledgement ends in the future")
+    return end.astimezone(UTC)
+
+
+def _find(wanted: str, settings: "Settings") -> tuple["Target", bool]:
+    """Return the target, and whether the last run recommends something for it."""
+    from flows.sinks.checkpoint import read_known
+    from schemas.episode import Target
+    from schemas.words import ALL
+
+    checkpoint = settings.checkpoint.absolute()
+    known = read_known(checkpoint) if checkpoint.parent.is_dir() else None
+    rows = known.last_run.recommendations if known and known.last_run else ()
+    by_id = {str(row["recommendation_id"]): Target(str(row["node"]), str(row["service"])) for row in rows}
+    node, _, service = wanted.strip().lower().partition("/")
+    if not node:
+        raise typer.BadParameter(f"{wanted!a} is no target; write node/service, or a node")
+    aim = by_id.get(wanted) or Target(settings.node_alias_map.get(node, node), service or ALL)
+    return aim, aim in by_id.values()
+
+
+def _text(text: str, name: str) -> str:
+    if not text.strip():
+        raise typer.BadParameter(f"--{name} is empty; whoever reads it later needs to know")
+    return text.strip()[:500]
+
+
+def list_all(
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Print them, those that ran out too; return 0."""
+    from flows.render.escape import show
+    from flows.sinks.acknowledgements import read_acknowledgements
+
+    now = datetime.now(UTC)
+    rows = read_acknowledgements(options.load({"state_dir": state_dir}, config).state_dir.absolute())
+    if as_json:
+        import json
+
+        told = [
+            {
+                "target": "/".join(row.target),
+                "owner": row.owner,
+                "reason": row.reason,
+                "until": _moment(row),
+                "has_ended": row.until <= now,
+            }
+            for row in rows
+        ]
+        typer.echo(json.dumps(told, indent=2))
+        return 0
+    for row in rows:
+        word = "ended" if row.until <= now else "until"
+        typer.echo(f"{show('/'.join(row.target))}  {word} {_moment(row)}  {show(row.owner)}: {show(row.reason)}")
+    if not rows:
+        typer.echo("nothing is acknowledged")
+    return 0
+
+
+def remove(
+    target: Aim,
+    state_dir: options.StateDir = None,
+    checkpoint: options.Checkpoint = None,
+    config: options.Config = None,
+) -> int:
+    """Remove it; return 0, or 1 where there was none."""
+    from flows.render.escape import show
+    from flows.sinks.acknowledgements import change_acknowledgements, read_acknowledgements
+
+    settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
+    aim, _ = _find(target, settings)
+    folder = settings.state_dir.absolute()
+    if aim not in {row.target for row in read_acknowledgements(folder)}:
+        typer.echo(f"{show('/'.join(aim))} was not acknowledged; 'supervisor ack list' shows what is", err=True)
+        return 1
+    timeout_s = settings.lock_timeout.total_seconds()
+    change_acknowledgements(folder, lambda rows: [row for row in rows if row.target != aim], timeout_s)
+    typer.echo(f"{show('/'.join(aim))} is no longer acknowledged")
+    return 0
+
+
+def _moment(row: "Acknowledgement") -> str:
+    return f"{row.until:%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,58 @@
+"""`supervisor explain`: everything about one target, and why it is what it is."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from flows.commands import options
+
+HELP = """Explain one target or id: desired and actual with their places, each drift and its rule, what holds it
+back, the recommendation and why no other, what unblocks it, root causes, what it explains, and its episodes.
+
+Judges the inputs as a run would, and writes nothing.
+
+Examples:
+
+  supervisor explain piha/zigbee2mqtt
+
+  supervisor explain saturn
+
+  supervisor explain delayed-deployment-piha-zigbee2mqtt --json | jq .dependencies
+"""
+
+Wanted = Annotated[
+    str, typer.Argument(metavar="TARGET_OR_ID", help="node/service, a node, fleet, or the id of a recommendation.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help=HELP)(explain)
+
+
+def explain(
+    target: Wanted,
+    inventory: options.Inventory = None,
+    world: options.World = None,
+    checkpoint: options.Checkpoint = None,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+    as_of: options.AsOf = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Print it and return 0."""
+    moment = options.parse_moment(as_of) or datetime.now(UTC)
+    from flows.explain import explain as explain_target
+    from flows.render.explanation import to_document, to_lines
+
+    given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}
+    found = explain_target(options.load(given, config), target, moment)
+    if as_json:
+        from flows.render.document import dump
+
+        typer.echo(dump(to_document(found), indent=2))
+    else:
+        for line in to_lines(found):
+            typer.echo(line)
+    return 0

@@ -1,0 +1,45 @@
+"""`supervisor metrics`: the last run in Prometheus' text format."""
+
+from typing import Annotated
+
+import typer
+
+from flows.commands import options
+
+HELP = """Print the last run in Prometheus' text format, or write it to a file for node_exporter's textfile collector.
+
+With the setting metrics_file every run writes the file itself.
+
+Examples:
+
+  supervisor metrics
+
+  supervisor metrics --metrics-file /var/lib/prometheus/node-exporter/supervisor.prom
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help=HELP)(metrics)
+
+
+def metrics(
+    metrics_file: options.MetricsFile = None,
+    checkpoint: options.Checkpoint = None,
+    config: options.Config = None,
+    to_stdout: Annotated[bool, typer.Option("--stdout", help="Print even where metrics_file is set.")] = False,
+) -> int:
+    """Print or write; return 0, or 3 where there is no run yet."""
+    from flows.render.metrics import to_metrics
+    from flows.sinks.acknowledgements import replace_file
+    from flows.sinks.checkpoint import Known, read_known
+
+    settings = options.load({"checkpoint": checkpoint, "metrics_file": metrics_file}, config)
+    place = settings.checkpoint.absolute()
+    known = (read_known(place) if place.parent.is_dir() else None) or Known()
+    text = to_metrics(known)
+    if settings.metrics_file is not None and not to_stdout:
+        replace_file(settings.metrics_file.absolute(), text, 0o644)
+    else:
+        typer.echo(text.decode(), nl=False)
+    return 0 if known.last_run else 3

@@ -1,0 +1,50 @@
+"""`supervisor status`: the last run at a glance, from the checkpoint alone."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from flows.commands import options
+
+HELP = """Show the last run: the state, since when and why, what is open, and whether the run is too old to be believed.
+
+Reads the checkpoint alone, so it is instant and may run at any time.
+
+Exit codes are those of reconcile: 0 nominal or reconciling, 1 partial or failed, 2 drift, 3 when there is no run, the
+last one was skipped, or it is older than the setting run_ttl.
+
+Examples:
+
+  supervisor status
+
+  supervisor status --json | jq -r '.because_of[]'
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(help=HELP)(status)
+
+
+def status(
+    checkpoint: options.Checkpoint = None,
+    config: options.Config = None,
+    as_of: options.AsOf = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Print the last run and return its exit code."""
+    now = options.parse_moment(as_of) or datetime.now(UTC)
+    from flows.render.status import to_document, to_lines
+    from flows.status import read_status
+
+    settings = options.load({"checkpoint": checkpoint}, config)
+    found = read_status(settings.checkpoint, settings.run_ttl, now)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(to_document(found), indent=2))
+    else:
+        for line in to_lines(found):
+            typer.echo(line)
+    return found.exit_code

@@ -1,0 +1,171 @@
+"""One target, explained: in a terminal and as JSON."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from flows.dependencies import Branch
+from flows.explain import Explanation, Row
+from flows.render.document import instant
+from flows.render.escape import show
+from flows.render.spoken import spoken, spoken_since
+from schemas.words import EventType, Severity
+
+_COLOR = {Severity.INFO: "blue", Severity.WARNING: "yellow", Severity.ERROR: "red", Severity.CRITICAL: "red"}
+_QUIET = {"as_of", "node", "service", "what", "file", "line", "key", "file_order"}
+
+
+def to_lines(found: Explanation) -> Iterator[str]:
+    """Return the screen, from what is asked for to what became of it."""
+    yield typer.style(show(f"{found.target.node}/{found.target.service}"), bold=True) + _dim(f"  fleet {found.state}")
+    yield from _section("desired", _desired(found))
+    yield from _section("actual", _actual(found))
+    yield from _section("drift", _drift(found))
+    yield from _section("recommendation", _recommendation(found))
+    yield from _section("on top of it", (show(remark) for remark in found.remarks))
+    yield from _section("why this one", _decisions(found))
+    yield from _section("dependencies", _tree(found.causes))
+    yield from _section("explains", (show(name) for name in found.explained))
+    yield from _section("episodes", _episodes(found))
+
+
+def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
+    written = list(lines)
+    if written:
+        yield f"\n{_dim(title)}"
+        yield from (f"  {line}" for line in written)
+
+
+def _desired(found: Explanation) -> Iterator[str]:
+    for row in found.desired:
+        place = _place(row)
+        if row["what"] == "dependency":
+            yield f"needs {show(row['dependency'])} ({row['scope']}){_dim(place)}"
+        elif row["what"] == "service":
+            word = "monitored" if row["is_monitored"] else "not monitored: neither desired nor reported"
+            yield f"{word}{_dim(place)}"
+        else:
+            yield f"a node{', intermittent' if row['is_intermittent'] else ''}{_dim(place)}"
+    if not found.desired:
+        yield "no inventory asks for it"
+
+
+def _place(row: Row) -> str:
+    line = f":{row['line']}" if row.get("line") else ""
+    return f"  {show(row['file'])}{line}" if row.get("file") else ""
+
+
+def _actual(found: Explanation) -> Iterator[str]:
+    for row in found.actual:
+        said = [
+            f"{name.removesuffix('_at')} {show(value)}" for name, value in row.items() if name not in _QUIET and value
+        ]
+        yield f"{', '.join(said) or 'a record'}{_dim('  ' + show(row['file']) + '#' + show(row['key']))}"
+    if not found.actual:
+        yield "the world has no record of it"
+
+
+def _drift(found: Explanation) -> Iterator[str]:
+    for row in found.drift:
+        severity = typer.style(row["severity"], fg=_COLOR[Severity(row["severity"])])
+        held = f", held back by {_said(row['held_by'])}" if row["held_by"] else ""
+        places = "  ".join(show(row[name]) for name in ("desired_ref", "actual_ref") if row[name])
+        yield f"{severity} {_said(row['kind'])}{held}  {_dim(places)}"
+        yield _dim(f"  SEMANTICS 3, {row['kind']}{_measured(row)}")
+    if not found.drift:
+        yield "none: desired and actual agree"
+
+
+def _measured(row: Row) -> str:
+    parts = [f"observed {show(row['observed'])!r}"] if row["observed"] else []
+    if row["age_s"] is not None:
+        limit = f" (allowed: {spoken(row['limit_s'])})" if row["limit_s"] is not None else ""
+        parts.append(f"{spoken(row['age_s'])} ago{limit}")
+    if row["consecutive_failures"]:
+        parts.append(f"{row['consecutive_failures']} failure(s) in a row")
+    return f": {', '.join(parts)}" if parts else ""
+
+
+def _recommendation(found: Explanation) -> Iterator[str]:
+    row = found.recommendation
+    if row is None:
+        held = sorted({drift["held_by"] for drift in found.drift if drift["held_by"]})
+        yield f"none: everything is held back by {_said(' and '.join(held))}" if held else "none"
+        return
+    event = EventType(row["event_type"]).removeprefix("reconcile_")
+    yield typer.style(f"{event} {_said(row['action'])}", bold=True) + f"  {row['severity']}"
+    yield show(row["reason"])
+    if row["root_causes"]:
+        yield f"root cause: {', '.join(show(cause) for cause in row['root_causes'])}"
+    if row["unblocked_by"]:
+        yield f"unblocked by: {show(row['unblocked_by'])}"
+
+
+def _decisions(found: Explanation) -> Iterator[str]:
+    for line in found.decisions:
+        mark = typer.style("✓", fg="green") if line.is_chosen else _dim("·")
+        yield f"{mark} {_said(line.action)} for {_said(line.kind)}: {show(line.why)}"
+
+
+def _tree(branches: list[Branch], indent: str = "") -> Iterator[str]:
+    for branch in branches:
+        mark = typer.style("✗", fg="red") if branch.problem else typer.style("✓", fg="green")
+        name = show(f"{branch.target.node}/{branch.target.service}")
+        said = _said(branch.problem or branch.note or "available")
+        root = typer.style("  root cause", fg="red") if branch.problem and not _is_waiting(branch) else ""
+        yield f"{indent}{mark} {name}  {_dim(said)}{root}"
+        yield from _tree(branch.branches, indent + "  ")
+
+
+def _is_waiting(branch: Branch) -> bool:
+    return any(below.problem for below in branch.branches)
+
+
+def _episodes(found: Explanation) -> Iterator[str]:
+    for episode in reversed(found.episodes):
+        state = "open" if episode.is_open else "closed"
+        opened = f"{episode.opened_at:%Y-%m-%d %H:%M}Z, {spoken_since(episode.opened_at, found.as_of)} ago"
+        count = f", {len(episode.openings)} openings" if len(episode.openings) > 1 else ""
+        yield f"{state}: {_said(episode.action)}, opened {opened}{count}, {episode.seq} event(s)"
+
+
+def to_document(found: Explanation) -> dict[str, Any]:
+    """Return it as plain values."""
+    return {
+        "schema_version": 1,
+        "target": f"{found.target.node}/{found.target.service}",
+        "as_of": instant(found.as_of),
+        "state": found.state,
+        "desired": found.desired,
+        "actual": found.actual,
+        "drift": found.drift,
+        "recommendation": found.recommendation,
+        "decisions": [line._asdict() for line in found.decisions],
+        "dependencies": [_branch(branch) for branch in found.causes],
+        "explains": found.explained,
+        "remarks": found.remarks,
+        "episodes": [
+            {
+                "recommendation_id": episode.recommendation_id,
+                "is_open": episode.is_open,
+                "opened_at": instant(episode.opened_at),
+                "openings": [instant(moment) for moment in episode.openings],
+                "event_count": episode.seq,
+            }
+            for episode in found.episodes
+        ],
+    }
+
+
+def _branch(branch: Branch) -> dict[str, Any]:
+    below = [_branch(part) for part in branch.branches]
+    return {"target": "/".join(branch.target), "problem": branch.problem, "note": branch.note, "needs": below}
+
+
+def _said(word: object) -> str:
+    return show(word).replace("_", " ")
+
+
+def _dim(text: str) -> str:
+    return typer.style(text, dim=True)

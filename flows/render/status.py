@@ -1,0 +1,144 @@
+"""The last run in a terminal and as JSON, without rich and polars: it must be there at once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from flows.render.escape import show
+from flows.render.spoken import spoken, spoken_since
+from flows.status import Status
+from schemas.words import Severity, State
+
+COLOR = {State.NOMINAL: "green", State.RECONCILING: "cyan", State.DEGRADED: "yellow", State.UNSTABLE: "red"}
+SEVERITY_COLOR = {Severity.INFO: "blue", Severity.WARNING: "yellow", Severity.ERROR: "red", Severity.CRITICAL: "red"}
+MOST = 15
+
+
+def to_lines(status: Status) -> Iterator[str]:
+    """Return the screen: the state and its age, why, what is open, and what makes it doubtful."""
+    if status.last_run is None:
+        yield "no run yet: 'supervisor reconcile' makes one"
+        yield from _attempt(status)
+        return
+    yield _headline(status)
+    yield from _doubts(status)
+    yield from _derivation(status)
+    yield from _episodes(status)
+    yield from _acknowledged(status)
+
+
+def _headline(status: Status) -> str:
+    run = status.last_run
+    assert run is not None  # noqa: S101 - the caller looked
+    since = spoken_since(run.state_since or run.as_of, status.now)
+    state = typer.style(run.state.value.upper(), fg=COLOR[run.state], bold=True)
+    parts = [f"last run {spoken_since(run.as_of, status.now)} ago"]
+    if run.world_at is not None:
+        parts.append(f"world {spoken_since(run.world_at, status.now)} old")
+    return f"{state}  for {since}  {_dim('  ·  '.join(['', *parts]).strip())}"
+
+
+def _doubts(status: Status) -> Iterator[str]:
+    run = status.last_run
+    if status.is_old and run is not None:
+        age = spoken_since(run.as_of, status.now)
+        yield _warn(f"STALE  the last run with conclusions was {age} ago: does anything still run the supervisor?")
+    if run is not None and run.outcome == "partial":
+        yield _warn("PARTIAL  a part of the inventory could not be read; 'supervisor check' says which")
+    yield from _attempt(status)
+
+
+def _attempt(status: Status) -> Iterator[str]:
+    attempt = status.last_attempt
+    if attempt is not None:
+        when = spoken_since(attempt.as_of, status.now)
+        yield _warn(f"{attempt.outcome.upper()}  {when} ago, so this state stands unconfirmed: {show(attempt.reason)}")
+
+
+def _derivation(status: Status) -> Iterator[str]:
+    rows = status.derivation()
+    if status.state is State.RECONCILING:
+        yield "\nreconciling, since deployments in flight hold drift back"
+    if not rows or status.state is State.NOMINAL:
+        return
+    yield f"\n{status.state} because of"
+    for row in rows[:MOST]:
+        color = SEVERITY_COLOR[Severity(row["severity"])]
+        kind = typer.style(str(row["event_type"]).removeprefix("reconcile_").ljust(12), fg=color)
+        yield f"  {kind} {_said(row['action'])}  {_target(row)}"
+        yield f"  {'':12} {_dim(show(row['reason']))}"
+    yield from _rest(len(rows))
+
+
+def _episodes(status: Status) -> Iterator[str]:
+    yield f"\n{len(status.open_episodes)} open episode(s)"
+    for episode in status.open_episodes[:MOST]:
+        color = SEVERITY_COLOR[episode.severity]
+        age = spoken_since(episode.opened_at, status.now)
+        severity = typer.style(episode.severity.ljust(8), fg=color)
+        yield f"  {age:>7}  {severity}  {_said(episode.action)}  {show(episode.node)}/{show(episode.service)}"
+    yield from _rest(len(status.open_episodes))
+
+
+def _acknowledged(status: Status) -> Iterator[str]:
+    rows = status.acknowledged()
+    if rows:
+        yield f"\n{len(rows)} acknowledged"
+    for row in rows[:MOST]:
+        note = row["acknowledgement"]
+        why = f"{show(note['owner'])} until {show(note['until'])}: {show(note['reason'])}"
+        yield f"  {_said(row['action'])}  {_target(row)}  {_dim(why)}"
+    yield from _rest(len(rows))
+
+
+def _rest(count: int) -> Iterator[str]:
+    if count > MOST:
+        yield f"  and {count - MOST} more"
+
+
+def _target(row: Any) -> str:
+    return typer.style(f"{show(row['node'])}/{show(row['service'])}", bold=True)
+
+
+def _said(word: object) -> str:
+    return show(word).replace("_", " ")
+
+
+def _dim(text: str) -> str:
+    return typer.style(text, dim=True)
+
+
+def _warn(text: str) -> str:
+    return typer.style(text, fg="magenta")
+
+
+def to_document(status: Status) -> dict[str, Any]:
+    """Return the status as plain values, instants as ISO 8601."""
+    run, attempt = status.last_run, status.last_attempt
+    return {
+        "schema_version": 1,
+        "state": run and run.state,
+        "state_since": run and run.state_since and run.state_since.isoformat(),
+        "as_of": run and run.as_of.isoformat(),
+        "age": run and spoken((status.now - run.as_of).total_seconds()),
+        "world_at": run and run.world_at and run.world_at.isoformat(),
+        "outcome": run and run.outcome,
+        "is_old": status.is_old,
+        "counts": dict(run.counts) if run else {},
+        "because_of": [row["recommendation_id"] for row in status.derivation()],
+        "recommendations": [dict(row) for row in run.recommendations] if run else [],
+        "open_episodes": [
+            {
+                "recommendation_id": episode.recommendation_id,
+                "node": episode.node,
+                "service": episode.service,
+                "action": episode.action,
+                "severity": episode.severity,
+                "opened_at": episode.opened_at.isoformat(),
+            }
+            for episode in status.open_episodes
+        ],
+        "last_attempt": attempt
+        and {"as_of": attempt.as_of.isoformat(), "outcome": attempt.outcome, "reason": attempt.reason},
+    }

@@ -1,0 +1,50 @@
+"""Outages: what a person is told of as one thing. Plain dataclasses, as for episodes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from schemas.episode import Target
+from schemas.words import Severity
+
+
+class News(StrEnum):
+    """What a message says of an outage."""
+
+    OPENED = "opened"
+    CHANGED = "changed"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """One open episode, as far as a message tells of it."""
+
+    target: Target
+    root: Target
+    """The target at the end of its chain of causes: itself where it waits for nothing."""
+    severity: Severity
+    signature: str
+    """What makes it worth another message when it changes."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """What was last told of one root cause: since when, and which targets, each with its signature."""
+
+    root: Target
+    opened_at: datetime
+    signatures: Mapping[Target, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message about one outage: how it stands now, so that a later one replaces an earlier one."""
+
+    root: Target
+    news: News
+    severity: Severity
+    title: str
+    body: str

@@ -1,0 +1,130 @@
+"""The gate fails for what the criteria say alone, and CI's formats say the same."""
+
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from flows.attend import Attention
+from flows.errors import SettingsError
+from flows.gate import hold_against, parse_criteria, read_baseline
+from flows.render.document import to_json
+from flows.render.junit import to_junit
+from flows.render.sarif import to_sarif
+from flows.report import RunReport
+from schemas.acknowledgement import Acknowledgement
+from schemas.words import Outcome, Severity
+from stages.acknowledge import acknowledge
+from tests import frames
+from tests.frames import NOON
+
+FAILED = {"target": "piha/db", "status": "failed"}
+
+
+def report(*present, outcome=Outcome.COMPLETED):
+    """Return a run in which `piha/web` is missing (an error) and `piha/db` failed to deploy (a warning)."""
+    want = frames.desired("piha/web", "piha/db", "piha/ok")
+    have = frames.actual("piha/db", "piha/ok", *present, deployments=[FAILED])
+    return RunReport(NOON, outcome, want, have, frames.judged(want, have))
+
+
+def fails(criteria, baseline=None, run=None):
+    gate = hold_against(run or report(), parse_criteria(criteria), baseline)
+    return sorted(key.service for key in gate.failing)
+
+
+def baseline(tmp_path, run):
+    (tmp_path / "baseline.json").write_text(to_json(run))
+    return read_baseline(tmp_path / "baseline.json")
+
+
+@pytest.mark.parametrize(
+    ("criteria", "services"),
+    [(["severity>=error"], ["web"]), (["severity >= warning"], ["db", "web"]), (["severity>=critical"], [])],
+)
+def test_a_severity_is_the_least_that_fails(criteria, services):
+    assert fails(criteria) == services
+
+
+def test_what_the_baseline_has_is_not_new(tmp_path):
+    assert fails(["new"], baseline(tmp_path, report())) == []
+    assert fails(["new"], baseline(tmp_path, report("piha/web"))) == ["web"]
+    assert fails(["severity>=warning"], baseline(tmp_path, report("piha/web"))) == ["web"]
+
+
+def test_what_became_more_severe_is_new(tmp_path):
+    before = dict.fromkeys(baseline(tmp_path, report()), Severity.INFO)
+
+    assert fails(["new"], before) == ["db", "web"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "exit_code"), [(Outcome.COMPLETED, 0), (Outcome.PARTIAL, 1), (Outcome.SKIPPED, 3), (Outcome.FAILED, 1)]
+)
+def test_a_run_that_is_not_whole_keeps_its_exit_code(outcome, exit_code):
+    run = report(outcome=outcome)
+
+    assert hold_against(run, parse_criteria(["severity>=critical"]), None).exit_code(run) == exit_code
+    assert hold_against(report(), parse_criteria(["severity>=info"]), None).exit_code(report()) == 2
+
+
+@pytest.mark.parametrize("text", ["old", "severity>=high", "severity>error", "error", ""])
+def test_other_criteria_are_refused(text):
+    with pytest.raises(SettingsError, match="expected new, or one of"):
+        parse_criteria([text])
+
+
+def test_new_needs_a_baseline():
+    with pytest.raises(SettingsError, match="--baseline"):
+        fails(["new"])
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"recommendations": [{"node": 1}]}', '{"recommendations": 1}'])
+def test_another_file_is_no_baseline(tmp_path, content):
+    (tmp_path / "other.json").write_text(content)
+
+    with pytest.raises(SettingsError, match="--format json"):
+        read_baseline(tmp_path / "other.json")
+
+
+def test_junit_has_a_case_for_each_service_and_a_failure_for_each_that_fails():
+    run = report()
+    root = ET.fromstring(to_junit(run, hold_against(run, parse_criteria(["severity>=error"]), None)))
+    outcomes = {case.get("name"): [child.tag for child in case] for case in root.iter("testcase")}
+
+    assert outcomes == {"db": ["skipped"], "ok": [], "web": ["failure"]}
+    assert [root.get(name) for name in ("tests", "failures", "skipped", "errors")] == ["3", "1", "1", "0"]
+
+
+def test_junit_of_a_run_without_conclusions_is_an_error():
+    root = ET.fromstring(to_junit(RunReport(NOON, Outcome.SKIPPED, error="torn \x1b[31m")))
+
+    assert root.get("errors") == "1"
+    assert root.find(".//error").get("message") == "torn \\x1b[31m"
+
+
+def test_sarif_names_the_line_of_the_inventory_and_says_what_is_new(tmp_path):
+    run = report()
+    gate = hold_against(run, parse_criteria(["new"]), baseline(tmp_path, report("piha/web")))
+    results = json.loads(to_sarif(run, gate))["runs"][0]["results"]
+
+    assert [(result["level"], result["baselineState"]) for result in results] == [
+        ("error", "new"),
+        ("warning", "unchanged"),
+    ]
+    place = results[0]["locations"][0]["physicalLocation"]
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("hosts/piha/services.yaml", 2)
+
+
+def test_what_is_acknowledged_never_fails():
+    run = report()
+    ack = Acknowledgement(node="piha", service="web", owner="anna", reason="known", acknowledged_at=NOON, until=NOON)
+    ack = replace(ack, until=NOON.replace(year=2030))
+    found = acknowledge(run.judgement.recommendations, [ack], NOON)
+    run = replace(run, attention=Attention(found, run.judgement.summary))
+
+    assert fails(["severity>=warning"], run=run) == ["db"]
+    assert "acknowledged by anna" in to_junit(run)
+    suppressed = [bool(result.get("suppressions")) for result in json.loads(to_sarif(run))["runs"][0]["results"]]
+    assert suppressed == [True, False]

@@ -1,0 +1,138 @@
+"""The status tells what the last run left, from the checkpoint alone, and when not to believe it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from flows.render.status import to_document, to_lines
+from flows.sinks.emit import open_emitter
+from flows.status import read_status
+from schemas.words import Action, EventType, Outcome, Severity, State
+from stages.derive import derive_state
+from stages.transition import decide_transitions
+from tests.episodes import DAY, NOON, judged, last_run, paths, recommended
+from tests.homelab import EVENING, environment, reconcile, supervisor
+
+TTL = timedelta(minutes=30)
+ROW = {
+    "recommendation_id": "redeploy-piha-web",
+    "action": "redeploy",
+    "node": "piha",
+    "service": "web",
+    "reason": "why",
+}
+REDEPLOY = {**ROW, "event_type": "reconcile_required", "severity": "error"}
+
+
+def commit(folder, *rows, as_of=NOON, state=State.DEGRADED, outcome=Outcome.COMPLETED, recommendations=(REDEPLOY,)):
+    run = replace(last_run(as_of, state), outcome=outcome, recommendations=recommendations, world_at=as_of)
+    with open_emitter(paths(folder)) as emitter:
+        changes = decide_transitions(emitter.episodes, judged(*rows, as_of=as_of), reminder_interval=DAY)
+        emitter.commit(changes, run)
+
+
+def status(folder, after=timedelta(minutes=1)):
+    return read_status(paths(folder).checkpoint, TTL, NOON + after)
+
+
+def shown(folder, after=timedelta(minutes=1)):
+    return re.sub(r"\x1b\[\d*m", "", "\n".join(to_lines(status(folder, after))))
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "exit_code"),
+    [
+        (State.NOMINAL, Outcome.COMPLETED, 0),
+        (State.RECONCILING, Outcome.COMPLETED, 0),
+        (State.DEGRADED, Outcome.COMPLETED, 2),
+        (State.UNSTABLE, Outcome.COMPLETED, 2),
+        (State.DEGRADED, Outcome.PARTIAL, 1),
+    ],
+)
+def test_the_exit_code_is_that_of_the_last_run(tmp_path, state, outcome, exit_code):
+    commit(tmp_path, state=state, outcome=outcome)
+
+    assert status(tmp_path).exit_code == exit_code
+
+
+def test_without_a_run_there_is_nothing_to_believe(tmp_path):
+    found = read_status(tmp_path / "nowhere" / "checkpoint.json", TTL, NOON)
+
+    assert (found.state, found.exit_code) == (None, 3)
+    assert "no run yet" in "\n".join(to_lines(found))
+
+
+@pytest.mark.parametrize(("age", "is_old"), [(TTL, False), (TTL + timedelta(microseconds=1), True)])
+def test_a_run_older_than_the_setting_is_stale(tmp_path, age, is_old):
+    commit(tmp_path)
+    found = status(tmp_path, age)
+
+    assert (found.is_old, found.exit_code) == (is_old, 3 if is_old else 2)
+    assert ("STALE" in shown(tmp_path, age)) == is_old
+
+
+@pytest.mark.parametrize(("outcome", "exit_code"), [(Outcome.SKIPPED, 3), (Outcome.FAILED, 1)])
+def test_an_attempt_without_conclusions_leaves_the_last_state_unconfirmed(tmp_path, outcome, exit_code):
+    commit(tmp_path)
+    with open_emitter(paths(tmp_path)) as emitter:
+        emitter.note_skipped(NOON, "services.json: torn", outcome)
+
+    assert status(tmp_path).exit_code == exit_code
+    assert "services.json: torn" in shown(tmp_path)
+    assert "DEGRADED" in shown(tmp_path)
+
+
+def test_the_derivation_names_what_put_the_fleet_in_its_state(tmp_path):
+    blocked = {**ROW, "recommendation_id": "blocked", "event_type": "reconcile_blocked", "severity": "warning"}
+    commit(tmp_path, state=State.UNSTABLE, recommendations=(REDEPLOY, blocked))
+
+    assert to_document(status(tmp_path))["because_of"] == ["blocked"]
+
+
+def test_open_episodes_have_their_age_and_the_worst_comes_first(tmp_path):
+    commit(tmp_path, recommended("web"), as_of=NOON - DAY)
+    worst = recommended("all", action=Action.FAILOVER_REVIEW, severity=Severity.CRITICAL)
+    commit(tmp_path, recommended("web"), worst)
+    lines = shown(tmp_path).splitlines()
+    episodes = lines[lines.index("2 open episode(s)") + 1 :]
+
+    assert [line.split()[:3] for line in episodes] == [["60", "s", "critical"], ["24", "h", "error"]]
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+@pytest.mark.parametrize("event_type", [event for event in EventType if event is not EventType.RECONCILE_RESOLVED])
+def test_each_recommendation_has_the_state_that_it_alone_makes(event_type, severity):
+    state = derive_state(event_type, severity)
+
+    is_unstable = event_type is EventType.RECONCILE_BLOCKED or severity is Severity.CRITICAL
+    assert (state is State.UNSTABLE) == is_unstable
+    assert (state is State.NOMINAL) == (severity is Severity.INFO and not is_unstable)
+
+
+def test_the_command_shows_the_evening(tmp_path):
+    reconcile(tmp_path)
+    ran = supervisor(tmp_path, "status", "--as-of", EVENING)
+
+    assert (ran.returncode, ran.stderr) == (2, "")
+    assert ran.stdout.startswith("UNSTABLE  for 0 s")
+    assert "11 open episode(s)" in ran.stdout
+    assert json.loads(supervisor(tmp_path, "status", "--json").stdout)["is_old"] is True
+
+
+def test_the_command_is_instant_and_needs_no_polars(tmp_path):
+    reconcile(tmp_path)
+    heavy = "{'polars', 'pandera', 'prefect', 'rich'} & set(sys.modules)"
+    probe = f"import sys; from flows.cli import _run; _run(['status']); sys.exit(bool({heavy}))"
+    asked = [sys.executable, "-c", probe]
+    assert subprocess.run(asked, check=False, capture_output=True, env=environment(tmp_path)).returncode == 0
+
+    before = os.times()
+    supervisor(tmp_path, "status")
+    after = os.times()
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 0.6
