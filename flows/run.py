@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from flows.conclusions import to_judged
+from flows.deadline import end_in_time
 from flows.errors import InventoryError, WorldUnreadableError
 from flows.gather import Inputs, read_inputs
 from flows.judge import Result, Step, judge
@@ -46,12 +47,13 @@ def reconcile_with(step: Step, settings: Settings, as_of: datetime | None, *, dr
     """Do one run with each of its steps run by `step`; `as_of` None is now, once the lock is held.
 
     The inputs are read under the lock, so that no older view of them can follow a newer one. A run without
-    conclusions is a report, not an exception. Raises `BusyError`, `EmitError` and `SettingsError`.
+    conclusions is a report, not an exception. Raises `BusyError`, `EmitError`, `SettingsError` and `DeadlineError`.
     """
-    if dry_run:
-        return _conclude(step, settings, as_of or datetime.now(UTC), None)
-    with _emitter(settings) as emitter:
-        return _conclude(step, settings, as_of or datetime.now(UTC), emitter)
+    with end_in_time(settings.deadline):
+        if dry_run:
+            return _conclude(step, settings, as_of or datetime.now(UTC), None)
+        with _emitter(settings) as emitter:
+            return _conclude(step, settings, as_of or datetime.now(UTC), emitter)
 
 
 @contextmanager
@@ -62,7 +64,10 @@ def _emitter(settings: Settings) -> Iterator[Emitter]:
         state_dir=settings.state_dir.absolute(),
     )
     with open_emitter(
-        paths, lock_timeout_s=settings.lock_timeout.total_seconds(), as_cloudevents=settings.cloudevents
+        paths,
+        lock_timeout_s=settings.lock_timeout.total_seconds(),
+        as_cloudevents=settings.cloudevents,
+        max_events=settings.limits.max_events,
     ) as emitter:
         yield emitter
 
