@@ -1,9 +1,9 @@
 """Reading the two inputs as the settings say."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flows.settings import Settings
 from flows.sources.fingerprint import world_fingerprint
@@ -16,6 +16,8 @@ from flows.sources.world_memory import WorldMemory
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.rules import Rules
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,18 @@ def read_actual(
         settings.world.absolute(), as_of, aliases, known, settings.limits, settings.runtime_summary, memory
     )
     lost = dangling_aliases(aliases, known)
-    notes = tuple(
+    notes = [
         f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used"
         for alias, name in lost.items()
-    )
-    return world, notes
+    ]
+    return world, (*notes, *_doubt_clocks(world.actual, as_of))
+
+
+def _doubt_clocks(actual: Actual, as_of: datetime) -> Iterator[str]:
+    """Yield a note where the world is from the future: it would never be stale."""
+    at = actual.snapshots["last_update_at"][0]
+    if at is not None and at > as_of + CLOCK_TOLERANCE:
+        yield f"the world says that it was updated at {at:%Y-%m-%dT%H:%M:%SZ}, which is still to come; check the clocks"
 
 
 def fingerprint_input(inventory: str, world: str, rules: str, aliases: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from flows.afterwards import follow_up
 from flows.attend import attend, remark_waits
 from flows.conclusions import to_recommended
+from flows.deadline import end_in_time
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
 from flows.gather import InputReader, Inputs, read_inputs
 from flows.judge import Result, Step, judge
@@ -59,20 +60,21 @@ def reconcile_with(
 
     The inputs are read under the lock, so that no older view of them can follow a newer one. A run without
     conclusions is a report, not an exception, and so is one that could not be written: the next run completes it.
-    Raises `BusyError` and `SettingsError`.
+    Raises `BusyError`, `SettingsError` and `DeadlineError`.
     """
-    if dry_run:
-        return _conclude(step, settings, as_of or datetime.now(UTC), None, read)
-    try:
-        with _emitter(settings) as emitter:
-            report = _conclude(step, settings, as_of or datetime.now(UTC), emitter, read)
-    except EmitError as error:
-        # What cannot be written must not keep the operator from seeing what is wrong.
-        report = _conclude(step, settings, as_of or datetime.now(UTC), None, read)
-        return replace(report, emit_error=str(error))
-    recommended = to_recommended(report.judgement) if report.judgement else ()
-    notes = step(follow_up, settings, recommended, report.attention, report.as_of)
-    return replace(report, notes=(*report.notes, *notes))
+    with end_in_time(settings.deadline):
+        if dry_run:
+            return _conclude(step, settings, as_of or datetime.now(UTC), None, read)
+        try:
+            with _emitter(settings) as emitter:
+                report = _conclude(step, settings, as_of or datetime.now(UTC), emitter, read)
+        except EmitError as error:
+            # What cannot be written must not keep the operator from seeing what is wrong.
+            report = _conclude(step, settings, as_of or datetime.now(UTC), None, read)
+            return replace(report, emit_error=str(error))
+        recommended = to_recommended(report.judgement) if report.judgement else ()
+        notes = step(follow_up, settings, recommended, report.attention, report.as_of)
+        return replace(report, notes=(*report.notes, *notes))
 
 
 @contextmanager
@@ -84,7 +86,10 @@ def _emitter(settings: Settings) -> Iterator[Emitter]:
         log_owners=frozenset(settings.log_owners),
     )
     with open_emitter(
-        paths, lock_timeout_s=settings.lock_timeout.total_seconds(), as_cloudevents=settings.cloudevents
+        paths,
+        lock_timeout_s=settings.lock_timeout.total_seconds(),
+        as_cloudevents=settings.cloudevents,
+        max_events=settings.limits.max_events,
     ) as emitter:
         yield emitter
 

@@ -110,7 +110,11 @@ def test_the_api_answers_no_other_origin(served):
 
 
 def test_the_server_is_reached_from_this_machine_alone(served):
-    listening = [line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines() if f":{served.port:04X} " in line and " 0A " in line]
+    listening = [
+        line.split()[1]
+        for line in Path("/proc/net/tcp").read_text().splitlines()
+        if f":{served.port:04X} " in line and " 0A " in line
+    ]
     assert listening == [f"0100007F:{served.port:04X}"]
 
 
