@@ -82,6 +82,9 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stdout = None
         return 0
+    except MemoryError:
+        _complain("out of memory; nothing half was written. Lower the limits (max_json_values), or give it more")
+        return USAGE_ERROR
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours
         return _report_bug(error, with_traceback="--traceback" in arguments)
 

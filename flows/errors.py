@@ -27,6 +27,10 @@ class BusyError(SupervisorError):
     exit_code = 4
 
 
+class DeadlineError(SupervisorError):
+    """The run took longer than it may."""
+
+
 class EmitError(SupervisorError):
     """The event log, the checkpoint or the history could not be written; the next run completes it."""
 

@@ -7,7 +7,7 @@ from prefect_dask import DaskTaskRunner
 from pydantic import AwareDatetime
 
 from flows.maintenance import backfill
-from flows.reconcile import ParameterPath, gather_settings, run_in_flow
+from flows.reconcile import ParameterPath, run_in_flow
 from flows.report import RunReport
 from flows.settings import Settings, load_settings
 from flows.shard import ShardedStep
@@ -54,5 +54,9 @@ def reconcile_fleet(
     dry_run: bool = False,
 ) -> State[RunReport]:
     """Do what the reconcile flow does, in shards of nodes; its frames are the same, bit for bit."""
-    settings = gather_settings({"inventory": inventory, "world": world})
-    return run_in_flow(ShardedStep(settings.fleet_shards), settings, as_of, dry_run=dry_run)
+    return run_in_flow(make_step, {"inventory": inventory, "world": world}, as_of, dry_run=dry_run)
+
+
+def make_step(settings: Settings) -> ShardedStep:
+    """Return what runs the steps of a fleet's run."""
+    return ShardedStep(settings.fleet_shards)

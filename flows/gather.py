@@ -1,18 +1,23 @@
 """Reading the two inputs as the settings say."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from flows.settings import Settings
-from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
+from flows.sources.fingerprint import world_fingerprint
 from flows.sources.inventory import build_desired
 from flows.sources.inventory_files import InventoryFiles, list_inventory
+from flows.sources.inventory_keeper import InventoryKeeper
+from flows.sources.parse_cache import ParseCache
 from flows.sources.world import LoadedWorld, WorldFiles, dangling_aliases, load_world
+from flows.sources.world_memory import WorldMemory
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.rules import Rules
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -31,18 +36,43 @@ class Inputs:
     notes: tuple[str, ...] = ()
 
 
-def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
-    """Return both inputs.
+class InputReader:
+    """Reads both inputs of one settings' runs; what did not change since the run before is not read again."""
 
-    Raises `InventoryError` where nothing of the inventory can be read, and `WorldUnreadableError` where a world file
-    that is required, or is there, cannot be read.
-    """
-    desired, files = read_desired(settings)
-    world, notes = read_actual(settings, desired, as_of)
-    of_rules = fingerprint_rules(settings.rules())
-    of_inventory, of_world = inventory_fingerprint(files.contents), world_fingerprint(world.files.contents)
-    fingerprint = fingerprint_input(of_inventory, of_world, of_rules, settings.node_alias_map)
-    return Inputs(desired, world.actual, files, world.files, fingerprint, of_rules, of_inventory, of_world, notes)
+    def __init__(self, settings: Settings, *, is_caching: bool = True) -> None:
+        """Read nothing yet; without caching, nothing is written either."""
+        root = settings.inventory.absolute()
+        cache = ParseCache(settings.state_dir.absolute() / "cache", root, settings.limits, is_writable=is_caching)
+        self._inventory = InventoryKeeper(root, settings.limits, cache)
+        self._world = WorldMemory()
+
+    def read_inputs(self, settings: Settings, as_of: datetime) -> Inputs:
+        """Return both inputs.
+
+        Raises `InventoryError` where nothing of the inventory can be read, and `WorldUnreadableError` where a world
+        file that is required, or is there, cannot be read.
+        """
+        inventory = self._inventory.read()
+        world, notes = read_actual(settings, inventory.desired, as_of, self._world)
+        of_rules = fingerprint_rules(settings.rules())
+        of_inventory, of_world = inventory.fingerprint, world_fingerprint(world.files.contents)
+        fingerprint = fingerprint_input(of_inventory, of_world, of_rules, settings.node_alias_map)
+        return Inputs(
+            inventory.desired,
+            world.actual,
+            inventory.files,
+            world.files,
+            fingerprint,
+            of_rules,
+            of_inventory,
+            of_world,
+            notes,
+        )
+
+
+def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
+    """Return both inputs, without leaving a trace; see `InputReader`."""
+    return InputReader(settings, is_caching=False).read_inputs(settings, as_of)
 
 
 def read_desired(settings: Settings) -> tuple[Desired, InventoryFiles]:
@@ -51,17 +81,28 @@ def read_desired(settings: Settings) -> tuple[Desired, InventoryFiles]:
     return build_desired(files, settings.limits), files
 
 
-def read_actual(settings: Settings, desired: Desired, as_of: datetime) -> tuple[LoadedWorld, tuple[str, ...]]:
+def read_actual(
+    settings: Settings, desired: Desired, as_of: datetime, memory: WorldMemory | None = None
+) -> tuple[LoadedWorld, tuple[str, ...]]:
     """Return the world as a batch of one, and notes about aliases that lead to no node of the inventory."""
     known = frozenset(desired.nodes["node"])
     aliases = settings.node_alias_map
-    world = load_world(settings.world.absolute(), as_of, aliases, known, settings.limits, settings.runtime_summary)
+    world = load_world(
+        settings.world.absolute(), as_of, aliases, known, settings.limits, settings.runtime_summary, memory
+    )
     lost = dangling_aliases(aliases, known)
-    notes = tuple(
+    notes = [
         f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used"
         for alias, name in lost.items()
-    )
-    return world, notes
+    ]
+    return world, (*notes, *_doubt_clocks(world.actual, as_of))
+
+
+def _doubt_clocks(actual: Actual, as_of: datetime) -> Iterator[str]:
+    """Yield a note where the world is from the future: it would never be stale."""
+    at = actual.snapshots["last_update_at"][0]
+    if at is not None and at > as_of + CLOCK_TOLERANCE:
+        yield f"the world says that it was updated at {at:%Y-%m-%dT%H:%M:%SZ}, which is still to come; check the clocks"
 
 
 def fingerprint_input(inventory: str, world: str, rules: str, aliases: Mapping[str, str]) -> str:

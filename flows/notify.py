@@ -7,7 +7,6 @@ never an event of the log. The Prefect event's id is made from ours, so that a r
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from prefect.events import emit_event
@@ -38,7 +37,6 @@ def to_prefect_event(event: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "event": f"{PREFIX}.{event['type'].replace('_', '.')}",
         "id": uuid.uuid5(NAMESPACE, payload["event_id"]),
-        "occurred": datetime.fromisoformat(event["timestamp"]),
         "resource": {
             "prefect.resource.id": f"{PREFIX}.recommendation.{recommendation_id}",
             "prefect.resource.name": recommendation_id,

@@ -48,16 +48,15 @@ def study_past(
     Raises `HistoryError` where the history cannot be read.
     """
     of_node = pl.lit(True) if node is None else pl.col("node").is_in([node, "fleet"])
-    runs, drift, advice, monitored = ask_history(
-        lambda: pl.collect_all(
-            [
-                scan_history(root, "runs", since, until).select(_RUN),
-                scan_history(root, "drift", since, until).filter(of_node).select(_DRIFT),
-                scan_history(root, "recommendations", since, until).filter(of_node).select(_ADVICE),
-                _monitored(scan_history(root, "runs", since, until)).filter(of_node),
-            ]
-        )
-    )
+
+    def read() -> list[pl.DataFrame]:
+        runs = scan_history(root, "runs", since, until)
+        drift = scan_history(root, "drift", since, until).filter(of_node)
+        advice = scan_history(root, "recommendations", since, until).filter(of_node)
+        asked = _monitored(runs).filter(of_node)
+        return pl.collect_all([runs.select(_RUN), drift.select(_DRIFT), advice.select(_ADVICE), asked])
+
+    runs, drift, advice, monitored = ask_history(read)
     spans = measure_spans(runs, rules.longest_span)
     sightings = _explained(lambda: sight_drift(drift, spans))
     episodes = find_drift_episodes(sightings, advice, spans, rules)

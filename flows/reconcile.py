@@ -1,5 +1,6 @@
 """The reconcile flow: the run of `supervisor reconcile` as a Prefect flow, for schedules and for the run page."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Failed
 from pydantic import AfterValidator, AwareDatetime
 
-from flows.errors import BusyError, SettingsError
+from flows.errors import BusyError, SettingsError, SupervisorError
 from flows.notify import publish_events
 from flows.render.escape import show
 from flows.report import RunReport
@@ -43,16 +44,20 @@ def reconcile(
     Settings come from `supervisor.yaml` and the environment of the machine that runs it. Called from Python, it returns the
     `RunReport`. The run ends Completed, Skipped, Failed or Busy, as the report says.
     """
-    settings = gather_settings({"inventory": inventory, "world": world})
-    return run_in_flow(TaskStep(), settings, as_of, dry_run=dry_run)
+    return run_in_flow(lambda _: TaskStep(), {"inventory": inventory, "world": world}, as_of, dry_run=dry_run)
 
 
-def run_in_flow(step: TaskStep, settings: Settings, as_of: datetime | None, *, dry_run: bool) -> State[RunReport]:
+def run_in_flow(
+    make_step: Callable[[Settings], TaskStep], paths: dict[str, Path | None], as_of: datetime | None, *, dry_run: bool
+) -> State[RunReport]:
     """Do the run inside a flow run, and return the state that the flow run ends in."""
     try:
-        report = reconcile_with(step, settings, as_of, dry_run=dry_run)
+        settings = gather_settings(paths)
+        report = reconcile_with(make_step(settings), settings, as_of, dry_run=dry_run)
     except BusyError as error:
         return State(type=StateType.CANCELLED, name="Busy", message=show(error))
+    except SupervisorError as error:
+        return Failed(message=show(error))
     _show_run(report, settings, dry_run=dry_run)
     return end_state(report)
 

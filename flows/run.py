@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from flows.afterwards import follow_up
 from flows.attend import attend, remark_waits
 from flows.conclusions import to_recommended
+from flows.deadline import end_in_time
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
-from flows.gather import read_inputs
+from flows.gather import InputReader, Inputs, read_inputs
 from flows.judge import Result, Step, judge
 from flows.record import outcome_of, record, record_without_conclusion
 from flows.report import RunReport
@@ -34,32 +35,46 @@ class TimedStep:
             self.taken_s[stage.__name__] = time.perf_counter() - begun
 
 
-def run_once(settings: Settings, as_of: datetime | None = None, *, dry_run: bool = False) -> RunReport:
-    """Read, judge and record one run in this process; `dry_run` writes nothing at all."""
+def run_once(
+    settings: Settings, as_of: datetime | None = None, *, dry_run: bool = False, reader: InputReader | None = None
+) -> RunReport:
+    """Read, judge and record one run in this process; `dry_run` writes nothing at all.
+
+    A process that runs again and again passes the same reader each time, so that what did not change is not read again.
+    """
     step = TimedStep()
-    report = reconcile_with(step, settings, as_of, dry_run=dry_run)
+    reader = reader or InputReader(settings, is_caching=not dry_run)
+    report = reconcile_with(step, settings, as_of, dry_run=dry_run, read=reader.read_inputs)
     return replace(report, timings_s=step.taken_s)
 
 
-def reconcile_with(step: Step, settings: Settings, as_of: datetime | None, *, dry_run: bool = False) -> RunReport:
+def reconcile_with(
+    step: Step,
+    settings: Settings,
+    as_of: datetime | None,
+    *,
+    dry_run: bool = False,
+    read: Callable[[Settings, datetime], Inputs] = read_inputs,
+) -> RunReport:
     """Do one run with each of its steps run by `step`; `as_of` None is now, once the lock is held.
 
     The inputs are read under the lock, so that no older view of them can follow a newer one. A run without
     conclusions is a report, not an exception, and so is one that could not be written: the next run completes it.
-    Raises `BusyError` and `SettingsError`.
+    Raises `BusyError`, `SettingsError` and `DeadlineError`.
     """
-    if dry_run:
-        return _conclude(step, settings, as_of or datetime.now(UTC), None)
-    try:
-        with _emitter(settings) as emitter:
-            report = _conclude(step, settings, as_of or datetime.now(UTC), emitter)
-    except EmitError as error:
-        # What cannot be written must not keep the operator from seeing what is wrong.
-        report = _conclude(step, settings, as_of or datetime.now(UTC), None)
-        return replace(report, emit_error=str(error))
-    recommended = to_recommended(report.judgement) if report.judgement else ()
-    notes = step(follow_up, settings, recommended, report.attention, report.as_of)
-    return replace(report, notes=(*report.notes, *notes))
+    with end_in_time(settings.deadline):
+        if dry_run:
+            return _conclude(step, settings, as_of or datetime.now(UTC), None, read)
+        try:
+            with _emitter(settings) as emitter:
+                report = _conclude(step, settings, as_of or datetime.now(UTC), emitter, read)
+        except EmitError as error:
+            # What cannot be written must not keep the operator from seeing what is wrong.
+            report = _conclude(step, settings, as_of or datetime.now(UTC), None, read)
+            return replace(report, emit_error=str(error))
+        recommended = to_recommended(report.judgement) if report.judgement else ()
+        notes = step(follow_up, settings, recommended, report.attention, report.as_of)
+        return replace(report, notes=(*report.notes, *notes))
 
 
 @contextmanager
@@ -71,14 +86,23 @@ def _emitter(settings: Settings) -> Iterator[Emitter]:
         log_owners=frozenset(settings.log_owners),
     )
     with open_emitter(
-        paths, lock_timeout_s=settings.lock_timeout.total_seconds(), as_cloudevents=settings.cloudevents
+        paths,
+        lock_timeout_s=settings.lock_timeout.total_seconds(),
+        as_cloudevents=settings.cloudevents,
+        max_events=settings.limits.max_events,
     ) as emitter:
         yield emitter
 
 
-def _conclude(step: Step, settings: Settings, as_of: datetime, emitter: Emitter | None) -> RunReport:
+def _conclude(
+    step: Step,
+    settings: Settings,
+    as_of: datetime,
+    emitter: Emitter | None,
+    read: Callable[[Settings, datetime], Inputs],
+) -> RunReport:
     try:
-        inputs = step(read_inputs, settings, as_of)
+        inputs = step(read, settings, as_of)
     except WorldUnreadableError as error:
         return _without_conclusion(settings, Outcome.SKIPPED, str(error), as_of, emitter)
     except InventoryError as error:

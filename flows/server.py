@@ -20,8 +20,6 @@ from flows.quiet import quiet_environment
 START_TIMEOUT_S = 120.0
 """A first start makes the database; on a small machine that takes a while."""
 STOP_TIMEOUT_S = 20.0
-LEASE_S = 60
-"""A run that was killed with its worker holds its place in the deployment for at most this long."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -51,9 +49,9 @@ def server_environment(home: Path, host: str, port: int, given: Mapping[str, str
         "PREFECT_SERVER_UI_API_URL": f"{origin}/api",
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origin,
-        # In memory, the default, a killed run's place would be forgotten with the server, and never be free again.
+        # A run that is killed with its server holds its place in the deployment for five minutes. In memory, the default,
+        # that end would be forgotten with the server, and every later run be cancelled.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": str(LEASE_S),
     }
     return {**safe, **environment}
 

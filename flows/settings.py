@@ -68,6 +68,7 @@ class Settings(Rules, PastRules, BaseSettings):
     emit_mode: EmitMode = Field(EmitMode.CHANGES, description="which events a run writes: changes, all, none")
     cloudevents: bool = Field(False, description="write events as CloudEvents 1.0")
     lock_timeout: Duration = Field(timedelta(seconds=30), description="wait this long for another run")
+    deadline: PositiveDuration = Field(timedelta(minutes=10), description="a run that takes longer is ended")
     history_url: str | None = Field(None, description="where the history is published; else its folder is linked")
     serve_interval: PositiveDuration = Field(timedelta(minutes=5), description="supervisor serve: time between runs")
     serve_cron: str | None = Field(

@@ -179,14 +179,27 @@ def test_foreign_lines_of_any_kind_are_passed_over(tmp_path):
 
 def test_a_skipped_run_keeps_the_last_state_and_says_so(tmp_path):
     run(tmp_path, 0, ["web"])
+    before = paths(tmp_path).checkpoint.read_bytes()
     with open_emitter(paths(tmp_path)) as emitter:
         emitter.note_skipped(NOON + DAY, "services.json is cut")
     last, attempt = remembered(tmp_path)
+
+    assert paths(tmp_path).checkpoint.read_bytes() == before
 
     assert last.state == State.DEGRADED
     assert attempt == LastAttempt(as_of=NOON + DAY, outcome=Outcome.SKIPPED, reason="services.json is cut")
     run(tmp_path, 1, ["web"])
     assert remembered(tmp_path)[1] is None
+
+
+def test_a_skipped_first_run_makes_no_checkpoint(tmp_path):
+    with open_emitter(paths(tmp_path)) as emitter:
+        emitter.note_skipped(NOON, "services.json is cut")
+    known = read_known(paths(tmp_path).checkpoint)
+
+    assert not paths(tmp_path).checkpoint.exists()
+    assert known is not None
+    assert known.last_attempt == LastAttempt(as_of=NOON, outcome=Outcome.SKIPPED, reason="services.json is cut")
 
 
 def test_a_state_is_dated_from_when_it_began(tmp_path):

@@ -23,6 +23,13 @@ def test_a_service_with_an_unusable_key_is_set_aside_alone(key):
     assert actual.rejected["key"][0].isprintable()
 
 
+def test_a_record_without_a_usable_key_is_set_aside_with_the_target_that_its_fields_name():
+    actual = decode(files(services={"web": {"node": "PIHA", "service": "web"}}))
+
+    assert services(actual) == []
+    assert rejected(actual) == [("services.json", "web", "piha", "web")]
+
+
 @pytest.mark.parametrize(
     "record", ["null", '"healthy"', "[]", "1", "NaN", '{"status": NaN}', '{"age": 1e999}', r'{"a": "\ud800"}']
 )

@@ -215,13 +215,15 @@ def read_nodes(path: Path, actual: Actual, target_of: TargetOf) -> None:
 
 
 def read_services(path: Path, actual: Actual, target_of: TargetOf) -> None:
-    """Add what `services.json` shows; a key without a `/` gives way to the record's own fields."""
+    """Add what `services.json` shows; a record without a usable key is of the service that its fields name."""
+    is_keyed = isinstance(load_json(path), dict)
     for key, record in records(path):
-        node, slash, service = key.partition("/")
-        if not slash and isinstance(record, dict) and record.get("node") and record.get("service"):
-            node, slash, service = record["node"], "/", record["service"]
-        target = target_of(node, service)
-        if not (slash and all(target)):
+        node, _, service = key.partition("/")
+        fields = record if isinstance(record, dict) else {}
+        claimed = target_of(fields.get("node") or "", fields.get("service") or "")
+        target = target_of(node, service) if is_keyed else claimed
+        if not all(target):
+            actual.unreadable_services.add(claimed)
             actual.rejected.append({"file": path.name, "key": key, "reason": "no usable key"})
         elif not isinstance(record, dict):
             actual.unreadable_services.add(target)
@@ -419,26 +421,25 @@ def trace_root_causes(drift: list[dict[str, Any]], desired: Desired) -> dict[Tar
         causes[target] = set()
         for candidates in links.get(target, {}).values():
             others = [other for other in candidates if component.get(other) != component[target]]
-            if others and all(other in broken for other in others):
+            if all(other in broken for other in candidates):
                 for other in others:
                     is_lost = other[0] in offline
                     causes[target] |= {(other[0], "all")} if is_lost else causes[other] or {other}
     return causes
 
 
-def link(target: Target, desired: Desired, instances: dict[str, list[Target]]) -> dict[str, list[Target]]:
-    """Return, for each name that a service depends on, the desired instances of which one is enough."""
-    candidates: dict[str, list[Target]] = {}
+def link(target: Target, desired: Desired, instances: dict[str, list[Target]]) -> dict[tuple[str, bool], list[Target]]:
+    """Return the desired instances of which one is enough, for each name that is needed on this node or on any."""
+    candidates: dict[tuple[str, bool], list[Target]] = {}
     for scope, name in desired.dependencies[target]:
         local = [(target[0], name)] if (target[0], name) in desired.services else []
-        is_local = scope == "local" or (scope == "anywhere" and local)
-        found = local if is_local else instances.get(name, [])
-        candidates[name] = max(found, candidates.get(name, []), key=len)
+        is_local = scope == "local" or (scope == "anywhere" and bool(local))
+        candidates[name, is_local] = local if is_local else instances.get(name, [])
     return candidates
 
 
 def number_components(
-    links: dict[Target, dict[str, list[Target]]], instances: dict[str, list[Target]]
+    links: dict[Target, dict[tuple[str, bool], list[Target]]], instances: dict[str, list[Target]]
 ) -> dict[Target, int]:
     """Return the strongly connected component of each service that has or is a dependency, dependencies first.
 
@@ -454,9 +455,7 @@ def number_components(
         if not vertex[0]:
             return instances[vertex[1]]
         found = links.get(vertex, {}).items()
-        return [
-            ("", name) if others is instances.get(name) else other for name, others in found for other in others[:1]
-        ]
+        return [other if is_local else ("", name) for (name, is_local), others in found for other in others[:1]]
 
     for root in links:
         path = [] if root in number else [(root, iter(successors(root)))]
@@ -490,14 +489,11 @@ def recommend(drift: list[dict[str, Any]], desired: Desired, rules: dict[str, An
     causes = trace_root_causes(drift, desired)
     standing: dict[Target, list[dict[str, Any]]] = defaultdict(list)
     for row in drift:
-        if row["held_by"] is None:
+        if row["held_by"] is None and (rules["report_unexpected"] or row["kind"] != "unexpected_service"):
             standing[row["node"], row["service"]].append(row)
     recommendations = []
     for target, rows in standing.items():
-        decision = decide(target, rows, causes, rules)
-        if decision is None:
-            continue
-        event_type, action, severity = decision
+        event_type, action, severity = decide(target, rows, causes, rules)
         waits_for = sorted("/".join(cause) for cause in causes[target]) if action == "delayed_deployment" else []
         recommendations.append(
             {
@@ -517,7 +513,7 @@ def recommend(drift: list[dict[str, Any]], desired: Desired, rules: dict[str, An
 
 def decide(
     target: Target, rows: list[dict[str, Any]], causes: dict[Target, set[Target]], rules: dict[str, Any]
-) -> tuple[str, str, str] | None:
+) -> tuple[str, str, str]:
     """Return event type, action and severity of the first line of the table that applies to a target's drift."""
     kinds = {row["kind"]: row for row in rows}
     if kinds.keys() & {"stale_world", "observer_suspect"}:
@@ -539,7 +535,7 @@ def decide(
         return "reconcile_recommended", "observer_review", "warning"
     if "unresolved_incident" in kinds:
         return "reconcile_recommended", "incident_review", "info"
-    return ("reconcile_recommended", "inventory_review", "info") if rules["report_unexpected"] else None
+    return "reconcile_recommended", "inventory_review", "info"
 
 
 def count_explained(recommendations: list[dict[str, Any]], drift: list[dict[str, Any]]) -> None:

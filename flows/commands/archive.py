@@ -38,7 +38,9 @@ def list_archive(
     if as_json:
         from flows.render.document import dump, instant
 
-        rows = [{**entry._asdict(), "as_of": instant(entry.as_of)} for entry in entries]
+        rows = [
+            {**entry._asdict(), "as_of": instant(entry.as_of), "files_at": instant(entry.files_at)} for entry in entries
+        ]
         typer.echo(dump({"snapshots": rows}, indent=2))
         return 0
     for entry in entries:

@@ -60,7 +60,7 @@ def _compare_with_checkpoint(settings: "Settings", head: str | None) -> int:
     from flows.sinks.checkpoint import read_known
 
     known = read_known(settings.checkpoint)
-    if known is None or known.head == head:
+    if known is None or known.generation == 0 or known.head == head:
         return 0
     typer.echo("the last event that the checkpoint knows is not the last one here: the end was cut, or added to")
     return 2

@@ -91,9 +91,7 @@ def _hold_against(
     return hold_against(report, criteria, known) if criteria is not None else None
 
 
-def print_run(
-    report: "RunReport", output: Format, gate: "Gate | None" = None, *, quiet: bool, timings: bool
-) -> None:
+def print_run(report: "RunReport", output: Format, gate: "Gate | None" = None, *, quiet: bool, timings: bool) -> None:
     """Print a run on stdout in the wanted form, and what went wrong and the timings on stderr."""
     if output is Format.TABLE:
         from rich.console import Console

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import EmitError, SettingsError
+from flows.sinks.attempt import read_attempt
 from flows.sinks.event_line import read_instant, write_instant
 from flows.sinks.event_log import START, Position
 from flows.sinks.safe_file import (
@@ -48,7 +49,7 @@ class Known:
     episodes: Mapping[Key, Episode] = field(default_factory=dict)
     last_run: LastRun | None = None
     last_attempt: LastAttempt | None = None
-    """A run since, without conclusions."""
+    """A run since, without conclusions; it is noted beside the checkpoint, not in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +141,15 @@ def clear_leftovers(path: Path) -> None:
 
 
 def read_known(path: Path) -> Known | None:
-    """Return what the last run left, without a lock and without a log; None where there is no usable checkpoint.
+    """Return what the last runs left, without a lock and without a log; None where there is no trace of any.
 
     What a killed run was about to write counts as known: the next run completes it.
     """
-    checkpoint = load_checkpoint(settle_path(path, trusted_owners())).checkpoint
-    if checkpoint is None:
-        return None
-    return checkpoint.pending.after if checkpoint.pending else checkpoint.known
+    settled = settle_path(path, trusted_owners())
+    checkpoint = load_checkpoint(settled).checkpoint or Checkpoint()
+    known = checkpoint.pending.after if checkpoint.pending else checkpoint.known
+    attempt = read_attempt(settled, known.generation)
+    return None if checkpoint.serial == 0 and attempt is None else replace(known, last_attempt=attempt)
 
 
 class _BrokenCopyError(ValueError):
@@ -231,7 +233,6 @@ def _dump_known(known: Known) -> dict[str, object]:
         "head": known.head,
         "episodes": [_dump_episode(episode) for episode in known.episodes.values()],
         "last_run": _dump_run(known.last_run) if known.last_run else None,
-        "last_attempt": _dump_attempt(known.last_attempt) if known.last_attempt else None,
     }
 
 
@@ -242,7 +243,6 @@ def _parse_known(form: Mapping[str, Any]) -> Known:
         head=None if form["head"] is None else str(form["head"]),
         episodes={episode.key: episode for episode in episodes},
         last_run=_parse_run(form["last_run"]) if form["last_run"] else None,
-        last_attempt=_parse_attempt(form["last_attempt"]) if form["last_attempt"] else None,
     )
 
 
@@ -335,14 +335,6 @@ def _parse_wait(form: Mapping[str, Any]) -> Wait:
         first_seen_at=read_instant(form["first_seen_at"]),
         run_count=_whole(form["run_count"]),
     )
-
-
-def _dump_attempt(attempt: LastAttempt) -> dict[str, object]:
-    return {"as_of": write_instant(attempt.as_of), "outcome": attempt.outcome, "reason": attempt.reason}
-
-
-def _parse_attempt(form: Mapping[str, Any]) -> LastAttempt:
-    return LastAttempt(as_of=read_instant(form["as_of"]), outcome=Outcome(form["outcome"]), reason=str(form["reason"]))
 
 
 def _maybe_instant(text: object) -> datetime | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from flows.errors import BusyError, EmitError
+from flows.sinks.attempt import write_attempt
 from flows.sinks.checkpoint import (
     Checkpoint,
     Known,
@@ -55,6 +56,7 @@ def open_emitter(
     lock_timeout_s: float = 10.0,
     recall: EventLines | None = None,
     as_cloudevents: bool = False,
+    max_events: int = MAX_EVENTS,
 ) -> Iterator["Emitter"]:
     """Hold the locks, complete what a killed run left, and give the emitter of this run.
 
@@ -69,7 +71,7 @@ def open_emitter(
         log = EventLog(settle_path(paths.event_log, log_owners), log_owners)
     beside = checkpoint.with_name(f"{checkpoint.name}.lock")
     with hold_lock(state_dir / "lock", lock_timeout_s), hold_lock(beside, lock_timeout_s):
-        emitter = Emitter(log, checkpoint, lock_timeout_s, as_cloudevents=as_cloudevents)
+        emitter = Emitter(log, checkpoint, lock_timeout_s, as_cloudevents=as_cloudevents, max_events=max_events)
         with _explained(paths):
             emitter.recover(recall)
         yield emitter
@@ -88,12 +90,15 @@ def read_episodes(paths: EmitPaths) -> Mapping[Key, Episode]:
 class Emitter:
     """The events of one run; made by `open_emitter`."""
 
-    def __init__(self, log: EventLog, path: Path, lock_timeout_s: float, *, as_cloudevents: bool) -> None:
+    def __init__(
+        self, log: EventLog, path: Path, lock_timeout_s: float, *, as_cloudevents: bool, max_events: int
+    ) -> None:
         """Take note of the paths; `recover` reads them."""
         self._log = log
         self._path = path
         self._lock_timeout_s = lock_timeout_s
         self._as_cloudevents = as_cloudevents
+        self._max_events = max_events
         self._checkpoint = Checkpoint()
         self.warnings: list[str] = []
 
@@ -125,8 +130,11 @@ class Emitter:
         `files` are finished temporary files and the new names that they get, in the same folder. All of it
         happens, or is completed by the next run; before the intent is written, an error leaves everything as it was.
         """
-        if len(transitions.changes) > MAX_EVENTS:
-            raise EmitError(f"refused: {len(transitions.changes)} events in one run are more than {MAX_EVENTS}")
+        if len(transitions.changes) > self._max_events:
+            raise EmitError(
+                f"refused: {len(transitions.changes)} events in one run are more than the {self._max_events} of"
+                " limits.max_events; nothing was written"
+            )
         _check_files(files)
         lines = self._encode(transitions)
         events = [(change.event_id, line) for change, line in zip(transitions.changes, lines, strict=True)]
@@ -144,10 +152,10 @@ class Emitter:
         return lines
 
     def note_skipped(self, as_of: datetime, reason: str, outcome: Outcome = Outcome.SKIPPED) -> None:
-        """Remember a run without conclusions: the last state stands, and is stale. Writes no event."""
+        """Note a run without conclusions: the last state stands, and is stale. Writes no event and no checkpoint."""
         attempt = LastAttempt(as_of=as_of, outcome=outcome, reason=reason[:1000])
         with _explained_at(self._path):
-            self._save(replace(self._checkpoint, known=replace(self._checkpoint.known, last_attempt=attempt)))
+            write_attempt(self._path, attempt, self._checkpoint.known.generation)
 
     def write_again(self, events: Iterable[tuple[OwnEvent, bytes]]) -> int:
         """Append committed events that the log and its parts no longer hold, as they were; return how many."""

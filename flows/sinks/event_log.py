@@ -84,7 +84,9 @@ class Scan:
 def find_parts(path: Path, owners: frozenset[int]) -> list[Path]:
     """Return the log's rotated, uncompressed parts, the oldest first; links and strangers' files are not among them."""
     parts = []
-    for entry in os.scandir(path.parent):
+    with os.scandir(path.parent) as entries:
+        beside = list(entries)
+    for entry in beside:
         if entry.name.startswith(path.name) and _PART.fullmatch(entry.name[len(path.name) :]):
             with suppress(FileNotFoundError):
                 found = entry.stat(follow_symlinks=False)

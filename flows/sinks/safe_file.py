@@ -174,7 +174,9 @@ def sync_folder(path: Path) -> None:
 
 def remove_leftovers(path: Path) -> None:
     """Remove temporary files that a killed run left beside the path: ours alone, and never read."""
-    for entry in os.scandir(path.parent):
+    with os.scandir(path.parent) as entries:
+        beside = list(entries)
+    for entry in beside:
         if entry.name.startswith(f"{path.name}.") and entry.name.endswith("tmp"):
             found = entry.stat(follow_symlinks=False)
             if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():

@@ -8,8 +8,8 @@ import polars as pl
 
 from flows.errors import InventoryError
 from flows.sources.inventory_files import HOSTS, InventoryFiles, list_inventory
-from flows.sources.inventory_rows import InventoryRows, ServicesParser, by_place
-from flows.sources.services_file import parse_services
+from flows.sources.inventory_memory import InventoryMemory, KnownServices
+from flows.sources.inventory_rows import InventoryRows, Parsers, by_place
 from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
 from schemas.frame import Frame, dtypes
 from schemas.limits import Limits
@@ -18,31 +18,71 @@ from schemas.rejected import Unread
 SHOWN_FAULTS = 20
 
 
-def read_inventory(root: Path, limits: Limits) -> Desired:
+def read_inventory(root: Path, limits: Limits, memory: InventoryMemory | None = None) -> Desired:
     """Return the desired state that the folder's files ask for, and what of them could not be read.
 
-    Raises `InventoryError` where there is no `hosts/` folder, it names no node, or no `services.yaml` can be read.
+    With a memory, only files with new content are parsed. Raises `InventoryError` where there is no `hosts/` folder, it
+    names no node, or no `services.yaml` can be read.
     """
-    return build_desired(list_inventory(root, limits), limits)
+    return build_desired(list_inventory(root, limits), limits, memory=memory)
 
 
-def build_desired(files: InventoryFiles, limits: Limits, parse: ServicesParser = parse_services) -> Desired:
+def build_desired(
+    files: InventoryFiles, limits: Limits, parsers: Parsers | None = None, memory: InventoryMemory | None = None
+) -> Desired:
     """Return the desired state of an inventory's files: a pure function of their paths and bytes.
 
     A node whose `services.yaml` is faulty keeps its row and loses its services, which are unknown then. Frames are
-    sorted by node and service. `parse` may remember what it returned for the same bytes and limits. Raises
-    `InventoryError` as `read_inventory` does.
+    sorted by node and service. Neither the parsers, which may remember what they returned, nor the memory, which
+    comes with its own, changes the outcome. Raises `InventoryError` as `read_inventory` does.
     """
-    rows = InventoryRows(files, limits, parse)
+    known = memory.learn(files.contents) if memory else None
+    parsers = memory.parsers() if memory else parsers or Parsers()
+    rows = InventoryRows(files, limits, parsers, known.numbers if known else ())
     rows.gather()
     _refuse_nothing(rows, files.source)
+    if memory:
+        memory.keep()
     return Desired(
         DesiredNode.validate(_frame(DesiredNode, rows.nodes.values()).sort("node"), lazy=True),
-        DesiredService.validate(_frame(DesiredService, rows.services).sort("node", "service"), lazy=True),
-        Dependency.validate(_sorted(_frame(Dependency, rows.dependencies)), lazy=True),
-        Unread.validate(_sorted(_frame(Unread, rows.unread)), lazy=True),
+        DesiredService.validate(_services(rows, known).sort("node", "service"), lazy=True),
+        Dependency.validate(_sorted(_dependencies(rows, known)), lazy=True),
+        Unread.validate(_sorted(_unread(rows, known)), lazy=True),
         ListedService.validate(_sorted(_frame(ListedService, rows.listed)), lazy=True),
     )
+
+
+def _services(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
+    gathered = _frame(DesiredService, rows.services)
+    if known is None:
+        return gathered
+    return pl.concat([gathered, _of_nodes(known.services, rows, known, gathered.columns)])
+
+
+def _dependencies(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
+    gathered = _frame(Dependency, rows.dependencies)
+    if known is None:
+        return gathered
+    return pl.concat([gathered, _of_nodes(known.dependencies, rows, known, gathered.columns)])
+
+
+def _unread(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
+    gathered = _frame(Unread, rows.unread)
+    if known is None:
+        return gathered
+    warnings = known.warnings.with_columns(service=pl.lit(None, pl.String), is_warning=pl.lit(True))
+    told = _of_nodes(warnings, rows, known, gathered.columns)
+    return pl.concat([gathered, told.with_columns(node=pl.lit(None, pl.String))])
+
+
+def _of_nodes(by_file: pl.DataFrame, rows: InventoryRows, known: KnownServices, columns: list[str]) -> pl.DataFrame:
+    """Return the rows of known files with the node and the path of each; equal files are of several nodes."""
+    numbers = [known.numbers[taken.path] for taken in rows.taken]
+    places = pl.DataFrame(
+        {"number": numbers, "node": [taken.node for taken in rows.taken], "file": [taken.file for taken in rows.taken]},
+        schema={"number": pl.UInt32, "node": pl.String, "file": pl.String},
+    )
+    return by_file.rename({"file": "number"}).join(places, on="number").select(columns)
 
 
 def _refuse_nothing(rows: InventoryRows, source: str) -> None:

@@ -1,8 +1,9 @@
 """Which files an inventory has, and their bytes: from a folder here, from a commit or an archive just as well."""
 
 import os
+import stat
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -11,10 +12,11 @@ from flows.sources.names import quote
 from flows.sources.safe_file import (
     FileFaultError,
     MissingFileError,
+    OpenFolders,
     Stamp,
     explain_os_error,
     is_folder,
-    read_file,
+    read_file_in,
     stamp_file,
 )
 from schemas.limits import Limits
@@ -45,7 +47,7 @@ def is_inventory_path(path: str) -> bool:
     """Return whether the file at this path is one that is read."""
     if path == TOPOLOGY:
         return True
-    parts = PurePosixPath(path).parts
+    parts = path.split("/")
     if len(parts) != 3 or parts[1].startswith("."):
         return False
     return (parts[0] == HOSTS and parts[2] in NODE_FILES) or (parts[0] == SERVICES and parts[2] == SERVICE_FILE)
@@ -58,18 +60,37 @@ def is_near_miss(path: str) -> bool:
     return name != meant and name.lower().endswith((".yml", ".yaml")) and is_inventory_path(f"{folder}/{meant}")
 
 
+class InventoryLook(NamedTuple):
+    """What can be told of an inventory without reading a file; two looks that differ, differ in content, as a rule."""
+
+    stamps: Mapping[str, Stamp | None]
+    unreadable: Mapping[str, str]
+    folders: frozenset[str]
+    near_misses: frozenset[str]
+
+
 def list_inventory(root: Path, limits: Limits) -> InventoryFiles:
+    """Return the files of the inventory in a folder; see `list_and_look`."""
+    return list_and_look(root, limits)[0]
+
+
+def list_and_look(root: Path, limits: Limits) -> tuple[InventoryFiles, InventoryLook]:
     """Return the files of the inventory in a folder, none of which changed between the first and the last read.
 
-    No link is followed below the folder. Raises `InventoryError` where there is no `hosts/` folder that can be listed,
-    or the files change faster than they can be read.
+    No link is followed below the folder. The look is from before the first read. Raises `InventoryError` where there is
+    no `hosts/` folder that can be listed, or the files change faster than they can be read.
     """
     for _ in range(limits.max_read_rounds):
         before = _Listing(root, limits)
         files = before.read(limits)
-        if _Listing(root, limits).state() == before.state():
-            return files
+        if _Listing(root, limits).stamps == before.stamps:
+            return files, before.look()
     raise InventoryError(f"{root}: its files change while they are read; try again when the checkout is complete")
+
+
+def look_at_inventory(root: Path, limits: Limits) -> InventoryLook:
+    """Return the stamps of an inventory's files; raises `InventoryError` where `hosts/` cannot be listed."""
+    return _Listing(root, limits).look()
 
 
 class _Listing:
@@ -86,17 +107,21 @@ class _Listing:
         self._list_folders_of(SERVICES)
         self._list_files("inventory")
 
+    def look(self) -> InventoryLook:
+        return InventoryLook(self.stamps, self.unreadable, frozenset(self.folders), frozenset(self.near_misses))
+
     def read(self, limits: Limits) -> InventoryFiles:
         """Read every file that was found."""
         contents: dict[str, bytes] = {}
         unreadable = dict(self.unreadable)
-        for path in sorted(self.stamps):
-            try:
-                contents[path] = read_file(Path(path), max_bytes=limits.max_inventory_file_bytes, root=self.root).data
-            except MissingFileError:
-                continue
-            except FileFaultError as error:
-                unreadable[path] = error.problem
+        with OpenFolders(self.root) as folders:
+            for path in sorted(self.stamps):
+                try:
+                    contents[path] = read_file_in(folders, path, max_bytes=limits.max_inventory_file_bytes).data
+                except MissingFileError:
+                    continue
+                except FileFaultError as error:
+                    unreadable[path] = error.problem
         return InventoryFiles(
             contents, unreadable, frozenset(self.folders), frozenset(self.near_misses), str(self.root)
         )
@@ -137,20 +162,20 @@ class _Listing:
         for entry in self._scan(folder):
             path = f"{folder}/{entry.name}"
             if is_inventory_path(path):
-                self.stamps[path] = stamp_file(self.root / path)
+                self.stamps[path] = stamp_file(entry.path)
             elif is_near_miss(path):
                 self.near_misses.add(path)
 
     def _scan(self, folder: str) -> Iterator[os.DirEntry[str]]:
-        path = self.root / folder
+        path = f"{self.root}/{folder}"
         try:
-            if path.is_symlink():
+            if stat.S_ISLNK(os.lstat(path).st_mode):
                 self._refuse_link(folder)
                 return
             with os.scandir(path) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            fault = explain_os_error(path, error)
+            fault = explain_os_error(Path(path), error)
             if not isinstance(fault, MissingFileError):
                 self.unreadable[folder] = fault.problem
             return

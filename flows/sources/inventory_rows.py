@@ -1,17 +1,39 @@
 """The rows of an inventory, gathered file by file; each fault becomes a row with the scope that it leaves unknown."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import NamedTuple
 
 from flows.sources.inventory_files import HOSTS, NODE_FILES, SERVICE_FILE, SERVICES, TOPOLOGY, InventoryFiles
 from flows.sources.names import explain_name, normalize_name
-from flows.sources.other_files import parse_capabilities, parse_service, parse_topology
-from flows.sources.services_file import ParsedServices
+from flows.sources.other_files import (
+    ParsedCapabilities,
+    ParsedService,
+    ParsedTopology,
+    parse_capabilities,
+    parse_service,
+    parse_topology,
+)
+from flows.sources.services_file import ParsedServices, parse_services
 from flows.sources.yaml_tree import Fault
 from schemas.limits import Limits
 from schemas.words import DependencyScope
 
-ServicesParser = Callable[[bytes, Limits], ParsedServices]
+
+class Parsers(NamedTuple):
+    """What reads each kind of file; a parser may remember what it returned for the same arguments."""
+
+    services: Callable[[bytes, Limits], ParsedServices] = parse_services
+    capabilities: Callable[[bytes, Limits], ParsedCapabilities] = parse_capabilities
+    topology: Callable[[bytes, Limits], ParsedTopology] = parse_topology
+    service: Callable[[bytes, Limits, str], ParsedService] = parse_service
+
+
+class TakenFile(NamedTuple):
+    """A file whose rows were known before, the node that it is of, and how the rows name it."""
+
+    path: str
+    node: str
+    file: str
 
 
 class NodeRow(NamedTuple):
@@ -48,16 +70,20 @@ def by_place(row: UnreadRow) -> tuple[str, int, int]:
 class InventoryRows:
     """The rows so far."""
 
-    def __init__(self, files: InventoryFiles, limits: Limits, parse: ServicesParser) -> None:
-        """Begin with none."""
+    def __init__(
+        self, files: InventoryFiles, limits: Limits, parsers: Parsers, known: Container[str] = frozenset()
+    ) -> None:
+        """Begin with none; the rows of `services.yaml` at the known paths are not gathered, only their nodes."""
         self.nodes: dict[str, NodeRow] = {}
         self.services: list[tuple[str, str, bool, int]] = []
         self.dependencies: list[tuple[str | None, str, str, DependencyScope, str, int]] = []
         self.listed: list[tuple[str, str, int]] = []
         self.unread: list[UnreadRow] = []
+        self.taken: list[TakenFile] = []
         self._files = files
         self._limits = limits
-        self._parse = parse
+        self._parsers = parsers
+        self._known = known
 
     def gather(self) -> None:
         """Read every file: the topology first, since `hosts/` has the last word on a node."""
@@ -104,7 +130,7 @@ class InventoryRows:
         if path not in self._files.contents:
             self._tell_near_misses(path, is_warning=True)
             return False
-        parsed = parse_capabilities(self._files.contents[path], self._limits)
+        parsed = self._parsers.capabilities(self._files.contents[path], self._limits)
         self._add(path, parsed.faults)
         self._add(path, parsed.warnings, is_warning=True)
         return parsed.is_intermittent
@@ -117,11 +143,14 @@ class InventoryRows:
                 return False
         if path not in self._files.contents:
             return self._miss_services(node, folder, path)
-        parsed = self._parse(self._files.contents[path], self._limits)
-        self._add(path, parsed.faults, node=node)
-        self._add(path, parsed.warnings, is_warning=True)
         self._tell_near_misses(path, is_warning=True)
         file = _printable(path)
+        if path in self._known:
+            self.taken.append(TakenFile(path, node, file))
+            return True
+        parsed = self._parsers.services(self._files.contents[path], self._limits)
+        self._add(path, parsed.faults, node=node)
+        self._add(path, parsed.warnings, is_warning=True)
         self.services += [(node, *row) for row in parsed.services]
         self.dependencies += [
             (node, service, dependency, scope, file, line) for service, dependency, scope, line in parsed.dependencies
@@ -142,7 +171,7 @@ class InventoryRows:
         if TOPOLOGY not in self._files.contents:
             self._tell_near_misses(TOPOLOGY)
             return
-        parsed = parse_topology(self._files.contents[TOPOLOGY], self._limits)
+        parsed = self._parsers.topology(self._files.contents[TOPOLOGY], self._limits)
         self._add(TOPOLOGY, parsed.faults)
         self._add(TOPOLOGY, parsed.warnings, is_warning=True)
         for row in parsed.nodes:
@@ -155,7 +184,7 @@ class InventoryRows:
             if path in self._files.unreadable:
                 self._add(path, [Fault(None, None, self._files.unreadable[path])], service=name)
             elif path in self._files.contents:
-                parsed = parse_service(self._files.contents[path], self._limits, name)
+                parsed = self._parsers.service(self._files.contents[path], self._limits, name)
                 self._add(path, parsed.faults, service=name)
                 self._add(path, parsed.warnings, is_warning=True)
                 file = _printable(path)

@@ -1,5 +1,7 @@
 """JSON decoded the fast way, which gives up on whatever is unusual."""
 
+from collections import Counter
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -7,6 +9,7 @@ import msgspec
 from flows.sources.json_strict import MAX_INTEGER
 
 CHUNK_BYTES = 1024 * 1024
+SCALARS = {str, int, float, bool, type(None)}
 _DECODER = msgspec.json.Decoder()
 
 
@@ -24,9 +27,34 @@ def decode_plainly(data: bytes, max_depth: int) -> dict[str, Any] | list[Any] | 
         document = _DECODER.decode(data)
         if not isinstance(document, dict | list):
             return None
+        if max_depth > 1 and isinstance(document, dict) and is_plain_table(document, data):
+            return document
         return document if count_pairs(document, max_depth) == count_colons(data) else None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _UnusualError):
         return None
+
+
+def is_plain_table(document: dict[str, Any], data: bytes) -> bool:
+    """Return whether it holds flat objects and scalars, and no key twice: what most world files are, told fastest.
+
+    Without a backslash every second quote ends a string. Each string of the text is then a key or a value of the
+    decoded document, unless the decoder dropped a key that came twice.
+    """
+    if b"\\" in data:
+        return False
+    records = [record for record in document.values() if type(record) is dict]
+    values = [*chain.from_iterable(map(dict.values, records))]
+    if len(records) < len(document):
+        values += [value for value in document.values() if type(value) is not dict]
+    kinds = Counter(map(type, values))
+    if not kinds.keys() <= SCALARS or (kinds[int] and not _fit_64_bits(values)):
+        return False
+    return len(document) + sum(map(len, records)) + kinds[str] == data.count(b'"') // 2
+
+
+def _fit_64_bits(values: list[Any]) -> bool:
+    integers = [value for value in values if type(value) is int]
+    return min(integers) >= -MAX_INTEGER - 1 and max(integers) <= MAX_INTEGER
 
 
 def count_pairs(value: dict[str, Any] | list[Any], levels: int) -> int:

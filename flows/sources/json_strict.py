@@ -14,6 +14,10 @@ class JsonFaultError(SupervisorError):
     """A file is no JSON object or list; the text begins with line and column where there are any."""
 
 
+class JsonLimitError(JsonFaultError):
+    """A file is above a limit: another attempt would find the same."""
+
+
 class Unfit(NamedTuple):
     """Stands where a value cannot be read, and says why."""
 

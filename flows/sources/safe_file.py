@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from flows.errors import SupervisorError
 
@@ -77,10 +77,10 @@ def read_file(path: Path, *, max_bytes: int, root: Path | None = None) -> FileCo
         raise explain_os_error(shown, error) from None
 
 
-def stamp_file(path: Path) -> Stamp | None:
+def stamp_file(path: Path | str) -> Stamp | None:
     """Return the stamp of what is at the path now, without following a link; none where there is nothing."""
     try:
-        return _stamp(path.lstat())
+        return _stamp(os.lstat(path))
     except OSError:
         return None
 
@@ -104,6 +104,54 @@ def explain_os_error(path: Path, error: OSError) -> FileFaultError:
     if error.errno in {errno.ENXIO, errno.ENODEV}:
         return UnsafeFileError(path, "not a regular file")
     return UnstableFileError(path, f"cannot be read: {os.strerror(error.errno or errno.EIO)}")
+
+
+class OpenFolders:
+    """The folders on the way to the file that was read last, kept open: a tree read in order opens each one once."""
+
+    def __init__(self, root: Path) -> None:
+        """Open the root, through a link too; raises `OSError`."""
+        self.root = root
+        self._names: list[str] = []
+        self._descriptors = [os.open(root, FOLDER)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave(0)
+        os.close(self._descriptors.pop())
+
+    def open(self, path: str) -> int:
+        """Open a file below the root part by part, so that no folder on the way can be a link; raises `OSError`."""
+        *folders, name = path.split("/")
+        if not name or ".." in {*folders, name}:
+            raise UnsafeFileError(self.root / path, "outside its folder")
+        common = 0
+        while common < min(len(folders), len(self._names)) and folders[common] == self._names[common]:
+            common += 1
+        self._leave(common)
+        for folder in folders[common:]:
+            self._descriptors.append(_open_folder(folder, self._descriptors[-1]))
+            self._names.append(folder)
+        return os.open(name, READ, dir_fd=self._descriptors[-1])
+
+    def _leave(self, depth: int) -> None:
+        while len(self._names) > depth:
+            self._names.pop()
+            os.close(self._descriptors.pop())
+
+
+def read_file_in(folders: OpenFolders, path: str, *, max_bytes: int) -> FileContent:
+    """Return a file's content as `read_file` does; the path is relative to the folders' root, with forward slashes."""
+    try:
+        descriptor = folders.open(path)
+        try:
+            return _read_stable(descriptor, folders.root / path, max_bytes)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise explain_os_error(folders.root / path, error) from None
 
 
 @contextmanager

@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 
 from flows.sources.fingerprint import BOM
 from flows.sources.json_fast import decode_plainly
-from flows.sources.json_strict import JsonFaultError, Repeated, Unfit, decode_strictly, describe, find_flaw
+from flows.sources.json_strict import (
+    JsonFaultError,
+    JsonLimitError,
+    Repeated,
+    Unfit,
+    decode_strictly,
+    describe,
+    find_flaw,
+)
 from schemas.limits import Limits
 
 
@@ -26,11 +34,21 @@ def parse_records(data: bytes, limits: Limits) -> Records:
     of a surrogate pair, or too many levels. Raises `JsonFaultError` where the file as a whole is not readable.
     """
     plain = data.removeprefix(BOM)
+    _refuse_many_values(plain, limits.max_json_values)
     document = decode_plainly(plain, limits.max_json_depth + 1)
     records = _list_records(document) if document is not None else _judge_records(decode_strictly(plain), limits)
     if len(records.entries) > limits.max_records:
-        raise JsonFaultError(f"{len(records.entries)} records, over the limit of {limits.max_records}")
+        raise JsonLimitError(f"{len(records.entries)} records, over the limit of {limits.max_records}")
     return records
+
+
+def _refuse_many_values(data: bytes, limit: int) -> None:
+    """Refuse what would fill the memory before it is decoded: a value takes two bytes in the file, and a hundred there."""
+    if len(data) <= limit:
+        return
+    count = data.count(b",") + data.count(b"{") + data.count(b"[")
+    if count > limit:
+        raise JsonLimitError(f"about {count} values, over the limit of {limit}")
 
 
 def _list_records(document: dict[str, Any] | list[Any]) -> Records:

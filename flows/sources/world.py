@@ -9,6 +9,7 @@ import polars as pl
 
 from flows.errors import WorldUnreadableError
 from flows.sources.world_files import WorldFiles, read_world_files
+from flows.sources.world_memory import WorldMemory
 from flows.sources.world_names import WorldNames, dangling_aliases
 from flows.sources.world_rows import Row, WorldRows
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
@@ -59,16 +60,22 @@ def load_world(
     known_nodes: Collection[str],
     limits: Limits,
     runtime_summary: Path | None = None,
+    memory: WorldMemory | None = None,
 ) -> LoadedWorld:
     """Return the world of a folder, with the bytes that it was read from.
 
     `runtime_summary` is the path of that file where it is not in the folder. Nodes are renamed by the aliases that
     lead to a known node. Raises `WorldUnreadableError` naming each file, the place in it and the problem, where a
-    required file is absent or one that is there is unreadable, after the retries that the limits allow.
+    required file is absent or one that is there is unreadable, after the retries that the limits allow. With a memory,
+    bytes that are those of its last world are not decoded again.
     """
 
     def decode(files: WorldFiles) -> Actual:
-        return decode_worlds([files], aliases, known_nodes, limits)
+        known = memory.recall(files, aliases, known_nodes, limits) if memory else None
+        actual = known or decode_worlds([files], aliases, known_nodes, limits)
+        if memory and known is None:
+            memory.keep(actual, files, aliases, known_nodes, limits)
+        return actual
 
     return LoadedWorld(*read_world_files(folder, as_of, limits, decode, runtime_summary))
 
@@ -102,16 +109,17 @@ def _to_frames(rows: WorldRows) -> Actual:
     return Actual(
         Snapshot.validate(_frame(Snapshot, rows.snapshots, ["as_of"]), lazy=True),
         ActualNode.validate(_frame(ActualNode, rows.nodes, ["as_of", "node"]), lazy=True),
-        ActualService.validate(_frame(ActualService, rows.services, target), lazy=True),
+        ActualService.validate(_frame(ActualService, rows.services, target, rows.service_columns), lazy=True),
         Deployment.validate(_frame(Deployment, rows.deployments, [*target, "file_order"]), lazy=True),
         Incident.validate(_frame(Incident, rows.incidents, [*target, "key"]), lazy=True),
         Rejected.validate(_frame(Rejected, rows.rejected, ["as_of", "file", "key", "reason"]), lazy=True),
     )
 
 
-def _frame(schema: type[Frame], rows: list[Row], key: list[str]) -> pl.DataFrame:
+def _frame(schema: type[Frame], rows: list[Row], key: list[str], columns: Iterable[pl.DataFrame] = ()) -> pl.DataFrame:
     """Return a frame of rows, handed over by column with instants as integers: polars takes them fastest so."""
     types = dtypes(schema)
     raw: dict[str, Any] = {name: pl.Int64 if isinstance(of, pl.Datetime) else of for name, of in types.items()}
-    columns = dict(zip(types, zip(*rows, strict=True), strict=False))
-    return pl.DataFrame(columns, schema=raw).cast(types).sort(key)  # type: ignore[arg-type]
+    gathered = pl.DataFrame(dict(zip(types, zip(*rows, strict=True), strict=False)), schema=raw)
+    whole = pl.concat([gathered, *(part.select(gathered.columns) for part in columns)])
+    return whole.cast(types).sort(key)  # type: ignore[arg-type]

@@ -1,9 +1,9 @@
 """The files of one world snapshot, parsed: every unreadable one is named at once."""
 
 from flows.errors import WorldUnreadableError
-from flows.sources.json_strict import JsonFaultError
+from flows.sources.json_strict import JsonFaultError, JsonLimitError
 from flows.sources.strict_json import Records, parse_records
-from flows.sources.world_files import FILES, REQUIRED, SUMMARY, WorldFiles
+from flows.sources.world_files import FILES, REQUIRED, SUMMARY, LastingWorldFaultError, WorldFiles
 from schemas.limits import Limits
 
 NO_RECORDS = Records((), True)
@@ -25,6 +25,8 @@ def parse_files(world: WorldFiles, limits: Limits) -> dict[str, Records]:
             parsed[name] = parse_records(world.contents[name], limits)
             if name == SUMMARY and not parsed[name].is_keyed:
                 faults.append(f"{_path(world, name)}:1:1: expected an object, found a list")
+        except JsonLimitError as error:
+            raise LastingWorldFaultError(f"{_path(world, name)}: {error}") from None
         except JsonFaultError as error:
             faults.append(_place(_path(world, name), str(error)))
     if faults:

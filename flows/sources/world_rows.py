@@ -4,8 +4,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import polars as pl
+
 from flows.sources.instants import parse_instant, to_microseconds
 from flows.sources.json_strict import Unfit, describe
+from flows.sources.service_columns import read_service_columns
 from flows.sources.strict_json import Records
 from flows.sources.world_files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, SUMMARY, WorldFiles
 from flows.sources.world_names import Target, UnusableNameError, WorldNames, field_text, incident_service
@@ -25,6 +28,8 @@ class WorldRows:
         self.snapshots: list[Row] = []
         self.nodes: list[Row] = []
         self.services: list[Row] = []
+        self.service_columns: list[pl.DataFrame] = []
+        """More services, by columns."""
         self.deployments: list[Row] = []
         self.incidents: list[Row] = []
         self.rejected: list[Row] = []
@@ -40,7 +45,7 @@ class WorldRows:
         self._unreadable_count = 0
         last_update = self._read_summary(files[SUMMARY])
         self._add_observations(NODES, files[NODES], self.nodes, self._node_of)
-        self._add_observations(SERVICES, files[SERVICES], self.services, self._service_of)
+        self._add_services(files[SERVICES])
         self._add_deployments(files[DEPLOYMENTS])
         self._add_incidents(files[INCIDENTS])
         files_at = to_microseconds(world.files_at)
@@ -52,6 +57,15 @@ class WorldRows:
                 return self._instant(value)
         return None
 
+    def _add_services(self, records: Records) -> None:
+        """Add the service records: of a large file by columns, as far as they are written the usual way."""
+        columns = read_service_columns(records, self._names, self._limits.max_name_length)
+        if columns is not None:
+            self.service_columns.append(columns.rows.with_columns(as_of=pl.lit(self._as_of, pl.Int64)))
+            self._unreadable_count += columns.unreadable_count
+            records = columns.others
+        self._add_observations(SERVICES, records, self.services, self._service_of)
+
     def _add_observations(
         self, file: str, records: Records, rows: list[Row], target_of: Callable[[str, Any, bool], Target]
     ) -> None:
@@ -62,7 +76,8 @@ class WorldRows:
             try:
                 target = target_of(key, record, records.is_keyed)
             except UnusableNameError as error:
-                self._reject(file, key, record.reason if isinstance(record, Unfit) else str(error))
+                reason = record.reason if isinstance(record, Unfit) else str(error)
+                self._reject(file, key, reason, self._claim(file, record))
                 continue
             if type(record) is not dict:
                 self._reject(file, key, _misfit(record), target)
@@ -89,6 +104,13 @@ class WorldRows:
             return self._names.read_target(fields["id"])
         node = self._names.read_node(field_text(fields, "node"))
         return node, self._names.read_service(field_text(fields, "service", "name"))
+
+    def _claim(self, file: str, record: Any) -> Target:
+        """Return the service that a record without a usable key is of by its fields, so that it is not called missing."""
+        try:
+            return self._service_of("", record, False) if file == SERVICES else ()
+        except UnusableNameError:
+            return ()
 
     def _choose(self, file: str, target: Target, rows: list[Row], *, is_keyed: bool) -> Row:
         """Return the newest of several records of one target; the others are set aside."""

@@ -1,0 +1,58 @@
+"""The comparison alone, by the supervisor's own stage, on the tables that the peers are given.
+
+python -m benchmarks.peers.ours FOLDER
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks.fleet import AS_OF
+from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
+from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
+from schemas.frame import Frame, dtypes, empty
+from schemas.rejected import Rejected, Unread
+from schemas.rules import Rules
+from stages.date import date_worlds
+from stages.detect import detect_drift
+
+KINDS = {"missing_service": "missing", "unexpected_service": "unexpected", "unhealthy_service": "unhealthy"}
+
+
+def compare(folder: Path) -> dict[str, int]:
+    """Return how many services are missing, unexpected and unhealthy."""
+    wanted, shown = (pl.read_parquet(folder / f"{name}.parquet") for name in ("desired", "actual"))
+    as_of = pl.lit(AS_OF).cast(pl.Datetime("us", "UTC"))
+    names = wanted.select(pl.col("node").unique())
+    nodes = names.with_columns(is_intermittent=False, is_readable=True, file=pl.lit(""))
+    services = wanted.with_columns(is_monitored=True, line=pl.lit(1, dtype=pl.Int32))
+    desired = Desired(
+        fit(DesiredNode, nodes),
+        fit(DesiredService, services),
+        *(fit(schema, empty(schema)) for schema in (Dependency, Unread, ListedService)),
+    )
+    none = pl.lit(0, pl.UInt32)
+    moments = pl.select(as_of=as_of, last_update_at=as_of, files_at=as_of, unreadable_timestamp_count=none)
+    up = nodes.with_columns(as_of=as_of, status=pl.lit("online"), last_seen_at=as_of, key="node")
+    seen = shown.with_columns(as_of=as_of, last_seen_at=as_of, key=pl.concat_str("node", pl.lit("/"), "service"))
+    actual = Actual(
+        fit(Snapshot, moments),
+        fit(ActualNode, up),
+        fit(ActualService, seen),
+        fit(Deployment, empty(Deployment)),
+        fit(Incident, empty(Incident)),
+        fit(Rejected, empty(Rejected)),
+    )
+    drift = detect_drift(desired, actual, date_worlds(actual), Rules())
+    return {word: drift.filter(pl.col("kind") == kind).height for kind, word in KINDS.items()}
+
+
+def fit(schema: type[Frame], rows: pl.DataFrame) -> "pl.DataFrame":
+    """Return the rows as a validated frame."""
+    return schema.validate(rows.select(list(dtypes(schema))))
+
+
+if __name__ == "__main__":
+    json.dump(compare(Path(sys.argv[1])), sys.stdout)

@@ -1,0 +1,88 @@
+"""Parse many files on all cores: this process takes a share, and a worker process each of the others.
+
+A worker is a Python that is given its files on its standard input and answers on its output. It imports no more than
+the parsers, and nothing of the program that runs here: a script without a main guard is not run again.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from flows.sources.parse_many import ParsedFiles, join_parsed, parse_many
+from schemas.limits import Limits
+
+POOL_BYTES = 16 * 1024 * 1024
+"""Below it, a second process costs more time than it saves."""
+
+
+class Work(msgspec.Struct):
+    """What a worker is asked."""
+
+    files: list[bytes]
+    limits: bytes
+    """As JSON."""
+
+
+def parse_on_all_cores(files: Sequence[bytes], limits: Limits) -> ParsedFiles:
+    """Return what `parse_many` returns; where no worker can be had, this process does all the work."""
+    workers = _core_count() - 1
+    if workers < 1 or sum(map(len, files)) < POOL_BYTES or not sys.executable:
+        return parse_many(files, limits)
+    own, *shares = _share_out(files, workers + 1)
+    with ThreadPoolExecutor(len(shares)) as threads:
+        asked = [threads.submit(_ask_worker, share, limits) for share in shares]
+        parts = [parse_many(own, limits), *(future.result() for future in asked)]
+    return join_parsed(parts, [len(own), *map(len, shares)])
+
+
+def _share_out(files: Sequence[bytes], count: int) -> list[list[bytes]]:
+    """Return the files in order in shares of about as many bytes each."""
+    total = sum(map(len, files)) + 1
+    shares: list[list[bytes]] = [[] for _ in range(count)]
+    seen = 0
+    for data in files:
+        shares[seen * count // total].append(data)
+        seen += len(data)
+    return shares
+
+
+def _ask_worker(files: list[bytes], limits: Limits) -> ParsedFiles:
+    """Return a worker's answer; the share of a worker that fails is parsed here."""
+    work = msgspec.msgpack.encode(Work(files, limits.model_dump_json().encode()))
+    paths = os.pathsep.join(path for path in sys.path if Path(path).is_absolute())
+    with suppress(OSError, subprocess.SubprocessError, msgspec.DecodeError):
+        # Without -P, modules in the current folder, which may be the inventory, would come first.
+        answer = subprocess.run(
+            [sys.executable, "-P", "-m", "flows.sources.parse_pool"],
+            input=work,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": paths},
+            check=True,
+        )
+        return msgspec.msgpack.decode(answer.stdout, type=ParsedFiles)
+    return parse_many(files, limits)
+
+
+def _core_count() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def main() -> None:
+    """Parse the files of the standard input."""
+    work = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)
+    parsed = parse_many(work.files, Limits.model_validate_json(work.limits))
+    sys.stdout.buffer.write(msgspec.msgpack.encode(parsed))
+
+
+if __name__ == "__main__":
+    main()

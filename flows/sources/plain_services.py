@@ -1,0 +1,194 @@
+"""Read a `services.yaml` of the plain block shape without a YAML parser: only what has one meaning, or nothing at all.
+
+The platform's inventories are written in one verbose shape: two spaces a level, a key and at most one plain value on
+a line. A regular expression reads such a file many times faster than a YAML parser does. Anything else (a tab, an
+anchor, a folded text, a repeated or misspelt key, a word such as `yes` that YAML 1.1 and 1.2 read differently) is not
+judged here: the answer is None, and the strict reader, which is the reference, reads the file.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from flows.sources.dependency_lists import SCOPES
+from flows.sources.services_file import KNOWN
+from flows.sources.tree_reader import suggest
+from schemas.limits import Limits
+from schemas.words import ALL, DependencyScope
+
+MAX_DEPTH = 6
+"""Levels below a service; what is deeper is left to the strict reader."""
+
+_KEY = r"[a-z][a-z0-9_-]*+"
+_COMMENT = r"(?: ++#[\x20-\x7e\xa1-\u024f]*+| *+)\n"
+_BLANK = r"(?: *+#[\x20-\x7e\xa1-\u024f]*+| *+)\n"
+_INNER = r"[A-Za-z0-9_./,()=@%+~-]++(?::[A-Za-z0-9_./]++)*+"
+_UNCLEAR = r"(?![tTfFnNyYoO](?i:rue|alse|ull|o|es|n|ff|)(?: *+\n| ++#| *+[,\]]))"
+_PLAIN = rf"{_UNCLEAR}(?=[A-Za-z/]){_INNER}(?: (?=[A-Za-z0-9_./(+~-]){_INNER})*+"
+_NUMBER = r"(?:0|[1-9][0-9]{0,14}+)(?:\.[0-9]{1,15}+)?+"
+_QUOTED = r"\"[\x20\x21\x23-\x5b\x5d-\x7e]*+\"|'[\x20-\x26\x28-\x7e]*+'"
+_ITEM = rf" *+{_UNCLEAR}[A-Za-z][A-Za-z0-9_.-]*+ *+"
+_LIST = rf"\[(?:\]|{_ITEM}(?:,{_ITEM})*+\])"
+_VALUE = rf"{_PLAIN}|true|false|null|{_NUMBER}|{_LIST}|{_QUOTED}|\{{\}}"
+
+_HEAD = re.compile(rf"(?:---\n)?+(?:{_BLANK})*+services:{_COMMENT}(?:{_BLANK})*+")
+_SERVICE = re.compile(rf"  ({_KEY}):{_COMMENT}((?:(?:    .*+| *+#.*+| *+)\n)*+)")
+_LINE = re.compile(
+    rf"^(?:( *+(?:{_KEY}:|-)(?: (?=[^ #\n]))?+)(?:(?<= )({_VALUE}))?+{_COMMENT}|{_BLANK})",
+    re.MULTILINE,
+)
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*+")
+_AMBIGUOUS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+_SCOPES: dict[tuple[str, ...], DependencyScope] = {(): DependencyScope.ANYWHERE}
+_SCOPES |= {(name,): scope for name, scope in SCOPES.items()}
+
+
+class PlainServices(NamedTuple):
+    """What a plain file says, by columns: its services in file order, and the dependencies that they declare."""
+
+    services: list[str]
+    lines: list[int]
+    are_monitored: list[bool]
+    dependents: list[str]
+    """The service that declares the dependency of the same place in the lists below."""
+    dependencies: list[str]
+    scopes: list[DependencyScope]
+    dependency_lines: list[int]
+
+
+class Plan(NamedTuple):
+    """Where a service with a certain sequence of keys says what: its lines, the one below its name being 0."""
+
+    switches: tuple[int, ...]
+    lists: tuple[tuple[int, DependencyScope], ...]
+    """Lines that hold a list of dependencies, in brackets."""
+    items: tuple[tuple[int, DependencyScope], ...]
+    """Lines that hold one dependency, behind a dash."""
+
+
+def recognise_services(data: bytes, limits: Limits) -> PlainServices | None:
+    """Return the services of a file of the plain shape, or None where the strict reader must decide."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    text = text if text.endswith("\n") else text + "\n"
+    most_values = 2 * text.count("\n") + text.count(",") + 2
+    if most_values > limits.max_yaml_nodes or limits.max_yaml_depth < MAX_DEPTH + 3:
+        return None
+    head = _HEAD.match(text)
+    found = _read_services(text, head.end()) if head else None
+    return found if found is not None and _are_names(found, limits.max_name_length) else None
+
+
+def _are_names(found: PlainServices, max_length: int) -> bool:
+    """Return whether the services have different names, and each name, which has the right characters, is usable."""
+    names = {*found.services}
+    if len(names) != len(found.services) or not names:
+        return False
+    names.update(found.dependencies)
+    return ALL not in names and max(map(len, names)) <= max_length and names.isdisjoint(_AMBIGUOUS)
+
+
+def _read_services(text: str, position: int) -> PlainServices | None:
+    found = PlainServices([], [], [], [], [], [], [])
+    line = text.count("\n", 0, position) + 1
+    for service in _SERVICE.finditer(text, position):
+        name, body = service.groups()
+        parts = _LINE.findall(body)
+        if service.start() != position or len(parts) != body.count("\n"):
+            return None
+        if not _add_service(found, name, line, parts):
+            return None
+        position = service.end()
+        line += len(parts) + 1
+    return found if position == len(text) else None
+
+
+def _add_service(found: PlainServices, name: str, line: int, parts: list[tuple[str, str]]) -> bool:
+    """Add one service, and return whether all of it has one meaning; the tuples are each line's key and value."""
+    leads, values = zip(*parts, strict=True) if parts else ((), ())
+    plan = _plan(leads)
+    if plan is None or not all(values[index] in {"true", "false"} for index in plan.switches):
+        return False
+    found.services.append(name)
+    found.lines.append(line)
+    found.are_monitored.append(all(values[index] == "true" for index in plan.switches))
+    for index, scope in plan.lists:
+        if not values[index].startswith("["):
+            return False
+        _add_dependencies(found, name, line + 1 + index, scope, _WORD.findall(values[index]))
+    for index, scope in plan.items:
+        if not _WORD.fullmatch(values[index]):
+            return False
+        _add_dependencies(found, name, line + 1 + index, scope, [values[index]])
+    return True
+
+
+def _add_dependencies(found: PlainServices, name: str, line: int, scope: DependencyScope, words: list[str]) -> None:
+    found.dependents.extend([name] * len(words))
+    found.dependencies.extend(word.lower() for word in words)
+    found.scopes.extend([scope] * len(words))
+    found.dependency_lines.extend([line] * len(words))
+
+
+@lru_cache(maxsize=4096)
+def _plan(leads: tuple[str, ...]) -> Plan | None:
+    """Return what the lines below a service's name mean, or None where their nesting has not one meaning.
+
+    A lead is a line's indentation and key (or dash), with a space at its end where a value follows; a line without a
+    key is "". Services of one fleet share a few such sequences, so that each is understood once.
+    """
+    paths = _paths(leads)
+    if paths is None or not all(_is_known(path[0]) for _, path in paths):
+        return None
+    switches = [index for index, path in paths if path in {("monitor",), ("enabled",)}]
+    lists, items = [], []
+    for index, path in paths:
+        if path[0] != "depends_on":
+            continue
+        is_item = path[-1] == "-"
+        scope = _SCOPES.get(path[1:-1] if is_item else path[1:])
+        if scope is None:
+            return None
+        if is_item:
+            items.append((index, scope))
+        elif leads[index].endswith(" "):
+            lists.append((index, scope))
+    return Plan(tuple(switches), tuple(lists), tuple(items))
+
+
+def _is_known(key: str) -> bool:
+    """Return whether a service's key is one that is read, or so different that it is nobody's misspelling."""
+    return key in KNOWN or suggest(key, KNOWN) is None
+
+
+def _paths(leads: tuple[str, ...]) -> list[tuple[int, tuple[str, ...]]] | None:
+    """Return line and path of keys of each key or dash; None for a nesting that is not plain, or a key twice."""
+    paths: list[tuple[int, tuple[str, ...]]] = []
+    path: tuple[str, ...] = ()
+    is_open = True
+    for index, lead in enumerate(leads):
+        if not lead:
+            continue
+        word = lead.strip(" ").removesuffix(":")
+        indentation = len(lead) - len(lead.lstrip(" "))
+        level = indentation // 2 - 2
+        has_value = lead.endswith(" ")
+        if indentation % 2 or not 0 <= level <= min(len(path), MAX_DEPTH) or word in _AMBIGUOUS:
+            return None
+        if not _fits(path, level, word, is_open=is_open, has_value=has_value):
+            return None
+        path = (*path[:level], word)
+        paths.append((index, path))
+        is_open = not has_value
+    keys = [path for _, path in paths if path[-1] != "-"]
+    return paths if len(set(keys)) == len(keys) else None
+
+
+def _fits(path: tuple[str, ...], level: int, word: str, *, is_open: bool, has_value: bool) -> bool:
+    """Return whether a key or a dash can stand there: below a key without a value, or beside others of its kind."""
+    is_item = word == "-"
+    if level == len(path):
+        return is_open and (has_value or not is_item)
+    return (path[level] == "-") == is_item and (has_value or not is_item)

@@ -1,0 +1,116 @@
+"""`supervisor serve` as it really runs: a process of its own, its server, and the processes of its runs."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+HOMELAB = Path(__file__).parents[2] / "examples" / "homelab"
+EVENING = "2026-06-03T19:42:00Z"
+FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+START_S = 150
+
+
+class Served:
+    """A supervisor that serves, and its Prefect API."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] = {}) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.settings = {
+            "SUPERVISOR_INVENTORY": str(HOMELAB),
+            "SUPERVISOR_WORLD": str(HOMELAB / "world"),
+            "SUPERVISOR_EVENT_LOG": str(folder / "events.log"),
+            "SUPERVISOR_CHECKPOINT": str(folder / "checkpoint.json"),
+            "SUPERVISOR_STATE_DIR": str(folder / "state"),
+            "SUPERVISOR_SERVE_INTERVAL": "1d",
+        }
+        self.event_log = folder / "events.log"
+        self.output = folder / "output"
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SUPERVISOR_"))
+        }
+        self.environment = {**inherited, **self.settings, "PREFECT_RUNNER_POLL_FREQUENCY": "1", **environment}
+        self.auth = environment.get("PREFECT_SERVER_API_AUTH_STRING", "")
+        self._folder = folder
+
+    def __enter__(self) -> "Served":
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "serve", "--port", str(self.port)]
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=subprocess.STDOUT)
+        self.wait(lambda: "password" in self.said(), START_S)
+        self.auth = self.auth or (self._folder / "state" / "prefect" / "auth").read_text()
+        self.wait(lambda: self.deployment() is not None, 60)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+
+    def said(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def wait(self, condition: Any, timeout_s: float = 60) -> Any:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.said()
+            if found := condition():
+                return found
+            time.sleep(0.2)
+        raise AssertionError(f"not within {timeout_s} s; it said:\n{self.said()[-3000:]}")
+
+    def api(self, path: str, body: Any = None, *, auth: str | None = None, **headers: str) -> Any:
+        secret = b64encode((self.auth if auth is None else auth).encode()).decode()
+        headers = {"Authorization": f"Basic {secret}", "Content-Type": "application/json", **headers}
+        if body is not None and "Prefect-Csrf-Token" not in headers:
+            token = self.api("/csrf-token?client=tests")["token"]
+            headers |= {"Prefect-Csrf-Client": "tests", "Prefect-Csrf-Token": token}
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/api{path}", data, headers), timeout=30
+        ) as answer:
+            return json.load(answer)
+
+    def deployment(self) -> Any:
+        try:
+            return self.api("/deployments/name/reconcile/scheduled")
+        except urllib.error.HTTPError:
+            return None
+
+    def start_run(self, **parameters: Any) -> str:
+        run = self.api(f"/deployments/{self.deployment()['id']}/create_flow_run", {"parameters": parameters})
+        return str(run["id"])
+
+    def finish(self, run_id: str, timeout_s: float = 90) -> Any:
+        def final() -> Any:
+            run = self.api(f"/flow_runs/{run_id}")
+            return run if run["state_type"] in FINAL and run["state_name"] != "Late" else None
+
+        return self.wait(final, timeout_s)
+
+    def artifacts(self, run_id: str) -> dict[str, Any]:
+        found = self.api("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}})
+        return {artifact["key"]: artifact for artifact in found}
+
+    def events(self, run_id: str) -> list[Any]:
+        related = {"id": [f"prefect.flow-run.{run_id}"]}
+        wanted = {"event": {"prefix": ["runtime-supervisor."]}, "any_resource": related}
+        return list(self.api("/events/filter", {"filter": wanted, "limit": 50})["events"])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def event_ids(log: Path) -> list[str]:
+    return [json.loads(line)["payload"]["event_id"] for line in log.read_text().splitlines()]

@@ -1,0 +1,92 @@
+"""What is kept in the process is what a new look would give."""
+
+import os
+from datetime import timedelta
+
+import pytest
+
+from benchmarks.fleet import AS_OF, write_fleet
+from flows.sources import inventory_keeper
+from flows.sources.inventory_files import InventoryLook
+from flows.sources.inventory_keeper import InventoryKeeper, is_settled
+from flows.sources.safe_file import Stamp
+from flows.sources.world import load_world
+from flows.sources.world_memory import WorldMemory
+from schemas.limits import Limits
+
+LIMITS = Limits()
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    return write_fleet(tmp_path, nodes=4, services=5)
+
+
+@pytest.fixture
+def keeper(fleet, monkeypatch):
+    monkeypatch.setattr(inventory_keeper, "is_settled", lambda look, looked_ns: True)
+    return InventoryKeeper(fleet.inventory, LIMITS)
+
+
+def test_an_unchanged_inventory_is_not_read_again(keeper):
+    assert keeper.read() is keeper.read()
+
+
+def test_a_changed_inventory_is_read_again(fleet, keeper):
+    keeper.read()
+    (fleet.inventory / "hosts/node-00001/services.yaml").write_text("services: [only]\n")
+
+    assert keeper.read().desired.services.filter(node="node-00001")["service"].to_list() == ["only"]
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(fleet, keeper):
+    path = fleet.inventory / "hosts/node-00001/services.yaml"
+    path.write_text("services: [aaa]\n")
+    keeper.read()
+    status = path.stat()
+    path.write_text("services: [bbb]\n")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    assert "bbb" in keeper.read().desired.services["service"]
+
+
+def test_an_added_and_a_removed_node_are_seen(fleet, keeper):
+    keeper.read()
+    (fleet.inventory / "hosts/new").mkdir()
+    (fleet.inventory / "hosts/new/services.yaml").write_text("services: {}\n")
+
+    assert "new" in keeper.read().desired.nodes["node"]
+
+
+@pytest.mark.parametrize(("age_s", "settled"), [(1, False), (3, True), (-5, False)])
+def test_a_file_that_has_just_changed_is_not_trusted(age_s, settled):
+    moment_ns = 10**18 - age_s * 10**9
+    look = InventoryLook({"a": Stamp(1, 1, 1, moment_ns, moment_ns)}, {}, frozenset(), frozenset())
+
+    assert is_settled(look, 10**18) is settled
+
+
+def test_the_same_world_at_another_moment_is_what_a_new_reading_gives(fleet):
+    memory = WorldMemory()
+    names = [f"node-{n:05d}" for n in range(4)]
+    load_world(fleet.world, AS_OF, {}, names, LIMITS, memory=memory)
+    later = AS_OF + timedelta(minutes=1)
+
+    recalled = load_world(fleet.world, later, {}, names, LIMITS, memory=memory).actual
+
+    for left, right in zip(recalled, load_world(fleet.world, later, {}, names, LIMITS).actual, strict=True):
+        assert left.equals(right)
+
+
+def test_another_world_or_another_alias_is_read_anew(fleet):
+    memory = WorldMemory()
+    names = [f"node-{n:05d}" for n in range(4)]
+    load_world(fleet.world, AS_OF, {}, names, LIMITS, memory=memory)
+    aliases = {"node-00001": "node-00002"}
+
+    aliased = load_world(fleet.world, AS_OF, aliases, names, LIMITS, memory=memory).actual
+    (fleet.world / "services.json").write_text("{}")
+    emptied = load_world(fleet.world, AS_OF, {}, names, LIMITS, memory=memory).actual
+
+    assert "node-00001" not in aliased.nodes["node"]
+    assert emptied.services.is_empty()

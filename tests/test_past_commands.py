@@ -1,0 +1,117 @@
+"""The commands about the past, as a user types them."""
+
+import csv
+import json
+from datetime import timedelta
+
+import pytest
+
+from flows.cli import _run
+from tests.frames import NOON
+from tests.past_worlds import inventory, world, write
+from tests.test_backfill import keep
+
+
+@pytest.fixture
+def say(tmp_path, monkeypatch, capsys):
+    """Return what runs a command line on a state of its own, and gives the exit code and both outputs."""
+    write(tmp_path / "home", inventory(piha=["web", "db"]))
+    write(tmp_path / "world", world(NOON, "piha/web"))
+    keep(tmp_path / "kept", 8, down=(2, 3))
+    places = {"inventory": "home", "world": "world", "state_dir": "state", "event_log": "log", "checkpoint": "point"}
+    for name, place in places.items():
+        monkeypatch.setenv(f"SUPERVISOR_{name.upper()}", str(tmp_path / place))
+    monkeypatch.chdir(tmp_path)
+
+    def run(line: str) -> tuple[int, str, str]:
+        code = _run(line.split())
+        return code, *capsys.readouterr()
+
+    return run
+
+
+ALL = f"--since 30d --until {NOON + timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_a_backfilled_past_is_shown(say):
+    assert say("backfill kept --jobs 1")[:2] == (0, "8 judged, 0 known already, 0 passed over, 3 days\n")
+
+    code, out, _ = say(f"history {ALL} --format json")
+
+    document = json.loads(out)
+    assert code == 0
+    assert document["run_count"] == 8
+    assert [episode["service"] for episode in document["episodes"]] == ["web"]
+
+
+def test_the_episodes_are_a_csv_file(say):
+    say("backfill kept --jobs 1")
+
+    rows = list(csv.DictReader(say(f"history {ALL} --format csv")[1].splitlines()))
+
+    assert [row["kind"] for row in rows] == ["unhealthy_service"]
+
+
+@pytest.mark.parametrize("way", ["table", "markdown"])
+def test_the_past_is_shown_to_people(say, way):
+    say("backfill kept --jobs 1")
+
+    assert "piha/web" in say(f"history {ALL} --node PIHA --format {way}")[1]
+
+
+def test_no_past_is_no_error(say):
+    code, out, _ = say("history")
+
+    assert (code, out) == (0, "no runs with conclusions in this period\n")
+
+
+@pytest.mark.parametrize("since", ["yesterday", "2026-05-27", "30x"])
+def test_a_moment_that_is_none_is_a_usage_error(say, since):
+    code, _, error = say(f"history --since {since}")
+
+    assert code == 1
+    assert since in error
+
+
+def test_days_that_are_over_are_compacted(say, tmp_path):
+    for minutes in range(3):
+        say(f"reconcile --as-of {NOON + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}")
+
+    assert say("history compact")[0] == 0
+
+    assert len(list((tmp_path / "state/history").rglob("*.parquet"))) in {3, 9}
+
+
+def test_a_live_run_is_in_the_archive_which_is_listed_pruned_and_exported(say, tmp_path):
+    say(f"reconcile --as-of {NOON:%Y-%m-%dT%H:%M:%SZ}")
+
+    code, out, error = say("archive list --json")
+    assert (code, error) == (0, "")
+    listed = json.loads(out)["snapshots"]
+    assert sorted(entry["kind"] for entry in listed) == ["inventory", "world"]
+    assert say("archive export out")[:2] == (0, "wrote 1 world(s)\n")
+    assert (tmp_path / "out/2026-05-27T120000.000000Z/services.json").is_file()
+    assert say("archive prune --older-than 1h")[:2] == (0, "dropped 0 world(s)\n")
+    assert say("archive prune")[0] == 1
+
+
+def test_a_replay_by_the_same_rules_reports_no_change(say, tmp_path):
+    (tmp_path / "same.yaml").write_text("node_ttl: 5m\n")
+
+    assert "8 runs: no change" in say("replay --rules same.yaml --source kept --jobs 1")[1]
+
+
+def test_what_another_inventory_would_do_is_markdown_for_a_pull_request(say, tmp_path):
+    write(tmp_path / "other", inventory(piha=["web"]))
+
+    code, out, _ = say(f"what-if --inventory other --as-of {NOON:%Y-%m-%dT%H:%M:%SZ} --format markdown")
+
+    assert code == 0
+    assert "| lost | piha/db |" in out
+
+
+def test_events_of_the_past_go_to_a_file_of_their_own(say, tmp_path):
+    say("backfill kept --jobs 1 --events past.log")
+
+    assert len((tmp_path / "past.log").read_text().splitlines()) == 2
+    assert not (tmp_path / "log").exists()

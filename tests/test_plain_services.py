@@ -1,0 +1,144 @@
+"""The recogniser of plain files says what the strict reader says, or nothing."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.sources.plain_services import recognise_services
+from flows.sources.services_file import DependencyRow, ParsedServices, ServiceRow, parse_services
+from schemas.limits import Limits
+
+PLAIN = """\
+# the node that runs it all
+services:
+  web:
+    role: app
+    exposure: private           # not the world's business
+    offline_required: false
+    depends_on:
+      local: [db, cache]
+      external:
+        - gate
+        - Control-Plane
+    runtime:
+      config_path: /opt/homelab/config/web
+      ports:
+        - "80:80"
+        - 8080
+    monitor: false
+  db:
+  cache:
+    # żeby nie zapomnieć
+    enabled: true
+
+    depends_on: [db]
+  gate:
+    depends_on:
+      - db
+    labels: {}
+    text: hello there, (you)
+"""
+PIECES = [
+    *(" ", "  ", "    ", "\n", ":", ": ", "- ", "-", "#", " #", "[", "]", "{", "}", ",", '"', "'", "&a", "*a", "!t"),
+    *("yes", "no", "on", "true", "null", "~", "1", "0", "01", "1e3", "1e999", ".5", "\t", "\r\n", "é", "\u2028"),
+    *("all", "local", "external", "depends_on", "monitor", "monitored", "enabled", "services:", "---", "...", "%", "@"),
+    *("a: b", "=", "A", ".", "/", "\\", "x y", "name:", "  x:\n", "    k: v\n", "    k:\n", "\ufeff", "\x00", "\x7f"),
+    *("?", "<<", ">", "|", "\x85"),
+]
+LIMITS = Limits()
+
+
+def as_parsed(data: bytes, limits: Limits = LIMITS) -> ParsedServices | None:
+    plain = recognise_services(data, limits)
+    if plain is None:
+        return None
+    services = zip(plain.services, plain.are_monitored, plain.lines, strict=True)
+    declared = zip(plain.dependents, plain.dependencies, plain.scopes, plain.dependency_lines, strict=True)
+    rows = tuple(ServiceRow(*row) for row in services), tuple(DependencyRow(*row) for row in declared)
+    return ParsedServices(*rows, (), ())
+
+
+def mutated(text: str, seed: int) -> str:
+    draw = random.Random(seed)
+    for _ in range(draw.choice((1, 1, 2, 3))):
+        lines = text.splitlines(keepends=True)
+        match draw.randrange(6) if lines else 0:
+            case 0 | 1 | 2:
+                at = draw.randrange(len(text) + 1)
+                text = text[:at] + draw.choice(PIECES) + text[at + draw.choice((0, 0, 1, 2, 5)) :]
+            case 3:
+                lines.insert(draw.randrange(len(lines)), draw.choice(lines))
+                text = "".join(lines)
+            case 4:
+                del lines[draw.randrange(len(lines))]
+                text = "".join(lines)
+            case 5:
+                at = draw.randrange(len(lines))
+                lines[at] = draw.choice(("", " ", "  ", "    ", "      ")) + lines[at].lstrip(" ")
+                text = "".join(lines)
+    return text
+
+
+def test_a_plain_file_is_recognised_and_read_as_the_strict_reader_does():
+    assert as_parsed(PLAIN.encode()) == parse_services(PLAIN.encode(), LIMITS)
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 2**64))
+def test_a_changed_file_is_read_as_the_strict_reader_does_or_left_to_it(seed):
+    data = mutated(PLAIN, seed).encode("utf-8", "surrogatepass")
+
+    assert as_parsed(data) in {None, parse_services(data, LIMITS)}
+
+
+WORDS = st.text(st.sampled_from("abn-_.:/# [],'\"{}0%&*!|>@=~yestrufalo"), max_size=8)
+
+
+@settings(deadline=None)
+@given(key=WORDS, value=WORDS)
+def test_any_key_and_value_are_read_as_the_strict_reader_does_or_left_to_it(key, value):
+    data = f"services:\n  web:\n    {key}: {value}\n    monitor: {value}\n  db:\n    depends_on: [{key}]\n".encode()
+
+    assert as_parsed(data) in {None, parse_services(data, LIMITS)}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param("  web:\n    role: a\n      b\n", id="a value goes on in the next line"),
+        pytest.param("  web:\n    role: a\n    role: b\n", id="a key comes twice"),
+        pytest.param("  web:\n    runtime:\n      a: 1\n      a: 2\n", id="a nested key comes twice"),
+        pytest.param("  web:\n  web:\n", id="a service comes twice"),
+        pytest.param("  web:\n    monitor: no\n", id="a word that versions of YAML read differently"),
+        pytest.param("  web:\n    monitor: 'false'\n", id="text in place of a switch"),
+        pytest.param("  web:\n    monitored: false\n", id="a misspelt key"),
+        pytest.param("  web:\n\trole: a\n", id="a tab"),
+        pytest.param("  web: &a\n    role: a\n", id="an anchor"),
+        pytest.param("  web:\n    <<: *a\n", id="a merge key"),
+        pytest.param("  web:\n    role: |\n      a\n", id="a block text"),
+        pytest.param("  web:\n    role: a: b\n", id="a colon in a value"),
+        pytest.param("  web:\n    depends_on: [a, [b]]\n", id="a list in a list"),
+        pytest.param("  web:\n    depends_on: [all]\n", id="a reserved name"),
+        pytest.param("  web:\n    depends_on:\n      lokal: [db]\n", id="an unknown scope"),
+        pytest.param("  web:\n    depends_on: db\n", id="a dependency that is no list"),
+        pytest.param("  web:\n   role: a\n", id="three spaces"),
+        pytest.param("  web:\n        role: a\n", id="two levels at once"),
+        pytest.param("  web:\n    - a\n    role: a\n", id="a list that turns into a mapping"),
+        pytest.param("  web:\n    role:a\n", id="no space behind the colon"),
+        pytest.param("  web:\n    size: 0x1F\n", id="a number in another base"),
+        pytest.param("  web:\n    role: a\n...\n", id="an end of the document"),
+        pytest.param("  web:\n    role: a\nother: b\n", id="another key at the top"),
+        pytest.param("", id="no service"),
+    ],
+)
+def test_what_is_not_plain_is_left_to_the_strict_reader(lines):
+    assert recognise_services(f"services:\n{lines}".encode(), LIMITS) is None
+
+
+@pytest.mark.parametrize(
+    "limits", [Limits(max_yaml_nodes=10), Limits(max_name_length=3), Limits(max_yaml_depth=5)], ids=str
+)
+def test_what_may_be_over_a_limit_is_left_to_the_strict_reader(limits):
+    assert recognise_services(PLAIN.encode(), limits) is None

@@ -1,0 +1,85 @@
+"""Services read by columns are the services read row by row."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.sources import service_columns
+from flows.sources.json_fast import decode_plainly
+from flows.sources.world import WorldFiles, decode_worlds
+from schemas.limits import Limits
+
+NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
+ALIASES = {"box": "piha"}
+NODES = ["piha", "vps"]
+
+
+def worlds(text):
+    contents = {"nodes.json": b"{}", "services.json": text.encode()}
+    return decode_worlds([WorldFiles(NOON, contents, NOON)], ALIASES, NODES, Limits())
+
+
+def assert_both_ways_agree(text):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service_columns, "MIN_RECORDS", 0)
+        by_columns = worlds(text)
+        patch.setattr(service_columns, "MIN_RECORDS", 10**9)
+        by_rows = worlds(text)
+    for name, left, right in zip(by_rows._fields, by_columns, by_rows, strict=True):
+        assert left.equals(right), name
+
+
+USUAL_KEYS = ["piha/web", "box/web", "PIHA/web", "vps/db", "vps/all", "fleet/web", "x", "/", "a/b/c", "vps/", ""]
+KEYS = st.one_of(
+    st.sampled_from(USUAL_KEYS),
+    st.text(st.sampled_from("abz09./_- AéŁ"), max_size=6),
+    st.builds("{}/{}".format, st.sampled_from(["piha", "vps", "box"]), st.text(st.sampled_from("ab.-_"), max_size=3)),
+)
+STATUSES: st.SearchStrategy[object] = st.one_of(
+    st.sampled_from([None, "ok", " Healthy\u00a0", "EXITED", True, 1, 1.0, [], {"a": 1}]),
+    st.text(st.sampled_from('okOK \x1c\u2003ßİ"\\'), max_size=3),
+)
+SEEN: st.SearchStrategy[object] = st.sampled_from(
+    [None, 1780488000, 1780488000.0, 1780488000.25, "1780488000", "2026-06-03T11:59:00Z", "2026-06-03T13:59:00+02:00",
+     "yesterday", True, 1, 1.0, 2**70, [], {}, ""]
+)  # fmt: skip
+RECORDS = st.one_of(
+    st.fixed_dictionaries({}, optional={"status": STATUSES, "last_seen": SEEN, "more": st.just([{}])}),
+    st.sampled_from(["healthy", None, 3, [], True]),
+)
+
+
+@settings(deadline=None)
+@given(records=st.dictionaries(KEYS, RECORDS, max_size=8))
+def test_any_records_are_read_the_same_both_ways(records):
+    assert_both_ways_agree(json.dumps(records))
+
+
+@settings(deadline=None)
+@given(pairs=st.lists(st.tuples(KEYS, RECORDS), max_size=6))
+def test_keys_that_come_twice_are_read_the_same_both_ways(pairs):
+    assert_both_ways_agree("{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in pairs) + "}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"a/b": {"status": "ok"}, "a/b": {"status": "ok"}}', id="a record twice"),
+        pytest.param('{"a/b": {"status": "ok", "status": "ok"}}', id="a field twice"),
+        pytest.param('{"a/b": 1, "a/b": 1}', id="a scalar twice"),
+        pytest.param('{"a/b": {"n": 9223372036854775808}}', id="a number beyond 64 bits"),
+        pytest.param('{"a/b": {"n": 1e999}}', id="a number beyond all"),
+        pytest.param('{"a/b": {"n": NaN}}', id="no number"),
+    ],
+)
+def test_an_unusual_table_is_left_to_the_strict_decoder(text):
+    assert decode_plainly(text.encode(), 50) is None
+
+
+def test_a_usual_table_is_decoded_at_once():
+    text = '{"a/b": {"status": "o:k", "last_seen": 1.5, "n": -9223372036854775808}, "c/d": "healthy"}'
+
+    assert decode_plainly(text.encode(), 50) == json.loads(text)
