@@ -35,7 +35,9 @@ class Served:
         }
         self.event_log = folder / "events.log"
         self.output = folder / "output"
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SUPERVISOR_"))}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SUPERVISOR_"))
+        }
         self.environment = {**inherited, **self.settings, "PREFECT_RUNNER_POLL_FREQUENCY": "1", **environment}
         self.auth = environment.get("PREFECT_SERVER_API_AUTH_STRING", "")
         self._folder = folder
@@ -72,7 +74,9 @@ class Served:
             token = self.api("/csrf-token?client=tests")["token"]
             headers |= {"Prefect-Csrf-Client": "tests", "Prefect-Csrf-Token": token}
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(f"{self.url}/api{path}", data, headers), timeout=30) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/api{path}", data, headers), timeout=30
+        ) as answer:
             return json.load(answer)
 
     def deployment(self) -> Any:
