@@ -27,6 +27,7 @@ COMMANDS = (
     "watch",
     "serve",
     "metrics",
+    "report",
 )
 
 app = typer.Typer(

@@ -1,0 +1,70 @@
+"""The report as one HTML file: nothing is loaded, nothing runs, and every foreign text is escaped."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from flows.page import Page, list_causes, list_nodes
+from flows.render.escape import show
+from flows.render.figures import draw_causes, draw_days, draw_states, draw_timeline
+from flows.render.spoken import spoken
+from schemas.words import ALL
+
+MOST_BARS = 20
+
+
+def to_html(page: Page) -> str:
+    """Return the whole document."""
+    environment = Environment(
+        loader=PackageLoader("flows.render"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"spoken": spoken, "said": lambda word: str(word).replace("_", " ")}
+    # Control and bidirectional characters are no markup, so that autoescaping leaves them as they are.
+    environment.finalize = lambda value: show(value, limit=3000) if type(value) is str else value
+    return environment.get_template("report.html.j2").render(_content(page)) + "\n"
+
+
+def _content(page: Page) -> dict[str, Any]:
+    summary = page.attention.summary.row(0, named=True) if page.attention else None
+    return {
+        "as_of": page.as_of,
+        "since": page.since,
+        "problem": page.problem,
+        "summary": summary,
+        "standing": page.attention.acknowledged.standing.to_dicts() if page.attention else [],
+        "acknowledged": _acknowledged(page),
+        "nodes": list_nodes(page),
+        "causes": draw_causes(list_causes(page)),
+        "past_problem": page.past_problem,
+        "past": _past(page),
+    }
+
+
+def _acknowledged(page: Page) -> list[dict[str, Any]]:
+    if page.attention is None:
+        return []
+    rows = page.attention.acknowledged.acknowledged.to_dicts()
+    return [{**row, "by": page.attention.describe(row)} for row in rows]
+
+
+def _past(page: Page) -> dict[str, Any] | None:
+    if page.past is None:
+        return None
+    services = page.past.reliability.filter(page.past.reliability["service"] != ALL)
+    worst = services.drop_nulls("availability_ratio").sort("availability_ratio", "node", "service")
+    low = min(worst["availability_ratio"].to_list(), default=1.0)
+    return {
+        "states": draw_states(page.past, page.since, page.as_of),
+        "days": draw_days(page.past, page.since, page.as_of),
+        "timeline": draw_timeline(page.past, page.since, page.as_of),
+        "worst": worst.head(MOST_BARS).to_dicts(),
+        "floor": _floor(low),
+        "rest": max(worst.height - MOST_BARS, 0),
+        "actions": page.past.actions.to_dicts(),
+        "episode_count": page.past.episodes.height,
+    }
+
+
+def _floor(low: float) -> float:
+    """Return where the bars of availability begin: a round figure below the least, said beside them."""
+    return next((floor for floor in (0.99, 0.95, 0.9, 0.8, 0.5) if floor < low), 0.0)
