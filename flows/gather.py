@@ -62,7 +62,8 @@ def read_actual(settings: Settings, desired: Desired, as_of: datetime) -> tuple[
     world = load_world(settings.world.absolute(), as_of, aliases, known, settings.limits, settings.runtime_summary)
     lost = dangling_aliases(aliases, known)
     notes = [
-        f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used" for alias, name in lost.items()
+        f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used"
+        for alias, name in lost.items()
     ]
     return world, (*notes, *_doubt_clocks(world.actual, as_of))
 

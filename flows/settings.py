@@ -10,10 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
-from schemas.limits import Limits
 
 from flows.errors import SettingsError
 from flows.sources.strict_yaml import read_settings_file
+from schemas.limits import Limits
 from schemas.rules import Count, Duration, PastRules, Rules
 from schemas.words import EmitMode
 

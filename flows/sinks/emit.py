@@ -71,9 +71,7 @@ def open_emitter(
         log = EventLog(settle_path(paths.event_log, log_owners), log_owners)
     beside = checkpoint.with_name(f"{checkpoint.name}.lock")
     with hold_lock(state_dir / "lock", lock_timeout_s), hold_lock(beside, lock_timeout_s):
-        emitter = Emitter(
-            log, checkpoint, lock_timeout_s, as_cloudevents=as_cloudevents, max_events=max_events
-        )
+        emitter = Emitter(log, checkpoint, lock_timeout_s, as_cloudevents=as_cloudevents, max_events=max_events)
         with _explained(paths):
             emitter.recover(recall)
         yield emitter

@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 
 from flows.sources.fingerprint import BOM
 from flows.sources.json_fast import decode_plainly
-from flows.sources.json_strict import JsonFaultError, JsonLimitError, Repeated, Unfit, decode_strictly, describe, find_flaw
+from flows.sources.json_strict import (
+    JsonFaultError,
+    JsonLimitError,
+    Repeated,
+    Unfit,
+    decode_strictly,
+    describe,
+    find_flaw,
+)
 from schemas.limits import Limits
 
 
@@ -35,7 +43,7 @@ def parse_records(data: bytes, limits: Limits) -> Records:
 
 
 def _refuse_many_values(data: bytes, limit: int) -> None:
-    """Refuse what would fill the memory before it is decoded: a value takes two bytes in the file, and a hundred there."""
+    """Refuse what would fill the memory before it is decoded: two bytes of the file are a hundred there."""
     if len(data) <= limit:
         return
     count = data.count(b",") + data.count(b"{") + data.count(b"[")

@@ -56,11 +56,20 @@ def fuzz_guided(name: str, seconds: int) -> bool:
         for number, data in enumerate(starting_points(name)):
             (Path(folder) / str(number)).write_bytes(data)
         crash = Path(folder).with_suffix(".crash")
-        limits = [f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=1024", "-max_len=4000", "-print_final_stats=1"]
+        limits = [
+            f"-max_total_time={seconds}",
+            "-timeout=10",
+            "-rss_limit_mb=1024",
+            "-max_len=4000",
+            "-print_final_stats=1",
+        ]
         command = [sys.executable, "-m", "tests.fuzz.guided", name, folder, *limits, f"-exact_artifact_path={crash}"]
         ran = subprocess.run(command, capture_output=True, check=False)
     told = ran.stderr.decode(errors="replace")
-    stats = {key: re.findall(rf"stat::{key}:\s+(\d+)", told) for key in ("number_of_executed_units", "slowest_unit_time_sec", "peak_rss_mb")}
+    stats = {
+        key: re.findall(rf"stat::{key}:\s+(\d+)", told)
+        for key in ("number_of_executed_units", "slowest_unit_time_sec", "peak_rss_mb")
+    }
     count, slowest, peak = (values[0] if values else "?" for values in stats.values())
     is_found = ran.returncode != 0
     if crash.exists():

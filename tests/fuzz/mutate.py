@@ -3,8 +3,9 @@
 from random import Random
 
 TOKENS = [
-    b"{", b"}", b"[", b"]", b":", b",", b'"', b"'", b"- ", b"\n", b"\t", b"&a ", b"*a", b"!x ", b"<<: ", b"---\n", b"? ", b"|\n", b"#",
-    b"NaN", b"null", b"true", b"1e999", b"9" * 25, b"\\ud800", b"\\u0000", b"\xff", b"\x00", b"\xef\xbb\xbf", b"\r\n", b"%", b"-1",
+    b"{", b"}", b"[", b"]", b":", b",", b'"', b"'", b"- ", b"\n", b"\t", b"? ", b"|\n", b"#", b"%", b"-1",
+    b"&a ", b"*a", b"!x ", b"<<: ", b"---\n", b"NaN", b"null", b"true", b"1e999", b"9" * 25,
+    b"\\ud800", b"\\u0000", b"\xff", b"\x00", b"\xef\xbb\xbf", b"\r\n",
 ]  # fmt: skip
 
 
