@@ -31,7 +31,7 @@ def default_state_dir() -> Path:
 
 
 def _expand(path: object) -> object:
-    return Path(path).expanduser() if isinstance(path, str) else path
+    return Path(path).expanduser() if isinstance(path, str | Path) else path
 
 
 def _unquote(aliases: object) -> object:
