@@ -33,7 +33,9 @@ def report(want, have, outcome=Outcome.COMPLETED):
         ),
         pytest.param(
             desired("piha/web"),
-            actual("vps/x", nodes=["piha"], deployments=[{"target": "piha/web", "status": "running", "begun_at": NOON}]),
+            actual(
+                "vps/x", nodes=["piha"], deployments=[{"target": "piha/web", "status": "running", "begun_at": NOON}]
+            ),
             "reconciling · 1 in flight",
             id="a deployment is in flight",
         ),
