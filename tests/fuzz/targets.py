@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from flows.errors import SettingsError, WorldUnreadableError
+from flows.errors import SettingsError
 from flows.sinks.checkpoint import decode_checkpoint, encode_checkpoint
 from flows.sinks.event_line import MARKER, read_own_event
 from flows.sinks.torn import find_torn_length
 from flows.sources.other_files import parse_capabilities, parse_service, parse_topology
 from flows.sources.services_file import parse_services
 from flows.sources.strict_yaml import YamlFaultError, parse_yaml
-from flows.sources.world import decode_worlds
+from flows.sources.world import decode_readable_worlds
 from flows.sources.world_files import FILES, NODES, SERVICES, WorldFiles
 from schemas.limits import Limits
 
@@ -35,10 +35,12 @@ def read_inventory(data: bytes) -> None:
 
 def read_world(data: bytes) -> None:
     """Read the bytes as each of the world's files, the others being sound."""
-    for name in FILES:
+    worlds = []
+    for number, name in enumerate(FILES):
         contents = {NODES: b'{"a": {"status": "online"}}', SERVICES: b'{"a/web": {"status": "ok"}}', name: data}
-        with suppress(WorldUnreadableError):
-            decode_worlds([WorldFiles(NOON, contents, NOON)], {"Ä": "a"}, {"a"}, LIMITS)
+        worlds.append(WorldFiles(NOON + timedelta(minutes=number), contents, NOON))
+    decoded = decode_readable_worlds(worlds, {"Ä": "a"}, {"a"}, LIMITS)
+    assert decoded.actual.snapshots.height + len(decoded.unreadable) == len(FILES)
 
 
 def read_checkpoint(data: bytes) -> None:
