@@ -1,5 +1,6 @@
 """The backfill flow: `supervisor backfill` as a Prefect flow, a task for each month of the past."""
 
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,9 @@ from typing import Annotated
 from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.context import FlowRunContext
+from prefect.futures import as_completed
+from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import AfterValidator, AwareDatetime
 
 from flows.backfill_days import Backfiller, DayDone, map_days
@@ -28,7 +32,7 @@ def _check_jobs(jobs: int) -> int:
 
 @flow(name="backfill", persist_result=False, log_prints=False)
 def backfill(
-    source: ParameterPath,
+    source: ParameterPath | None = None,
     inventory: ParameterPath | None = None,
     inventory_git: ParameterPath | None = None,
     since: AwareDatetime | None = None,
@@ -37,24 +41,46 @@ def backfill(
 ) -> int:
     """Judge each snapshot of a source at its own moment, write the history, and return how many were judged.
 
+    The source is the archive in the state folder where nothing else is said. On a task runner of several processes the
+    months are made at once.
+
     Run again, it does what is missing. The live event log and checkpoint are never touched. A snapshot that cannot be
     read is logged and passed over.
     """
     settings = gather_settings({"inventory": inventory})
+    source = source or settings.state_dir
     if runtime.deployment.id is not None:
         _check_places(settings, source, inventory_git)
-    with open_snapshots(Path(source).absolute(), settings.limits) as snapshots:
+    with open_snapshots(source.absolute(), settings.limits) as snapshots:
         days = group_days(within(snapshots.list_snapshots(), since, until))
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
         work = Backfiller(judge, settings.history_root())
-        progress = create_progress_artifact(0.0, key="backfill", description="days of the past")
-        done: list[DayDone] = []
-        for month, group in groupby(days, key=lambda day: f"{day.day:%Y-%m}"):
-            done += backfill_month.with_options(name=month)(work, list(group), jobs)
-            update_progress_artifact(progress, 100.0 * len(done) / len(days))  # type: ignore[arg-type]
+        done = _make_months(work, days, jobs)
         judge.close()
     return _log(done)
+
+
+def _make_months(work: Backfiller, days: list[Day], jobs: int) -> list[DayDone]:
+    """Make the history a month a task, and show how far it is."""
+    progress = create_progress_artifact(0.0, key="backfill", description="days of the past")
+    months = {name: list(group) for name, group in groupby(days, key=lambda day: f"{day.day:%Y-%m}")}
+    done: list[DayDone] = []
+    for month in _run_months(work, months, jobs):
+        done += month
+        update_progress_artifact(progress, 100.0 * len(done) / len(days))  # type: ignore[arg-type]
+    return done
+
+
+def _run_months(work: Backfiller, months: dict[str, list[Day]], jobs: int) -> Iterator[list[DayDone]]:
+    """Run here and in order, unless the flow's task runner has other processes: what is read is not for threads."""
+    tasks = {name: backfill_month.with_options(name=name) for name in months}
+    context = FlowRunContext.get()
+    if context is None or isinstance(context.task_runner, ThreadPoolTaskRunner):
+        yield from (tasks[name](work, days, jobs) for name, days in months.items())
+        return
+    futures = [tasks[name].submit(work, days, jobs) for name, days in months.items()]
+    yield from (future.result() for future in as_completed(futures))
 
 
 def _check_places(settings: Settings, source: Path, inventory_git: Path | None) -> None:

@@ -66,9 +66,7 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    _escape_what_cannot_be_encoded()
     try:
         return app(arguments, standalone_mode=False) or 0
     except typer.TyperException as error:
@@ -87,6 +85,12 @@ def _run(arguments: list[str]) -> int:
         return USAGE_ERROR
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours
         return _report_bug(error, with_traceback="--traceback" in arguments)
+
+
+def _escape_what_cannot_be_encoded() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _show_usage_error(error: typer.TyperException) -> None:

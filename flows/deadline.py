@@ -17,8 +17,8 @@ AGAIN_S = 1.0
 def end_in_time(deadline: timedelta) -> Iterator[None]:
     """Raise `DeadlineError` in the block when it takes longer.
 
-    A signal interrupts what waits for the kernel as well, and only the main thread gets it: elsewhere (a Prefect worker's
-    thread) whoever runs the thread has to end it. The alarm of another owner is left alone.
+    A signal interrupts what waits for the kernel as well, and only the main thread gets it: elsewhere (in a thread of
+    a Prefect worker) whoever runs the thread has to end it. The alarm of another owner is left alone.
     """
     is_free = threading.current_thread() is threading.main_thread() and not signal.getitimer(signal.ITIMER_REAL)[0]
     if not is_free:

@@ -6,7 +6,7 @@ from prefect.client.schemas.objects import State
 from prefect_dask import DaskTaskRunner
 from pydantic import AwareDatetime
 
-from flows.maintenance import backfill
+from flows.backfill import backfill
 from flows.reconcile import ParameterPath, run_in_flow
 from flows.report import RunReport
 from flows.settings import Settings, load_settings
@@ -37,7 +37,7 @@ def make_task_runner(settings: Settings) -> DaskTaskRunner:
 
 
 backfill_fleet = backfill.with_options(name="backfill-fleet", task_runner=make_task_runner(load_settings().settings))
-"""Backfill with its days spread over Dask's workers."""
+"""Backfill with its months spread over Dask's workers."""
 
 
 @flow(

@@ -86,7 +86,7 @@ def _show_run(report: RunReport, settings: Settings, *, dry_run: bool) -> None:
     logger = get_run_logger()
     try:
         label_run(report, dry_run=dry_run)
-        publish_artifacts(report, locate_history(settings.state_dir, settings.history_url), dry_run=dry_run)
+        publish_artifacts(report, locate_history(settings.history_root(), settings.history_url), dry_run=dry_run)
         publish_events(report.event_lines)
     except Exception as error:  # noqa: BLE001 - whatever a server that goes away makes of a request
         logger.warning("the run is recorded, but Prefect could not be told all of it: %s", show(error))
@@ -97,6 +97,8 @@ def end_state(report: RunReport) -> State[Any]:
     """Return the state that the flow run ends in: what the run came to, not only that it ended."""
     if report.outcome is Outcome.SKIPPED:
         return Completed(name="Skipped", message=show(report.error), data=report)
+    if report.emit_error is not None:
+        return Failed(message=f"{name_run(report)}, but not recorded: {show(report.emit_error)}", data=report)
     if report.outcome is Outcome.FAILED:
         return Failed(message=show(report.error), data=report)
     return Completed(message=name_run(report), data=report)

@@ -76,9 +76,11 @@ def publish_artifacts(report: RunReport, history: str, *, dry_run: bool) -> None
         )
 
 
-def locate_history(state_dir: Path, url: str | None) -> str:
-    """Return the address of the history: where it is published, or its folder on this machine."""
-    return url or (state_dir.absolute() / "history").as_uri()
+def locate_history(root: Path | str, url: str | None) -> str:
+    """Return the address of the history: where it is published, or where it is kept."""
+    if url is not None:
+        return url
+    return root.absolute().as_uri() if isinstance(root, Path) else root
 
 
 def _tables(judgement: Judgement) -> Iterator[tuple[str, list[dict[str, Any]], int]]:

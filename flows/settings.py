@@ -21,6 +21,7 @@ FILE_NAME = "supervisor.yaml"
 ALIASES = "node_alias_map"
 ALIAS_VARIABLE = "NODE_ALIAS_MAP"
 PREFIX = "SUPERVISOR_"
+DURATION = "seconds, or a duration such as 90s, 15m, 24h or 30d"
 
 
 def default_state_dir() -> Path:
@@ -30,7 +31,7 @@ def default_state_dir() -> Path:
 
 
 def _expand(path: object) -> object:
-    return Path(path).expanduser() if isinstance(path, str) else path
+    return Path(path).expanduser() if isinstance(path, str | Path) else path
 
 
 def _unquote(aliases: object) -> object:
@@ -175,6 +176,9 @@ def _file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     for name in paths & values.keys():
         if isinstance(values[name], str):
             values[name] = file.parent / Path(values[name]).expanduser()
+    history = values.get("history")
+    if isinstance(history, str) and "://" not in history:
+        values["history"] = str(file.parent / Path(history).expanduser())
     return values, lines
 
 
@@ -184,5 +188,7 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     for fault in error.errors(include_input=False, include_url=False):
         key = ".".join(str(part) for part in fault["loc"])
         origin = origins.get(str(fault["loc"][0]), "settings") if fault["loc"] else "settings"
-        faults.append(f"{origin}: {key}: {fault['msg']}")
+        is_duration = str(fault["type"]).startswith("time_delta")
+        message = f"expected {DURATION}" if is_duration else fault["msg"].removeprefix("Value error, ")
+        faults.append(f"{origin}: {key}: {message}")
     return "\n".join(faults)

@@ -46,7 +46,7 @@ SEEN: st.SearchStrategy[object] = st.sampled_from(
     [None, 1780488000, 1780488000.0, 1780488000.25, "1780488000", "2026-06-03T11:59:00Z", "2026-06-03T13:59:00+02:00",
      "yesterday", True, 1, 1.0, 2**70, [], {}, ""]
 )  # fmt: skip
-RECORDS = st.one_of(
+RECORDS: st.SearchStrategy[object] = st.one_of(
     st.fixed_dictionaries({}, optional={"status": STATUSES, "last_seen": SEEN, "more": st.just([{}])}),
     st.sampled_from(["healthy", None, 3, [], True]),
 )

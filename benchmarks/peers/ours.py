@@ -15,7 +15,6 @@ from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, Li
 from schemas.frame import Frame, dtypes, empty
 from schemas.rejected import Rejected, Unread
 from schemas.rules import Rules
-from stages.date import date_worlds
 from stages.detect import detect_drift
 
 KINDS = {"missing_service": "missing", "unexpected_service": "unexpected", "unhealthy_service": "unhealthy"}
@@ -45,7 +44,7 @@ def compare(folder: Path) -> dict[str, int]:
         fit(Incident, empty(Incident)),
         fit(Rejected, empty(Rejected)),
     )
-    drift = detect_drift(desired, actual, date_worlds(actual), Rules())
+    drift = detect_drift(desired, actual, Rules())
     return {word: drift.filter(pl.col("kind") == kind).height for kind, word in KINDS.items()}
 
 

@@ -41,13 +41,13 @@ def check(
 
 
 def _print(found: "Inspection") -> None:
-    from rich.console import Console
     from rich.text import Text
 
     from flows.render.escape import show
     from flows.render.table import faults
+    from flows.render.terminal import open_console
 
-    console = Console(highlight=False)
+    console = open_console()
     for line in faults(found.inventory, most=None):
         console.print(line)
     for problem in found.world:

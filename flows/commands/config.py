@@ -43,20 +43,20 @@ def config(
 
 
 def _print_table(values: dict[str, object], origins: object) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from flows.render.escape import show
+    from flows.render.terminal import open_console
     from flows.settings import Settings
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("setting", "value", "from", "meaning"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading == "setting")
     for name, value in values.items():
         meaning = Settings.model_fields[name].description or ""
         table.add_row(name, Text(show(_plain(value))), Text(show(origins[name])), Text(meaning, style="dim"))  # type: ignore[index]
-    Console(highlight=False).print(table)
+    open_console().print(table)
 
 
 def _plain(value: object) -> object:

@@ -75,9 +75,9 @@ def _print(past: "Past", output: PastFormat) -> None:
     from flows.render import past as render
 
     if output is PastFormat.TABLE:
-        from rich.console import Console
+        from flows.render.terminal import open_console
 
-        render.print_past(past, Console(highlight=False))
+        render.print_past(past, open_console())
         return
     written = {
         PastFormat.JSON: render.past_to_json,

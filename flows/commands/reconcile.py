@@ -94,11 +94,10 @@ def _hold_against(
 def print_run(report: "RunReport", output: Format, gate: "Gate | None" = None, *, quiet: bool, timings: bool) -> None:
     """Print a run on stdout in the wanted form, and what went wrong and the timings on stderr."""
     if output is Format.TABLE:
-        from rich.console import Console
-
         from flows.render.table import print_report
+        from flows.render.terminal import open_console
 
-        print_report(report, Console(highlight=False, soft_wrap=False), quiet=quiet)
+        print_report(report, open_console(), quiet=quiet)
         _print_gate(gate)
     else:
         typer.echo(_write(report, output, gate))

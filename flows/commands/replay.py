@@ -102,9 +102,9 @@ def _print(comparison: "Comparison", output: ComparisonFormat) -> None:
     from flows.render import comparison as render
 
     if output is ComparisonFormat.TABLE:
-        from rich.console import Console
+        from flows.render.terminal import open_console
 
-        render.print_comparison(comparison, Console(highlight=False))
+        render.print_comparison(comparison, open_console())
     elif output is ComparisonFormat.JSON:
         typer.echo(render.comparison_to_json(comparison))
     else:

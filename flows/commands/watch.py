@@ -10,6 +10,7 @@ import typer
 from flows.commands import options
 
 if TYPE_CHECKING:
+    from flows.gather import InputReader
     from flows.report import RunReport
     from flows.settings import Settings
 
@@ -36,6 +37,7 @@ def watch(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary lines alone.")] = False,
 ) -> int:
     """Run until SIGINT or SIGTERM; return 0."""
+    from flows.gather import InputReader
     from flows.settings import load_settings
     from flows.watch import watch_inputs
 
@@ -50,9 +52,10 @@ def watch(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    reader = InputReader(settings, is_caching=not dry_run)
     shown = None
     for _ in watch_inputs(settings, stop):
-        report = _run(settings, dry_run=dry_run)
+        report = _run(settings, reader, dry_run=dry_run)
         if report is None:
             continue
         advice = _advice(report)
@@ -61,14 +64,14 @@ def watch(
     return 0
 
 
-def _run(settings: "Settings", *, dry_run: bool) -> "RunReport | None":
+def _run(settings: "Settings", reader: "InputReader", *, dry_run: bool) -> "RunReport | None":
     """Run once; what another run or a full disk is the cause of is said, and may be over the next time."""
     from flows.errors import SupervisorError
     from flows.render.escape import show
     from flows.run import run_once
 
     try:
-        return run_once(settings, dry_run=dry_run)
+        return run_once(settings, dry_run=dry_run, reader=reader)
     except SupervisorError as error:
         print("error:", show(error, limit=2000), file=sys.stderr, flush=True)
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.render.escape import show
+from flows.render.escape import show, show_lines
 from flows.report import RunReport
 from schemas.drift import EVIDENCE
 
@@ -34,7 +34,7 @@ def to_document(report: RunReport) -> dict[str, Any]:
 
 def _error(report: RunReport) -> str | None:
     error = report.emit_error or report.error
-    return show(error, limit=5000) if error else None
+    return show_lines(error) if error else None
 
 
 def to_json(report: RunReport) -> str:

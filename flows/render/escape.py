@@ -14,6 +14,11 @@ def show(text: object, limit: int = 500) -> str:
     return shown if len(str(text)) <= limit else shown[:limit] + "…"
 
 
+def show_lines(text: object, limit: int = 5000) -> str:
+    """Return the text with each of its lines made safe, and its line ends kept."""
+    return "\n".join(show(line, limit) for line in str(text).splitlines())
+
+
 def _escape(character: str) -> str:
     if unicodedata.category(character) not in _INVISIBLE:
         return character

@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from flows.render.escape import show
+from flows.render.escape import show, show_lines
 from flows.render.spoken import spoken
 from flows.report import RunReport
 from schemas.episode import Target
@@ -29,19 +29,22 @@ SEVERITY_STYLE = {
 }
 MOST_FAULTS = 20
 INDENT = 13
+NARROW = 50
+"""Columns below which reasons are indented by two only."""
 
 
 def print_report(report: RunReport, console: Console, *, quiet: bool = False) -> None:
     """Print the run; quiet: the summary line alone."""
-    parts = [_headline(report), *([] if quiet else _details(report))]
+    indent = INDENT if console.width >= NARROW else 2
+    parts = [_headline(report), *([] if quiet else _details(report, indent))]
     console.print(Group(*parts))
 
 
-def _details(report: RunReport) -> Iterator[RenderableType]:
+def _details(report: RunReport, indent: int) -> Iterator[RenderableType]:
     if report.desired is not None:
         yield from faults(report.desired.unread)
     if report.judgement is not None and report.standing is not None:
-        yield from _recommendations(report.standing)
+        yield from _recommendations(report.standing, indent)
         yield from _acknowledged(report)
         yield from _held_back(report.judgement)
     if report.actual is not None and report.actual.rejected.height:
@@ -73,14 +76,14 @@ def _headline(report: RunReport) -> Text:
 
 
 def _no_conclusion(report: RunReport) -> Text:
-    line = Text.assemble((report.outcome.value.upper(), "bold magenta"), "  ", show(report.error, limit=5000))
+    line = Text.assemble((report.outcome.value.upper(), "bold magenta"), "  ", show_lines(report.error))
     if report.last_state is not None and report.last_as_of is not None:
         age = (report.as_of - report.last_as_of).total_seconds()
         line.append(f"\nThe last known state stands: {report.last_state.value}, judged {spoken(age)} ago.", style="dim")
     return line
 
 
-def _recommendations(standing: pl.DataFrame) -> Iterator[RenderableType]:
+def _recommendations(standing: pl.DataFrame, indent: int) -> Iterator[RenderableType]:
     """Return each recommendation as a line, and its reason below: readable in 80 columns."""
     rows = standing.select("event_type", "action", "severity", target(), "blast_radius", "reason")
     for event_type, action, severity, aim, blast_radius, reason in rows.iter_rows():
@@ -91,7 +94,7 @@ def _recommendations(standing: pl.DataFrame) -> Iterator[RenderableType]:
         if blast_radius:
             line.append(f"  explains {blast_radius} more", style="dim default")
         yield line
-        yield Padding(Text(show(reason)), (0, 0, 0, INDENT), expand=False)
+        yield Padding(Text(show(reason)), (0, 0, 0, indent), expand=False)
 
 
 def _acknowledged(report: RunReport) -> Iterator[RenderableType]:

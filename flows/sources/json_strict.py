@@ -46,7 +46,7 @@ def decode_strictly(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise JsonFaultError(f"not UTF-8: the byte at offset {error.start} cannot be read") from None
     except json.JSONDecodeError as error:
-        raise JsonFaultError(f"{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+        raise JsonFaultError(f"{error.lineno}:{error.colno}: not JSON: {error.msg.removesuffix(' at')}") from None
     except RecursionError:
         raise JsonFaultError("nested too deep to be read") from None
 

@@ -43,7 +43,7 @@ def parse_records(data: bytes, limits: Limits) -> Records:
 
 
 def _refuse_many_values(data: bytes, limit: int) -> None:
-    """Refuse what would fill the memory before it is decoded: a value takes two bytes in the file, and a hundred there."""
+    """Refuse what would fill the memory before it is decoded: two bytes of the file are a hundred there."""
     if len(data) <= limit:
         return
     count = data.count(b",") + data.count(b"{") + data.count(b"[")

@@ -28,7 +28,8 @@ class Ran(NamedTuple):
     @property
     def document(self) -> dict[str, Any]:
         """Return the JSON document that was printed."""
-        return json.loads(self.output)
+        document: dict[str, Any] = json.loads(self.output)
+        return document
 
     @property
     def unread(self) -> list[str]:
@@ -142,7 +143,7 @@ def call(*arguments: str) -> Ran:
         exit_code = _run(list(arguments))
     for stream in (output, errors):
         stream.flush()
-    return Ran(exit_code, *(stream.buffer.getvalue().decode() for stream in (output, errors)))  # type: ignore[attr-defined]
+    return Ran(exit_code, *(stream.buffer.getvalue().decode() for stream in (output, errors)))
 
 
 def clean_environment() -> dict[str, str]:

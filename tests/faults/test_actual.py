@@ -1,4 +1,4 @@
-"""Bad worlds: a file that cannot be read skips the run, a record that cannot be read is set aside, and nothing hangs."""
+"""Bad worlds: an unreadable file skips the run, an unreadable record is set aside, and nothing hangs."""
 
 import contextlib
 import json
@@ -96,16 +96,22 @@ def too_large(file):
         pytest.param(content("{}{}"), "services.json:1:3: not JSON: Extra data", marks=case("ACT-017")),
         pytest.param(content("{}\n{"), "services.json:2:1: not JSON: Extra data", marks=case("ACT-017")),
         pytest.param(content('{"a/web": {"status": "o'), "services.json:1:22: not JSON: ", marks=case("ACT-017")),
-        pytest.param(content("5"), "services.json:1:1: expected an object or a list, found a number", marks=case("ACT-017")),
+        pytest.param(
+            content("5"), "services.json:1:1: expected an object or a list, found a number", marks=case("ACT-017")
+        ),
         pytest.param(a_fifo, "services.json: not a regular file but a named pipe", marks=case("ACT-035")),
         pytest.param(a_link, "services.json: a symbolic link, which is not followed", marks=case("ACT-035")),
         pytest.param(a_folder, "services.json: not a regular file but a folder", marks=case("ACT-035")),
         pytest.param(a_device, "services.json: a symbolic link", marks=case("ACT-035")),
-        pytest.param(content("{}".encode("utf-16")), "services.json: not UTF-8: the byte at offset 0", marks=case("OWN-005")),
+        pytest.param(
+            content("{}".encode("utf-16")), "services.json: not UTF-8: the byte at offset 0", marks=case("OWN-005")
+        ),
         pytest.param(content("[" + "[]," * 6_000_000 + "[]]"), "over the limit of 10000000", marks=case("OWN-006")),
-        pytest.param(content("[" + "5," * 2_000_000 + "5]"), "2000001 records, over the limit of 2000000", marks=case("SEC-019")),
+        pytest.param(
+            content("[" + "5," * 2_000_000 + "5]"), "2000001 records, over the limit of 2000000", marks=case("SEC-019")
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_unreadable_world_skips_the_run_and_nothing_is_forgotten(lab, spoil, problem):
     open_episode(lab)
     spoil(lab.world / "services.json")
@@ -144,15 +150,17 @@ def test_an_error_of_the_file_system_skips_the_run(lab, monkeypatch, name):
         pytest.param(OTHERS + '{"x":NaN}}', "NaN is no JSON number", marks=case("ACT-010")),
         pytest.param(OTHERS + '{"x":-Infinity}}', "-Infinity is no JSON number", marks=case("ACT-010")),
         pytest.param(OTHERS + '{"x":1e999}}', "the number '1e999' is too large", marks=case("ACT-010")),
-        pytest.param(OTHERS + '{"x":%d}}' % 2**63, "the number '9223372036854775808' is outside 64 bits", marks=case("ACT-012")),
-        pytest.param(OTHERS + '{"x":%s}}' % ("9" * 5000), "is outside 64 bits", marks=case("ACT-012")),
+        pytest.param(
+            f'{OTHERS}{{"x":{2**63}}}}}', "the number '9223372036854775808' is outside 64 bits", marks=case("ACT-012")
+        ),
+        pytest.param(OTHERS + '{"x":' + "9" * 5000 + "}}", "is outside 64 bits", marks=case("ACT-012")),
         pytest.param(OTHERS + '{"status":"\\ud800"}}', "half of a surrogate pair in a text", marks=case("ACT-018")),
         pytest.param(OTHERS + '{"x":1,"x":2}}', "the key 'x' comes twice", marks=case("ACT-009")),
         pytest.param(OTHERS + '{},"b/cache":{}}', "the key comes twice", marks=case("ACT-009")),
         pytest.param(OTHERS + "[" * 60 + "]" * 60 + "}", "nested too deep", marks=case("ACT-013")),
         pytest.param(OTHERS + "null}", "expected an object, found null", marks=case("ACT-022")),
     ],
-)  # fmt: skip
+)
 def test_an_unreadable_record_is_set_aside_and_its_service_is_not_missing(lab, written, reason):
     lab.set_services(written)
     ran = lab.reconcile()

@@ -66,24 +66,58 @@ def open_episode(lab):
         bad("DES-003", "# services:\n#   web:\n", f"{FILE}: the file is empty"),
         bad("DES-005", "hello", f"{FILE}:1:1: expected a list or a mapping, found a text"),
         bad("DES-008", "a: {}\n---\nb: {}\n", f"{FILE}:2:1: more than one document"),
-        bad("DES-010", "services:\n  - name: web\n  - name: web\n", f"{FILE}:3:5: the service 'web' comes twice, first in line 2"),
+        bad(
+            "DES-010",
+            "services:\n  - name: web\n  - name: web\n",
+            f"{FILE}:3:5: the service 'web' comes twice, first in line 2",
+        ),
         bad("DES-011", "services:\n  web:\n  Web:\n", f"{FILE}:3:3: the service 'web' comes twice, first in line 2"),
-        bad("DES-011", 'services: ["\u00e9", "e\u0301"]\n', f"{FILE}:1:12: '\\xe9' {NO_NAME}", f"{FILE}:1:17: 'e\\u0301' {NO_NAME}"),
-        bad("DES-012", "services:\n  web: {enabled: off}\n", f"{FILE}:2:9: 'enabled': expected true or false, found the text 'off'"),
+        bad(
+            "DES-011",
+            'services: ["\u00e9", "e\u0301"]\n',
+            f"{FILE}:1:12: '\\xe9' {NO_NAME}",
+            f"{FILE}:1:17: 'e\\u0301' {NO_NAME}",
+        ),
+        bad(
+            "DES-012",
+            "services:\n  web: {enabled: off}\n",
+            f"{FILE}:2:9: 'enabled': expected true or false, found the text 'off'",
+        ),
         bad("DES-015", named("12:30:45"), f"{FILE}:1:12: '12:30:45' {NO_NAME}"),
-        bad("DES-016", named("0755, 0o755"), f"{FILE}:1:12: expected the name of a service, found the number 755; quote it", ":1:18: "),
+        bad(
+            "DES-016",
+            named("0755, 0o755"),
+            f"{FILE}:1:12: expected the name of a service, found the number 755; quote it",
+            ":1:18: ",
+        ),
         bad("DES-017", named("1.10"), f"{FILE}:1:12: expected the name of a service, found the number 1.1; quote it"),
-        bad("DES-018", named("1e3, 1.0e+3"), f"{FILE}:1:12: expected the name of a service, found the number", ":1:17: "),
+        bad(
+            "DES-018", named("1e3, 1.0e+3"), f"{FILE}:1:12: expected the name of a service, found the number", ":1:17: "
+        ),
         bad("DES-022", 'services: {web: {x: !!int ""}}', f"{FILE}:1:21: the tag 'tag:yaml.org,2002:int' is not read"),
         bad("DES-022", "services: {web: {x: !!bool maybe}}", f"{FILE}:1:21: the tag"),
         bad("DES-022", "services: {web: {x: !!timestamp x}}", f"{FILE}:1:21: the tag"),
-        bad("DES-023", "services: {web: {x: " + "9" * 5000 + "}}", f"{FILE}:1:21: the number is outside -9223372036854775808"),
+        bad(
+            "DES-023",
+            "services: {web: {x: " + "9" * 5000 + "}}",
+            f"{FILE}:1:21: the number is outside -9223372036854775808",
+        ),
         bad("DES-025", "services: {web: {replicas: 99999999999999999999}}", f"{FILE}:1:28: the number is outside"),
         bad("DES-030", 'services: [{name: ""}]', f"{FILE}:1:13: the name of the service is empty"),
         bad("DES-030", 'services: [{name: " "}]', f"{FILE}:1:13: the name of the service is empty"),
         bad("DES-030", "services: [{name: null}]", f"{FILE}:1:13: expected the name of a service, found nothing"),
-        bad("DES-030", "services: [{name: 5}]", f"{FILE}:1:13: expected the name of a service, found the number 5; quote it"),
-        bad("DES-031", 'services: ["../../etc/passwd", /etc, "..", a/b, a\\b]', f"'../../etc/passwd' {NO_NAME}", "'..' ", "'a/b' "),
+        bad(
+            "DES-030",
+            "services: [{name: 5}]",
+            f"{FILE}:1:13: expected the name of a service, found the number 5; quote it",
+        ),
+        bad(
+            "DES-031",
+            'services: ["../../etc/passwd", /etc, "..", a/b, a\\b]',
+            f"'../../etc/passwd' {NO_NAME}",
+            "'..' ",
+            "'a/b' ",
+        ),
         bad("DES-032", named("x" * 300), f"{FILE}:1:12: the name", "has 300 characters; at most 63 are allowed"),
         bad("DES-033", named('"web\\x1b[2J"'), f"{FILE}:1:12: a control character"),
         bad("DES-033", named('"web\\x9b31m"'), f"{FILE}:1:12: a control character"),
@@ -100,7 +134,11 @@ def open_episode(lab):
         bad("DES-048", b"#" * (20 << 20), f"{FILE}: 20971520 bytes, over the limit of 8388608"),
         bad("DES-051", "services: {web: {x: !Ref y}}", f"{FILE}:1:21: the tag '!Ref' is not read; remove it"),
         bad("DES-051", "services: {web: {x: !vault y}}", f"{FILE}:1:21: the tag '!vault' is not read"),
-        bad("DES-052", "services: {web: {x: !!binary aGk=}}", f"{FILE}:1:21: the tag 'tag:yaml.org,2002:binary' is not read"),
+        bad(
+            "DES-052",
+            "services: {web: {x: !!binary aGk=}}",
+            f"{FILE}:1:21: the tag 'tag:yaml.org,2002:binary' is not read",
+        ),
         bad("DES-052", "services: {web: {x: !!set {a}, y: !!omap [a: 1]}}", ":1:21: the tag", ":1:35: the tag"),
         bad("DES-053", "services: {? [a, b] : 1}", f"{FILE}:1:14: a key must be text, not a list or a mapping"),
         bad("DES-053", "? {a: 1}\n: 2\n", f"{FILE}:1:3: a key must be text"),
@@ -109,7 +147,7 @@ def open_episode(lab):
         bad("SEC-008", 'services:\n  web: {password: "hunter2\n', f"{FILE}:"),
         bad("SEC-020", named("x" * (1 << 20)), "has 1048576 characters; at most 63 are allowed"),
     ],
-)  # fmt: skip
+)
 def test_a_faulty_file_is_named_with_its_place_and_leaves_its_node_unknown(lab, content, problems):
     open_episode(lab)
     lab.set_desired(content)
@@ -437,7 +475,7 @@ def test_an_input_error_leaves_the_node_unknown(lab, monkeypatch):
 
 @case("DES-073")
 def test_without_descriptors_no_part_is_taken_for_the_whole(lab):
-    used = len(os.listdir("/proc/self/fd"))
+    used = len([*Path("/proc/self/fd").iterdir()])
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     told = []
     for spare in range(6):

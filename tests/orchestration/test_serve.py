@@ -51,6 +51,86 @@ def recommended():
     return report.judgement.recommendations["recommendation_id"].to_list()
 
 
+@pytest.fixture
+def client(served, tmp_path, monkeypatch):
+    """This process as a client of the server, with an event log of its own."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+    own = {"EVENT_LOG": tmp_path / "log", "CHECKPOINT": tmp_path / "checkpoint", "STATE_DIR": tmp_path / "state"}
+    for name, value in {**own, "INVENTORY": HOMELAB, "WORLD": HOMELAB / "world"}.items():
+        monkeypatch.setenv(f"SUPERVISOR_{name}", str(value))
+    monkeypatch.setattr("flows.tasks.READ_PAUSES_S", [0.0])
+    with temporary_settings({PREFECT_API_URL: f"{served.url}/api", PREFECT_API_AUTH_STRING: served.auth}):
+        yield
+
+
+WORLDS = sorted(path.name for path in HOMELAB.glob("world*") if (path / "services.json").exists())
+
+
+@pytest.mark.usefixtures("client")
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_flow_finds_what_the_process_finds(world):
+    from flows.reconcile import reconcile
+
+    moment = datetime.fromisoformat(EVENING)
+    alone = run_once(load_settings({"world": HOMELAB / world}).settings, moment, dry_run=True)
+    state = reconcile(world=HOMELAB / world, as_of=moment, dry_run=True, return_state=True)
+    report = state.result(raise_on_failure=False)
+
+    assert report.outcome is alone.outcome
+    assert (report.judgement is None) == (alone.judgement is None)
+    for mine, theirs in zip(report.judgement or (), alone.judgement or (), strict=True):
+        assert mine.equals(theirs)
+
+
+@pytest.mark.usefixtures("client")
+def test_a_world_that_cannot_be_read_ends_the_run_as_skipped(tmp_path):
+    from flows.reconcile import reconcile
+
+    state = reconcile(world=tmp_path, return_state=True)
+
+    assert (state.name, state.type.value) == ("Skipped", "COMPLETED")
+    assert "services.json" in state.message or "nodes.json" in state.message
+
+
+@pytest.mark.usefixtures("client")
+def test_an_inventory_that_cannot_be_read_ends_the_run_as_failed(tmp_path):
+    from flows.reconcile import reconcile
+
+    assert reconcile(inventory=tmp_path, return_state=True).is_failed()
+
+
+@pytest.mark.usefixtures("client")
+def test_a_run_that_finds_the_lock_held_ends_as_busy(tmp_path, monkeypatch):
+    from flows.reconcile import reconcile
+    from flows.run import _emitter
+
+    monkeypatch.setenv("SUPERVISOR_LOCK_TIMEOUT", "0.2s")
+    with _emitter(load_settings().settings):
+        state = reconcile(return_state=True)
+
+    assert (state.name, state.type.value) == ("Busy", "CANCELLED")
+
+
+@pytest.mark.dask
+@pytest.mark.usefixtures("client")
+@pytest.mark.filterwarnings("ignore")
+def test_shards_on_dask_find_what_one_process_finds(tmp_path):
+    pytest.importorskip("prefect_dask")
+    from benchmarks.fleet import write_fleet
+    from flows.fleet import reconcile_fleet
+
+    fleet = write_fleet(tmp_path / "fleet", 40, 12)
+    alone = run_once(
+        load_settings({"inventory": fleet.inventory, "world": fleet.world}).settings, fleet.as_of, dry_run=True
+    )
+    report = reconcile_fleet(inventory=fleet.inventory, world=fleet.world, as_of=fleet.as_of, dry_run=True)
+
+    assert alone.judgement.root_causes.height
+    for mine, theirs in zip(report.judgement, alone.judgement, strict=True):
+        assert mine.equals(theirs)
+
+
 def test_each_event_of_the_log_is_a_prefect_event_with_its_node_and_service(served, evening):
     written = [json.loads(line) for line in served.event_log.read_text().splitlines()]
     events = served.wait(lambda: len(found := served.events(evening["id"])) == len(written) and found)
@@ -90,7 +170,7 @@ def test_a_parameter_that_leads_out_of_the_configured_folder_fails_the_run(serve
 
 
 def test_a_parameter_of_the_wrong_type_is_refused(served):
-    with pytest.raises(urllib.error.HTTPError, match="409|422"):
+    with pytest.raises(urllib.error.HTTPError, match=r"409|422"):
         served.start_run(as_of="yesterday", dry_run=17)
 
 
@@ -155,17 +235,15 @@ class Inbox(BaseHTTPRequestHandler):
         pass
 
 
-def test_the_example_automation_notifies(served, evening, monkeypatch):
+@pytest.mark.usefixtures("client")
+def test_the_example_automation_notifies(served, evening):
     import runpy
-
-    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
     inbox = HTTPServer(("127.0.0.1", 0), Inbox)
     threading.Thread(target=inbox.serve_forever, daemon=True).start()
     try:
         script = runpy.run_path(str(HOMELAB.parent / "prefect" / "notify.py"))
-        with temporary_settings({PREFECT_API_URL: f"{served.url}/api", PREFECT_API_AUTH_STRING: served.auth}):
-            script["main"](f"http://127.0.0.1:{inbox.server_port}/")
+        script["main"](f"http://127.0.0.1:{inbox.server_port}/")
         served.event_log.with_name("checkpoint.json")
         served.finish(served.start_run(world=str(HOMELAB / "world"), as_of="2026-03-01T00:00:00Z"))
         served.wait(lambda: Inbox.received)

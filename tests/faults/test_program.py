@@ -1,0 +1,446 @@
+"""The program itself: its options, settings, outputs, its orchestration, and what an attacker can put into texts."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+from datetime import timedelta
+from importlib.metadata import distributions
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flows import run as run_module
+from flows.errors import HistoryError
+from flows.past import study_past
+from flows.render.escape import csv_cell, markdown, show
+from flows.render.past import past_to_csv
+from flows.settings import Settings, load_settings
+from flows.sinks import history as history_sink
+from flows.sources import history as history_source
+from tests.faults.cases import case
+from tests.faults.lab import NOON, Lab, call
+from tests.faults.test_desired import as_nobody
+from tests.program import SUPERVISOR
+
+ROOT = Path(__file__).parents[2]
+DOWN = {"a/web": "exited", "a/db": "ok", "b/cache": "ok"}
+HOSTILE = "\x1b]52;c;aGk=\x07\x1b]0;t\x07\x1b]8;;http://evil\x07\x1b[2J\x9b31m\r\b\u202e[/][link=http://evil]x[/link]"
+RAW = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
+
+
+@pytest.fixture
+def lab(tmp_path):
+    lab = Lab(tmp_path)
+    lab.write_world(DOWN)
+    return lab
+
+
+def set_hostile(lab, status=HOSTILE):
+    lab.set_services(
+        json.dumps(
+            {"a/web": {"status": status}, "a/db": {"status": "ok"}, f"a/{HOSTILE}": {}, "b/cache": {"status": "ok"}}
+        )
+    )
+    incident = {"node": "a", "service": "db", "status": "active", "trigger_type": status, "severity": status}
+    lab.write("world/incidents.json", json.dumps({"inc-1": incident}))
+
+
+@pytest.mark.parametrize("output", ["table", "json", "ndjson", "markdown"])
+@case("CLI-004", "CLI-005", "DES-036", "ACT-019")
+def test_no_control_character_of_a_foreign_text_is_printed(lab, output):
+    set_hostile(lab)
+    ran = lab.reconcile("--format", output)
+
+    assert ran.exit_code == 2
+    assert RAW.search(ran.output + ran.errors) is None
+    assert "\\x1b" in ran.output or "u001b" in ran.output
+    if output == "table":
+        assert "[link=http://evil]x[/link]" in ran.output.replace("\n", "").replace(" ", "")
+
+
+@case("CLI-004")
+def test_check_prints_no_control_character_either(lab):
+    set_hostile(lab)
+    lab.write("inventory/hosts/x\x1b[2J/services.yaml", "services: []")
+    ran = call("check", "--inventory", str(lab.inventory), "--world", str(lab.world))
+
+    assert ran.exit_code == 1
+    assert RAW.search(ran.output + ran.errors) is None
+
+
+@case("CLI-002")
+def test_an_ascii_output_replaces_characters(lab):
+    set_hostile(lab, "\u00e9 \U0001f4a5 \u2713")
+    ran = lab.spawn("--format", "table", environment={"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+
+    assert ran.exit_code == 2
+    assert ran.output.isascii()
+    assert "UnicodeEncodeError" not in ran.errors
+
+
+@case("CLI-003")
+def test_without_a_terminal_there_is_no_escape_code_and_narrow_is_readable(lab):
+    ran = lab.spawn("--format", "table", environment={"COLUMNS": "20", "TERM": "dumb", "NO_COLOR": "1"})
+
+    assert "\x1b" not in ran.output
+    assert "a/web" in ran.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["reconcile", "--nonsense"], "No such option"),
+        (["reconsile"], "No such command"),
+        (["reconcile", "--as-of", "yesterday"], "is no ISO 8601 moment such as"),
+        (["reconcile", "--config", "/nowhere/supervisor.yaml"], "/nowhere/supervisor.yaml: no such settings file"),
+    ],
+)
+@case("CLI-007", "CLI-014")
+def test_a_usage_error_is_told_on_stderr(arguments, told):
+    ran = call(*arguments)
+
+    assert ran.exit_code == 1
+    assert told in ran.errors
+    assert ran.output == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("world_ttl: [", "supervisor.yaml:"),
+        ("wolrd_ttl: 5m", "supervisor.yaml:1: 'wolrd_ttl' is not a setting; did you mean 'world_ttl'?"),
+        ("\nworld_ttl: soon", "supervisor.yaml:2: world_ttl: "),
+        ("limits: {max_recods: 5}", "supervisor.yaml:1: limits.max_recods: "),
+        ("max_deployment_failures: 0", "supervisor.yaml:1: max_deployment_failures: "),
+        ("deadline: 0", "supervisor.yaml:1: deadline: "),
+    ],
+)
+@case("CLI-008", "CLI-014")
+def test_bad_settings_are_named_with_line_and_key_and_nothing_is_written(lab, text, told):
+    lab.write("inventory/supervisor.yaml", text)
+    ran = lab.reconcile()
+
+    assert ran.exit_code == 1
+    assert told in ran.errors
+    assert lab.written() == {}
+
+
+@case("OWN-009")
+def test_settings_that_are_no_file_do_not_hang(lab):
+    (lab.inventory / "supervisor.yaml").unlink()
+    os.mkfifo(lab.inventory / "supervisor.yaml")
+    assert lab.reconcile().exit_code == 2
+    ran = lab.reconcile("--config", str(lab.inventory / "supervisor.yaml"))
+
+    assert ran.exit_code == 1
+    assert "no such settings file" in ran.errors
+
+
+@case("CLI-009")
+def test_a_log_in_a_folder_that_is_not_there_is_an_error_before_any_work(lab):
+    ran = lab.reconcile("--event-log", str(lab.folder / "nowhere/events.log"))
+
+    assert ran.exit_code == 5
+    assert "nowhere: cannot be used: No such file or directory" in ran.errors
+    assert not (lab.folder / "nowhere").exists()
+
+
+@case("CLI-010")
+def test_paths_are_taken_as_a_shell_user_means_them(lab, monkeypatch):
+    monkeypatch.chdir(lab.folder)
+    monkeypatch.setenv("HOME", str(lab.folder))
+    found = [
+        lab.reconcile("--dry-run", "--inventory", inventory, "--world", world).drift
+        for inventory, world in [("inventory", "world/"), ("~/inventory", "~/world"), ("world/../inventory", "./world")]
+    ]
+
+    assert found == [[("unhealthy_service", "a/web")]] * 3
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@case("CLI-012")
+def test_another_user_after_root_is_told_whose_file_it_is():
+    with tempfile.TemporaryDirectory() as name:
+        lab = Lab(Path(name))
+        Path(name).chmod(0o777 | 0o1000)
+        lab.reconcile("--state-dir", f"{name}/state-of-root")
+        with as_nobody():
+            ran = lab.reconcile("--state-dir", f"{name}/state-of-nobody")
+
+    assert ran.exit_code == 5
+    assert "agent-events.log" in ran.errors or "supervisor-checkpoint.json" in ran.errors
+    assert "ermission denied" in ran.errors or "belongs to user 0" in ran.errors
+
+
+@case("CLI-013")
+def test_a_dry_run_changes_no_file(lab):
+    lab.reconcile()
+    before = {path: path.stat().st_mtime_ns for path in lab.folder.rglob("*")}
+    lab.write_world({"a/web": "ok"})
+    changed = {path: path.stat().st_mtime_ns for path in lab.folder.rglob("*") if path.parent == lab.world}
+    assert lab.reconcile("--dry-run").exit_code == 2
+
+    assert {path: path.stat().st_mtime_ns for path in lab.folder.rglob("*")} == before | changed
+
+
+@case("CLI-014")
+def test_the_exit_codes_are_told_apart_and_documented(lab):
+    help_text = " ".join(call("--help").output.split())
+    codes = [lab.reconcile().exit_code, lab.reconcile("--exit-zero").exit_code]
+    lab.write_world({"a/web": "ok", "a/db": "ok", "b/cache": "ok"})
+    codes.append(lab.reconcile().exit_code)
+    lab.set_desired("")
+    codes.append(lab.reconcile().exit_code)
+    lab.set_services("")
+    codes.append(lab.reconcile().exit_code)
+
+    assert codes == [2, 0, 0, 1, 3]
+    assert all(f"{code} " in help_text for code in (0, 1, 2, 3, 4, 5, 70))
+
+
+@pytest.mark.parametrize("spoil", ["world/services.json", "inventory/hosts/a/services.yaml"])
+@case("CLI-015")
+def test_stdout_is_one_document_in_an_error_too(lab, spoil):
+    lab.write(spoil, "{")
+    ran = lab.reconcile()
+
+    assert ran.document["schema_version"] == 1
+    assert ran.exit_code in (1, 3)
+
+
+@case("CLI-017")
+def test_a_bug_is_one_line_with_a_number_and_nothing_is_written(lab, monkeypatch):
+    def stumble(*_):
+        raise KeyError("\x1b[2J bug")
+
+    monkeypatch.setattr(run_module, "judge", stumble)
+    ran = lab.reconcile()
+    traced = call("--traceback", *lab.arguments())
+
+    assert ran.exit_code == traced.exit_code == 70
+    assert re.fullmatch(r"error: a bug of the supervisor \([0-9a-f]{8}: KeyError: .*\n", ran.errors)
+    assert "Traceback" in traced.errors
+    assert RAW.search(ran.errors + traced.errors) is None
+    assert lab.told() == []
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+@pytest.mark.skipif(not any(distributions(name="runtime-supervisor")), reason="the supervisor is not installed")
+@case("CLI-018", "PRE-006")
+def test_help_and_version_import_nothing_heavy(option):
+    heavy = "{'polars', 'pandera', 'pydantic', 'prefect'} & {*sys.modules}"
+    code = f"import sys; from flows.cli import _run; code = _run(['{option}']); sys.exit(code or len({heavy}))"
+
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@case("OWN-008")
+def test_a_reader_that_leaves_early_is_no_error(lab):
+    lab.set_services(json.dumps({f"a/s{number}": {"status": "ok"} for number in range(3000)}))
+    command = subprocess.list2cmdline([*SUPERVISOR, *lab.arguments("--dry-run")])
+    ran = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -c 10"], capture_output=True, check=False)
+
+    assert ran.stderr == b""
+
+
+@case("PRE-004", "PRE-006")
+def test_the_command_runs_with_prefect_broken(lab):
+    broken = lab.write("broken/prefect/__init__.py", "raise RuntimeError('broken')").parents[1]
+    path = f"{broken}{os.pathsep}{ROOT}"
+    ran = lab.spawn(environment={"PYTHONPATH": path, "PREFECT_API_URL": "http://127.0.0.1:1/api"})
+
+    assert ran.exit_code == 2, ran.errors
+
+
+@case("PRE-010")
+def test_no_result_is_kept_and_nothing_is_cached():
+    from prefect.cache_policies import NO_CACHE
+
+    from flows.reconcile import reconcile
+    from flows.tasks import as_task
+    from stages.detect import detect_drift
+
+    assert reconcile.persist_result is False
+    assert (as_task(detect_drift).persist_result, as_task(detect_drift).cache_policy) == (False, NO_CACHE)
+
+
+@case("PRE-011")
+def test_a_parameter_leads_nowhere_else(lab):
+    from flows.errors import SettingsError
+    from flows.reconcile import _check_inside, _check_length
+
+    with pytest.raises(SettingsError, match="is not inside"):
+        _check_inside("inventory", lab.inventory / "../../..", lab.inventory)
+    with pytest.raises(ValueError, match="a path of more than 4096 characters"):
+        _check_length(Path("x" * (2 << 20)))
+
+
+@case("PRE-012", "DES-035")
+def test_hostile_texts_stay_one_row_of_a_table(lab):
+    hostile = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) | `code` \x1b[2J \n\n# head ![i](http://x)"
+    set_hostile(lab, hostile)
+    output = lab.reconcile("--format", "markdown").output
+
+    assert "<img" not in output
+    assert "\x1b" not in output
+    assert re.search(r"(?<!\\)\[x(?<!\\)\]\(", output) is None
+    rows = [line for line in output.splitlines() if line.startswith("|")]
+    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows if "img" in row}) == 1
+
+
+@case("PRE-016", "SEC-014", "SEC-015")
+def test_the_supply_chain_can_be_checked():
+    lock = (ROOT / "requirements.lock").read_text()
+    targets = (ROOT / "Makefile").read_text()
+    pins = [line for line in lock.splitlines() if line and not line.startswith((" ", "#", "-"))]
+
+    assert len(pins) > 50
+    assert all("==" in pin and pin.endswith("\\") for pin in pins)
+    assert lock.count("--hash=sha256:") >= len(pins)
+    assert "--require-hashes" in (ROOT / "tools/install.sh").read_text()
+    assert re.search(r"^audit:", targets, re.MULTILINE)
+    assert re.search(r"^sbom:", targets, re.MULTILINE)
+    assert any(
+        "fastapi" in one and "<" in one
+        for one in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    )
+
+
+@case("SEC-007")
+def test_a_flood_of_broken_files_is_counted(lab):
+    for number in range(1000):
+        lab.write(f"inventory/hosts/n{number}/services.yaml", "{")
+    ran = lab.reconcile("--format", "table", "--dry-run")
+
+    assert ran.exit_code == 1
+    assert len(re.findall("error: ", ran.output)) == 20
+    assert "more; 'supervisor check' lists all" in ran.output
+
+
+@case("SEC-009", "SEC-010")
+def test_a_refused_value_is_not_shown(lab):
+    lab.write("inventory/supervisor.yaml", "node_alias_map: {a: [hunter2]}\n")
+    in_settings = lab.reconcile()
+    lab.write("inventory/supervisor.yaml", "")
+    lab.set_desired("services:\n  web: {env: {PASSWORD: hunter2}}\n  db: PASSWORD=hunter2\n")
+    lab.set_services('{"a/web": "PASSWORD=hunter2", "a/db": {"status": "exited", "env": {"PASSWORD": "hunter2"}}}')
+    ran = lab.reconcile()
+
+    assert in_settings.exit_code == 1
+    assert ran.document["rejected"] != []
+    assert "hunter2" not in in_settings.errors + ran.output + ran.errors
+    assert not any(b"hunter2" in content for content in lab.written().values())
+
+
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@case("SEC-012", "HIS-016")
+def test_a_formula_becomes_text_in_csv(text):
+    row = io.StringIO()
+    csv.writer(row).writerow([csv_cell(text)])
+
+    assert row.getvalue().lstrip('"').startswith("'")
+    assert RAW.search(row.getvalue().rstrip("\r\n")) is None
+
+
+@case("SEC-018")
+def test_what_is_written_holds_no_key_that_is_not_read(lab):
+    lab.set_desired("services: {web: {secret_token: hunter2}}")
+    lab.reconcile()
+
+    assert not any(b"hunter2" in content for content in lab.written().values())
+
+
+@case("SEC-013")
+def test_every_text_is_safe_wherever_it_is_shown():
+    everything = "".join(map(chr, range(0x110000)))
+    for start in range(0, len(everything), 400):
+        part = everything[start : start + 400]
+        assert RAW.search(show(part, limit=10_000) + markdown(part)) is None
+
+
+@case("HIS-008", "HIS-012", "HIS-011")
+def test_a_past_that_is_not_there_is_empty_and_typed(tmp_path):
+    past = study_past(tmp_path, Settings().past_rules(), NOON - timedelta(days=1), NOON)
+
+    assert past.episodes.height == past.spans.height == 0
+    assert pl.Null not in past.episodes.dtypes
+    assert past_to_csv(past).splitlines()[0].startswith("node,service") or "," in past_to_csv(past)
+
+
+@case("HIS-010", "HIS-011")
+def test_a_history_file_of_another_type_is_an_error_that_names_it(tmp_path):
+    day = tmp_path / "history/runs/day=2026-05-01"
+    day.mkdir(parents=True)
+    pl.DataFrame({"as_of": ["noon"]}).write_parquet(day / f"x{history_source.PART}")
+    with pytest.raises(HistoryError, match=r"as_of|column"):
+        study_past(tmp_path, Settings().past_rules(), NOON - timedelta(days=1), NOON + timedelta(days=1))
+
+
+@case("HIS-005", "HIS-002")
+def test_a_history_file_without_a_byte_is_an_error_and_not_an_empty_past(tmp_path):
+    day = tmp_path / "history/runs/day=2026-05-01"
+    day.mkdir(parents=True)
+    (day / f"x{history_source.PART}").touch()
+    with pytest.raises(HistoryError):
+        study_past(tmp_path, Settings().past_rules(), NOON - timedelta(days=1), NOON + timedelta(days=1))
+
+
+@case("HIS-006", "HIS-001")
+def test_what_a_dead_run_left_is_swept(tmp_path):
+    left = tmp_path / f"history/runs/day=2026-05-01/.x{history_source.PART}.tmp"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+
+    assert history_sink.sweep_temporaries(tmp_path) == 1
+    assert not left.exists()
+
+
+@case("HIS-003", "HIS-007", "HIS-017")
+def test_a_runs_files_are_named_by_what_it_is_made_of():
+    one = history_sink.derive_run_id("input", "rules", NOON)
+
+    assert one == history_sink.derive_run_id("input", "rules", NOON)
+    assert (
+        len(
+            {
+                one,
+                history_sink.derive_run_id("other", "rules", NOON),
+                history_sink.derive_run_id("input", "rules", NOON + timedelta(seconds=1)),
+            }
+        )
+        == 3
+    )
+
+
+@case("HIS-015")
+def test_a_clock_that_jumps_back_numbers_runs_on(lab):
+    generations = []
+    for hours in (0, -3, 1):
+        lab.as_of += timedelta(hours=hours)
+        lab.reconcile()
+        generations.append(json.loads(lab.checkpoint.read_bytes())["body"]["known"]["generation"])
+
+    assert generations == [1, 2, 3]
+
+
+@case("HIS-018")
+def test_pruning_by_any_age_keeps_the_newest_world(tmp_path):
+    from tests.test_archive import test_pruning_by_age_keeps_the_newest_world_whatever_its_age as keeps_the_newest
+
+    keeps_the_newest(tmp_path)
+
+
+@case("CLI-010")
+def test_config_shows_each_path_and_its_origin(lab):
+    values = json.loads(call("config", "--json", "--inventory", str(lab.inventory)).output)
+
+    assert values["inventory"] == {"value": str(lab.inventory), "origin": "option --inventory"}
+    assert values["deadline"]["origin"] == "default"
+    assert load_settings().settings.deadline == timedelta(minutes=10)

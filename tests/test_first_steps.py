@@ -1,0 +1,70 @@
+"""What someone who tries the program meets: mistakes in settings, narrow terminals, pipes."""
+
+import io
+import os
+import subprocess
+
+import pytest
+from rich.console import Console
+
+from flows.errors import SettingsError
+from flows.render.table import print_report
+from flows.settings import load_settings
+from tests.fleet_on_disk import BAD, WEB, reconcile
+from tests.program import SUPERVISOR
+
+
+def settings_of(folder, text, **options):
+    (folder / "supervisor.yaml").write_text(text)
+    return load_settings(options, folder / "supervisor.yaml").settings
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("node_tll: 5m", "supervisor.yaml:1: 'node_tll' is not a setting; did you mean 'node_ttl'?"),
+        ("world: x\nnode_ttl: 5 parsecs", "supervisor.yaml:2: node_ttl: expected seconds, or a duration such as 90s"),
+        ("node_alias_map: '{'", "supervisor.yaml:1: node_alias_map: expected a JSON object such as"),
+    ],
+)
+def test_a_mistake_in_the_settings_is_named_with_its_line_and_what_was_expected(tmp_path, text, said):
+    with pytest.raises(SettingsError) as caught:
+        settings_of(tmp_path, text)
+
+    assert said in str(caught.value)
+
+
+def test_paths_in_the_settings_file_are_relative_to_it(tmp_path):
+    settings = settings_of(tmp_path, "world: w\nhistory: past\nstate_dir: ~/state")
+
+    assert settings.world == tmp_path / "w"
+    assert settings.history_root() == tmp_path / "past"
+    assert settings.state_dir.is_absolute()
+
+
+def test_a_history_elsewhere_stays_an_address(tmp_path):
+    assert settings_of(tmp_path, "history: s3://bucket/past").history_root() == "s3://bucket/past"
+
+
+@pytest.mark.parametrize(("width", "indent"), [(40, 2), (80, 13)])
+def test_a_narrow_terminal_has_room_for_the_reason(tmp_path, width, indent):
+    told = io.StringIO()
+    print_report(reconcile(tmp_path, WEB, {"a/web": BAD}), Console(file=told, width=width))
+
+    assert f"\n{' ' * indent}web on a is unhealthy" in told.getvalue()
+
+
+def test_each_fault_of_a_failed_run_has_its_own_line(tmp_path):
+    told = io.StringIO()
+    print_report(reconcile(tmp_path, {"a": "services: [web"}, {}), Console(file=told, width=500))
+
+    assert "\nhosts/a/services.yaml:2:1: " in told.getvalue()
+
+
+def test_what_goes_to_a_pipe_keeps_its_lines_whole(tmp_path):
+    places = ("--inventory", str(tmp_path), "--world", str(tmp_path / ("w" * 100)))
+    (tmp_path / "hosts/a").mkdir(parents=True)
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    ran = subprocess.run([*SUPERVISOR, "check", *places], capture_output=True, text=True, check=False, env=environment)
+
+    assert f"{tmp_path / ('w' * 100)}: no such folder" in ran.stdout

@@ -1,0 +1,115 @@
+"""When `supervisor watch` runs: on a change, when nothing changed for long, and not too often."""
+
+import threading
+import time
+from datetime import timedelta
+from itertools import islice
+
+import pytest
+
+from flows.settings import Settings
+from flows.watch import is_input, watch_inputs
+
+
+@pytest.fixture
+def stop():
+    stop = threading.Event()
+    yield stop
+    stop.set()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    (tmp_path / "hosts" / "piha").mkdir(parents=True)
+    (tmp_path / "world").mkdir()
+    quick = {"watch_min_interval": timedelta(0), "watch_max_interval": timedelta(seconds=20)}
+    return Settings(inventory=tmp_path, world=tmp_path / "world", **quick)
+
+
+def later(action, seconds=0.2):
+    threading.Timer(seconds, action).start()
+
+
+@pytest.mark.parametrize("name", ["world/services.json", "hosts/piha/services.yaml"])
+def test_a_change_of_an_input_is_a_reason_to_run(tmp_path, settings, stop, name):
+    runs = watch_inputs(settings, stop)
+
+    assert next(runs) == "start"
+    later(lambda: (tmp_path / name).write_text("{}"))
+    assert next(runs) == "change"
+
+
+def test_a_change_during_a_run_is_not_missed(tmp_path, settings, stop):
+    runs = watch_inputs(settings, stop)
+    next(runs)
+    (tmp_path / "world" / "services.json").write_text("{}")
+
+    assert next(runs) == "change"
+
+
+def test_an_input_that_is_replaced_by_a_rename_is_noticed(tmp_path, settings, stop):
+    new = tmp_path / "new.json"
+    new.write_text("{}")
+    runs = watch_inputs(settings, stop)
+    next(runs)
+    later(lambda: new.replace(tmp_path / "world" / "services.json"))
+
+    assert next(runs) == "change"
+
+
+def test_a_folder_that_is_replaced_as_a_whole_is_followed(tmp_path, settings, stop, monkeypatch):
+    monkeypatch.setattr("flows.watch.LOOK_AGAIN", timedelta(seconds=0.2))
+    runs = watch_inputs(settings, stop)
+    next(runs)
+    (tmp_path / "world").rename(tmp_path / "old")
+    (tmp_path / "world").mkdir()
+    assert next(runs) == "change"
+    later(lambda: (tmp_path / "world" / "nodes.json").write_text("{}"))
+
+    assert next(runs) == "change"
+
+
+def test_a_world_that_is_not_there_yet_is_waited_for(tmp_path, settings, stop, monkeypatch):
+    monkeypatch.setattr("flows.watch.LOOK_AGAIN", timedelta(seconds=0.2))
+    (tmp_path / "world").rmdir()
+    runs = watch_inputs(settings, stop)
+    next(runs)
+    later((tmp_path / "world").mkdir)
+
+    assert next(runs) == "change"
+
+
+def test_ages_grow_without_a_change_so_that_a_run_is_due_after_a_while(settings, stop):
+    often = settings.model_copy(update={"watch_max_interval": timedelta(seconds=0.3)})
+
+    assert list(islice(watch_inputs(often, stop), 3)) == ["start", "interval", "interval"]
+
+
+def test_changes_that_follow_each_other_are_one_run_in_the_least_interval(tmp_path, settings, stop):
+    seldom = settings.model_copy(update={"watch_min_interval": timedelta(seconds=1)})
+    runs = watch_inputs(seldom, stop)
+    next(runs)
+    begun = time.monotonic()
+    for number in range(3):
+        later(lambda: (tmp_path / "world" / "services.json").write_text("{}"), 0.1 * (number + 1))
+
+    assert next(runs) == "change"
+    assert time.monotonic() - begun >= 0.9
+
+
+def test_the_end_is_at_once(settings, stop):
+    runs = watch_inputs(settings, stop)
+    next(runs)
+    begun = time.monotonic()
+    later(stop.set)
+
+    assert list(runs) == []
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("world/services.json", True), ("hosts/a/services.yaml", True), ("agent-events.log", False), (".x.tmp", False)],
+)
+def test_only_files_that_may_be_inputs_count(path, expected):
+    assert is_input(path) is expected
