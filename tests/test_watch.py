@@ -1,6 +1,5 @@
 """When `supervisor watch` runs: on a change, when nothing changed for long, and not too often."""
 
-import os
 import threading
 import time
 from datetime import timedelta
@@ -53,7 +52,7 @@ def test_an_input_that_is_replaced_by_a_rename_is_noticed(tmp_path, settings, st
     new.write_text("{}")
     runs = watch_inputs(settings, stop)
     next(runs)
-    later(lambda: os.replace(new, tmp_path / "world" / "services.json"))
+    later(lambda: new.replace(tmp_path / "world" / "services.json"))
 
     assert next(runs) == "change"
 
