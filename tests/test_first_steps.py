@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from rich.console import Console
 
+from flows.commands.config import config
 from flows.errors import SettingsError
 from flows.render.table import print_report
 from flows.settings import load_settings
@@ -68,3 +69,11 @@ def test_what_goes_to_a_pipe_keeps_its_lines_whole(tmp_path):
     ran = subprocess.run([*SUPERVISOR, "check", *places], capture_output=True, text=True, check=False, env=environment)
 
     assert f"{tmp_path / ('w' * 100)}: no such folder" in ran.stdout
+
+
+def test_the_limits_are_shown_one_in_a_line_with_where_they_come_from(tmp_path, capsys):
+    (tmp_path / "supervisor.yaml").write_text("limits: {retries: 7}")
+
+    assert config(config=tmp_path / "supervisor.yaml") == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("limits.retries"))
+    assert line.split()[1:3] == ["7", f"{tmp_path}/supervisor.yaml:1"]

@@ -1,5 +1,6 @@
 """`supervisor config`: each setting, its value, and where it came from."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -42,20 +43,26 @@ def config(
     return 0
 
 
-def _print_table(values: dict[str, object], origins: object) -> None:
+def _print_table(values: dict[str, object], origins: Mapping[str, str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     from flows.render.escape import show
     from flows.render.terminal import open_console
     from flows.settings import Settings
+    from schemas.limits import Limits
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("setting", "value", "from", "meaning"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "setting")
-    for name, value in values.items():
-        meaning = Settings.model_fields[name].description or ""
-        table.add_row(name, Text(show(_plain(value))), Text(show(origins[name])), Text(meaning, style="dim"))  # type: ignore[index]
+    limits = values.get("limits")
+    limit_rows = [(f"limits.{name}", value) for name, value in limits.items()] if isinstance(limits, dict) else []
+    fields = Settings.model_fields | {f"limits.{name}": field for name, field in Limits.model_fields.items()}
+    for name, value in [(name, value) for name, value in values.items() if name != "limits"] + limit_rows:
+        meaning = fields[name].description or ""
+        table.add_row(
+            name, Text(show(_plain(value))), Text(show(origins[name.partition(".")[0]])), Text(meaning, style="dim")
+        )
     open_console().print(table)
 
 

@@ -11,12 +11,14 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 HOMELAB = Path(__file__).parents[2] / "examples" / "homelab"
 EVENING = "2026-06-03T19:42:00Z"
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 START_S = 150
+BUSY_ATTEMPTS = 5
+"""Prefect answers 503 while its SQLite is locked."""
 
 
 class Served:
@@ -42,7 +44,7 @@ class Served:
         self.auth = environment.get("PREFECT_SERVER_API_AUTH_STRING", "")
         self._folder = folder
 
-    def __enter__(self) -> "Served":
+    def __enter__(self) -> Self:
         command = [sys.executable, "-c", "from flows.cli import main; main()", "serve", "--port", str(self.port)]
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=subprocess.STDOUT)
