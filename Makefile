@@ -36,8 +36,14 @@ dev-wheel: .venv/.dev
 	tools/install.sh requirements-dev.lock wheel
 	@touch -d @0 .venv/.runtime
 
-demo: install ## Reconcile the example homelab
-	@mkdir -p .demo && .venv/bin/supervisor $(DEMO)
+demo: install .demo/past ## Reconcile the example homelab, with a month of history behind it
+	@.venv/bin/supervisor $(DEMO)
+
+.demo/past: tools/example_past.py benchmarks/snapshots.py
+	@rm -rf .demo/past .demo/state && mkdir -p .demo
+	@.venv/bin/python -m tools.example_past .demo
+	@.venv/bin/supervisor backfill .demo/past --inventory examples/homelab --state-dir .demo/state
+	@touch $@
 
 test: dev-$(INSTALL_MODE) ## Run the tests that need nothing else
 	$(PYTEST) -m "not ($(MARKED))" $(PYTEST_ARGS)

@@ -1,0 +1,47 @@
+"""The notebook runs from top to bottom on the example's history, and draws what it says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.examples import HOMELAB
+from tests.homelab import environment
+from tests.program import SUPERVISOR
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOK = ROOT / "notebooks" / "drift.ipynb"
+DAYS = 3
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a folder with a few days of example history, as `make demo` leaves a month of it."""
+    folder = tmp_path_factory.mktemp("demo")
+    past = [sys.executable, "-m", "tools.example_past", str(folder), "--days", str(DAYS)]
+    subprocess.run(past, check=True, capture_output=True, cwd=ROOT)
+    backfill = [*SUPERVISOR, "backfill", str(folder / "past"), "--inventory", str(HOMELAB)]
+    subprocess.run(backfill, check=True, capture_output=True, env=environment(folder))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the kernel and its protocol, not ours
+def test_the_notebook_runs_and_draws(folder, monkeypatch):
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    for name, value in environment(folder).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SUPERVISOR_SNAPSHOTS", str(folder / "past"))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(ROOT)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 5
+
+
+def test_the_notebook_is_kept_without_outputs():
+    nbformat = pytest.importorskip("nbformat")
+
+    assert all(not cell.get("outputs") for cell in nbformat.read(NOTEBOOK, as_version=4).cells)
