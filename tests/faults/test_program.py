@@ -272,12 +272,13 @@ def test_no_result_is_kept_and_nothing_is_cached():
 
 
 @case("PRE-011")
-def test_a_parameter_leads_nowhere_else(lab):
+def test_a_parameter_leads_nowhere_else(lab, monkeypatch):
     from flows.errors import SettingsError
-    from flows.reconcile import _check_inside, _check_length
+    from flows.reconcile import _check_length, check_inside
 
+    monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "a-deployment")
     with pytest.raises(SettingsError, match="is not inside"):
-        _check_inside("inventory", lab.inventory / "../../..", lab.inventory)
+        check_inside("inventory", lab.inventory / "../../..", lab.inventory)
     with pytest.raises(ValueError, match="a path of more than 4096 characters"):
         _check_length(Path("x" * (2 << 20)))
 
@@ -336,7 +337,9 @@ def test_a_refused_value_is_not_shown(lab):
     assert in_settings.exit_code == 1
     assert ran.document["rejected"] != []
     assert "hunter2" not in in_settings.errors + ran.output + ran.errors
-    assert not any(b"hunter2" in content for content in lab.written().values())
+    assert "state/archive.sqlite" in lab.written()
+    assert [name for name, content in lab.written().items() if b"hunter2" in content and "archive" not in name] == []
+    assert (lab.state_dir / "archive.sqlite").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
@@ -350,11 +353,23 @@ def test_a_formula_becomes_text_in_csv(text):
 
 
 @case("SEC-018")
-def test_what_is_written_holds_no_key_that_is_not_read(lab):
+def test_a_key_that_is_not_read_is_nowhere_but_in_the_private_archive(lab):
     lab.set_desired("services: {web: {secret_token: hunter2}}")
     lab.reconcile()
 
-    assert not any(b"hunter2" in content for content in lab.written().values())
+    assert "state/archive.sqlite" in lab.written()
+    assert [name for name, content in lab.written().items() if b"hunter2" in content and "archive" not in name] == []
+    assert (lab.state_dir / "archive.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"broken", b"\x93" * 10_000, b"\xdd\xff\xff\xff\xff"])
+@case("OWN-011")
+def test_a_broken_cache_is_not_believed(lab, content):
+    first = lab.reconcile()
+    for file in (lab.state_dir / "cache").iterdir():
+        file.write_bytes(content)
+
+    assert lab.reconcile().drift == first.drift != []
 
 
 @case("SEC-013")
