@@ -1,10 +1,11 @@
 """The base of every frame's schema, and the column types that several of them share."""
 
 from functools import cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self, cast
 
 import pandera.polars as pa
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 Instant = Annotated[pl.Datetime, "us", "UTC"]
 """A moment: UTC, microseconds."""
@@ -24,14 +25,14 @@ class Frame(pa.DataFrameModel):
         coerce = False
 
     @classmethod
-    def validate(cls, check_obj: Any, *arguments: Any, **options: Any) -> Any:
+    def validate(cls, check_obj: pl.DataFrame, *arguments: Any, **options: Any) -> DataFrame[Self]:  # type: ignore[override]
         """Return the frame if it keeps to the schema; raise what pandera finds where it does not.
 
         Pandera asks polars a few questions for each column, and a run validates two dozen frames: some milliseconds each.
         A frame that plainly keeps to the schema is told apart first; every other is pandera's to judge.
         """
-        if isinstance(check_obj, pl.DataFrame) and _promises(cls).are_kept(check_obj):
-            return check_obj
+        if _promises(cls).are_kept(check_obj):
+            return cast("DataFrame[Self]", check_obj)
         return super().validate(check_obj, *arguments, **options)
 
 
