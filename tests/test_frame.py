@@ -1,0 +1,63 @@
+"""Validation: a frame that breaks its schema is refused as pandera refuses it, whichever promise it breaks."""
+
+import pandera.polars as pa
+import polars as pl
+import pytest
+from pandera.errors import SchemaError, SchemaErrors
+
+from schemas.drift import Drift
+from schemas.frame import Frame, Promises, _promises
+from schemas.run import Summary
+from tests.frames import actual, desired, judged
+
+ROWS = judged(desired("piha/web", "piha/db"), actual("vps/x", nodes=["piha"])).drift
+OTHER = pl.lit("other")
+
+BROKEN = [
+    pytest.param(ROWS.drop("node"), id="a column is missing"),
+    pytest.param(ROWS.with_columns(spare=OTHER), id="a column too many"),
+    pytest.param(ROWS.select(pl.col("node"), pl.all().exclude("node")), id="another order"),
+    pytest.param(ROWS.with_columns(pl.col("age_s").cast(pl.Float32)), id="another type"),
+    pytest.param(ROWS.with_columns(pl.col("kind").cast(pl.String)), id="text in place of an enum"),
+    pytest.param(ROWS.with_columns(pl.col("as_of").dt.cast_time_unit("ms")), id="milliseconds"),
+    pytest.param(ROWS.with_columns(node=pl.lit(None, pl.String)), id="null where none may be"),
+    pytest.param(pl.concat([ROWS, ROWS]), id="rows twice"),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_frame_that_breaks_its_schema_is_refused(broken):
+    with pytest.raises(SchemaError):
+        Drift.validate(broken)
+    with pytest.raises(SchemaErrors):
+        Drift.validate(broken, lazy=True)
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_pandera_alone_refuses_the_same(broken):
+    with pytest.raises(SchemaError):
+        Drift.to_schema().validate(broken)
+
+
+def test_a_frame_that_keeps_to_its_schema_is_returned_as_it_is():
+    assert Drift.validate(ROWS) is ROWS
+    assert Drift.to_schema().validate(ROWS).equals(ROWS)
+
+
+def test_nan_is_a_gap():
+    summary = judged(desired("piha/web"), actual("piha/web")).summary
+
+    with pytest.raises(SchemaError):
+        Summary.validate(summary.with_columns(world_age_s=pl.lit(float("nan"))))
+
+
+def test_a_schema_that_says_more_is_left_to_pandera():
+    class Ages(Frame):
+        """A frame with a check of its own."""
+
+        age_s: float = pa.Field(ge=0)
+
+    assert isinstance(_promises(Ages), Promises)
+    assert not _promises(Ages).is_plain
+    with pytest.raises(SchemaError):
+        Ages.validate(pl.DataFrame({"age_s": [-1.0]}))
