@@ -3,6 +3,7 @@
 import io
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -71,9 +72,10 @@ def test_what_goes_to_a_pipe_keeps_its_lines_whole(tmp_path):
     assert f"{tmp_path / ('w' * 100)}: no such folder" in ran.stdout
 
 
-def test_the_limits_are_shown_one_in_a_line_with_where_they_come_from(tmp_path, capsys):
-    (tmp_path / "supervisor.yaml").write_text("limits: {retries: 7}")
+def test_the_limits_are_shown_one_in_a_line_with_where_they_come_from(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("supervisor.yaml").write_text("limits: {retries: 7}")
 
-    assert config(config=tmp_path / "supervisor.yaml") == 0
+    assert config(config=Path("supervisor.yaml")) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("limits.retries"))
-    assert line.split()[1:3] == ["7", f"{tmp_path}/supervisor.yaml:1"]
+    assert line.split()[1:3] == ["7", "supervisor.yaml:1"]

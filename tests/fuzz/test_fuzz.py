@@ -18,6 +18,6 @@ def test_any_bytes_give_a_result_or_an_error_of_ours(name):
         TARGETS[name](mutate(random, seeds))
 
 
-@pytest.mark.parametrize("path", sorted(CORPUS.iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*-*")), ids=lambda path: path.name)
 def test_what_was_found_is_found_no_more(path):
     TARGETS[path.name.partition("-")[0]](path.read_bytes())
