@@ -84,6 +84,7 @@ def fuzz_guided(name: str, seconds: int) -> bool:
 
 def keep(name: str, data: bytes) -> Path:
     """Keep what was found, and return where."""
+    CORPUS.mkdir(exist_ok=True)
     path = CORPUS / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}"
     path.write_bytes(data)
     return path
