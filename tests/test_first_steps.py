@@ -74,6 +74,7 @@ def test_what_goes_to_a_pipe_keeps_its_lines_whole(tmp_path):
 
 def test_the_limits_are_shown_one_in_a_line_with_where_they_come_from(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
     Path("supervisor.yaml").write_text("limits: {retries: 7}")
 
     assert config(config=Path("supervisor.yaml")) == 0
