@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from flows.attend import Attention
+from flows.conclusions import to_recommended
 from flows.errors import SupervisorError
 from flows.render.escape import show
 from flows.settings import Settings
@@ -25,22 +26,26 @@ from flows.sinks.outbox import (
 )
 from schemas.episode import Episode, Key, Recommended, Target
 from schemas.outage import Trouble
+from schemas.run import Judgement
 from schemas.words import Severity
 from stages.tell import tell_outages
 
 
 def follow_up(
     settings: Settings,
-    recommended: tuple[Recommended, ...],
+    judgement: Judgement | None,
     attention: Attention | None,
     as_of: datetime,
     send: Send = send_with_apprise,
 ) -> tuple[str, ...]:
     """Write the metrics file and send messages, as the settings say; return what went wrong as notes.
 
-    Without conclusions (`attention` None) only what still waits is sent.
+    Without conclusions (`judgement` and `attention` None) only what still waits is sent.
     """
+    if settings.metrics_file is None and not read_addresses():
+        return ()
     known = read_known(settings.checkpoint.absolute()) or Known()
+    recommended = to_recommended(judgement) if judgement else ()
     return (*_write_metrics(settings, known), *_notify(settings, known, recommended, attention, as_of, send))
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from flows.afterwards import follow_up
 from flows.attend import attend, remark_waits
-from flows.conclusions import to_recommended
 from flows.deadline import end_in_time
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
 from flows.gather import InputReader, Inputs, read_inputs
@@ -72,8 +71,7 @@ def reconcile_with(
             # What cannot be written must not keep the operator from seeing what is wrong.
             report = _conclude(step, settings, as_of or datetime.now(UTC), None, read)
             return replace(report, emit_error=str(error))
-        recommended = to_recommended(report.judgement) if report.judgement else ()
-        notes = step(follow_up, settings, recommended, report.attention, report.as_of)
+        notes = step(follow_up, settings, report.judgement, report.attention, report.as_of)
         return replace(report, notes=(*report.notes, *notes))
 
 

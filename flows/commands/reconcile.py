@@ -1,5 +1,6 @@
 """`supervisor reconcile`: judge the world against the inventory, print what to do, append what changed."""
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,6 +63,7 @@ def reconcile(
 ) -> int:
     """Run once and return the exit code."""
     moment = options.parse_moment(as_of)
+    gc.disable()  # one run, and then the process ends: looking for garbage took a fifth of a large run
     from flows.gate import parse_criteria, read_baseline
     from flows.run import run_once
     from flows.settings import load_settings

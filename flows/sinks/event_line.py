@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from flows.errors import EmitError
 from schemas.episode import Change, Episode
@@ -168,6 +169,7 @@ def _encode_instant(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
+@lru_cache(maxsize=4096)  # episodes share the moments of a few runs
 def write_instant(moment: datetime) -> str:
     """Return the moment as ISO 8601 in UTC, `2026-05-01T20:00:00Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -177,6 +179,11 @@ def read_instant(text: object) -> datetime:
     """Return the moment of a text that `write_instant` wrote; ValueError for anything else."""
     if not isinstance(text, str) or not text.endswith("Z"):
         raise ValueError("not an instant of ours")
+    return _read_moment(text)
+
+
+@lru_cache(maxsize=4096)
+def _read_moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
