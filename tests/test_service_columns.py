@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.sources import service_columns
+from flows.errors import WorldUnreadableError
+from flows.sources import record_table
 from flows.sources.json_fast import decode_plainly
 from flows.sources.world import WorldFiles, decode_worlds
 from schemas.limits import Limits
@@ -19,15 +20,22 @@ NODES = ["piha", "vps"]
 
 def worlds(text):
     contents = {"nodes.json": b"{}", "services.json": text.encode()}
-    return decode_worlds([WorldFiles(NOON, contents, NOON)], ALIASES, NODES, Limits())
+    try:
+        return decode_worlds([WorldFiles(NOON, contents, NOON)], ALIASES, NODES, Limits())
+    except WorldUnreadableError as error:
+        return str(error)
 
 
 def assert_both_ways_agree(text):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service_columns, "MIN_RECORDS", 0)
+        patch.setattr(record_table, "MIN_RECORDS", 0)
+        patch.setattr(record_table, "MAX_OTHERS_RATIO", 10**9)
         by_columns = worlds(text)
-        patch.setattr(service_columns, "MIN_RECORDS", 10**9)
+        patch.setattr(record_table, "MIN_RECORDS", 10**9)
         by_rows = worlds(text)
+    if isinstance(by_rows, str):
+        assert by_columns == by_rows
+        return
     for name, left, right in zip(by_rows._fields, by_columns, by_rows, strict=True):
         assert left.equals(right), name
 
@@ -40,7 +48,7 @@ KEYS = st.one_of(
 )
 STATUSES: st.SearchStrategy[object] = st.one_of(
     st.sampled_from([None, "ok", " Healthy\u00a0", "EXITED", True, 1, 1.0, [], {"a": 1}]),
-    st.text(st.sampled_from('okOK \x1c\u2003ßİ"\\'), max_size=3),
+    st.text(st.sampled_from('okOK \x1c\u2003ßİ"\\{}[],:'), max_size=4),
 )
 SEEN: st.SearchStrategy[object] = st.sampled_from(
     [None, 1780488000, 1780488000.0, 1780488000.25, "1780488000", "2026-06-03T11:59:00Z", "2026-06-03T13:59:00+02:00",
@@ -56,6 +64,51 @@ RECORDS: st.SearchStrategy[object] = st.one_of(
 @given(records=st.dictionaries(KEYS, RECORDS, max_size=8))
 def test_any_records_are_read_the_same_both_ways(records):
     assert_both_ways_agree(json.dumps(records))
+
+
+@settings(deadline=None)
+@given(records=st.dictionaries(KEYS, RECORDS, max_size=4), indent=st.sampled_from([None, 0, 1, "\t"]), data=st.data())
+def test_a_text_with_a_byte_wrong_is_read_or_refused_the_same_both_ways(records, indent, data):
+    text = json.dumps(records, indent=indent, ensure_ascii=False)
+    at = data.draw(st.integers(0, len(text)))
+    with_other = data.draw(
+        st.sampled_from(["", " ", "{", "}", '"', ",", ":", "[", "1", "0", "-", "e9", "null", "\u20ac"])
+    )
+    assert_both_ways_agree(text[:at] + with_other + text[at + data.draw(st.integers(0, 2)) :])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('{"piha/web": {"status": "a}b"}, "vps/db": {"status": "ok"}}', id="a brace in a text"),
+        pytest.param('{"piha/web": {"status": "a}, \\"vps/db\\": {\\"status\\": \\"b"}}', id="a record in a text"),
+        pytest.param('{"piha/web": {"m": {"status": "ok"}}, "vps/db": {"status": "ok"}}', id="an object in a record"),
+        pytest.param('{"piha/web": {"status": "ok"}, "vps/db": "ok"}', id="a text behind the last record"),
+        pytest.param('{"piha/web": {"status": "ok"},}', id="a comma too many"),
+        pytest.param('{"piha/web": {"status": "ok"}}}', id="a brace too many"),
+        pytest.param('{"piha/web": {"status": "ok"}} {}', id="a second document"),
+        pytest.param('{"piha/web": {"n": 01}}', id="a number that JSON has not"),
+        pytest.param('{"piha/web": {"n": 9223372036854775807}}', id="the largest number"),
+        pytest.param('{"piha/web": {"n": 9223372036854775808}}', id="a larger number"),
+        pytest.param('{"piha/web": {"last_seen": 1780488000.0000005}}', id="half a microsecond"),
+        pytest.param('{"piha/web": {"a:b": 1, "a:c": 2}}', id="a colon in a key"),
+        pytest.param('{"piha/w{b": {"a": 1, "a": 2}}', id="a brace in a name"),
+        pytest.param('{"piha/web": {"status": "ok"}, "box/web": {"status": "exited", "last_seen": 5}}', id="an alias"),
+        pytest.param('{"PIHA/web": {"status": "ok"}, "piha/web": {"status": "exited"}}', id="two spellings"),
+    ],
+)
+def test_what_could_be_cut_wrong_is_read_the_same_both_ways(text):
+    assert_both_ways_agree(text)
+
+
+def test_a_usual_file_is_read_by_columns():
+    records = {f"node-{n}/web": {"status": "ok", "incident_id": None, "last_seen": 1780488000 + n} for n in range(3000)}
+
+    table = record_table.read_record_table(json.dumps(records).encode(), ("status", "last_seen"))
+
+    assert table is not None
+    assert table.rows.row(2999) == ("node-2999/web", '"ok"', "1780490999")
+    assert table.others == []
 
 
 @settings(deadline=None)

@@ -1,23 +1,22 @@
 """The records of a large `services.json` by columns: what is written the usual way, without a step for each record.
 
-Everything unusual is handed back as it is, for the row by row way, which is the reference; where the two could meet in
-one target, the columns stand back altogether.
+Everything unusual is handed back as a record, for the row by row way, which is the reference.
 """
 
-from collections.abc import ItemsView
 from typing import Any, NamedTuple
 
+import msgspec
 import polars as pl
 
-from flows.sources.instants import parse_instant
+from flows.sources.instants import EARLIEST_S, LATEST_S, SECOND_US, parse_instant
 from flows.sources.strict_json import Records
 from flows.sources.world_names import UnusableNameError, WorldNames
 from schemas.words import ALL, FLEET
 
-MIN_RECORDS = 2_000
-"""Below it, the row by row way is as fast."""
-USUAL_KEY = r"^[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._-]*$"
-WORDS = frozenset({str, type(None)})
+FIELDS = ("status", "last_seen")
+USUAL_KEY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
+NUMBER = r"^[0-9]+(?:\.[0-9]+)?$"
+NULL = "null"
 TARGET = ["node", "service"]
 
 
@@ -32,42 +31,28 @@ class ServiceColumns(NamedTuple):
 
 
 def read_service_columns(records: Records, names: WorldNames, max_name_length: int) -> ServiceColumns | None:
-    """Return the records by columns, or None where there are few, or where they must be read row by row."""
-    if not isinstance(records.entries, ItemsView) or len(records.entries) < MIN_RECORDS:
+    """Return the records that came as a table by columns, and with the others those that are unusual; or None."""
+    if records.table is None:
         return None
-    entries = dict(records.entries)
-    targets = _split_keys(list(entries), names, max_name_length)
-    values = list(entries.values())
-    are_plain = [type(record) is dict and type(record.get("status")) in WORDS for record in values]
-    table = targets.with_columns(is_plain=pl.col("is_plain") & pl.Series(are_plain))
-    plain = table["is_plain"].to_list()
-    usual = [record for record, is_plain in zip(values, plain, strict=True) if is_plain]
-    others = [entry for entry, is_plain in zip(entries.items(), plain, strict=True) if not is_plain]
-    try:
-        seen, unreadable_count = _read_instants([record.get("last_seen") for record in usual])
-    except TypeError:
-        return None
-    rows = table.filter("is_plain").select(
-        *TARGET,
-        pl.Series("status", _read_words([record.get("status") for record in usual]), pl.String),
-        pl.Series("last_seen_at", seen, pl.Int64),
-        "key",
-    )
-    if rows.select(pl.struct(TARGET).is_duplicated().any()).item() or _meet(rows, others, names):
-        return None
-    return ServiceColumns(rows, unreadable_count, Records(others, True))
+    table = _split_keys(records.table, names, max_name_length)
+    is_usual = pl.col("is_usual") & (pl.col("status").is_null() | pl.col("status").str.contains('^(?:"|null$)'))
+    is_alone = ~pl.struct(TARGET).is_duplicated()
+    met = _targets(records, names)
+    table = table.with_columns(is_plain=is_usual & is_alone).join(met, on=TARGET, how="left", maintain_order="left")
+    is_plain = pl.col("is_plain") & pl.col("is_met").is_null()
+    others = [*records.entries, *_to_records(table.filter(~is_plain))]
+    usual = table.filter(is_plain)
+    seen_at = _read_instants(usual["last_seen"])
+    is_there = usual["last_seen"].is_not_null() & (usual["last_seen"] != NULL)
+    rows = usual.select(*TARGET, status=_read_words(usual["status"]), last_seen_at=seen_at, key="key")
+    return ServiceColumns(rows, int((is_there & seen_at.is_null()).sum()), Records(others, True))
 
 
-def _split_keys(keys: list[str], names: WorldNames, max_name_length: int) -> pl.DataFrame:
-    """Return `key`, `node`, `service`, and whether the key is a usual one, with its node by the inventory's name."""
-    parts = (
-        pl.Series("key", keys, pl.String)
-        .to_frame()
-        .with_columns(
-            pl.col("key").str.split_exact("/", 1).struct.rename_fields(["written", "service"]).struct.unnest()
-        )
-    )
-    written = parts["written"].unique().to_list()
+def _split_keys(table: pl.DataFrame, names: WorldNames, max_name_length: int) -> pl.DataFrame:
+    """Return the table with `node`, by the inventory's name, `service`, and whether the key is a usual one."""
+    parts = pl.col("key").str.split_exact("/", 1).struct.rename_fields(["written", "service"]).struct.unnest()
+    split = table.with_columns(parts).with_columns(pl.col("service").str.to_lowercase())
+    written = split["written"].unique().to_list()
     nodes = pl.DataFrame(
         {"written": written, "node": [_node_name(name, names) for name in written]},
         schema={"written": pl.String, "node": pl.String},
@@ -78,8 +63,8 @@ def _split_keys(keys: list[str], names: WorldNames, max_name_length: int) -> pl.
         & (pl.col("service") != ALL)
         & (pl.col("node") != FLEET)
     )
-    joined = parts.join(nodes, on="written", how="left", maintain_order="left")
-    return joined.select("key", *TARGET, is_plain=is_usual.fill_null(False))
+    joined = split.join(nodes, on="written", how="left", maintain_order="left")
+    return joined.select("key", *FIELDS, *TARGET, is_usual=is_usual.fill_null(False))
 
 
 def _node_name(written: str, names: WorldNames) -> str | None:
@@ -89,28 +74,40 @@ def _node_name(written: str, names: WorldNames) -> str | None:
         return None
 
 
-def _read_words(statuses: list[str | None]) -> list[str | None]:
-    """Return each status stripped and in lower case; there are few different ones."""
-    words = {status: status.strip().lower() if status is not None else None for status in set(statuses)}
-    return [words[status] for status in statuses]
-
-
-def _read_instants(values: list[Any]) -> tuple[list[int | None], int]:
-    """Return each moment in microseconds, and how many are there and cannot be read. Raises `TypeError` for a list."""
-    # Equal values of different types are the same moment, or none: true is no moment, and neither is 1.
-    moments = {value: parse_instant(value) for value in set(values)}
-    unread = {value for value, moment in moments.items() if moment is None and value is not None}
-    unread_count = sum(value in unread for value in values) if unread else 0
-    return [moments[value] for value in values], unread_count
-
-
-def _meet(rows: pl.DataFrame, others: list[tuple[str, Any]], names: WorldNames) -> bool:
-    """Return whether another record names a target that has a usual one."""
-    targets = []
-    for key, _ in others:
+def _targets(records: Records, names: WorldNames) -> pl.DataFrame:
+    """Return the targets that the records which are not in the table name."""
+    targets = set()
+    for key, _ in records.entries:
         try:
-            targets.append(names.read_target(key))
+            targets.add(names.read_target(key))
         except UnusableNameError:
             continue
-    found = pl.DataFrame(targets, schema=dict.fromkeys(TARGET, pl.String), orient="row")
-    return rows.join(found, on=TARGET, how="semi").height > 0
+    found = pl.DataFrame(list(targets), schema=dict.fromkeys(TARGET, pl.String), orient="row")
+    return found.with_columns(is_met=pl.lit(True))
+
+
+def _to_records(rows: pl.DataFrame) -> list[tuple[str, dict[str, Any]]]:
+    """Return rows as records, with the fields that they have."""
+    return [
+        (key, {name: msgspec.json.decode(text) for name, text in zip(FIELDS, texts, strict=True) if text is not None})
+        for key, *texts in rows.select("key", *FIELDS).iter_rows()
+    ]
+
+
+def _read_words(texts: pl.Series) -> pl.Series:
+    """Return each status stripped and in lower case; there are few different ones."""
+    different = texts.drop_nulls().unique().to_list()
+    values = [msgspec.json.decode(text) for text in different]
+    words = [value.strip().lower() if value is not None else None for value in values]
+    return texts.replace_strict(different, words, default=None, return_dtype=pl.String)
+
+
+def _read_instants(texts: pl.Series) -> pl.Series:
+    """Return each moment in microseconds, null where there is none or it cannot be read."""
+    is_number = texts.str.contains(NUMBER).fill_null(False)
+    seconds = texts.set(~is_number, None).cast(pl.Float64)
+    numbers = (seconds * SECOND_US).round().set(~seconds.is_between(EARLIEST_S, LATEST_S).fill_null(False), None)
+    different = texts.filter(~is_number).drop_nulls().unique().to_list()
+    moments = [parse_instant(msgspec.json.decode(text)) for text in different]
+    spelt = texts.replace_strict(different, moments, default=None, return_dtype=pl.Int64)
+    return numbers.cast(pl.Int64).fill_null(spelt)

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
+import polars as pl
+
 from flows.sources.fingerprint import BOM
 from flows.sources.json_fast import decode_plainly
 from flows.sources.json_strict import (
@@ -15,6 +17,7 @@ from flows.sources.json_strict import (
     describe,
     find_flaw,
 )
+from flows.sources.record_table import read_record_table
 from schemas.limits import Limits
 
 
@@ -25,21 +28,42 @@ class Records(NamedTuple):
     """Key and value; in a list the key is the index."""
     is_keyed: bool
     """The file is an object, not a list."""
+    table: pl.DataFrame | None = None
+    """More records of a large object, by columns: `key`, and the JSON text of each field that was asked for."""
 
 
-def parse_records(data: bytes, limits: Limits) -> Records:
-    """Return the records of an object or a list at the top of a file.
+def parse_records(data: bytes, limits: Limits, fields: tuple[str, ...] = ()) -> Records:
+    """Return the records of an object or a list at the top of a file; with fields, of a large one by columns.
 
     A record is unfit where its key comes twice, or it holds a key twice, NaN, Infinity, a number beyond 64 bits, half
     of a surrogate pair, or too many levels. Raises `JsonFaultError` where the file as a whole is not readable.
     """
     plain = data.removeprefix(BOM)
     _refuse_many_values(plain, limits.max_json_values)
-    document = decode_plainly(plain, limits.max_json_depth + 1)
-    records = _list_records(document) if document is not None else _judge_records(decode_strictly(plain), limits)
-    if len(records.entries) > limits.max_records:
-        raise JsonLimitError(f"{len(records.entries)} records, over the limit of {limits.max_records}")
+    records = (_read_table(plain, fields, limits) if fields else None) or _decode_records(plain, limits)
+    count = len(records.entries) + (records.table.height if records.table is not None else 0)
+    if count > limits.max_records:
+        raise JsonLimitError(f"{count} records, over the limit of {limits.max_records}")
     return records
+
+
+def _decode_records(data: bytes, limits: Limits) -> Records:
+    document = decode_plainly(data, limits.max_json_depth + 1)
+    return _list_records(document) if document is not None else _judge_records(decode_strictly(data), limits)
+
+
+def _read_table(data: bytes, fields: tuple[str, ...], limits: Limits) -> Records | None:
+    """Return flat records by columns, and the others decoded; None where a key comes twice, or the cut was wrong."""
+    table = read_record_table(data, fields)
+    if table is None:
+        return None
+    try:
+        parts = [_judge_records(decode_strictly(other.encode()), limits) for other in table.others]
+    except JsonFaultError:
+        return None
+    entries = [entry for part in parts for entry in part.entries]
+    keys = pl.concat([table.rows["key"], pl.Series("key", [key for key, _ in entries], pl.String)])
+    return Records(entries, True, table.rows) if keys.n_unique() == keys.len() else None
 
 
 def _refuse_many_values(data: bytes, limit: int) -> None:
@@ -62,7 +86,7 @@ def _list_records(document: dict[str, Any] | list[Any]) -> Records:
 def _judge_records(document: Any, limits: Limits) -> Records:
     if not isinstance(document, dict | list):
         raise JsonFaultError(f"1:1: expected an object or a list, found {describe(document)}")
-    entries, is_keyed = _list_records(document)
+    entries, is_keyed, _ = _list_records(document)
     times = Counter(key for key, _ in entries)
     return Records([(key, _judge(value, times[key], limits)) for key, value in entries], is_keyed)
 
