@@ -1,7 +1,7 @@
 """Reading the two inputs as the settings say."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from flows.sources.fingerprint import world_fingerprint
 from flows.sources.inventory import build_desired
 from flows.sources.inventory_files import InventoryFiles, list_inventory
 from flows.sources.inventory_keeper import InventoryKeeper
+from flows.sources.look_cache import LookCache
 from flows.sources.parse_cache import ParseCache
 from flows.sources.world import LoadedWorld, WorldFiles, dangling_aliases, load_world
 from flows.sources.world_memory import WorldMemory
@@ -26,7 +27,8 @@ class Inputs:
 
     desired: Desired
     actual: Actual
-    inventory_files: InventoryFiles
+    read_inventory_files: Callable[[], InventoryFiles]
+    """Raises `InventoryError` where they are not those any more."""
     world_files: WorldFiles
     fingerprint: str
     """Hexadecimal SHA-256 over the inventory's and the world's contents, the rules and the aliases; not `as_of`."""
@@ -42,8 +44,9 @@ class InputReader:
     def __init__(self, settings: Settings, *, is_caching: bool = True) -> None:
         """Read nothing yet; without caching, nothing is written either."""
         root = settings.inventory.absolute()
-        cache = ParseCache(settings.state_dir.absolute() / "cache", root, settings.limits, is_writable=is_caching)
-        self._inventory = InventoryKeeper(root, settings.limits, cache)
+        place = (settings.state_dir.absolute() / "cache", root, settings.limits)
+        parsed, seen = ParseCache(*place, is_writable=is_caching), LookCache(*place, is_writable=is_caching)
+        self._inventory = InventoryKeeper(root, settings.limits, parsed, seen)
         self._world = WorldMemory()
 
     def read_inputs(self, settings: Settings, as_of: datetime) -> Inputs:
@@ -60,7 +63,7 @@ class InputReader:
         return Inputs(
             inventory.desired,
             world.actual,
-            inventory.files,
+            inventory.read_files,
             world.files,
             fingerprint,
             of_rules,

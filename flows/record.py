@@ -13,7 +13,7 @@ from pandera.typing.polars import DataFrame
 
 from flows.attend import Attention, attend_episodes
 from flows.conclusions import remember_run, to_judged
-from flows.errors import EmitError, HistoryError
+from flows.errors import EmitError, HistoryError, InventoryError
 from flows.gather import Inputs
 from flows.settings import Settings
 from flows.sinks.archive import edit_archive
@@ -138,8 +138,9 @@ def _archive(emitter: Emitter, settings: Settings, inputs: Inputs, as_of: dateti
     try:
         with edit_archive(settings.state_dir.absolute()) as archive:
             archive.add_world(inputs.world_files)
-            archive.add_inventory(as_of, inputs.inventory_files)
-    except (HistoryError, EmitError) as error:
+            if not archive.has_inventory(as_of, inputs.inventory_fingerprint):
+                archive.add_inventory(as_of, inputs.read_inventory_files())
+    except (HistoryError, InventoryError, EmitError) as error:
         emitter.warnings.append(f"this world is not in the archive: {error}")
     except OSError as error:
         emitter.warnings.append(f"this world is not in the archive: {os.strerror(error.errno or 0)}")

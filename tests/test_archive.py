@@ -12,7 +12,7 @@ from flows.errors import HistoryError
 from flows.sinks.archive import edit_archive, export_world, shrink_archive
 from flows.sources.archive import FILE_NAME, INVENTORY, WORLD, from_micros, open_archive, to_micros
 from flows.sources.inventory_files import InventoryFiles
-from flows.sources.past_inventories import unpack_inventory
+from flows.sources.inventory_pack import unpack_inventory
 from flows.sources.world_files import WorldFiles
 from tests.frames import NOON, ago
 

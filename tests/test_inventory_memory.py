@@ -6,8 +6,9 @@ from benchmarks.fleet import write_fleet
 from flows.sources import parse_pool
 from flows.sources.inventory import read_inventory
 from flows.sources.inventory_memory import InventoryMemory
-from flows.sources.parse_cache import MAX_INVENTORIES, ParseCache
+from flows.sources.parse_cache import ParseCache
 from flows.sources.parse_many import parse_many
+from flows.sources.sealed_file import MAX_INVENTORIES
 from schemas.limits import Limits
 
 LIMITS = Limits()

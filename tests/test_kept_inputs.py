@@ -6,9 +6,14 @@ from datetime import timedelta
 import pytest
 
 from benchmarks.fleet import AS_OF, write_fleet
+from flows.errors import InventoryError
 from flows.sources import inventory_keeper
-from flows.sources.inventory_files import InventoryLook
+from flows.sources.fingerprint import inventory_fingerprint
+from flows.sources.inventory import read_inventory
+from flows.sources.inventory_files import InventoryLook, list_inventory
 from flows.sources.inventory_keeper import InventoryKeeper, is_settled
+from flows.sources.look_cache import LookCache
+from flows.sources.parse_cache import ParseCache
 from flows.sources.safe_file import Stamp
 from flows.sources.world import load_world
 from flows.sources.world_memory import WorldMemory
@@ -56,6 +61,66 @@ def test_an_added_and_a_removed_node_are_seen(fleet, keeper):
     (fleet.inventory / "hosts/new/services.yaml").write_text("services: {}\n")
 
     assert "new" in keeper.read().desired.nodes["node"]
+
+
+@pytest.fixture
+def next_process(fleet, tmp_path, monkeypatch):
+    """Return a function that makes the keeper of another process, with the cache of the first."""
+    monkeypatch.setattr(inventory_keeper, "is_settled", lambda look, looked_ns: True)
+    place = (tmp_path / "cache", fleet.inventory, LIMITS)
+
+    def make():
+        return InventoryKeeper(fleet.inventory, LIMITS, ParseCache(*place), LookCache(*place))
+
+    make().read()
+    return make
+
+
+def test_another_process_finds_an_unchanged_inventory_without_reading_it(fleet, next_process, monkeypatch):
+    monkeypatch.setattr(inventory_keeper, "list_and_look", None)
+
+    kept = next_process().read()
+
+    plain = read_inventory(fleet.inventory, LIMITS)
+    assert all(left.equals(right) for left, right in zip(kept.desired, plain, strict=True))
+    assert kept.fingerprint == inventory_fingerprint(list_inventory(fleet.inventory, LIMITS))
+
+
+@pytest.mark.parametrize("text", ["services: [aaa]\n", "services: [", ""])
+def test_another_process_sees_what_changed_since(fleet, next_process, text):
+    (fleet.inventory / "hosts/node-00001/services.yaml").write_text(text)
+
+    kept = next_process().read()
+
+    plain = read_inventory(fleet.inventory, LIMITS)
+    assert all(left.equals(right) for left, right in zip(kept.desired, plain, strict=True))
+
+
+@pytest.mark.parametrize("place", [0, 40, 70, 300, -1])
+def test_a_spoiled_look_is_none(fleet, next_process, tmp_path, place):
+    [path] = (tmp_path / "cache").glob("*.seen")
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+
+    assert LookCache(tmp_path / "cache", fleet.inventory, LIMITS).load() is None
+    assert next_process().read().desired.services.height == 20
+
+
+def test_files_that_changed_since_the_look_are_not_taken_for_those_that_were_judged(fleet, next_process):
+    kept = next_process().read()
+    (fleet.inventory / "hosts/node-00001/services.yaml").write_text("services: [aaa]\n")
+
+    with pytest.raises(InventoryError, match="changed during the run"):
+        kept.read_files()
+
+
+def test_an_inventory_that_has_just_changed_is_not_kept_for_another_process(fleet, tmp_path):
+    place = (tmp_path / "cache", fleet.inventory, LIMITS)
+
+    InventoryKeeper(fleet.inventory, LIMITS, ParseCache(*place), LookCache(*place)).read()
+
+    assert LookCache(*place).load() is None
 
 
 @pytest.mark.parametrize(("age_s", "settled"), [(1, False), (3, True), (-5, False)])

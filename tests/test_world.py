@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
+from flows.sources.inventory_files import InventoryFiles
 from flows.sources.world import WorldFiles, dangling_aliases, decode_worlds
 from schemas.limits import Limits
 from tests.frames import NOON, ago
@@ -159,5 +160,12 @@ def test_the_order_of_keys_makes_no_difference(keys, data):
 def test_a_fingerprint_is_of_names_and_content_alone():
     assert world_fingerprint({"a": b"1", "b": b"2"}) == world_fingerprint({"b": b"2", "a": b"1"})
     assert world_fingerprint({"a": b"1b", "b": b""}) != world_fingerprint({"a": b"1", "b": b"b"})
-    assert inventory_fingerprint({"a": b"x\r\n"}) == inventory_fingerprint({"a": b"\xef\xbb\xbfx\n"})
-    assert inventory_fingerprint({"a": b"x"}) != inventory_fingerprint({"a": b"y"})
+
+
+def test_an_inventorys_fingerprint_is_of_its_files_and_empty_folders():
+    def fingerprint(data, folder="hosts/a"):
+        return inventory_fingerprint(InventoryFiles({"hosts/a/services.yaml": data}, folders=frozenset({folder})))
+
+    assert fingerprint(b"x\r\n") == fingerprint(b"\xef\xbb\xbfx\n")
+    assert fingerprint(b"x") != fingerprint(b"y")
+    assert fingerprint(b"x") != fingerprint(b"x", folder="hosts/b")

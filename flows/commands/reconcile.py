@@ -64,12 +64,10 @@ def reconcile(
     """Run once and return the exit code."""
     moment = options.parse_moment(as_of)
     gc.disable()  # one run, and then the process ends: looking for garbage took a fifth of a large run
-    from flows.gate import parse_criteria, read_baseline
     from flows.run import run_once
     from flows.settings import load_settings
 
-    criteria = parse_criteria(fail_on or []) if fail_on or baseline else None
-    known = read_baseline(baseline) if baseline else None
+    criteria, known = _read_gate(fail_on, baseline) if fail_on or baseline else (None, None)
     given = {
         "inventory": inventory,
         "world": world,
@@ -85,12 +83,20 @@ def reconcile(
     return 0 if exit_zero and code == 2 else code
 
 
+def _read_gate(fail_on: list[str] | None, baseline: Path | None) -> "tuple[Criteria, dict[Key, Severity] | None]":
+    from flows.gate import parse_criteria, read_baseline
+
+    return parse_criteria(fail_on or []), read_baseline(baseline) if baseline else None
+
+
 def _hold_against(
     report: "RunReport", criteria: "Criteria | None", known: "dict[Key, Severity] | None"
 ) -> "Gate | None":
+    if criteria is None:
+        return None
     from flows.gate import hold_against
 
-    return hold_against(report, criteria, known) if criteria is not None else None
+    return hold_against(report, criteria, known)
 
 
 def print_run(report: "RunReport", output: Format, gate: "Gate | None" = None, *, quiet: bool, timings: bool) -> None:
@@ -118,13 +124,18 @@ def _print_gate(gate: "Gate | None") -> None:
 
 
 def _write(report: "RunReport", output: Format, gate: "Gate | None") -> str:
-    from flows.render import document, junit, markdown, sarif
+    if output is Format.JUNIT:
+        from flows.render.junit import to_junit
 
-    written = {
-        Format.JSON: lambda: document.to_json(report),
-        Format.NDJSON: lambda: "\n".join(document.to_ndjson(report)),
-        Format.MARKDOWN: lambda: markdown.to_markdown(report),
-        Format.SARIF: lambda: sarif.to_sarif(report, gate),
-        Format.JUNIT: lambda: junit.to_junit(report, gate),
-    }
-    return written[output]()
+        return to_junit(report, gate)
+    if output is Format.SARIF:
+        from flows.render.sarif import to_sarif
+
+        return to_sarif(report, gate)
+    if output is Format.MARKDOWN:
+        from flows.render.markdown import to_markdown
+
+        return to_markdown(report)
+    from flows.render.document import to_json, to_ndjson
+
+    return to_json(report) if output is Format.JSON else "\n".join(to_ndjson(report))

@@ -14,7 +14,7 @@ from flows.errors import HistoryError
 from flows.sources.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, to_micros
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
 from flows.sources.inventory_files import InventoryFiles
-from flows.sources.past_inventories import pack_inventory
+from flows.sources.inventory_pack import pack_inventory
 from flows.sources.world_files import WorldFiles
 from flows.storage import make_folder, write_flushed
 
@@ -57,13 +57,16 @@ class Archive(ArchiveReader):
 
     def add_inventory(self, as_of: datetime, files: InventoryFiles) -> bool:
         """Keep an inventory, likewise; what of it could not be read is kept as such."""
-        contents = pack_inventory(files)
-        fingerprint = inventory_fingerprint(contents)
-        before = self.find_latest(INVENTORY, as_of)
-        if before is not None and before.fingerprint == fingerprint:
+        fingerprint = inventory_fingerprint(files)
+        if self.has_inventory(as_of, fingerprint):
             return False
-        self._add(INVENTORY, as_of, as_of, fingerprint, contents)
+        self._add(INVENTORY, as_of, as_of, fingerprint, pack_inventory(files))
         return True
+
+    def has_inventory(self, as_of: datetime, fingerprint: str) -> bool:
+        """Return whether this inventory is the one that was kept last, at that moment."""
+        before = self.find_latest(INVENTORY, as_of)
+        return before is not None and before.fingerprint == fingerprint
 
     def _add(
         self, kind: str, as_of: datetime, files_at: datetime, fingerprint: str, contents: Mapping[str, bytes]

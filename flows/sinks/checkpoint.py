@@ -5,7 +5,6 @@ lose the record of what was about to be written.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from flows.errors import EmitError, SettingsError
 from flows.sinks.attempt import read_attempt
@@ -166,7 +167,7 @@ def _read_copy(path: Path) -> bytes:
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """Return a copy's bytes; EmitError where they are more than a later run would read."""
-    body = json.dumps(_dump(checkpoint), allow_nan=False, separators=(",", ":")).encode("ascii")
+    body = msgspec.json.encode(_dump(checkpoint))
     data = b'{"version":%d,"sha256":"%s"' % (VERSION, hashlib.sha256(body).hexdigest().encode("ascii"))
     data += _BODY + body + b"}\n"
     if len(data) > MAX_BYTES:
@@ -180,8 +181,8 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
 def decode_checkpoint(data: bytes, path: Path) -> Checkpoint:
     """Return a copy's content; ValueError, KeyError or TypeError where it is broken."""
     try:
-        form = json.loads(data)
-    except ValueError:
+        form = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise _BrokenCopyError("it is cut or not JSON") from None
     if not isinstance(form, dict) or not isinstance(form.get("version"), int):
         raise _BrokenCopyError("it is not a checkpoint")

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from hashlib import sha256
 
+from flows.sources.inventory_files import InventoryFiles
+from flows.sources.inventory_pack import pack_inventory
+
 BOM = b"\xef\xbb\xbf"
 
 
@@ -11,9 +14,12 @@ def world_fingerprint(contents: Mapping[str, bytes]) -> str:
     return _digest(contents)
 
 
-def inventory_fingerprint(contents: Mapping[str, bytes]) -> str:
-    """Return the SHA-256 of an inventory's files, by path; a byte order mark and CRLF line ends make no difference."""
-    return _digest({path: _unix(data) for path, data in contents.items()})
+def inventory_fingerprint(files: InventoryFiles) -> str:
+    """Return the SHA-256 of an inventory: its files by path, its empty folders, and what could not be read.
+
+    A byte order mark and CRLF line ends make no difference.
+    """
+    return _digest({path: _unix(data) for path, data in pack_inventory(files).items()})
 
 
 def _unix(data: bytes) -> bytes:

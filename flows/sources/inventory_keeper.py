@@ -1,13 +1,23 @@
-"""The inventory for a process that reads it again and again: unchanged, it costs a look at its files' stamps."""
+"""The inventory for whoever reads it again and again: unchanged, it costs a look at its files' stamps."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from flows.errors import InventoryError
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory import build_desired
-from flows.sources.inventory_files import InventoryFiles, InventoryLook, list_and_look, look_at_inventory
+from flows.sources.inventory_files import (
+    InventoryFiles,
+    InventoryLook,
+    list_and_look,
+    list_inventory,
+    look_at_inventory,
+)
 from flows.sources.inventory_memory import InventoryMemory
+from flows.sources.look_cache import LookCache, SeenInventory, digest_look
 from flows.sources.parse_cache import ParseCache
 from schemas.desired import Desired
 from schemas.limits import Limits
@@ -17,39 +27,63 @@ SETTLED_NS = 2_000_000_000
 
 
 class KeptInventory(NamedTuple):
-    """The desired state, the files that it was read from, and their fingerprint."""
+    """The desired state, its fingerprint, and how to have the files that it was read from."""
 
     desired: Desired
-    files: InventoryFiles
     fingerprint: str
+    read_files: Callable[[], InventoryFiles]
+    """Raises `InventoryError` where they are not those any more."""
 
 
 class InventoryKeeper:
-    """Reads one inventory; what it returned is returned again while no file has changed."""
+    """Reads one inventory; what it came to is returned again while no file has changed, by another process as well."""
 
-    def __init__(self, root: Path, limits: Limits, cache: ParseCache | None = None) -> None:
+    def __init__(
+        self, root: Path, limits: Limits, cache: ParseCache | None = None, seen: LookCache | None = None
+    ) -> None:
         """Read nothing yet."""
         self._root = root
         self._limits = limits
         self._cache = cache
+        self._seen_cache = seen
         self._memory: InventoryMemory | None = None
-        self._seen: InventoryLook | None = None
+        self._seen = b""
         self._kept: KeptInventory | None = None
 
     def read(self) -> KeptInventory:
         """Return the inventory as it is now; raises `InventoryError` as `read_inventory` does."""
-        if self._kept is not None and self._seen == look_at_inventory(self._root, self._limits):
+        if self._kept is None:
+            self._recall()
+        if self._kept is not None and self._seen == digest_look(look_at_inventory(self._root, self._limits)):
             return self._kept
         self._kept = None
         looked_ns = time.time_ns()
-        files, self._seen = list_and_look(self._root, self._limits)
+        files, look = list_and_look(self._root, self._limits)
         if self._memory is None:
             self._memory = InventoryMemory(self._limits, self._cache)
         desired = build_desired(files, self._limits, memory=self._memory)
-        kept = KeptInventory(desired, files, inventory_fingerprint(files.contents))
-        if is_settled(self._seen, looked_ns):
-            self._kept = kept
+        kept = KeptInventory(desired, inventory_fingerprint(files), lambda: files)
+        if is_settled(look, looked_ns):
+            self._keep(kept, look)
         return kept
+
+    def _recall(self) -> None:
+        seen = self._seen_cache.load() if self._seen_cache else None
+        if seen is not None:
+            self._seen = seen.look
+            read_files = partial(self._read_again, seen.fingerprint)
+            self._kept = KeptInventory(seen.desired, seen.fingerprint, read_files)
+
+    def _read_again(self, fingerprint: str) -> InventoryFiles:
+        files = list_inventory(self._root, self._limits)
+        if inventory_fingerprint(files) != fingerprint:
+            raise InventoryError(f"{self._root}: changed during the run")
+        return files
+
+    def _keep(self, kept: KeptInventory, look: InventoryLook) -> None:
+        self._kept, self._seen = kept, digest_look(look)
+        if self._seen_cache is not None:
+            self._seen_cache.save(SeenInventory(self._seen, kept.desired, kept.fingerprint))
 
 
 def is_settled(look: InventoryLook, looked_ns: int) -> bool:

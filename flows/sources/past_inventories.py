@@ -1,8 +1,6 @@
 """The inventory as it was: from the archive, from a Git repository's commits, or one folder for all times."""
 
-import json
 from bisect import bisect_right
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,10 +18,10 @@ from flows.sources.inventory_files import (
     is_near_miss,
     list_inventory,
 )
+from flows.sources.inventory_pack import unpack_inventory
 from schemas.limits import Limits
 
 _TOP = (HOSTS, SERVICES, "inventory")
-_FOLDERS, _UNREADABLE, _NEAR_MISSES = ".folders.json", ".unreadable.json", ".near-misses.json"
 
 
 class InventorySource(Protocol):
@@ -180,28 +178,3 @@ class GitInventories:
         if self._objects is not None:
             self._objects.__exit__(None, None, None)
             self._objects = None
-
-
-def pack_inventory(files: InventoryFiles) -> dict[str, bytes]:
-    """Return an inventory as named contents, what is no file under names that no inventory file can have."""
-    packed = dict(files.contents)
-    for name, value in (
-        (_FOLDERS, sorted(files.folders)),
-        (_UNREADABLE, dict(sorted(files.unreadable.items()))),
-        (_NEAR_MISSES, sorted(files.near_misses)),
-    ):
-        if value:
-            packed[name] = json.dumps(value).encode()
-    return packed
-
-
-def unpack_inventory(contents: Mapping[str, bytes]) -> InventoryFiles:
-    """Return the inventory that `pack_inventory` packed."""
-    files = {name: data for name, data in contents.items() if is_inventory_path(name)}
-    return InventoryFiles(
-        files,
-        json.loads(contents.get(_UNREADABLE, b"{}")),
-        frozenset(json.loads(contents.get(_FOLDERS, b"[]"))),
-        frozenset(json.loads(contents.get(_NEAR_MISSES, b"[]"))),
-        "archive",
-    )

@@ -1,0 +1,120 @@
+"""A cache's file: named parts behind a version and a digest; whatever cannot be used is as good as none.
+
+A file that is missing, cut off, of another version or not ours to read is empty, and a write that fails is a slower
+next run. A new file replaces the old one whole, so that two runs at once each leave a good one.
+"""
+
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import yaml
+
+from flows.sources.safe_file import FileFaultError, read_file
+from schemas.limits import Limits
+
+MAGIC = b"runtime-supervisor parse cache\n"
+MAX_BYTES = 1024 * 1024 * 1024
+"""A larger cache is neither read nor written."""
+MAX_INVENTORIES = 8
+"""The caches of the inventories that were read last are kept, of each kind."""
+HALF = ".new-"
+HALF_S = 3600
+"""A file that a run began to write this long before the newest one is nobody's any more."""
+
+Part = bytes | memoryview
+
+
+class SealedFile:
+    """What one inventory's cache of one kind (its ending) holds, in a folder that is this user's alone."""
+
+    def __init__(self, folder: Path, inventory: Path, ending: str, limits: Limits, *, is_writable: bool = True) -> None:
+        """Say where it is; nothing is read or made yet."""
+        self.is_writable = is_writable
+        name = sha256(str(inventory.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        self.path = folder / f"inventory-{name}.{ending}"
+        self._version = sha256(parser_version() + limits.model_dump_json().encode()).digest()
+
+    def read(self) -> dict[str, memoryview] | None:
+        """Return the parts, or None where there is nothing that can be used."""
+        try:
+            data = read_file(self.path, max_bytes=MAX_BYTES).data
+        except FileFaultError:
+            return None
+        head = MAGIC + self._version
+        body = memoryview(data)[len(head) + 32 :]
+        if not data.startswith(head) or data[len(head) : len(head) + 32] != sha256(body).digest():
+            return None
+        try:
+            return msgspec.msgpack.decode(body, type=dict[str, memoryview])
+        except msgspec.DecodeError:
+            return None
+
+    def write(self, parts: Mapping[str, Part]) -> bool:
+        """Keep the parts in place of what was there; return whether that could be done."""
+        if not self.is_writable:
+            return False
+        body = msgspec.msgpack.encode(parts)
+        data = b"".join((MAGIC, self._version, sha256(body).digest(), body))
+        if len(data) > MAX_BYTES:
+            return False
+        try:
+            self.path.parent.mkdir(mode=0o700, exist_ok=True)
+            _replace(self.path, data)
+            _forget_oldest(self.path.parent, self.path.suffix)
+        except OSError:
+            return False
+        return True
+
+
+@lru_cache(maxsize=1)
+def parser_version() -> bytes:
+    """Return what changes whenever a parser does: the digest of the sources that read the inventory."""
+    total = sha256(yaml.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        total.update(source.read_bytes())
+    return total.digest()
+
+
+def frame_to_bytes(frame: pl.DataFrame) -> bytes:
+    """Return a frame as a part."""
+    buffer = io.BytesIO()
+    frame.write_ipc(buffer, compression="lz4")
+    return buffer.getvalue()
+
+
+def frame_of_bytes(part: Part) -> pl.DataFrame:
+    """Return the frame of a part; raises what polars raises where it is none."""
+    return pl.read_ipc(io.BytesIO(part), use_pyarrow=False)
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Replace a file whole, without a flush to the disk: what a power cut spoils has a wrong digest, and is empty."""
+    descriptor, name = tempfile.mkstemp(prefix=HALF, dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _forget_oldest(folder: Path, ending: str) -> None:
+    """Remove the caches that were written longest ago, and what killed runs left half written."""
+    with os.scandir(folder) as entries:
+        ages = sorted((entry.stat().st_mtime, entry.name) for entry in entries)
+    sealed = [name for _, name in ages if name.endswith(ending)]
+    newest = max(age for age, _ in ages)
+    halves = [name for age, name in ages if name.startswith(HALF) and age < newest - HALF_S]
+    for name in sealed[:-MAX_INVENTORIES] + halves:
+        with suppress(OSError):
+            (folder / name).unlink()
