@@ -159,8 +159,8 @@ def _plan(leads: tuple[str, ...]) -> Plan | None:
 
 
 def _is_known(key: str) -> bool:
-    """Return whether a service's key is one that is read, or so different that it is nobody's misspelling."""
-    return key in KNOWN or suggest(key, KNOWN) is None
+    """Return whether it is a service's key that is read, or one so different that it is nobody's misspelling."""
+    return key != "-" and (key in KNOWN or suggest(key, KNOWN) is None)
 
 
 def _paths(leads: tuple[str, ...]) -> list[tuple[int, tuple[str, ...]]] | None:

@@ -72,7 +72,7 @@ def _cut(text: str) -> pl.Series | None:
     if not text.lstrip(" \t\n\r").startswith("{"):
         return None
     begun = f",{text[text.index('{') + 1 :]}"
-    parts = pl.Series([begun]).str.split("}").explode()
+    parts = pl.Series(begun.split("}"), dtype=pl.String)
     # A value that is no object behind the last record would stand between the two braces at the end.
     return parts.head(-2) if not "".join(parts.tail(2)).strip(" \t\n\r") else None
 
