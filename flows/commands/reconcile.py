@@ -1,6 +1,8 @@
 """`supervisor reconcile`: judge the world against the inventory, print what to do, append what changed."""
 
 import gc
+import resource
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,7 +53,7 @@ def reconcile(
     output: Annotated[Format, typer.Option("--format", help="How to print the run.")] = Format.TABLE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and print; write nothing at all.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary line alone.")] = False,
-    timings: Annotated[bool, typer.Option("--timings", help="Print how long each step took.")] = False,
+    timings: Annotated[bool, typer.Option("--timings", help="Print how long each step took, and the peak of memory.")] = False,
     fail_on: Annotated[
         list[str] | None,
         typer.Option("--fail-on", help="Exit with 2 for these alone: new, severity>=error, ...; repeatable."),
@@ -115,6 +117,12 @@ def print_run(report: "RunReport", output: Format, gate: "Gate | None" = None, *
     if timings:
         for name, taken_s in report.timings_s.items():
             typer.echo(f"{taken_s * 1000:9.1f} ms  {name}", err=True)
+        typer.echo(f"{_peak_memory_bytes() / 1e6:9.1f} MB  peak memory", err=True)
+
+
+def _peak_memory_bytes() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _print_gate(gate: "Gate | None") -> None:
