@@ -42,7 +42,6 @@ def _runs(facts: pl.DataFrame, desired: Desired | None, judgement: Judgement | N
         if name not in {*found.columns, *facts.columns, "monitored_targets"}
     ]
     monitored = _monitored(desired) if desired else []
-    monitored = monitored if len(monitored) <= MOST_TARGETS else []
     rows = facts.join(found, on="as_of", how="left").with_columns(
         *absent, pl.lit(pl.Series([monitored], dtype=pl.List(pl.String))).first().alias("monitored_targets")
     )
@@ -50,7 +49,8 @@ def _runs(facts: pl.DataFrame, desired: Desired | None, judgement: Judgement | N
 
 
 def _monitored(desired: Desired) -> list[str]:
-    return desired.services.filter("is_monitored").select(target().sort()).to_series().to_list()
+    monitored = desired.services.filter("is_monitored")
+    return monitored.select(target().sort()).to_series().to_list() if monitored.height <= MOST_TARGETS else []
 
 
 def _of_run(found: pl.DataFrame, facts: pl.DataFrame, schema: type[Frame]) -> pl.DataFrame:
