@@ -53,7 +53,9 @@ def reconcile(
     output: Annotated[Format, typer.Option("--format", help="How to print the run.")] = Format.TABLE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and print; write nothing at all.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary line alone.")] = False,
-    timings: Annotated[bool, typer.Option("--timings", help="Print how long each step took, and the peak of memory.")] = False,
+    timings: Annotated[
+        bool, typer.Option("--timings", help="Print how long each step took, and the peak of memory.")
+    ] = False,
     fail_on: Annotated[
         list[str] | None,
         typer.Option("--fail-on", help="Exit with 2 for these alone: new, severity>=error, ...; repeatable."),

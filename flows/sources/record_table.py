@@ -18,6 +18,7 @@ MAX_OTHERS_RATIO = 0.1
 MAX_SHAPES = 256
 """Different sequences of keys; a writer has one or a few."""
 
+_BLANKS = " \t\n\r"
 _WHITE = r"[ \t\n\r]*"
 _STRING = r'"[^"\x00-\x1f]*"'
 _NUMBER = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?"
@@ -27,6 +28,7 @@ _MEMBERS = rf"{_MEMBER}(?:{_WHITE},{_WHITE}{_MEMBER})*"
 _HEAD = rf'^{_WHITE},{_WHITE}"([^"{{\x00-\x1f]*)"'
 _RECORD = rf"{_HEAD}{_WHITE}:{_WHITE}\{{{_WHITE}(?:{_MEMBERS})?{_WHITE}$"
 _BUT_KEYS = rf'^[^{{]*\{{|:{_WHITE}(?:{_STRING}|[^",]+)'
+_BEGIN = re.compile(rb"[ \t\n\r]*\{")
 _KEY_OF_SHAPE = re.compile(r'"([^"]*)"')
 
 
@@ -43,38 +45,42 @@ def read_record_table(data: bytes, fields: tuple[str, ...]) -> RecordTable | Non
     """Return the records of a JSON object, or None where they are few, or where the decoder must read them."""
     if data.count(b"}") < MIN_RECORDS or b"\\" in data:
         return None
-    try:
-        pieces = _cut(data.decode("utf-8"))
-    except UnicodeDecodeError:
-        return None
+    pieces = _cut(data)
     if pieces is None:
         return None
-    found = pieces.to_frame("piece").select(
-        "piece",
-        is_flat=pl.col("piece").str.contains(_RECORD),
-        key=pl.col("piece").str.extract(_HEAD),
-        shape=pl.col("piece").str.replace_all(_BUT_KEYS, ":"),
-        **{field: pl.col("piece").str.extract(_value_of(field)) for field in fields},
+    piece = pl.col("piece")
+    found = pieces.to_frame().select(
+        is_flat=piece.str.contains(_RECORD),
+        key=piece.str.extract(_HEAD),
+        shape=piece.str.replace_all(_BUT_KEYS, ":"),
+        **{field: piece.str.extract(_value_of(field)) for field in fields},
     )
     flat = found.filter("is_flat")
-    others = [f"{{{piece.lstrip()[1:]}}}}}" for piece in found.filter(~pl.col("is_flat"))["piece"]]
-    if len(others) > MAX_OTHERS_RATIO * flat.height or not _are_plain(flat["shape"].unique()):
+    others = [text.lstrip(_BLANKS) for text in pieces.filter(~found["is_flat"])]
+    is_cut_right = all(text.startswith(",") for text in others)
+    if not is_cut_right or len(others) > MAX_OTHERS_RATIO * flat.height or not _are_plain(flat["shape"].unique()):
         return None
-    return RecordTable(flat.select("key", *fields), others)
+    return RecordTable(flat.select("key", *fields), [f"{{{text[1:]}}}}}" for text in others])
 
 
 def _value_of(field: str) -> str:
     return rf'"{field}"{_WHITE}:{_WHITE}({_STRING}|[^", \t\n\r]+)'
 
 
-def _cut(text: str) -> pl.Series | None:
+def _cut(data: bytes) -> pl.Series | None:
     """Return the text of each record without its closing brace, a comma before it; None where that is not sure."""
-    if not text.lstrip(" \t\n\r").startswith("{"):
+    begin = _BEGIN.match(data)
+    if begin is None:
         return None
-    begun = f",{text[text.index('{') + 1 :]}"
-    parts = pl.Series(begun.split("}"), dtype=pl.String)
+    try:
+        pieces = str(memoryview(data)[begin.end() :], "utf-8").split("}")
+    except UnicodeDecodeError:
+        return None
     # A value that is no object behind the last record would stand between the two braces at the end.
-    return parts.head(-2) if not "".join(parts.tail(2)).strip(" \t\n\r") else None
+    if len(pieces) < 3 or "".join(pieces[-2:]).strip(_BLANKS):
+        return None
+    pieces[0] = f",{pieces[0]}"
+    return pl.Series("piece", pieces[:-2], dtype=pl.String)
 
 
 def _are_plain(shapes: pl.Series) -> bool:

@@ -14,7 +14,7 @@ from flows.errors import SupervisorError
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
-CHUNK_BYTES = 4 * 1024 * 1024
+LEAST_READ_BYTES = 64 * 1024
 STABLE_READS = 5
 
 
@@ -190,7 +190,7 @@ def _read_stable(descriptor: int, path: Path, max_bytes: int) -> FileContent:
             raise UnsafeFileError(path, f"not a regular file but {_kind(before.st_mode)}")
         if before.st_size > max_bytes:
             raise UnsafeFileError(path, f"{before.st_size} bytes, over the limit of {max_bytes}")
-        data = _read_all(descriptor, max_bytes)
+        data = _read_all(descriptor, before.st_size, max_bytes)
         if len(data) > max_bytes:
             raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes")
         after = os.fstat(descriptor)
@@ -200,11 +200,12 @@ def _read_stable(descriptor: int, path: Path, max_bytes: int) -> FileContent:
     raise UnstableFileError(path, "changes while it is read")
 
 
-def _read_all(descriptor: int, max_bytes: int) -> bytes:
+def _read_all(descriptor: int, size: int, max_bytes: int) -> bytes:
+    """Read to the end, but no more than a byte beyond the limit; a file of the expected size comes in one piece."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     chunks: list[bytes] = []
-    length = 0
-    while length <= max_bytes and (chunk := os.read(descriptor, min(CHUNK_BYTES, max_bytes + 1 - length))):
+    length, step = 0, max(size + 1, LEAST_READ_BYTES)
+    while length <= max_bytes and (chunk := os.read(descriptor, min(step, max_bytes + 1 - length))):
         chunks.append(chunk)
         length += len(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
