@@ -29,7 +29,15 @@ def parse_duration(value: object) -> object:
     return timedelta(seconds=float(spelled[1]) * _UNITS[spelled[2] or "s"])
 
 
-def _lowered(words: object) -> object:
+def split_words(given: object) -> object:
+    """Return the list that a text such as `ok, healthy` names, or that one number is; anything else as it is."""
+    if isinstance(given, str):
+        return [word.strip() for word in given.split(",") if word.strip()]
+    return [given] if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+def _lowered(given: object) -> object:
+    words = split_words(given)
     if isinstance(words, list | tuple | set | frozenset) and all(isinstance(word, str) for word in words):
         return frozenset(word.strip().lower() for word in words)
     return words
