@@ -1,19 +1,29 @@
 """What someone who tries the program meets: mistakes in settings, narrow terminals, pipes."""
 
 import io
+import json
 import os
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 
 from flows.commands.config import config
+from flows.commands.options import parse_moment
 from flows.errors import SettingsError
 from flows.render.table import print_report
 from flows.settings import load_settings
-from tests.fleet_on_disk import BAD, WEB, reconcile
+from tests.fleet_on_disk import BAD, NOON, OK, WEB, reconcile
 from tests.program import SUPERVISOR
+
+
+def inputs_of(folder, hosts, services):
+    """Write a fleet, and return the options that name it."""
+    reconcile(folder, hosts, services)
+    return ["--inventory", str(folder), "--world", str(folder / "world")]
 
 
 def settings_of(folder, text, **options):
@@ -36,6 +46,38 @@ def test_a_mistake_in_the_settings_is_named_with_its_line_and_what_was_expected(
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["up, Fine", '["up", "fine"]'])
+def test_a_variable_names_words_with_commas_or_as_json(monkeypatch, text):
+    monkeypatch.setenv("SUPERVISOR_HEALTHY_WORDS", text)
+
+    assert load_settings().settings.healthy_words == {"up", "fine"}
+
+
+@pytest.mark.parametrize("text", ["1000,1001", "[1000, 1001]"])
+def test_a_variable_names_numbers_with_commas_or_as_json(monkeypatch, text):
+    monkeypatch.setenv("SUPERVISOR_LOG_OWNERS", text)
+
+    assert load_settings().settings.log_owners == [1000, 1001]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("OPEN_AFTER", "10m"), ("LOG_OWNERS", "bob"), ("LIMITS", "x"), ("HEALTHY_WORDS", "[1]"), ("NODE_ALIAS_MAP", "[]")],
+)
+def test_a_mistake_in_a_variable_is_named_with_the_variable(monkeypatch, name, text):
+    monkeypatch.setenv(f"SUPERVISOR_{name}", text)
+
+    with pytest.raises(SettingsError, match=f"^environment SUPERVISOR_{name}: {name.lower()}"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["SUPERVISOR_WORLD_TTL", "SUPERVISOR_INVENTORY", "NODE_ALIAS_MAP"])
+def test_an_empty_variable_sets_nothing(monkeypatch, name):
+    monkeypatch.setenv(name, "")
+
+    assert set(load_settings().origins.values()) == {"default"}
+
+
 def test_paths_in_the_settings_file_are_relative_to_it(tmp_path):
     settings = settings_of(tmp_path, "world: w\nhistory: past\nstate_dir: ~/state")
 
@@ -46,6 +88,47 @@ def test_paths_in_the_settings_file_are_relative_to_it(tmp_path):
 
 def test_a_history_elsewhere_stays_an_address(tmp_path):
     assert settings_of(tmp_path, "history: s3://bucket/past").history_root() == "s3://bucket/past"
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-06-03T12:00:00Z", "2026-06-03T14:00:00+02:00", "2026-06-03 12:00:00Z", "1780488000", " 1780488000.0"]
+)
+def test_one_moment_is_one_moment_however_it_is_spelled(text):
+    moment = parse_moment(text)
+
+    assert (moment, moment.utcoffset()) == (NOON, timedelta())
+
+
+@pytest.mark.parametrize("text", ["", "noon", "2026-06-03T12:00:00", "1780488000000", "0001-01-01T00:00:00+05:00"])
+def test_a_moment_that_is_none_is_refused(text):
+    with pytest.raises(typer.BadParameter, match="2026-05-27T18:00:00Z"):
+        parse_moment(text)
+
+
+@pytest.mark.parametrize("options", [["--format", "json"], ["--format", "markdown"], ["--quiet"]])
+def test_what_of_the_inventory_could_not_be_read_is_said_where_the_output_has_no_room(tmp_path, options):
+    places = inputs_of(tmp_path, {"a": "services: [web", "b": "services: [web]"}, {"b/web": OK})
+    ran = subprocess.run(
+        [*SUPERVISOR, "reconcile", "--dry-run", *places, *options], capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stderr.splitlines()[0][:33]) == (1, "error: hosts/a/services.yaml:2:1:")
+
+
+def test_cloudevents_are_written_on_request(tmp_path):
+    places = [*inputs_of(tmp_path, WEB, {"a/web": BAD}), "--state-dir", str(tmp_path / "state")]
+    paths = [
+        "--event-log",
+        str(tmp_path / "log"),
+        "--checkpoint",
+        str(tmp_path / "checkpoint"),
+        "--as-of",
+        NOON.isoformat(),
+    ]
+    subprocess.run([*SUPERVISOR, "reconcile", "--cloudevents", *places, *paths], capture_output=True, check=False)
+
+    line = json.loads((tmp_path / "log").read_text())
+    assert (line["specversion"], line["data"]["correlation_id"]) == ("1.0", "redeploy-a-web")
 
 
 @pytest.mark.parametrize(("width", "indent"), [(40, 2), (80, 13)])

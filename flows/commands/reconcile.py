@@ -46,6 +46,7 @@ def reconcile(
     checkpoint: options.Checkpoint = None,
     state_dir: options.StateDir = None,
     metrics_file: options.MetricsFile = None,
+    cloudevents: options.CloudEvents = None,
     as_of: options.AsOf = None,
     output: Annotated[Format, typer.Option("--format", help="How to print the run.")] = Format.TABLE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and print; write nothing at all.")] = False,
@@ -75,10 +76,13 @@ def reconcile(
         "checkpoint": checkpoint,
         "state_dir": state_dir,
         "metrics_file": metrics_file,
+        "cloudevents": cloudevents,
     }
     report = run_once(load_settings(given, config).settings, moment, dry_run=dry_run)
     gate = _hold_against(report, criteria, known)
     print_run(report, output, gate, quiet=quiet, timings=timings)
+    if report.is_partial and (quiet or output is not Format.TABLE):
+        _tell_faults(report)
     code = gate.exit_code(report) if gate else report.exit_code
     return 0 if exit_zero and code == 2 else code
 
@@ -107,6 +111,15 @@ def print_run(report: "RunReport", output: Format, gate: "Gate | None" = None, *
     if timings:
         for name, taken_s in report.timings_s.items():
             typer.echo(f"{taken_s * 1000:9.1f} ms  {name}", err=True)
+
+
+def _tell_faults(report: "RunReport") -> None:
+    """Say on stderr what of the inventory could not be read, where stdout does not say it to people."""
+    from flows.render.table import faults
+
+    unread = report.desired.unread if report.desired is not None else None
+    for line in faults(unread.filter(~unread["is_warning"])) if unread is not None else ():
+        typer.echo(line.plain, err=True)
 
 
 def _print_gate(gate: "Gate | None") -> None:

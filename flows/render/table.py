@@ -143,7 +143,7 @@ def _rejected(rejected: pl.DataFrame) -> Iterator[RenderableType]:
     yield from _rest(rejected.height)
 
 
-def faults(unread: pl.DataFrame, most: int | None = MOST_FAULTS) -> Iterator[RenderableType]:
+def faults(unread: pl.DataFrame, most: int | None = MOST_FAULTS) -> Iterator[Text]:
     """Return the inventory's faults, a line each, warnings last; the rest of more than `most` is counted."""
     listed = unread.sort("is_warning", "file", "line", maintain_order=True)
     for row in listed.head(most or unread.height).iter_rows(named=True):
@@ -153,6 +153,6 @@ def faults(unread: pl.DataFrame, most: int | None = MOST_FAULTS) -> Iterator[Ren
     yield from _rest(unread.height, most or unread.height)
 
 
-def _rest(count: int, most: int = MOST_FAULTS) -> Iterator[RenderableType]:
+def _rest(count: int, most: int = MOST_FAULTS) -> Iterator[Text]:
     if count > most:
         yield Text(f"  and {count - most} more; 'supervisor check' lists all")
