@@ -104,7 +104,7 @@ def test_a_replay_by_the_same_rules_reports_no_change(say, tmp_path):
 def test_what_another_inventory_would_do_is_markdown_for_a_pull_request(say, tmp_path):
     write(tmp_path / "other", inventory(piha=["web"]))
 
-    code, out, _ = say(f"what-if --inventory other --as-of {NOON:%Y-%m-%dT%H:%M:%SZ} --format markdown")
+    code, out, _ = say(f"what-if --inventory other --as-of {NOON:%Y-%m-%dT%H:%M:%SZ}")
 
     assert code == 0
     assert "| lost | piha/db |" in out
