@@ -99,6 +99,10 @@ def test_one_moment_is_one_moment_however_it_is_spelled(text):
     assert (moment, moment.utcoffset()) == (NOON, timedelta())
 
 
+def test_a_date_is_its_midnight():
+    assert parse_moment("2026-06-03") == NOON - timedelta(hours=12)
+
+
 @pytest.mark.parametrize("text", ["", "noon", "2026-06-03T12:00:00", "1780488000000", "0001-01-01T00:00:00+05:00"])
 def test_a_moment_that_is_none_is_refused(text):
     with pytest.raises(typer.BadParameter, match="2026-05-27T18:00:00Z"):

@@ -36,7 +36,8 @@ def list_archive(
         entries = [entry for kind in (INVENTORY, WORLD) for entry in archive.list_entries(kind, begin)]
     entries.sort(key=lambda entry: (entry.as_of, entry.kind))
     if as_json:
-        from flows.render.document import dump, instant
+        from flows.render.document import dump
+        from flows.render.spoken import instant
 
         rows = [
             {**entry._asdict(), "as_of": instant(entry.as_of), "files_at": instant(entry.files_at)} for entry in entries

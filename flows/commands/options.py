@@ -1,5 +1,6 @@
 """The options that several commands have in common; an option that is not given is None, and changes no setting."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +30,7 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of", help="Judge ages at this moment (ISO 8601, or Unix seconds) instead of now."),
 ]
+DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Format(StrEnum):
@@ -43,7 +45,7 @@ class Format(StrEnum):
 
 
 def parse_moment(text: str | None) -> datetime | None:
-    """Return the moment, in UTC, of an ISO 8601 text with a time zone or of Unix seconds.
+    """Return the moment, in UTC, of an ISO 8601 text with a time zone, of a date (its midnight UTC) or of Unix seconds.
 
     `BadParameter` says what was expected.
     """
@@ -61,6 +63,8 @@ def parse_moment(text: str | None) -> datetime | None:
 def _read_moment(text: str) -> datetime:
     from flows.sources.instants import NUMBER, parse_instant, to_datetime
 
+    if DATE.fullmatch(text):
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
     if not NUMBER.fullmatch(text):
         return datetime.fromisoformat(text)
     microseconds = parse_instant(text)

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from flows.render.escape import show, show_lines
+from flows.render.spoken import instant
 from flows.report import RunReport
 from schemas.drift import EVIDENCE
 
@@ -54,11 +54,6 @@ def to_ndjson(report: RunReport) -> Iterator[str]:
 def dump(value: object, indent: int | None = None) -> str:
     """Return strict ASCII JSON."""
     return json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
-
-
-def instant(moment: datetime | None) -> str | None:
-    """Return an instant as ISO 8601 in UTC."""
-    return moment.isoformat().replace("+00:00", "Z") if moment else None
 
 
 def _summary(report: RunReport) -> dict[str, Any]:
