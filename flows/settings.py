@@ -201,7 +201,7 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     for fault in error.errors(include_input=False, include_url=False):
         key = ".".join(str(part) for part in fault["loc"])
         origin = origins.get(str(fault["loc"][0]), "settings") if fault["loc"] else "settings"
-        is_duration = str(fault["type"]).startswith("time_delta")
+        is_duration = str(fault["type"]).startswith("time_delta") or "timedelta" in fault["msg"]
         message = f"expected {DURATION}" if is_duration else fault["msg"].removeprefix("Value error, ")
         faults.append(f"{origin}: {key}: {message}")
     return "\n".join(faults)

@@ -21,12 +21,17 @@ def parse_duration(value: object) -> object:
     """
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | float):
-        return timedelta(seconds=value)
-    spelled = _SPELLING.fullmatch(value.lower()) if isinstance(value, str) else None
-    if spelled is None or (spelled[2] or "s") not in _UNITS:
+    try:
+        seconds = float(value) if isinstance(value, int | float) else _spelled_seconds(value)
+        return value if seconds is None else timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
         return value
-    return timedelta(seconds=float(spelled[1]) * _UNITS[spelled[2] or "s"])
+
+
+def _spelled_seconds(value: object) -> float | None:
+    spelled = _SPELLING.fullmatch(value.lower()) if isinstance(value, str) else None
+    size = _UNITS.get(spelled[2] or "s") if spelled else None
+    return float(spelled[1]) * size if spelled and size else None
 
 
 def split_words(given: object) -> object:

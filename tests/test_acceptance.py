@@ -1,6 +1,6 @@
 """From files to conclusions: what SEMANTICS and CONTRACT say of an input, derived by hand."""
 
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -290,6 +290,14 @@ def test_an_intermittent_node_has_a_longer_grace(tmp_path, capabilities):
     drift = [drift_of(reconcile(tmp_path, WEB, {"a/web": OK}, nodes)) for nodes in silences.values()]
 
     assert drift == [[], ["offline_node a/all critical None"]]
+
+
+@pytest.mark.parametrize("year", [1, 1970, 9999])
+def test_any_moment_can_be_judged_at(tmp_path, year):
+    as_of = datetime(year, 1, 1, tzinfo=UTC) if year < 9999 else datetime.max.replace(tzinfo=UTC)
+    summary = {"world/runtime-summary.json": {"last_update": NOON.timestamp()}}
+
+    assert reconcile(tmp_path, WEB, {"a/web": OK}, files=summary, as_of=as_of).outcome is Outcome.COMPLETED
 
 
 def test_a_moment_in_another_zone_is_the_same_moment(tmp_path):

@@ -14,6 +14,8 @@ from rich.console import Console
 from flows.commands.config import config
 from flows.commands.options import parse_moment
 from flows.errors import SettingsError
+from flows.render.document import to_document
+from flows.render.markdown import to_markdown
 from flows.render.table import print_report
 from flows.settings import load_settings
 from tests.fleet_on_disk import BAD, NOON, OK, WEB, reconcile
@@ -36,6 +38,10 @@ def settings_of(folder, text, **options):
     [
         ("node_tll: 5m", "supervisor.yaml:1: 'node_tll' is not a setting; did you mean 'node_ttl'?"),
         ("world: x\nnode_ttl: 5 parsecs", "supervisor.yaml:2: node_ttl: expected seconds, or a duration such as 90s"),
+        ("node_ttl: 99999999999d", "supervisor.yaml:1: node_ttl: expected seconds, or a duration such as 90s"),
+        ("node_ttl: -5", "supervisor.yaml:1: node_ttl: expected seconds, or a duration such as 90s"),
+        ("serve_interval: 0", "supervisor.yaml:1: serve_interval: expected seconds, or a duration such as 90s"),
+        ("node_ttl: 1e300", "supervisor.yaml:1: node_ttl: expected seconds, or a duration such as 90s"),
         ("node_alias_map: '{'", "supervisor.yaml:1: node_alias_map: expected a JSON object such as"),
     ],
 )
@@ -109,14 +115,38 @@ def test_a_moment_that_is_none_is_refused(text):
         parse_moment(text)
 
 
-@pytest.mark.parametrize("options", [["--format", "json"], ["--format", "markdown"], ["--quiet"]])
-def test_what_of_the_inventory_could_not_be_read_is_said_where_the_output_has_no_room(tmp_path, options):
+@pytest.mark.parametrize("options", [[], ["--format", "json"], ["--format", "markdown"], ["--quiet"]])
+def test_what_of_the_inventory_could_not_be_read_is_said_on_stderr_beside_a_pipe(tmp_path, options):
     places = inputs_of(tmp_path, {"a": "services: [web", "b": "services: [web]"}, {"b/web": OK})
     ran = subprocess.run(
         [*SUPERVISOR, "reconcile", "--dry-run", *places, *options], capture_output=True, text=True, check=False
     )
 
     assert (ran.returncode, ran.stderr.splitlines()[0][:33]) == (1, "error: hosts/a/services.yaml:2:1:")
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "json"], ["--quiet"]])
+def test_why_a_run_was_skipped_is_said_on_stderr_beside_a_pipe(tmp_path, options):
+    places = inputs_of(tmp_path, WEB, "{")
+    ran = subprocess.run(
+        [*SUPERVISOR, "reconcile", "--dry-run", *places, *options], capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stderr.count("services.json:1:2:")) == (3, 1)
+
+
+def test_markdown_names_each_fault_of_a_partly_read_inventory(tmp_path):
+    report = reconcile(tmp_path, {"a": "services: [web", "b": "services: [web]"}, {"b/web": OK})
+
+    assert "| hosts/a/services.yaml:2:1 |" in to_markdown(report)
+
+
+def test_a_run_without_conclusions_says_how_old_the_last_state_is(tmp_path):
+    reconcile(tmp_path, WEB, {"a/web": OK}, dry_run=False)
+    report = reconcile(tmp_path, WEB, "{", as_of=NOON + timedelta(minutes=9), dry_run=False)
+
+    assert to_document(report)["summary"]["last_age_s"] == 540
+    assert "The last known state stands: nominal, judged 9 min ago." in to_markdown(report)
 
 
 def test_cloudevents_are_written_on_request(tmp_path):

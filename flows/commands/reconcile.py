@@ -1,5 +1,6 @@
 """`supervisor reconcile`: judge the world against the inventory, print what to do, append what changed."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,7 @@ import typer
 
 from flows.commands import options
 from flows.commands.options import Format
-from flows.render.escape import show
+from flows.render.escape import show, show_lines
 
 if TYPE_CHECKING:
     from flows.gate import Criteria, Gate
@@ -81,8 +82,8 @@ def reconcile(
     report = run_once(load_settings(given, config).settings, moment, dry_run=dry_run)
     gate = _hold_against(report, criteria, known)
     print_run(report, output, gate, quiet=quiet, timings=timings)
-    if report.is_partial and (quiet or output is not Format.TABLE):
-        _tell_faults(report)
+    if quiet or output is not Format.TABLE or not sys.stdout.isatty():
+        _tell_problems(report, output)
     code = gate.exit_code(report) if gate else report.exit_code
     return 0 if exit_zero and code == 2 else code
 
@@ -107,19 +108,21 @@ def print_run(report: "RunReport", output: Format, gate: "Gate | None" = None, *
         typer.echo(_write(report, output, gate))
     error = report.emit_error or (report.error if output is not Format.TABLE else None)
     if error:
-        typer.echo(f"error: {show(error, limit=5000)}", err=True)
+        typer.echo(f"error: {show_lines(error)}", err=True)
     if timings:
         for name, taken_s in report.timings_s.items():
             typer.echo(f"{taken_s * 1000:9.1f} ms  {name}", err=True)
 
 
-def _tell_faults(report: "RunReport") -> None:
-    """Say on stderr what of the inventory could not be read, where stdout does not say it to people."""
-    from flows.render.table import faults
+def _tell_problems(report: "RunReport", output: Format) -> None:
+    """Say on stderr what could not be read, where stdout does not go to a person who reads all of it."""
+    if report.error and output is Format.TABLE:
+        typer.echo(f"error: {show_lines(report.error)}", err=True)
+    if report.is_partial and report.desired is not None:
+        from flows.render.table import faults
 
-    unread = report.desired.unread if report.desired is not None else None
-    for line in faults(unread.filter(~unread["is_warning"])) if unread is not None else ():
-        typer.echo(line.plain, err=True)
+        for line in faults(report.desired.unread.filter(~report.desired.unread["is_warning"])):
+            typer.echo(line.plain, err=True)
 
 
 def _print_gate(gate: "Gate | None") -> None:

@@ -59,7 +59,9 @@ def dump(value: object, indent: int | None = None) -> str:
 def _summary(report: RunReport) -> dict[str, Any]:
     if report.judgement is None:
         last = report.last_state.value if report.last_state else None
-        return {"state": None, "last_state": last, "last_as_of": instant(report.last_as_of), "is_stale": True}
+        last_as_of = instant(report.last_as_of)
+        age_s = report.last_age_s
+        return {"state": None, "last_state": last, "last_as_of": last_as_of, "last_age_s": age_s, "is_stale": True}
     summary = report.judgement.summary if report.summary is None else report.summary
     row = rows(summary.drop("as_of"))[0]
     return {

@@ -77,9 +77,9 @@ def _headline(report: RunReport) -> Text:
 
 def _no_conclusion(report: RunReport) -> Text:
     line = Text.assemble((report.outcome.value.upper(), "bold magenta"), "  ", show_lines(report.error))
-    if report.last_state is not None and report.last_as_of is not None:
-        age = (report.as_of - report.last_as_of).total_seconds()
-        line.append(f"\nThe last known state stands: {report.last_state.value}, judged {spoken(age)} ago.", style="dim")
+    if report.last_state is not None and report.last_age_s is not None:
+        ago = f"judged {spoken(report.last_age_s)} ago"
+        line.append(f"\nThe last known state stands: {report.last_state.value}, {ago}.", style="dim")
     return line
 
 
