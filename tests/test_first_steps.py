@@ -149,6 +149,19 @@ def test_a_run_without_conclusions_says_how_old_the_last_state_is(tmp_path):
     assert "The last known state stands: nominal, judged 9 min ago." in to_markdown(report)
 
 
+@pytest.mark.parametrize(
+    ("event_log", "advice"),
+    [
+        (".", "expected a regular file, found a folder; name a file in it"),
+        ("nowhere/log", "make it, or name another folder"),
+    ],
+)
+def test_a_log_that_cannot_be_one_says_what_to_do(tmp_path, event_log, advice):
+    report = reconcile(tmp_path, WEB, {"a/web": BAD}, dry_run=False, event_log=tmp_path / event_log)
+
+    assert (report.exit_code, advice in report.emit_error) == (5, True)
+
+
 def test_cloudevents_are_written_on_request(tmp_path):
     places = [*inputs_of(tmp_path, WEB, {"a/web": BAD}), "--state-dir", str(tmp_path / "state")]
     paths = [
