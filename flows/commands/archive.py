@@ -9,7 +9,7 @@ import typer
 from flows.commands import options
 from flows.errors import SettingsError
 
-Since = Annotated[str | None, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")]
+Since = Annotated[str | None, typer.Option("--since", help="30d, 12h, a date, or an ISO 8601 moment.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -76,7 +76,7 @@ def prune(
 def export(
     folder: Annotated[Path, typer.Argument(help="Where the folders go.")],
     since: Since = None,
-    until: Annotated[str | None, typer.Option("--until", help="An ISO 8601 moment.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="A date, or an ISO 8601 moment.")] = None,
     state_dir: options.StateDir = None,
     config: options.Config = None,
 ) -> int:

@@ -28,7 +28,7 @@ CloudEvents = Annotated[
 ]
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", help="Judge ages at this moment (ISO 8601, or Unix seconds) instead of now."),
+    typer.Option("--as-of", help="Judge ages at this moment (ISO 8601, a date, or Unix seconds) instead of now."),
 ]
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 

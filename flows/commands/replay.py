@@ -48,8 +48,10 @@ def replay(
     rules: Annotated[Path, typer.Option("--rules", help="Settings file with the rules that differ.")],
     source: Annotated[Path | None, typer.Option("--source", help="Snapshots, in place of our archive.")] = None,
     inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
-    since: Annotated[str | None, typer.Option("--from", "--since", help="30d, 12h, or an ISO 8601 moment.")] = None,
-    until: Annotated[str | None, typer.Option("--to", "--until", help="An ISO 8601 moment.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", "--since", help="30d, 12h, a date, or an ISO 8601 moment.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", "--until", help="A date, or an ISO 8601 moment.")] = None,
     output: Output = ComparisonFormat.TABLE,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
     inventory: options.Inventory = None,
