@@ -8,6 +8,7 @@ from pandera.typing.polars import DataFrame
 
 from flows.errors import SupervisorError
 from flows.gather import Inputs
+from flows.render.spoken import instant
 from flows.settings import Settings
 from flows.sinks.acknowledgements import read_acknowledgements
 from schemas.acknowledgement import Acknowledgement
@@ -31,14 +32,10 @@ class Attention:
     summary: DataFrame[Summary]
     notes: tuple[str, ...] = ()
 
-    def describe(self, row: Mapping[str, object]) -> dict[str, str] | None:
+    def describe(self, row: Mapping[str, object]) -> dict[str, str | None] | None:
         """Return who acknowledged a recommendation, as plain values; None where nobody did."""
         by = self.acknowledged.by.get(Target(str(row["node"]), str(row["service"])))
-        return (
-            None
-            if by is None
-            else {"owner": by.owner, "reason": by.reason, "until": by.until.isoformat(timespec="seconds")}
-        )
+        return None if by is None else {"owner": by.owner, "reason": by.reason, "until": instant(by.until)}
 
 
 def attend(settings: Settings, inputs: Inputs, judgement: Judgement, as_of: datetime) -> Attention:

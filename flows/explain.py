@@ -52,8 +52,8 @@ class Explanation:
 
     @property
     def is_known(self) -> bool:
-        """Return whether anything at all speaks of the target."""
-        return bool(self.desired or self.actual or self.drift or self.episodes)
+        """Return whether anything at all speaks of the target; the fleet is there even where all is well."""
+        return self.target == (FLEET, ALL) or bool(self.desired or self.actual or self.drift or self.episodes)
 
 
 def explain(settings: Settings, wanted: str, as_of: datetime) -> Explanation:

@@ -104,7 +104,7 @@ def read_actual(
 def _doubt_clocks(actual: Actual, as_of: datetime) -> Iterator[str]:
     """Yield a note where the world is from the future: it would never be stale."""
     at = actual.snapshots["last_update_at"][0]
-    if at is not None and at > as_of + CLOCK_TOLERANCE:
+    if at is not None and at - as_of > CLOCK_TOLERANCE:
         yield f"the world says that it was updated at {at:%Y-%m-%dT%H:%M:%SZ}, which is still to come; check the clocks"
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from flows.errors import SettingsError
 from flows.past_day import Day, Judge, Problem
+from flows.settings import Settings
 from flows.sources.strict_yaml import read_settings_file
 from schemas.comparison import Advice, ChangedAdvice, StatePair
 from schemas.frame import Frame, columns, empty
@@ -106,15 +107,19 @@ def _hours(spans: pl.DataFrame, side: str) -> dict[State, float]:
 
 
 def read_rules(file: Path, rules: Rules) -> Rules:
-    """Return the rules with those of a file in their place; raises `SettingsError` naming file, line and key."""
+    """Return the rules with those of a file in their place; other settings in it change no judgement.
+
+    So a changed copy of `supervisor.yaml` will do. Raises `SettingsError` naming file, line and key.
+    """
     if not file.is_file():
         raise SettingsError(f"{file}: no such file of rules")
     values, lines = read_settings_file(file)
     for name in values:
-        if name not in Rules.model_fields:
-            raise SettingsError(f"{file}:{lines[name]}: {name!a} is no rule; 'supervisor config' lists them")
+        if name not in Settings.model_fields:
+            raise SettingsError(f"{file}:{lines[name]}: {name!a} is no setting; 'supervisor config' lists them")
+    changed = {name: value for name, value in values.items() if name in Rules.model_fields}
     try:
-        return Rules(**{**rules.model_dump(), **values})
+        return Rules(**{**rules.model_dump(), **changed})
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
         places = (f"{file}:{lines.get(str(fault['loc'][0]), 1)}: {fault['loc'][0]}: {fault['msg']}" for fault in faults)

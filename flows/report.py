@@ -64,6 +64,11 @@ class RunReport:
         return self.attention.acknowledged.acknowledged.height if self.attention else 0
 
     @property
+    def last_age_s(self) -> float | None:
+        """Return the age of the last known state, which stands where the run came to no conclusion."""
+        return None if self.last_as_of is None else (self.as_of - self.last_as_of).total_seconds()
+
+    @property
     def is_partial(self) -> bool:
         """Return whether a part of the inventory could not be read."""
         return self.outcome is Outcome.PARTIAL

@@ -61,6 +61,7 @@ def reconcile_with(
     conclusions is a report, not an exception, and so is one that could not be written: the next run completes it.
     Raises `BusyError`, `SettingsError` and `DeadlineError`.
     """
+    as_of = as_of.astimezone(UTC) if as_of else None
     with end_in_time(settings.deadline):
         if dry_run:
             return _conclude(step, settings, as_of or datetime.now(UTC), None, read)

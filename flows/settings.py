@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flows.errors import SettingsError
 from flows.sources.strict_yaml import read_settings_file
 from schemas.limits import MIB, Limits
-from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules
+from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, split_words
 from schemas.words import EmitMode, Severity
 
 FILE_NAME = "supervisor.yaml"
@@ -46,6 +47,7 @@ def _unquote(aliases: object) -> object:
 
 UserPath = Annotated[Path, BeforeValidator(_expand)]
 PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
+Owners = Annotated[list[int], BeforeValidator(split_words)]
 AliasMap = Annotated[dict[str, str], NoDecode, BeforeValidator(_unquote)]
 
 
@@ -60,7 +62,7 @@ class Settings(Rules, PastRules, BaseSettings):
     event_log: UserPath = Field(Path("/tmp/agent-events.log"), description="the log that events are appended to")  # noqa: S108
     checkpoint: UserPath = Field(Path("/tmp/supervisor-checkpoint.json"), description="open episodes, last run")  # noqa: S108
     state_dir: UserPath = Field(default_factory=default_state_dir, description="history, archive, cache and lock")
-    log_owners: list[int] = Field(default_factory=list, description="users besides root and us who may own the log")
+    log_owners: Owners = Field(default_factory=list, description="users besides root and us who may own the log")
     keep_history: bool = Field(True, description="record each run in the history")
     keep_archive: bool = Field(True, description="keep each distinct world and inventory that a run reads")
     archive_max_world_bytes: Count = Field(16 * MIB, description="a larger world is not archived")
@@ -115,6 +117,17 @@ class Settings(Rules, PastRules, BaseSettings):
         return self.history if "://" in self.history else Path(self.history).expanduser()
 
 
+class _Environment(EnvSettingsSource):
+    """The environment, where a text that is no JSON stays a text: each field reads or refuses it by itself."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Return what the JSON says, else the text."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
 class Loaded:
     """Settings, and where each value came from."""
 
@@ -145,10 +158,10 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
 
 
 def _environment() -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values that the environment gives, and the variable of each."""
-    values = dict(EnvSettingsSource(Settings)())
+    """Return the values that the environment gives, and the variable of each; an empty variable gives none."""
+    values = dict(_Environment(Settings, env_ignore_empty=True)())
     variables = {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    if ALIAS_VARIABLE in os.environ and ALIASES not in values:
+    if os.environ.get(ALIAS_VARIABLE) and ALIASES not in values:
         values[ALIASES] = os.environ[ALIAS_VARIABLE]
         variables[ALIASES] = ALIAS_VARIABLE
     return values, variables
@@ -188,7 +201,7 @@ def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
     for fault in error.errors(include_input=False, include_url=False):
         key = ".".join(str(part) for part in fault["loc"])
         origin = origins.get(str(fault["loc"][0]), "settings") if fault["loc"] else "settings"
-        is_duration = str(fault["type"]).startswith("time_delta")
+        is_duration = str(fault["type"]).startswith("time_delta") or "timedelta" in fault["msg"]
         message = f"expected {DURATION}" if is_duration else fault["msg"].removeprefix("Value error, ")
         faults.append(f"{origin}: {key}: {message}")
     return "\n".join(faults)

@@ -62,10 +62,11 @@ class Dependency(Frame):
 
 
 class ListedService(Frame):
-    """One service of a node's informative list in the topology, which only the inventory check looks at."""
+    """One node of the topology, or one service of its informative list; only the inventory check looks at them."""
 
     node: str
-    service: str
+    service: str = pa.Field(nullable=True)
+    """Null for the node itself."""
     line: pl.Int32
 
     class Config(Frame.Config):

@@ -21,15 +21,28 @@ def parse_duration(value: object) -> object:
     """
     if isinstance(value, bool):
         return value
-    if isinstance(value, int | float):
-        return timedelta(seconds=value)
-    spelled = _SPELLING.fullmatch(value.lower()) if isinstance(value, str) else None
-    if spelled is None or (spelled[2] or "s") not in _UNITS:
+    try:
+        seconds = float(value) if isinstance(value, int | float) else _spelled_seconds(value)
+        return value if seconds is None else timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
         return value
-    return timedelta(seconds=float(spelled[1]) * _UNITS[spelled[2] or "s"])
 
 
-def _lowered(words: object) -> object:
+def _spelled_seconds(value: object) -> float | None:
+    spelled = _SPELLING.fullmatch(value.lower()) if isinstance(value, str) else None
+    size = _UNITS.get(spelled[2] or "s") if spelled else None
+    return float(spelled[1]) * size if spelled and size else None
+
+
+def split_words(given: object) -> object:
+    """Return the list that a text such as `ok, healthy` names, or that one number is; anything else as it is."""
+    if isinstance(given, str):
+        return [word.strip() for word in given.split(",") if word.strip()]
+    return [given] if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+def _lowered(given: object) -> object:
+    words = split_words(given)
     if isinstance(words, list | tuple | set | frozenset) and all(isinstance(word, str) for word in words):
         return frozenset(word.strip().lower() for word in words)
     return words

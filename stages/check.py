@@ -14,10 +14,11 @@ TOPOLOGY = "inventory/topology.yaml"
 def check_inventory(desired: Desired, links: DataFrame[Link]) -> DataFrame[Unread]:
     """Return the inventory's faults and, as warnings, what is odd about what could be read, sorted by place.
 
-    Odd is: a dependency that no inventory has, a cycle of dependencies, a service that the topology lists and the
-    node's own file does not (or the other way round), and a service that several nodes ask for.
+    Odd is: a dependency that no inventory has, a cycle of dependencies, a node that only the topology names or only
+    `hosts/` (where there is a topology), a service that the topology lists and the node's own file does not (or the other
+    way round), and a service that several nodes ask for.
     """
-    odd = [_dangling(desired), _cycles(desired, links), _topology(desired), _shared(desired)]
+    odd = [_dangling(desired), _cycles(desired, links), _nodes(desired), _topology(desired), _shared(desired)]
     found = pl.concat([desired.unread, *(_warn(rows) for rows in odd)])
     return Unread.validate(found.sort("file", "line", "problem", nulls_last=True))
 
@@ -47,6 +48,7 @@ def _dangling(desired: Desired) -> pl.DataFrame:
 
 
 def _cycles(desired: Desired, links: pl.DataFrame) -> pl.DataFrame:
+    is_own = (pl.col("node") == pl.col("dependency_node")) & (pl.col("service") == pl.col("dependency"))
     cyclic = links.filter("is_cyclic").select("node", "service", "dependency", "dependency_node").unique()
     return (
         cyclic.sort("node", "service", "dependency", "dependency_node")
@@ -55,28 +57,48 @@ def _cycles(desired: Desired, links: pl.DataFrame) -> pl.DataFrame:
         .select(
             "file",
             "line",
-            problem=pl.format(
-                "{}/{} and {}/{} depend on each other: neither waits for the other",
-                "node",
-                "service",
-                "dependency_node",
-                "dependency",
+            problem=pl.when(is_own)
+            .then(pl.format("{}/{} depends on itself", "node", "service"))
+            .otherwise(
+                pl.format(
+                    "{}/{} and {}/{} depend on each other: neither waits for the other",
+                    "node",
+                    "service",
+                    "dependency_node",
+                    "dependency",
+                )
             ),
         )
     )
 
 
+def _nodes(desired: Desired) -> pl.DataFrame:
+    """Compare the topology's nodes with the folders under `hosts/`; without a topology there is nothing to compare."""
+    named = desired.listed.filter(pl.col("service").is_null())
+    alone = named.join(desired.nodes.filter(pl.col("file") == TOPOLOGY), on="node", how="semi").select(
+        file=pl.lit(TOPOLOGY),
+        line="line",
+        problem=pl.format("'{}' has no folder under hosts/: a node without services, which can be offline", "node"),
+    )
+    unnamed = desired.nodes.filter(pl.lit(named.height > 0)).join(named, on="node", how="anti")
+    missing = unnamed.select(
+        "file", line=pl.lit(None, pl.Int32), problem=pl.format("'{}' is not in the topology", "node")
+    )
+    return pl.concat([alone, missing])
+
+
 def _topology(desired: Desired) -> pl.DataFrame:
     """Compare the topology's informative lists with the nodes' own files, for nodes that have both."""
     own = desired.services.join(desired.nodes.filter("is_readable"), on="node", how="semi")
+    listed = desired.listed.drop_nulls("service")
     unlisted = (
-        own.join(desired.listed, on="node", how="semi")
-        .join(desired.listed, on=["node", "service"], how="anti")
+        own.join(listed, on="node", how="semi")
+        .join(listed, on=["node", "service"], how="anti")
         .join(desired.nodes.select("node", "file"), on="node")
         .select("file", "line", problem=pl.format("'{}' is not in {}'s list in the topology", "service", "node"))
     )
     unasked = (
-        desired.listed.join(own.select("node").unique(), on="node", how="semi")
+        listed.join(own.select("node").unique(), on="node", how="semi")
         .join(own, on=["node", "service"], how="anti")
         .select(
             file=pl.lit(TOPOLOGY),

@@ -1,9 +1,10 @@
 """From files to conclusions: what SEMANTICS and CONTRACT say of an input, derived by hand."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from flows.render.document import to_json
 from flows.sources.instants import parse_instant
 from schemas.words import Outcome
 from tests.fleet_on_disk import BAD, NOON, OK, UP, WEB, advice_of, ago, drift_of, events_of, reconcile, write
@@ -289,3 +290,18 @@ def test_an_intermittent_node_has_a_longer_grace(tmp_path, capabilities):
     drift = [drift_of(reconcile(tmp_path, WEB, {"a/web": OK}, nodes)) for nodes in silences.values()]
 
     assert drift == [[], ["offline_node a/all critical None"]]
+
+
+@pytest.mark.parametrize("year", [1, 1970, 9999])
+def test_any_moment_can_be_judged_at(tmp_path, year):
+    as_of = datetime(year, 1, 1, tzinfo=UTC) if year < 9999 else datetime.max.replace(tzinfo=UTC)
+    summary = {"world/runtime-summary.json": {"last_update": NOON.timestamp()}}
+
+    assert reconcile(tmp_path, WEB, {"a/web": OK}, files=summary, as_of=as_of).outcome is Outcome.COMPLETED
+
+
+def test_a_moment_in_another_zone_is_the_same_moment(tmp_path):
+    paris = NOON.astimezone(timezone(timedelta(hours=2)))
+    here, there = (to_json(reconcile(tmp_path, WEB, {"a/web": BAD}, as_of=as_of)) for as_of in (NOON, paris))
+
+    assert here == there

@@ -72,6 +72,10 @@ def test_a_target_in_agreement_has_no_drift(folder):
     assert explained(folder, "vps/postgres")["drift"] == []
 
 
+def test_the_fleet_is_there_even_where_all_is_well(folder):
+    assert explained(folder, "fleet")["target"] == "fleet/all"
+
+
 def test_an_unknown_target_is_an_error_with_a_hint(folder):
     ran = supervisor(folder, "explain", "nosuch", "--as-of", EVENING)
 

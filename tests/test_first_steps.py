@@ -1,19 +1,31 @@
 """What someone who tries the program meets: mistakes in settings, narrow terminals, pipes."""
 
 import io
+import json
 import os
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 
 from flows.commands.config import config
+from flows.commands.options import parse_moment
 from flows.errors import SettingsError
+from flows.render.document import to_document
+from flows.render.markdown import to_markdown
 from flows.render.table import print_report
 from flows.settings import load_settings
-from tests.fleet_on_disk import BAD, WEB, reconcile
+from tests.fleet_on_disk import BAD, NOON, OK, WEB, reconcile
 from tests.program import SUPERVISOR
+
+
+def inputs_of(folder, hosts, services):
+    """Write a fleet, and return the options that name it."""
+    reconcile(folder, hosts, services)
+    return ["--inventory", str(folder), "--world", str(folder / "world")]
 
 
 def settings_of(folder, text, **options):
@@ -26,6 +38,10 @@ def settings_of(folder, text, **options):
     [
         ("node_tll: 5m", "supervisor.yaml:1: 'node_tll' is not a setting; did you mean 'node_ttl'?"),
         ("world: x\nnode_ttl: 5 parsecs", "supervisor.yaml:2: node_ttl: expected seconds, or a duration such as 90s"),
+        ("node_ttl: 99999999999d", "supervisor.yaml:1: node_ttl: expected seconds, or a duration such as 90s"),
+        ("node_ttl: -5", "supervisor.yaml:1: node_ttl: expected seconds, or a duration such as 90s"),
+        ("serve_interval: 0", "supervisor.yaml:1: serve_interval: expected seconds, or a duration such as 90s"),
+        ("node_ttl: 1e300", "supervisor.yaml:1: node_ttl: expected seconds, or a duration such as 90s"),
         ("node_alias_map: '{'", "supervisor.yaml:1: node_alias_map: expected a JSON object such as"),
     ],
 )
@@ -34,6 +50,38 @@ def test_a_mistake_in_the_settings_is_named_with_its_line_and_what_was_expected(
         settings_of(tmp_path, text)
 
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["up, Fine", '["up", "fine"]'])
+def test_a_variable_names_words_with_commas_or_as_json(monkeypatch, text):
+    monkeypatch.setenv("SUPERVISOR_HEALTHY_WORDS", text)
+
+    assert load_settings().settings.healthy_words == {"up", "fine"}
+
+
+@pytest.mark.parametrize("text", ["1000,1001", "[1000, 1001]"])
+def test_a_variable_names_numbers_with_commas_or_as_json(monkeypatch, text):
+    monkeypatch.setenv("SUPERVISOR_LOG_OWNERS", text)
+
+    assert load_settings().settings.log_owners == [1000, 1001]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("OPEN_AFTER", "10m"), ("LOG_OWNERS", "bob"), ("LIMITS", "x"), ("HEALTHY_WORDS", "[1]"), ("NODE_ALIAS_MAP", "[]")],
+)
+def test_a_mistake_in_a_variable_is_named_with_the_variable(monkeypatch, name, text):
+    monkeypatch.setenv(f"SUPERVISOR_{name}", text)
+
+    with pytest.raises(SettingsError, match=f"^environment SUPERVISOR_{name}: {name.lower()}"):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["SUPERVISOR_WORLD_TTL", "SUPERVISOR_INVENTORY", "NODE_ALIAS_MAP"])
+def test_an_empty_variable_sets_nothing(monkeypatch, name):
+    monkeypatch.setenv(name, "")
+
+    assert set(load_settings().origins.values()) == {"default"}
 
 
 def test_paths_in_the_settings_file_are_relative_to_it(tmp_path):
@@ -46,6 +94,88 @@ def test_paths_in_the_settings_file_are_relative_to_it(tmp_path):
 
 def test_a_history_elsewhere_stays_an_address(tmp_path):
     assert settings_of(tmp_path, "history: s3://bucket/past").history_root() == "s3://bucket/past"
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-06-03T12:00:00Z", "2026-06-03T14:00:00+02:00", "2026-06-03 12:00:00Z", "1780488000", " 1780488000.0"]
+)
+def test_one_moment_is_one_moment_however_it_is_spelled(text):
+    moment = parse_moment(text)
+
+    assert (moment, moment.utcoffset()) == (NOON, timedelta())
+
+
+def test_a_date_is_its_midnight():
+    assert parse_moment("2026-06-03") == NOON - timedelta(hours=12)
+
+
+@pytest.mark.parametrize("text", ["", "noon", "2026-06-03T12:00:00", "1780488000000", "0001-01-01T00:00:00+05:00"])
+def test_a_moment_that_is_none_is_refused(text):
+    with pytest.raises(typer.BadParameter, match="2026-05-27T18:00:00Z"):
+        parse_moment(text)
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "json"], ["--format", "markdown"], ["--quiet"]])
+def test_what_of_the_inventory_could_not_be_read_is_said_on_stderr_beside_a_pipe(tmp_path, options):
+    places = inputs_of(tmp_path, {"a": "services: [web", "b": "services: [web]"}, {"b/web": OK})
+    ran = subprocess.run(
+        [*SUPERVISOR, "reconcile", "--dry-run", *places, *options], capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stderr.splitlines()[0][:33]) == (1, "error: hosts/a/services.yaml:2:1:")
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "json"], ["--quiet"]])
+def test_why_a_run_was_skipped_is_said_on_stderr_beside_a_pipe(tmp_path, options):
+    places = inputs_of(tmp_path, WEB, "{")
+    ran = subprocess.run(
+        [*SUPERVISOR, "reconcile", "--dry-run", *places, *options], capture_output=True, text=True, check=False
+    )
+
+    assert (ran.returncode, ran.stderr.count("services.json:1:2:")) == (3, 1)
+
+
+def test_markdown_names_each_fault_of_a_partly_read_inventory(tmp_path):
+    report = reconcile(tmp_path, {"a": "services: [web", "b": "services: [web]"}, {"b/web": OK})
+
+    assert "| hosts/a/services.yaml:2:1 |" in to_markdown(report)
+
+
+def test_a_run_without_conclusions_says_how_old_the_last_state_is(tmp_path):
+    reconcile(tmp_path, WEB, {"a/web": OK}, dry_run=False)
+    report = reconcile(tmp_path, WEB, "{", as_of=NOON + timedelta(minutes=9), dry_run=False)
+
+    assert to_document(report)["summary"]["last_age_s"] == 540
+    assert "The last known state stands: nominal, judged 9 min ago." in to_markdown(report)
+
+
+@pytest.mark.parametrize(
+    ("event_log", "advice"),
+    [
+        (".", "expected a regular file, found a folder; name a file in it"),
+        ("nowhere/log", "make it, or name another folder"),
+    ],
+)
+def test_a_log_that_cannot_be_one_says_what_to_do(tmp_path, event_log, advice):
+    report = reconcile(tmp_path, WEB, {"a/web": BAD}, dry_run=False, event_log=tmp_path / event_log)
+
+    assert (report.exit_code, advice in report.emit_error) == (5, True)
+
+
+def test_cloudevents_are_written_on_request(tmp_path):
+    places = [*inputs_of(tmp_path, WEB, {"a/web": BAD}), "--state-dir", str(tmp_path / "state")]
+    paths = [
+        "--event-log",
+        str(tmp_path / "log"),
+        "--checkpoint",
+        str(tmp_path / "checkpoint"),
+        "--as-of",
+        NOON.isoformat(),
+    ]
+    subprocess.run([*SUPERVISOR, "reconcile", "--cloudevents", *places, *paths], capture_output=True, check=False)
+
+    line = json.loads((tmp_path / "log").read_text())
+    assert (line["specversion"], line["data"]["correlation_id"]) == ("1.0", "redeploy-a-web")
 
 
 @pytest.mark.parametrize(("width", "indent"), [(40, 2), (80, 13)])

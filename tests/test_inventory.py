@@ -124,7 +124,7 @@ def test_a_node_of_the_topology_alone_is_a_desired_node():
         ("c", "inventory/topology.yaml"),
     ]
     assert services(wanted) == [("a", "web", True)]
-    assert wanted.listed.rows() == [("b", "web", 4)]
+    assert wanted.listed.rows() == [("a", None, 2), ("b", None, 4), ("b", "web", 4), ("c", None, 5)]
 
 
 def test_files_that_others_read_are_not_tripped_over(tmp_path):

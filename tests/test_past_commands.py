@@ -65,12 +65,19 @@ def test_no_past_is_no_error(say):
     assert (code, out) == (0, "no runs with conclusions in this period\n")
 
 
-@pytest.mark.parametrize("since", ["yesterday", "2026-05-27", "30x"])
+@pytest.mark.parametrize("since", ["yesterday", "2026-05-27T12:00", "30x"])
 def test_a_moment_that_is_none_is_a_usage_error(say, since):
     code, _, error = say(f"history --since {since}")
 
     assert code == 1
     assert since in error
+
+
+def test_a_month_is_asked_for_by_its_dates(say):
+    say(f"reconcile --as-of {NOON:%Y-%m-%dT%H:%M:%SZ}")
+
+    assert '"run_count": 1,' in say("history --since 2026-05-01 --until 2026-06-01 --format json")[1]
+    assert '"run_count": 0,' in say("history --since 2026-04-01 --until 2026-05-01 --format json")[1]
 
 
 def test_days_that_are_over_are_compacted(say, tmp_path):
@@ -104,7 +111,7 @@ def test_a_replay_by_the_same_rules_reports_no_change(say, tmp_path):
 def test_what_another_inventory_would_do_is_markdown_for_a_pull_request(say, tmp_path):
     write(tmp_path / "other", inventory(piha=["web"]))
 
-    code, out, _ = say(f"what-if --inventory other --as-of {NOON:%Y-%m-%dT%H:%M:%SZ} --format markdown")
+    code, out, _ = say(f"what-if --inventory other --as-of {NOON:%Y-%m-%dT%H:%M:%SZ}")
 
     assert code == 0
     assert "| lost | piha/db |" in out

@@ -70,8 +70,8 @@ def test_the_hours_in_each_state_are_told_both_ways(settings, source):
     assert comparison.hours_after == {**dict.fromkeys(State, 0.0), State.NOMINAL: 0.5}
 
 
-def test_a_file_of_rules_changes_those_it_names(tmp_path):
-    (tmp_path / "new.yaml").write_text("node_ttl: 30m\n")
+def test_a_settings_file_changes_the_rules_it_names(tmp_path):
+    (tmp_path / "new.yaml").write_text("world: /elsewhere\nnode_ttl: 30m\n")
 
     assert read_rules(tmp_path / "new.yaml", Rules(max_deployment_failures=9)) == Rules(
         node_ttl="30m", max_deployment_failures=9
@@ -82,7 +82,7 @@ def test_a_file_of_rules_changes_those_it_names(tmp_path):
     ("text", "said"),
     [
         ("node_ttl: soon\n", r"new\.yaml:1: node_ttl"),
-        ("\nworld: /tmp\n", r"new\.yaml:2: 'world' is no rule"),
+        ("\nnode_tll: 5m\n", r"new\.yaml:2: 'node_tll' is no setting"),
     ],
 )
 def test_a_rule_that_is_none_is_named_with_its_line(tmp_path, text, said):

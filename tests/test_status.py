@@ -68,6 +68,12 @@ def test_without_a_run_there_is_nothing_to_believe(tmp_path):
     assert "no run yet" in "\n".join(to_lines(found))
 
 
+def test_its_json_writes_instants_as_every_document_does(tmp_path):
+    commit(tmp_path)
+
+    assert to_document(status(tmp_path))["as_of"] == f"{NOON:%Y-%m-%dT%H:%M:%S}Z"
+
+
 @pytest.mark.parametrize(("age", "is_old"), [(TTL, False), (TTL + timedelta(microseconds=1), True)])
 def test_a_run_older_than_the_setting_is_stale(tmp_path, age, is_old):
     commit(tmp_path)

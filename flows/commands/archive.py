@@ -9,7 +9,7 @@ import typer
 from flows.commands import options
 from flows.errors import SettingsError
 
-Since = Annotated[str | None, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")]
+Since = Annotated[str | None, typer.Option("--since", help="30d, 12h, a date, or an ISO 8601 moment.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +36,8 @@ def list_archive(
         entries = [entry for kind in (INVENTORY, WORLD) for entry in archive.list_entries(kind, begin)]
     entries.sort(key=lambda entry: (entry.as_of, entry.kind))
     if as_json:
-        from flows.render.document import dump, instant
+        from flows.render.document import dump
+        from flows.render.spoken import instant
 
         rows = [
             {**entry._asdict(), "as_of": instant(entry.as_of), "files_at": instant(entry.files_at)} for entry in entries
@@ -75,7 +76,7 @@ def prune(
 def export(
     folder: Annotated[Path, typer.Argument(help="Where the folders go.")],
     since: Since = None,
-    until: Annotated[str | None, typer.Option("--until", help="An ISO 8601 moment.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="A date, or an ISO 8601 moment.")] = None,
     state_dir: options.StateDir = None,
     config: options.Config = None,
 ) -> int:

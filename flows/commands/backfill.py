@@ -37,8 +37,8 @@ def register(app: typer.Typer) -> None:
 def backfill(
     source: Annotated[Path, typer.Argument(help="Where the snapshots are.")],
     inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="An ISO 8601 moment.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="30d, 12h, a date, or an ISO 8601 moment.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="A date, or an ISO 8601 moment.")] = None,
     events: Annotated[Path | None, typer.Option("--events", help="Write the events of live runs here, anew.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
     inventory: options.Inventory = None,

@@ -18,7 +18,7 @@ Examples:
 
   supervisor history --since 30d --node piha
 
-  supervisor history --since 2026-05-01T00:00:00Z --until 2026-06-01T00:00:00Z --format csv
+  supervisor history --since 2026-05-01 --until 2026-06-01 --format csv
 
   supervisor history compact
 """
@@ -43,8 +43,8 @@ def register(app: typer.Typer) -> None:
 
 def history(
     context: typer.Context,
-    since: Annotated[str, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")] = "30d",
-    until: Annotated[str | None, typer.Option("--until", help="An ISO 8601 moment; otherwise now.")] = None,
+    since: Annotated[str, typer.Option("--since", help="30d, 12h, a date, or an ISO 8601 moment.")] = "30d",
+    until: Annotated[str | None, typer.Option("--until", help="A date, or an ISO 8601 moment; otherwise now.")] = None,
     node: Annotated[str | None, typer.Option("--node", help="This node alone.")] = None,
     service: Annotated[str | None, typer.Option("--service", help="This service alone.")] = None,
     output: Annotated[PastFormat, typer.Option("--format", help="CSV has the episodes.")] = PastFormat.TABLE,

@@ -1,6 +1,7 @@
 """The options that several commands have in common; an option that is not given is None, and changes no setting."""
 
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +23,14 @@ HistoryPlace = Annotated[
 MetricsFile = Annotated[
     Path | None, typer.Option("--metrics-file", help="Write Prometheus metrics here (textfile collector: *.prom).")
 ]
-AsOf = Annotated[str | None, typer.Option("--as-of", help="Judge ages at this moment (ISO 8601) instead of now.")]
+CloudEvents = Annotated[
+    bool | None, typer.Option("--cloudevents/--no-cloudevents", help="Write events as CloudEvents 1.0.")
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", help="Judge ages at this moment (ISO 8601, a date, or Unix seconds) instead of now."),
+]
+DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Format(StrEnum):
@@ -37,16 +45,32 @@ class Format(StrEnum):
 
 
 def parse_moment(text: str | None) -> datetime | None:
-    """Return the moment of an ISO 8601 text with a time zone; `BadParameter` says what was expected."""
+    """Return the moment, in UTC, of an ISO 8601 text with a time zone, of a date (its midnight UTC) or of Unix seconds.
+
+    `BadParameter` says what was expected.
+    """
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = _read_moment(text.strip())
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!a} is no ISO 8601 moment such as 2026-05-27T18:00:00Z") from None
-    if moment.tzinfo is None:
-        raise typer.BadParameter(f"{text!a} has no time zone; write 2026-05-27T18:00:00Z") from None
-    return moment
+    raise typer.BadParameter(f"{text!a} has no time zone; write 2026-05-27T18:00:00Z") from None
+
+
+def _read_moment(text: str) -> datetime:
+    from flows.sources.instants import NUMBER, parse_instant, to_datetime
+
+    if DATE.fullmatch(text):
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    if not NUMBER.fullmatch(text):
+        return datetime.fromisoformat(text)
+    microseconds = parse_instant(text)
+    if microseconds is None:
+        raise ValueError(text)
+    return to_datetime(microseconds)
 
 
 def parse_since(text: str, until: datetime) -> datetime:

@@ -10,7 +10,7 @@ import typer
 
 from flows.commands import options
 from flows.commands.options import Format
-from flows.render.escape import show
+from flows.render.escape import show, show_lines
 
 if TYPE_CHECKING:
     from flows.gate import Criteria, Gate
@@ -49,6 +49,7 @@ def reconcile(
     checkpoint: options.Checkpoint = None,
     state_dir: options.StateDir = None,
     metrics_file: options.MetricsFile = None,
+    cloudevents: options.CloudEvents = None,
     as_of: options.AsOf = None,
     output: Annotated[Format, typer.Option("--format", help="How to print the run.")] = Format.TABLE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and print; write nothing at all.")] = False,
@@ -79,10 +80,13 @@ def reconcile(
         "checkpoint": checkpoint,
         "state_dir": state_dir,
         "metrics_file": metrics_file,
+        "cloudevents": cloudevents,
     }
     report = run_once(load_settings(given, config).settings, moment, dry_run=dry_run)
     gate = _hold_against(report, criteria, known)
     print_run(report, output, gate, quiet=quiet, timings=timings)
+    if quiet or output is not Format.TABLE or not sys.stdout.isatty():
+        _tell_problems(report, output)
     code = gate.exit_code(report) if gate else report.exit_code
     return 0 if exit_zero and code == 2 else code
 
@@ -115,7 +119,7 @@ def print_run(report: "RunReport", output: Format, gate: "Gate | None" = None, *
         typer.echo(_write(report, output, gate))
     error = report.emit_error or (report.error if output is not Format.TABLE else None)
     if error:
-        typer.echo(f"error: {show(error, limit=5000)}", err=True)
+        typer.echo(f"error: {show_lines(error)}", err=True)
     if timings:
         for name, taken_s in report.timings_s.items():
             typer.echo(f"{taken_s * 1000:9.1f} ms  {name}", err=True)
@@ -125,6 +129,17 @@ def print_run(report: "RunReport", output: Format, gate: "Gate | None" = None, *
 def _peak_memory_bytes() -> int:
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _tell_problems(report: "RunReport", output: Format) -> None:
+    """Say on stderr what could not be read, where stdout does not go to a person who reads all of it."""
+    if report.error and output is Format.TABLE:
+        typer.echo(f"error: {show_lines(report.error)}", err=True)
+    if report.is_partial and report.desired is not None:
+        from flows.render.table import faults
+
+        for line in faults(report.desired.unread.filter(~report.desired.unread["is_warning"])):
+            typer.echo(line.plain, err=True)
 
 
 def _print_gate(gate: "Gate | None") -> None:

@@ -23,7 +23,7 @@ WHAT_IF = """Judge today's world against another inventory, a folder or a branch
 
 Example:
 
-  supervisor what-if --inventory my-branch --format markdown | gh pr comment --body-file -
+  supervisor what-if --inventory my-branch | gh pr comment --body-file -
 """
 
 
@@ -45,11 +45,13 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    rules: Annotated[Path, typer.Option("--rules", help="YAML file with the rules that differ.")],
+    rules: Annotated[Path, typer.Option("--rules", help="Settings file with the rules that differ.")],
     source: Annotated[Path | None, typer.Option("--source", help="Snapshots, in place of our archive.")] = None,
     inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
-    since: Annotated[str | None, typer.Option("--from", "--since", help="30d, 12h, or an ISO 8601 moment.")] = None,
-    until: Annotated[str | None, typer.Option("--to", "--until", help="An ISO 8601 moment.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", "--since", help="30d, 12h, a date, or an ISO 8601 moment.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", "--until", help="A date, or an ISO 8601 moment.")] = None,
     output: Output = ComparisonFormat.TABLE,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
     inventory: options.Inventory = None,
@@ -81,7 +83,7 @@ def replay(
 
 def what_if(
     other: Annotated[str, typer.Option("--inventory", help="The other inventory: a folder, or a branch of the base.")],
-    output: Output = ComparisonFormat.TABLE,
+    output: Output = ComparisonFormat.MARKDOWN,
     as_of: options.AsOf = None,
     base: Annotated[
         Path | None, typer.Option("--base", help="The inventory as it is; otherwise the settings'.")

@@ -21,7 +21,9 @@ Examples:
 """
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write, replaced as a whole.")]
-Since = Annotated[str, typer.Option("--since", help="How far back the past reaches: 30d, 12h, or an ISO 8601 moment.")]
+Since = Annotated[
+    str, typer.Option("--since", help="How far back the past reaches: 30d, 12h, a date, or an ISO 8601 moment.")
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -32,6 +32,7 @@ def watch(
     event_log: options.EventLog = None,
     checkpoint: options.Checkpoint = None,
     state_dir: options.StateDir = None,
+    cloudevents: options.CloudEvents = None,
     output: Annotated[options.Format, typer.Option("--format", help="How to print each run.")] = options.Format.TABLE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and print; write nothing at all.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary lines alone.")] = False,
@@ -47,6 +48,7 @@ def watch(
         "event_log": event_log,
         "checkpoint": checkpoint,
         "state_dir": state_dir,
+        "cloudevents": cloudevents,
     }
     settings = load_settings(given, config).settings
     stop = threading.Event()

@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import msgspec
 import polars as pl
 
 from flows.render.escape import show, show_lines
+from flows.render.spoken import instant
 from flows.report import RunReport
 from schemas.drift import EVIDENCE
 
@@ -60,15 +60,12 @@ def dump(value: object, indent: int | None = None) -> str:
     return text if text.isascii() else _NON_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
-def instant(moment: datetime | None) -> str | None:
-    """Return an instant as ISO 8601 in UTC."""
-    return moment.isoformat().replace("+00:00", "Z") if moment else None
-
-
 def _summary(report: RunReport) -> dict[str, Any]:
     if report.judgement is None:
         last = report.last_state.value if report.last_state else None
-        return {"state": None, "last_state": last, "last_as_of": instant(report.last_as_of), "is_stale": True}
+        last_as_of = instant(report.last_as_of)
+        age_s = report.last_age_s
+        return {"state": None, "last_state": last, "last_as_of": last_as_of, "last_age_s": age_s, "is_stale": True}
     summary = report.judgement.summary if report.summary is None else report.summary
     row = rows(summary.drop("as_of"))[0]
     return {

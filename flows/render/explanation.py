@@ -7,9 +7,8 @@ import typer
 
 from flows.dependencies import Branch
 from flows.explain import Explanation, Row
-from flows.render.document import instant
 from flows.render.escape import show
-from flows.render.spoken import spoken, spoken_since
+from flows.render.spoken import instant, spoken, spoken_since
 from schemas.words import EventType, Severity
 
 _COLOR = {Severity.INFO: "blue", Severity.WARNING: "yellow", Severity.ERROR: "red", Severity.CRITICAL: "red"}

@@ -4,8 +4,9 @@ import xml.etree.ElementTree as ET
 from typing import Any
 
 from flows.gate import Gate
-from flows.render.document import instant, rows
+from flows.render.document import rows
 from flows.render.escape import show
+from flows.render.spoken import instant
 from flows.report import RunReport
 from schemas.episode import Key
 from schemas.words import Action

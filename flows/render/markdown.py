@@ -17,16 +17,31 @@ SIGN = {State.NOMINAL: "🟢", State.RECONCILING: "🔵", State.DEGRADED: "🟡"
 def to_markdown(report: RunReport) -> str:
     """Return the summary, the recommendations in the order to act on, and what is held back."""
     if report.judgement is None or report.summary is None or report.standing is None:
-        return f"## {report.outcome.value}\n\n{markdown(report.error)}\n"
+        return f"## {report.outcome.value}\n\n{markdown(report.error)}\n{_last(report)}"
     summary = report.summary.row(0, named=True)
     state = State(summary["state"])
     counts = ", ".join(f"{summary[f'{word}_count']} {word}" for word in ("required", "blocked", "recommended"))
     when = f"world {spoken(summary['world_age_s'])} old at {report.as_of:%Y-%m-%d %H:%M:%S} UTC"
     parts = [f"## {SIGN[state]} {state.value}", f"{counts}, {summary['held_count']} held back; {when}."]
     if report.is_partial:
-        parts.append("**Partial:** a part of the inventory could not be read.")
+        parts.append(f"**Partial:** a part of the inventory could not be read.\n\n{_faults(report)}")
     parts += [_recommendations(report.standing), _acknowledged(report), _held(report.judgement.drift)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _last(report: RunReport) -> str:
+    if report.last_state is None or report.last_age_s is None:
+        return ""
+    return f"\nThe last known state stands: {report.last_state.value}, judged {spoken(report.last_age_s)} ago.\n"
+
+
+def _faults(report: RunReport) -> str:
+    if report.desired is None:
+        return ""
+    unread = report.desired.unread.filter(~pl.col("is_warning"))
+    shown = unread.select("file", "line", "column", "problem").head(MOST_ROWS)
+    rows = [(":".join(str(part) for part in place if part is not None), problem) for *place, problem in shown.rows()]
+    return _table(("file", "problem"), rows, unread.height)
 
 
 def _recommendations(recommendations: pl.DataFrame) -> str:

@@ -1,6 +1,6 @@
-"""Times as an operator says them; imports nothing heavy."""
+"""Times as an operator says them, and as documents write them; imports nothing heavy."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 
 def spoken(age_s: float) -> str:
@@ -14,3 +14,8 @@ def spoken(age_s: float) -> str:
 def spoken_since(moment: datetime, now: datetime) -> str:
     """Return how long ago a moment was; one in the future counts as now."""
     return spoken((now - moment).total_seconds())
+
+
+def instant(moment: datetime | None) -> str | None:
+    """Return an instant as ISO 8601 in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from flows.render.escape import show
-from flows.render.spoken import spoken, spoken_since
+from flows.render.spoken import instant, spoken, spoken_since
 from flows.status import Status
 from schemas.words import Severity, State
 
@@ -119,10 +119,10 @@ def to_document(status: Status) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "state": run and run.state,
-        "state_since": run and run.state_since and run.state_since.isoformat(),
-        "as_of": run and run.as_of.isoformat(),
+        "state_since": run and instant(run.state_since),
+        "as_of": run and instant(run.as_of),
         "age": run and spoken((status.now - run.as_of).total_seconds()),
-        "world_at": run and run.world_at and run.world_at.isoformat(),
+        "world_at": run and instant(run.world_at),
         "outcome": run and run.outcome,
         "is_old": status.is_old,
         "counts": dict(run.counts) if run else {},
@@ -135,10 +135,10 @@ def to_document(status: Status) -> dict[str, Any]:
                 "service": episode.service,
                 "action": episode.action,
                 "severity": episode.severity,
-                "opened_at": episode.opened_at.isoformat(),
+                "opened_at": instant(episode.opened_at),
             }
             for episode in status.open_episodes
         ],
         "last_attempt": attempt
-        and {"as_of": attempt.as_of.isoformat(), "outcome": attempt.outcome, "reason": attempt.reason},
+        and {"as_of": instant(attempt.as_of), "outcome": attempt.outcome, "reason": attempt.reason},
     }

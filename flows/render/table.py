@@ -77,9 +77,9 @@ def _headline(report: RunReport) -> Text:
 
 def _no_conclusion(report: RunReport) -> Text:
     line = Text.assemble((report.outcome.value.upper(), "bold magenta"), "  ", show_lines(report.error))
-    if report.last_state is not None and report.last_as_of is not None:
-        age = (report.as_of - report.last_as_of).total_seconds()
-        line.append(f"\nThe last known state stands: {report.last_state.value}, judged {spoken(age)} ago.", style="dim")
+    if report.last_state is not None and report.last_age_s is not None:
+        ago = f"judged {spoken(report.last_age_s)} ago"
+        line.append(f"\nThe last known state stands: {report.last_state.value}, {ago}.", style="dim")
     return line
 
 
@@ -143,7 +143,7 @@ def _rejected(rejected: pl.DataFrame) -> Iterator[RenderableType]:
     yield from _rest(rejected.height)
 
 
-def faults(unread: pl.DataFrame, most: int | None = MOST_FAULTS) -> Iterator[RenderableType]:
+def faults(unread: pl.DataFrame, most: int | None = MOST_FAULTS) -> Iterator[Text]:
     """Return the inventory's faults, a line each, warnings last; the rest of more than `most` is counted."""
     listed = unread.sort("is_warning", "file", "line", maintain_order=True)
     for row in listed.head(most or unread.height).iter_rows(named=True):
@@ -153,6 +153,6 @@ def faults(unread: pl.DataFrame, most: int | None = MOST_FAULTS) -> Iterator[Ren
     yield from _rest(unread.height, most or unread.height)
 
 
-def _rest(count: int, most: int = MOST_FAULTS) -> Iterator[RenderableType]:
+def _rest(count: int, most: int = MOST_FAULTS) -> Iterator[Text]:
     if count > most:
         yield Text(f"  and {count - most} more; 'supervisor check' lists all")

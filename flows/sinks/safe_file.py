@@ -39,6 +39,8 @@ def settle_path(path: Path, owners: frozenset[int]) -> Path:
 def _check_folder_part(part: Path, owners: frozenset[int]) -> None:
     try:
         found = part.lstat()
+    except FileNotFoundError as error:
+        raise EmitError(f"{part}: cannot be used: {error.strerror}; make it, or name another folder") from None
     except OSError as error:
         raise EmitError(f"{part}: cannot be used: {error.strerror}") from None
     if found.st_uid not in owners:
@@ -102,18 +104,23 @@ def _explain(path: Path, error: OSError) -> EmitError:
     if os.path.lexists(path):
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
-            return UnsafeFileError(f"{path}: expected a regular file, found {describe(found)}; remove it")
+            return UnsafeFileError(f"{path}: {_refuse_kind(found)}")
     return EmitError(f"{path}: cannot be opened: {error.strerror}")
 
 
 def _find_problem(found: os.stat_result, owners: frozenset[int] | None) -> str | None:
     if not stat.S_ISREG(found.st_mode):
-        return f"expected a regular file, found {describe(found)}; remove it"
+        return _refuse_kind(found)
     if found.st_nlink != 1:
         return f"has {found.st_nlink} names (hard links), so that writing to it would change another file; remove it"
     if owners is not None and found.st_uid not in owners:
         return f"belongs to user {found.st_uid}, who is not trusted here; remove it, or trust the owner in the settings"
     return None
+
+
+def _refuse_kind(found: os.stat_result) -> str:
+    advice = "name a file in it" if stat.S_ISDIR(found.st_mode) else "remove it"
+    return f"expected a regular file, found {describe(found)}; {advice}"
 
 
 def describe(found: os.stat_result) -> str:

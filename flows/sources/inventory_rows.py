@@ -77,7 +77,7 @@ class InventoryRows:
         self.nodes: dict[str, NodeRow] = {}
         self.services: list[tuple[str, str, bool, int]] = []
         self.dependencies: list[tuple[str | None, str, str, DependencyScope, str, int]] = []
-        self.listed: list[tuple[str, str, int]] = []
+        self.listed: list[tuple[str, str | None, int]] = []
         self.unread: list[UnreadRow] = []
         self.taken: list[TakenFile] = []
         self._files = files
@@ -176,6 +176,7 @@ class InventoryRows:
         self._add(TOPOLOGY, parsed.warnings, is_warning=True)
         for row in parsed.nodes:
             self.nodes[row.node] = NodeRow(row.node, False, True, TOPOLOGY)
+            self.listed.append((row.node, None, row.line))
             self.listed += [(row.node, service, line) for service, line in row.services]
 
     def _read_service(self, name: str, folders: list[str]) -> None:
