@@ -6,7 +6,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from flows.page import Page, list_causes, list_nodes
 from flows.render.escape import show
-from flows.render.figures import draw_causes, draw_days, draw_states, draw_timeline
+from flows.render.figures import draw_causes
+from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timeline
 from flows.render.spoken import spoken
 from schemas.words import ALL
 
@@ -55,7 +56,8 @@ def _past(page: Page) -> dict[str, Any] | None:
     low = min(worst["availability_ratio"].to_list(), default=1.0)
     return {
         "states": draw_states(page.past, page.since, page.as_of),
-        "days": draw_days(page.past, page.since, page.as_of),
+        "openings": draw_openings(page.past, page.since, page.as_of),
+        "heat": draw_heat(page.past, page.since, page.as_of),
         "timeline": draw_timeline(page.past, page.since, page.as_of),
         "worst": worst.head(MOST_BARS).to_dicts(),
         "floor": _floor(low),
