@@ -151,6 +151,16 @@ def test_junit_is_valid_by_the_schema_of_its_readers(run, gate):
     schema.assertValid(etree.fromstring(to_junit(run, gate).encode()))
 
 
+def test_sarif_shows_what_is_about_a_whole_file_at_its_beginning():
+    want, have = frames.desired("piha/web"), frames.actual()
+    run = RunReport(NOON, Outcome.COMPLETED, want, have, frames.judged(want, have))
+    results = json.loads(to_sarif(run))["runs"][0]["results"]
+    lines = [result["locations"][0]["physicalLocation"]["region"]["startLine"] for result in results]
+
+    assert [result["ruleId"] for result in results] == ["failover_review", "observer_review"]
+    assert lines == [1, 1]
+
+
 def test_what_is_acknowledged_never_fails():
     run = acknowledged(report())
 
