@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft4Validator
-from lxml import etree
+from jsonschema import Draft4Validator  # type: ignore[import-untyped]
+from lxml import etree  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 from flows.attend import Attention
 from flows.errors import SettingsError

@@ -111,12 +111,14 @@ def _follow(log: "EventLog", position: "Position", seen: set[str]) -> Iterator["
 
 def _print(event: "OwnEvent") -> None:
     from flows.render.escape import show
+    from flows.render.screen import print_lines
 
     episode = event.episode
-    word = str(event.resolution or event.transition)
-    when = f"{episode.last_event_at:%Y-%m-%d %H:%M:%S}Z"
-    head = typer.style(f"{word:>26} {episode.severity:8}", fg=_COLORS.get(episode.severity))
-    typer.echo(f"{when} {head} {show(episode.node)}/{show(episode.service)} {episode.action}: {show(event.reason)}")
+    word = str(event.resolution or event.transition).replace("_", " ")
+    when = typer.style(f"{episode.last_event_at:%Y-%m-%d %H:%M:%S}Z", dim=True)
+    head = typer.style(f"{word:<14}  {episode.severity:<8}", fg=_COLORS.get(episode.severity))
+    what = f"{episode.action.replace('_', ' ')}: {show(event.reason)}"
+    print_lines([f"{when}  {head}  {show(episode.node)}/{show(episode.service)}  {what}"])
 
 
 def replay(
