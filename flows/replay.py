@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from flows.errors import SettingsError
 from flows.past_day import Day, Judge, Problem
+from flows.settings import explain_faults, suggest
 from flows.sources.strict_yaml import read_settings_file
 from schemas.comparison import Advice, ChangedAdvice, StatePair
 from schemas.frame import Frame, columns, empty
@@ -112,10 +113,10 @@ def read_rules(file: Path, rules: Rules) -> Rules:
     values, lines = read_settings_file(file)
     for name in values:
         if name not in Rules.model_fields:
-            raise SettingsError(f"{file}:{lines[name]}: {name!a} is no rule; 'supervisor config' lists them")
+            hint = suggest(name, Rules.model_fields) or "; 'supervisor config' lists them"
+            raise SettingsError(f"{file}:{lines[name]}: {name!a} is no rule{hint}")
     try:
         return Rules(**{**rules.model_dump(), **values})
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-        places = (f"{file}:{lines.get(str(fault['loc'][0]), 1)}: {fault['loc'][0]}: {fault['msg']}" for fault in faults)
-        raise SettingsError("\n".join(places)) from None
+        places = {name: f"{file}:{line}" for name, line in lines.items()}
+        raise SettingsError(explain_faults(error, places)) from None

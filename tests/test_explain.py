@@ -1,7 +1,10 @@
 """An explanation says what is asked for, what is there, what follows, and why nothing else does."""
 
 import json
+import subprocess
+import sys
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +17,7 @@ from schemas.words import Action
 from stages.link import link_dependencies
 from tests import frames
 from tests.examples import HOMELAB
-from tests.homelab import EVENING, reconcile, supervisor
+from tests.homelab import EVENING, environment, reconcile, supervisor
 
 
 @pytest.fixture(scope="module")
@@ -190,3 +193,16 @@ def test_each_stronger_decision_says_why_it_was_not_taken():
         (Action.DELAYED_DEPLOYMENT, "no dependency of it is unavailable"),
         (Action.REDEPLOY, "it has failed_deployment"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "checkpoint", "offered"),
+    [("explain saturn", "checkpoint.json", ["saturn/all"]), ("explain saturn", "none.json", [])],
+)
+def test_the_shell_offers_the_targets_that_the_checkpoint_knows(folder, typed, checkpoint, offered):
+    words = {"COMP_WORDS": f"supervisor {typed}", "COMP_CWORD": "2", "_SUPERVISOR_COMPLETE": "complete_bash"}
+    known = {"SUPERVISOR_CHECKPOINT": str(folder / checkpoint)}
+    command = [str(Path(sys.executable).with_name("supervisor"))]
+    ran = subprocess.run(command, env=environment(folder, **words, **known), capture_output=True, text=True, check=True)
+
+    assert (ran.stdout.split(), ran.stderr) == (offered, "")

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from flows.errors import SettingsError
 from flows.render.screen import fold
 from flows.render.table import print_report
 from flows.render.tabulate import tabulate
+from flows.replay import read_rules
 from flows.settings import load_settings
+from schemas.rules import Rules
 from tests.fleet_on_disk import BAD, WEB, reconcile
 from tests.program import SUPERVISOR
 
@@ -38,6 +41,31 @@ def test_a_mistake_in_the_settings_is_named_with_its_line_and_what_was_expected(
         settings_of(tmp_path, text)
 
     assert said in str(caught.value)
+
+
+def test_a_misspelt_variable_is_named_and_those_of_others_are_left_alone(tmp_path, monkeypatch):
+    for other in ("ENABLED", "PROCESS_NAME", "GROUP_NAME", "SERVER_URL", "CONFIG", "NOTIFY_URLS", "LIMITS__RETRIES"):
+        monkeypatch.setenv(f"SUPERVISOR_{other}", "1" if other != "CONFIG" else "")
+    assert settings_of(tmp_path, "").limits.retries == 1
+
+    monkeypatch.setenv("SUPERVISOR_NODE_TLL", "5m")
+    with pytest.raises(SettingsError, match="SUPERVISOR_NODE_TLL: not a setting; did you mean SUPERVISOR_NODE_TTL"):
+        settings_of(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("node_ttl: x", "rules.yaml:1: node_ttl: expected seconds, or a duration such as 90s"),
+        ("world_ttl: 5m\nnode_tll: 5m", "rules.yaml:2: 'node_tll' is no rule; did you mean 'node_ttl'?"),
+        ("inventory: x", "'inventory' is no rule; 'supervisor config' lists them"),
+    ],
+)
+def test_a_mistake_in_other_rules_is_named_like_one_in_the_settings(tmp_path, rules, said):
+    (tmp_path / "rules.yaml").write_text(rules)
+
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        read_rules(tmp_path / "rules.yaml", Rules())
 
 
 def test_paths_in_the_settings_file_are_relative_to_it(tmp_path):

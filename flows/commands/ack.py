@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from flows.commands import options
+from flows.commands.completion import complete_target
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -27,7 +28,14 @@ Examples:
   supervisor ack remove saturn
 """
 
-Aim = Annotated[str, typer.Argument(metavar="TARGET", help="node/service, a node, fleet, or a recommendation's id.")]
+Aim = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="node/service, a node, fleet, or a recommendation's id.",
+        autocompletion=complete_target,
+    ),
+]
 
 
 class _AckGroup(TyperGroup):

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.commands import options
+from flows.commands.completion import complete_target
 
 HELP = """Explain one target or id: desired and actual with their places, each drift and its rule, what holds it
 back, the recommendation and why no other, what unblocks it, root causes, what it explains, and its episodes.
@@ -21,7 +22,12 @@ Examples:
 """
 
 Wanted = Annotated[
-    str, typer.Argument(metavar="TARGET_OR_ID", help="node/service, a node, fleet, or the id of a recommendation.")
+    str,
+    typer.Argument(
+        metavar="TARGET_OR_ID",
+        help="node/service, a node, fleet, or the id of a recommendation.",
+        autocompletion=complete_target,
+    ),
 ]
 
 
