@@ -10,9 +10,10 @@ import pytest
 
 from flows.page import gather_page
 from flows.render.figures import draw_causes
-from flows.render.html import to_html
+from flows.render.html import MOST_NODES_IN_FULL, to_html
 from flows.render.plots import Scale, Slots, draw_heat, draw_openings, draw_states, draw_timeline
 from flows.settings import load_settings
+from tests import fleet_on_disk
 from tests.browser import CHROMIUM, open_browser
 from tests.examples import HOMELAB
 from tests.homelab import EVENING, reconcile, supervisor
@@ -128,6 +129,34 @@ def test_a_root_cause_has_a_curve_to_each_that_it_explains():
 
     assert (len(picture["ends"]), picture["more"]) == (12, 3)
     assert len({end["path"] for end in picture["ends"]}) == 12
+
+
+@pytest.mark.parametrize(
+    ("cause", "name", "shown"),
+    [
+        ("saturn/all", "saturn/immich", "immich"),
+        ("saturn/all", "solaria/immich-ml", "solaria/immich-ml"),
+        ("piha/mqtt", "rack-1-worker-12/service-7", "rack-1-wo…/service-7"),
+    ],
+)
+def test_a_pill_says_what_tells_it_from_others(cause, name, shown):
+    (picture,) = draw_causes([(cause, [(name, "waits")])])
+
+    assert (picture["ends"][0]["name"], picture["ends"][0]["whole"]) == (shown, name)
+
+
+def test_in_a_large_fleet_what_agrees_is_counted(tmp_path):
+    nodes = [f"node-{number:02}" for number in range(MOST_NODES_IN_FULL + 1)]
+    told = {f"{node}/{name}": fleet_on_disk.OK for node in nodes for name in ("web", "db")}
+    fleet_on_disk.reconcile(
+        tmp_path, dict.fromkeys(nodes, "services: [web, db]"), told | {"node-00/web": fleet_on_disk.BAD}
+    )
+    places = {"inventory": tmp_path, "world": tmp_path / "world", "state_dir": tmp_path / "state"}
+    text = to_html(gather_page(load_settings(places).settings, fleet_on_disk.NOON, timedelta(days=1)))
+
+    assert text.count('<div class="node ') == 2
+    assert f"{MOST_NODES_IN_FULL} nodes" in text
+    assert "1 in agreement" in text
 
 
 def test_the_shares_of_the_states_add_up(folder):

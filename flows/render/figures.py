@@ -2,7 +2,11 @@
 
 from typing import Any
 
+from schemas.words import ALL
+
 Shape = dict[str, Any]
+MOST_CAUSE, MOST_END = 17, 20
+"""Characters that a pill has room for; a cause's are bold."""
 CAUSE_ROW, CAUSE_WIDTH, CAUSE_PILL = 32, 360, 150
 
 
@@ -19,13 +23,30 @@ def draw_causes(causes: list[tuple[str, list[tuple[str, str]]]]) -> list[Shape]:
             left, right = CAUSE_PILL, CAUSE_WIDTH - CAUSE_PILL
             bend = (left + right) / 2
             path = f"M{left} {middle} C{bend} {middle} {bend} {y} {right} {y}"
-            ends.append({"name": _fit(name), "whole": name, "how": how, "y": y, "path": path})
+            ends.append(
+                {"name": _fit(_shorten(name, cause), MOST_END), "whole": name, "how": how, "y": y, "path": path}
+            )
         more = len(names) - len(shown)
         pictures.append(
-            {"name": _fit(cause), "whole": cause, "middle": middle, "height": height, "ends": ends, "more": more}
+            {
+                "name": _fit(cause, MOST_CAUSE),
+                "whole": cause,
+                "middle": middle,
+                "height": height,
+                "ends": ends,
+                "more": more,
+            }
         )
     return pictures
 
 
-def _fit(name: str, most: int = 21) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+def _shorten(name: str, cause: str) -> str:
+    """Return a target beside its cause: by its service alone where the cause is its whole node, which is named there."""
+    node, _, service = name.partition("/")
+    return service if cause == f"{node}/{ALL}" else name
+
+
+def _fit(name: str, most: int) -> str:
+    """Return a name that a pill has room for; its middle tells it least from others."""
+    tail = most // 2
+    return name if len(name) <= most else f"{name[: most - tail - 1]}…{name[-tail:]}"

@@ -12,6 +12,8 @@ from flows.render.spoken import spoken
 from schemas.words import ALL
 
 MOST_BARS = 20
+MOST_NODES_IN_FULL = 16
+"""In a larger fleet, what is in agreement is counted and not listed."""
 
 
 def to_html(page: Page) -> str:
@@ -35,6 +37,7 @@ def _content(page: Page) -> dict[str, Any]:
         "standing": page.attention.acknowledged.standing.to_dicts() if page.attention else [],
         "acknowledged": _acknowledged(page),
         "nodes": list_nodes(page),
+        "most_nodes_in_full": MOST_NODES_IN_FULL,
         "causes": draw_causes(list_causes(page)),
         "past_problem": page.past_problem,
         "past": _past(page),
