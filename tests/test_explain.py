@@ -120,6 +120,7 @@ def test_a_history_that_cannot_be_read_is_a_remark(week, tmp_path):
         "redeploy-solaria-whisper",
         "missing-service-solaria-whisper",
         "container-restart-solaria-whisper",
+        "unhealthy-service-solaria-whisper",
         " Solaria/Whisper ",
     ],
 )
@@ -148,7 +149,7 @@ def test_a_target_in_agreement_has_no_drift(folder):
         ("qqqq", "a target is node/service, a node, fleet or an id"),
         ("piha/mosquito", "did you mean piha/mosquitto"),
         ("saturm", "did you mean saturn"),
-        ("jellyfin", "did you mean saturn/jellyfin"),
+        ("a-node-that-nobody-has/jellyfin", "did you mean saturn/jellyfin"),
     ],
 )
 def test_an_unknown_target_is_an_error_with_a_hint(folder, wanted, said):

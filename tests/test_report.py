@@ -166,6 +166,7 @@ def test_the_shares_of_the_states_add_up(folder):
 
     assert sum(part["share"] for part in drawn["shares"]) == pytest.approx(1)
     assert [part["tone"] for column in drawn["columns"] for part in column["parts"]] == ["nominal", "unstable"]
+    assert [part["height"] for part in drawn["columns"][-1]["parts"]] == [16.67, 16.67]  # ten minutes of the hour
 
 
 def test_every_episode_is_in_each_picture_of_them(folder):
