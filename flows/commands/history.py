@@ -63,6 +63,8 @@ def history(
         settings.history_root(), settings.past_rules(), begin, end, node=_lower(node), service=_lower(service)
     )
     _print(past, output)
+    if past.spans.is_empty():
+        typer.echo("note: each run adds to the history, and 'supervisor backfill' makes it of kept snapshots", err=True)
     if (node or service) and past.spans.height and past.reliability.is_empty():
         typer.echo("note: nothing of that name was asked for or drifted in this period", err=True)
     return 0

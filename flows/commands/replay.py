@@ -78,6 +78,8 @@ def replay(
         both = join_pairs(map_days(work, group_days(found), jobs or os.cpu_count() or 1))
         work.before.close()
     _print(compare(both, settings.longest_span), output)
+    if not found:
+        typer.echo("note: no snapshot of this period; 'supervisor archive list' shows what is kept", err=True)
     return 0
 
 
