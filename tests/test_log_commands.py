@@ -28,8 +28,9 @@ def supervisor(tmp_path):
     log.register(app)
 
     def call(*words):
+        whole = {"COLUMNS": None}  # as into a pipe, whatever runs the tests
         code, *rest = words, "--event-log", str(paths(tmp_path).event_log)
-        return CliRunner().invoke(app, ["log", *code, *rest], standalone_mode=False)
+        return CliRunner().invoke(app, ["log", *code, *rest], standalone_mode=False, env=whole)
 
     return call
 
