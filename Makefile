@@ -8,13 +8,12 @@ PYTEST = .venv/bin/pytest -n $(JOBS) --dist loadscope
 MARKED = server or browser or postgres or crash or dask or slow
 PACKAGES = flows stages schemas
 # The evening that examples/homelab/world was taken; without it the example would be stale by now.
-DEMO = reconcile --inventory examples/homelab --world examples/homelab/world --as-of 2026-06-03T19:42:00Z --exit-zero \
-	--event-log .demo/agent-events.log --checkpoint .demo/supervisor-checkpoint.json --state-dir .demo/state
+DEMO = --config examples/demo.yaml --as-of 2026-06-03T19:42:00Z
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-marked test-all lint format lock crash-test bench fuzz sbom audit hooks clean
+.PHONY: help install demo pictures test test-marked test-all lint format lock crash-test bench fuzz sbom audit hooks clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +36,13 @@ dev-wheel: .venv/.dev
 	@touch -d @0 .venv/.runtime
 
 demo: install .demo/past ## Reconcile the example homelab, with a month of history behind it
-	@.venv/bin/supervisor $(DEMO)
+	@.venv/bin/supervisor reconcile --exit-zero $(DEMO)
+	@printf '\nLook around in it:\n'
+	@printf '  .venv/bin/supervisor %s\n' 'status $(DEMO)' 'explain piha/zigbee2mqtt $(DEMO)' \
+		'report $(DEMO)' 'history --config examples/demo.yaml --until 2026-06-04T00:00:00Z' --help
+
+pictures: demo ## Draw the README's pictures anew (the report's needs Chromium)
+	.venv/bin/python -m tools.pictures examples/pictures
 
 .demo/past: tools/example_past.py benchmarks/snapshots.py
 	@rm -rf .demo/past .demo/state && mkdir -p .demo

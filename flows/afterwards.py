@@ -19,6 +19,7 @@ from flows.sinks.outbox import (
     Send,
     deliver,
     enqueue,
+    is_address,
     read_addresses,
     read_outbox,
     send_with_apprise,
@@ -84,8 +85,17 @@ def _notify(
     except SupervisorError as error:
         yield f"notifications: {error}"
         return
-    if outbox.queue:
-        yield f"{len(outbox.queue)} notification(s) wait for the next run: not taken by {VARIABLE}, or over the limit"
+    yield from _say_what_waits(outbox, addresses)
+
+
+def _say_what_waits(outbox: Outbox, addresses: Mapping[str, str]) -> Iterator[str]:
+    """Return a line for each service that messages wait for, by its place in the variable: the address is a secret."""
+    for place, (service, address) in enumerate(addresses.items(), 1):
+        count = sum(service in row.waiting_for for row in outbox.queue)
+        if count:
+            taken = "did not take them, or notify_per_hour is reached"
+            why = taken if is_address(address) else "is none that Apprise knows; write scheme://..."
+            yield f"{count} notification(s) wait for the next run: address {place} of {VARIABLE} {why}"
 
 
 def _tell(

@@ -7,6 +7,7 @@ from importlib import import_module
 from io import TextIOWrapper
 
 import typer
+from typer.core import TyperGroup
 
 from flows.errors import SupervisorError
 from flows.render.escape import show
@@ -17,21 +18,32 @@ COMMANDS = (
     "status",
     "explain",
     "ack",
+    "report",
+    "history",
+    "log",
     "check",
     "config",
-    "history",
-    "archive",
-    "backfill",
     "replay",
-    "log",
+    "backfill",
+    "archive",
+    "metrics",
     "watch",
     "serve",
-    "metrics",
-    "report",
 )
 
+
+class _Commands(TyperGroup):
+    """Lists the commands as a user comes to need them; those with commands of their own would come last."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Return their names in that order."""
+        return sorted(super().list_commands(ctx), key=lambda name: COMMANDS.index(_MODULES.get(name, name)))
+
+
+_MODULES = {"what-if": "replay"}
 app = typer.Typer(
     name="supervisor",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -95,6 +107,8 @@ def _escape_what_cannot_be_encoded() -> None:
 
 def _show_usage_error(error: typer.TyperException) -> None:
     """Print the usage and the error on stderr, as typer would before it exits with 2, which means drift here."""
+    # What pydantic says stands in typer's message with pydantic's own prefix.
+    error.message = error.message.replace("Value error, ", "")
     show_whole = getattr(error, "show", None)
     if show_whole is not None:
         show_whole()

@@ -6,6 +6,19 @@ from schemas.rules import Rules
 from schemas.words import Action, DriftKind
 from stages.recommend import DECISIONS, EXHAUSTED, PLAIN, RESTARTABLE, WAITING
 
+RULES = {
+    DriftKind.STALE_WORLD: "the world is older than world_ttl",
+    DriftKind.OBSERVER_SUSPECT: "so much is missing at once that the observer is suspect, not the services",
+    DriftKind.OFFLINE_NODE: "its status is not online, it has no record, or it was not seen for node_ttl",
+    DriftKind.MISSING_SERVICE: "monitored and desired, with no record in services.json",
+    DriftKind.UNHEALTHY_SERVICE: "monitored and desired, with a record whose status is neither ok nor healthy",
+    DriftKind.UNREADABLE_OBSERVATION: "monitored and desired, with a record that cannot be read",
+    DriftKind.FAILED_DEPLOYMENT: "its newest deployment failed within deployment_window",
+    DriftKind.UNRESOLVED_INCIDENT: "an incident about it is neither resolved nor closed",
+    DriftKind.UNEXPECTED_SERVICE: "it has a record in services.json, and no inventory asks for it",
+}
+"""When there is a drift of each kind, in a sentence."""
+
 
 class Line(NamedTuple):
     """One line of the decision table for one target."""

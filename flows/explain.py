@@ -1,7 +1,7 @@
 """Everything about one target: what is asked for, what is there, what follows, and why nothing else does."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -12,10 +12,13 @@ from flows.dependencies import Branch, grow_tree
 from flows.errors import SupervisorError
 from flows.gather import Inputs, read_inputs
 from flows.judge import judge
+from flows.past import Past, read_past
 from flows.render.document import rows
 from flows.settings import Settings
 from flows.sinks.acknowledgements import read_acknowledgements
 from flows.sinks.checkpoint import Known, read_known
+from flows.targets import find_target, suggest_targets
+from schemas.drift_episode import DriftEpisode
 from schemas.episode import Episode, Target
 from schemas.expressions import target
 from schemas.run import Judgement
@@ -49,52 +52,58 @@ class Explanation:
     remarks: list[str]
     """What is applied on top of the recommendation: an acknowledgement, patience, flapping."""
     episodes: list[Episode]
+    """Its recommendations' episodes, as the checkpoint has them."""
+    since: datetime
+    past: Past | None
+    """What the history tells of it since then."""
+    past_problem: str | None
+    """Why the history tells nothing."""
 
     @property
     def is_known(self) -> bool:
         """Return whether anything at all speaks of the target; the fleet is there even where all is well."""
-        return self.target == (FLEET, ALL) or bool(self.desired or self.actual or self.drift or self.episodes)
+        is_told = self.desired or self.actual or self.drift or self.episodes or self.has_past
+        return self.target == (FLEET, ALL) or bool(is_told)
+
+    @property
+    def has_past(self) -> bool:
+        """Return whether the history has an episode of it."""
+        return self.past is not None and self.past.episodes.height > 0
 
 
-def explain(settings: Settings, wanted: str, as_of: datetime) -> Explanation:
+def explain(settings: Settings, wanted: str, as_of: datetime, period: timedelta) -> Explanation:
     """Judge the inputs as a run would, write nothing, and return everything about the target or id.
 
-    Raises `SupervisorError` where nothing speaks of it, and what a run raises for inputs that cannot be read.
+    `period` is how far its past reaches back. Raises `SupervisorError` where nothing speaks of the target, and what a
+    run raises for inputs that cannot be read; a history that cannot be read is told as a problem.
     """
     inputs = read_inputs(settings, as_of)
     judgement = judge(inputs.desired, inputs.actual, settings.rules())
     known = _read_known(settings)
     episodes = sorted(known.episodes.values(), key=lambda episode: episode.opened_at)
-    aim = find_target(wanted, judgement, episodes, settings.node_alias_map)
-    found = _explain(aim, inputs, judgement, known, settings)
+    aim = find_target(wanted, inputs, judgement, episodes, settings.node_alias_map)
+    found = _explain(aim, inputs, judgement, known, settings, as_of - period)
     if not found.is_known:
-        raise SupervisorError(
-            f"{wanted!a}: neither the inventory, the world nor an episode knows it; {_hint(judgement)}"
-        )
+        close = suggest_targets(wanted, inputs, judgement)
+        hint = f"did you mean {' or '.join(close)}?" if close else "a target is node/service, a node, fleet or an id"
+        raise SupervisorError(f"nothing is known of {wanted!a}, in inventory, world or history; {hint}")
     return found
 
 
-def find_target(wanted: str, judgement: Judgement, episodes: list[Episode], aliases: dict[str, str]) -> Target:
-    """Return the target of `node/service`, of a node or `fleet` alone, or of a recommendation's or drift's id."""
-    drifted = judgement.drift.filter(pl.col("drift_id") == wanted).select("node", "service")
-    advised = judgement.recommendations.filter(pl.col("recommendation_id") == wanted).select("node", "service")
-    for node, service in [*advised.iter_rows(), *drifted.iter_rows()]:
-        return Target(node, service)
-    for episode in episodes:
-        if episode.recommendation_id == wanted:
-            return episode.target
-    node, _, service = wanted.strip().lower().partition("/")
-    return Target(aliases.get(node, node), service or ALL)
-
-
-def _explain(aim: Target, inputs: Inputs, judgement: Judgement, known: Known, settings: Settings) -> Explanation:
+def _explain(
+    aim: Target, inputs: Inputs, judgement: Judgement, known: Known, settings: Settings, since: datetime
+) -> Explanation:
     is_it = (pl.col("node") == aim.node) & (pl.col("service") == aim.service)
     drift = judgement.drift.filter(is_it)
     advised = rows(judgement.recommendations.filter(is_it))
     links = link_dependencies(inputs.desired.services, inputs.desired.dependencies)
+    as_of = judgement.summary["as_of"][0]
+    past, past_problem = read_past(settings, since, as_of, node=aim.node, service=aim.service)
+    # A node's past has the fleet's episodes as well: a stale world is one about each of them.
+    past = past and replace(past, episodes=DriftEpisode.validate(past.episodes.filter(is_it)))
     return Explanation(
         target=aim,
-        as_of=judgement.summary["as_of"][0],
+        as_of=as_of,
         state=judgement.summary["state"][0],
         desired=_desired(aim, inputs),
         actual=_actual(aim, inputs),
@@ -103,8 +112,11 @@ def _explain(aim: Target, inputs: Inputs, judgement: Judgement, known: Known, se
         decisions=weigh_decisions(rows(drift), advised[0] if advised else None, settings.rules()),
         causes=grow_tree(aim, links, judgement.drift),
         explained=_explained(aim, judgement),
-        remarks=_remark(aim, settings, known, judgement.summary["as_of"][0]),
+        remarks=_remark(aim, settings, known, as_of),
         episodes=_episodes_of(aim, known),
+        since=since,
+        past=past,
+        past_problem=past_problem,
     )
 
 
@@ -172,8 +184,3 @@ def _remark(aim: Target, settings: Settings, known: Known, as_of: datetime) -> l
 def _read_known(settings: Settings) -> Known:
     checkpoint = settings.checkpoint.absolute()
     return (read_known(checkpoint) if checkpoint.parent.is_dir() else None) or Known()
-
-
-def _hint(judgement: Judgement) -> str:
-    some = judgement.recommendations.select(target()).to_series().head(3).to_list()
-    return f"a target is node/service, such as {', '.join(some)}" if some else "a target is node/service, or a node"

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 
 from flows.attend import Attention, attend
-from flows.errors import HistoryError, InventoryError, WorldUnreadableError
+from flows.errors import InventoryError, WorldUnreadableError
 from flows.gather import Inputs, read_inputs
 from flows.judge import judge
-from flows.past import Past, study_past
+from flows.past import Past, read_past
 from flows.settings import Settings
 from schemas.expressions import target
 from schemas.run import Judgement
@@ -47,18 +47,8 @@ def gather_page(settings: Settings, as_of: datetime, period: timedelta) -> Page:
         attention = attend(settings, inputs, judgement, as_of)
     except (WorldUnreadableError, InventoryError) as error:
         problem = str(error)
-    past, past_problem = _read_past(settings, as_of - period, as_of)
+    past, past_problem = read_past(settings, as_of - period, as_of)
     return Page(as_of, as_of - period, problem, inputs, judgement, attention, past, past_problem)
-
-
-def _read_past(settings: Settings, since: datetime, until: datetime) -> tuple[Past | None, str | None]:
-    try:
-        past = study_past(settings.history_root(), settings.past_rules(), since, until + timedelta(microseconds=1))
-    except HistoryError as error:
-        return None, str(error)
-    if past.spans.is_empty():
-        return None, "There is no history of this period yet: each run adds to it, and 'supervisor backfill' makes it."
-    return past, None
 
 
 def list_nodes(page: Page) -> list[Row]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
 from flows.errors import HistoryError
+from flows.settings import Settings
 from flows.sources.history import ask_history, scan_history
 from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Sighting, Span
 from schemas.frame import columns
@@ -64,6 +65,20 @@ def study_past(
     chosen = pl.lit(True) if service is None else pl.col("service") == service
     some = DriftEpisode.validate(episodes.filter(of_node, chosen))
     return Past(spans, some, Reliability.validate(reliability.filter(of_node, chosen)), measure_actions(some))
+
+
+def read_past(
+    settings: Settings, since: datetime, as_of: datetime, *, node: str | None = None, service: str | None = None
+) -> tuple[Past | None, str | None]:
+    """Return what the history tells up to a moment and its runs included, or None and why it tells nothing."""
+    until = as_of + timedelta(microseconds=1)
+    try:
+        past = study_past(settings.history_root(), settings.past_rules(), since, until, node=node, service=service)
+    except HistoryError as error:
+        return None, str(error)
+    if past.spans.is_empty():
+        return None, "There is no history of this period yet: each run adds to it, and 'supervisor backfill' makes it."
+    return past, None
 
 
 def _monitored(runs: pl.LazyFrame) -> pl.LazyFrame:

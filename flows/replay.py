@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from flows.errors import SettingsError
 from flows.past_day import Day, Judge, Problem
-from flows.settings import Settings
+from flows.settings import Settings, explain_faults, suggest
 from flows.sources.strict_yaml import read_settings_file
 from schemas.comparison import Advice, ChangedAdvice, StatePair
 from schemas.frame import Frame, columns, empty
@@ -116,11 +116,11 @@ def read_rules(file: Path, rules: Rules) -> Rules:
     values, lines = read_settings_file(file)
     for name in values:
         if name not in Settings.model_fields:
-            raise SettingsError(f"{file}:{lines[name]}: {name!a} is no setting; 'supervisor config' lists them")
+            hint = suggest(name, Settings.model_fields) or "; 'supervisor config' lists them"
+            raise SettingsError(f"{file}:{lines[name]}: {name!a} is no setting{hint}")
     changed = {name: value for name, value in values.items() if name in Rules.model_fields}
     try:
         return Rules(**{**rules.model_dump(), **changed})
     except ValidationError as error:
-        faults = error.errors(include_input=False, include_url=False)
-        places = (f"{file}:{lines.get(str(fault['loc'][0]), 1)}: {fault['loc'][0]}: {fault['msg']}" for fault in faults)
-        raise SettingsError("\n".join(places)) from None
+        places = {name: f"{file}:{line}" for name, line in lines.items()}
+        raise SettingsError(explain_faults(error, places)) from None

@@ -3,7 +3,7 @@
 import difflib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +22,7 @@ FILE_NAME = "supervisor.yaml"
 ALIASES = "node_alias_map"
 ALIAS_VARIABLE = "NODE_ALIAS_MAP"
 PREFIX = "SUPERVISOR_"
+OTHER_VARIABLES = ("CONFIG", "NOTIFY_URLS")
 DURATION = "seconds, or a duration such as 90s, 15m, 24h or 30d"
 
 
@@ -154,17 +155,29 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
     try:
         return Loaded(Settings(**{**written, **environment, **given}), origins)
     except ValidationError as error:
-        raise SettingsError(_explain(error, origins)) from None
+        raise SettingsError(explain_faults(error, origins)) from None
 
 
 def _environment() -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values that the environment gives, and the variable of each; an empty variable gives none."""
+    _refuse_misspelt_variables()
     values = dict(_Environment(Settings, env_ignore_empty=True)())
     variables = {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     if os.environ.get(ALIAS_VARIABLE) and ALIASES not in values:
         values[ALIASES] = os.environ[ALIAS_VARIABLE]
         variables[ALIASES] = ALIAS_VARIABLE
     return values, variables
+
+
+def _refuse_misspelt_variables() -> None:
+    """Raise `SettingsError` for a variable that is nearly a setting's; others may be anyone's (supervisord has some)."""
+    fields = [name.upper() for name in Settings.model_fields]
+    for variable in os.environ:
+        name = variable.removeprefix(PREFIX).partition("__")[0]
+        if variable.startswith(PREFIX) and name not in (*fields, *OTHER_VARIABLES):
+            close = difflib.get_close_matches(name, fields, n=1, cutoff=0.8)
+            if close:
+                raise SettingsError(f"environment {variable}: not a setting; did you mean {PREFIX}{close[0]}?")
 
 
 def _find_file(config: Path | None, inventory: object) -> Path | None:
@@ -182,9 +195,9 @@ def _file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     values, lines = read_settings_file(file)
     for name in values:
         if name not in Settings.model_fields:
-            close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else ""
-            raise SettingsError(f"{file}:{lines[name]}: {name!a} is not a setting{hint}")
+            raise SettingsError(
+                f"{file}:{lines[name]}: {name!a} is not a setting{suggest(name, Settings.model_fields)}"
+            )
     paths = {"inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file"}
     for name in paths & values.keys():
         if isinstance(values[name], str):
@@ -195,7 +208,13 @@ def _file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     return values, lines
 
 
-def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return a question that names the word which a misspelt one may mean; nothing where none is close."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def explain_faults(error: ValidationError, origins: Mapping[str, str]) -> str:
     """Return each fault with its origin, key and what was expected; never the value, which may be a secret."""
     faults = []
     for fault in error.errors(include_input=False, include_url=False):

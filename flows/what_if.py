@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+from flows.errors import HistoryError
 from flows.gather import read_inputs
 from flows.judge import judge
 from flows.replay import Comparison, compare, pair
@@ -33,7 +34,10 @@ def _read_other(settings: Settings, other: str) -> InventoryFiles:
     if (folder / HOSTS).is_dir():
         return list_inventory(folder.absolute(), settings.limits)
     with GitObjects(settings.inventory.absolute()) as objects:
-        tip = objects.list_commits(other)[-1]
+        try:
+            tip = objects.list_commits(other)[-1]
+        except HistoryError as error:
+            raise HistoryError(f"{other}: neither a folder that holds {HOSTS}/ nor a branch: {error}") from None
         prefix = objects.find_prefix()
     inventories = GitInventories(settings.inventory.absolute(), settings.limits, other, prefix)
     try:

@@ -66,6 +66,14 @@ def spell_patience(patience: Patience) -> str:
     return f"{patience.run_count} runs" if patience.run_count else f"{patience.duration.total_seconds():g}s"
 
 
+def spell_duration(duration: timedelta) -> str:
+    """Return it as settings write it, in the largest unit that it is a whole number of."""
+    length_s = duration.total_seconds()
+    whole = ((size, unit) for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)) if length_s and not length_s % size)
+    size, unit = next(whole, (1, "s"))
+    return f"{length_s / size:g}{unit}"
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
 Words = Annotated[frozenset[str], BeforeValidator(_lowered)]
 Count = Annotated[int, Field(ge=1)]
@@ -89,13 +97,22 @@ class Rules(BaseModel):
     report_unexpected: bool = Field(False, description="recommend a review of services that no inventory asks for")
     reminder_interval: Duration = Field(timedelta(hours=24), description="repeat an unchanged event; 0: never")
 
-    healthy_words: Words = frozenset({"ok", "healthy"})
-    online_words: Words = frozenset({"online", "active", "ready", "up", "ok", "healthy"})
-    failed_words: Words = frozenset({"failed", "failure", "error"})
-    in_flight_words: Words = frozenset({"started", "running", "in_progress", "pending"})
-    succeeded_words: Words = frozenset({"completed", "success", "succeeded"})
-    closed_words: Words = frozenset({"resolved", "closed"})
-    restart_triggers: Words = frozenset({"containers_not_running", "mqtt_unreachable"})
+    healthy_words: Words = Field(frozenset({"ok", "healthy"}), description="what a healthy service's status says")
+    online_words: Words = Field(
+        frozenset({"online", "active", "ready", "up", "ok", "healthy"}), description="what an online node's status says"
+    )
+    failed_words: Words = Field(frozenset({"failed", "failure", "error"}), description="a deployment failed")
+    in_flight_words: Words = Field(
+        frozenset({"started", "running", "in_progress", "pending"}), description="a deployment is in flight"
+    )
+    succeeded_words: Words = Field(
+        frozenset({"completed", "success", "succeeded"}), description="a deployment succeeded"
+    )
+    closed_words: Words = Field(frozenset({"resolved", "closed"}), description="an incident is over")
+    restart_triggers: Words = Field(
+        frozenset({"containers_not_running", "mqtt_unreachable"}),
+        description="incidents that ask for a restart, not a redeploy",
+    )
 
 
 class PastRules(BaseModel):

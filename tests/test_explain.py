@@ -1,6 +1,10 @@
 """An explanation says what is asked for, what is there, what follows, and why nothing else does."""
 
 import json
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +16,8 @@ from schemas.rules import Rules
 from schemas.words import Action
 from stages.link import link_dependencies
 from tests import frames
-from tests.homelab import EVENING, reconcile, supervisor
+from tests.examples import HOMELAB
+from tests.homelab import EVENING, environment, reconcile, supervisor
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +28,24 @@ def folder(tmp_path_factory):
     return folder
 
 
-def explained(folder, wanted):
-    ran = supervisor(folder, "explain", wanted, "--as-of", EVENING, "--json")
+@pytest.fixture(scope="module")
+def week(tmp_path_factory):
+    """Return the folder of a supervisor that saw the same evening twice, and agreement before, between and after."""
+    folder = tmp_path_factory.mktemp("week")
+    for minute, world in (
+        (0, "world-nominal"),
+        (10, "world"),
+        (20, "world-nominal"),
+        (30, "world"),
+        (40, "world-nominal"),
+    ):
+        moment = datetime.fromisoformat(EVENING) + timedelta(minutes=minute - 40)
+        reconcile(folder, as_of=moment.isoformat(), SUPERVISOR_WORLD=str(HOMELAB / world))
+    return folder
+
+
+def explained(folder, wanted, *more):
+    ran = supervisor(folder, "explain", wanted, "--as-of", EVENING, "--json", *more)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)
 
@@ -52,7 +73,57 @@ def test_a_node_says_what_it_explains(folder):
     assert found["actual"][0]["key"] == "SATURN"
 
 
-@pytest.mark.parametrize("wanted", ["redeploy-solaria-whisper", "missing-service-solaria-whisper", " Solaria/Whisper "])
+def test_the_past_of_a_target_is_its_own_episodes(week):
+    past = explained(week, "piha/zigbee2mqtt")["past"]
+
+    assert [(row["kind"], row["reopened_count"], row["duration_s"]) for row in past["episodes"]] == [
+        ("missing_service", 0, 600),
+        ("missing_service", 1, 600),
+    ]
+    assert {row["action"] for row in past["episodes"]} == {"delayed_deployment"}
+    assert past["reliability"]["availability_ratio"] == pytest.approx(0.5)
+
+
+def test_a_past_that_reaches_back_less_has_less(week):
+    assert len(explained(week, "piha/zigbee2mqtt", "--since", "15m")["past"]["episodes"]) == 1
+
+
+def test_the_screen_shows_the_past_the_newest_first(week):
+    told = supervisor(week, "explain", "piha/zigbee2mqtt", "--as-of", EVENING).stdout.partition("its past 30 d\n")[2]
+
+    assert "available 50.000%, 2 episode(s), 20 min of drift, 10 min to recovery on average" in told
+    assert "19:32Z  missing service, resolved 2026-06-03 19:42Z after 10 min" in told
+    assert told.index("reopened, 1 before") < told.index("19:12Z")
+
+
+def test_a_target_that_is_only_in_the_history_is_known(week, tmp_path):
+    (tmp_path / "hosts/piha").mkdir(parents=True)
+    (tmp_path / "hosts/piha/services.yaml").write_text("services: {}\n")
+    ran = supervisor(week, "explain", "solaria/whisper", "--as-of", EVENING, "--inventory", str(tmp_path), "--json")
+
+    assert [row["kind"] for row in json.loads(ran.stdout)["past"]["episodes"]] == ["missing_service"] * 2
+
+
+def test_a_history_that_cannot_be_read_is_a_remark(week, tmp_path):
+    broken = tmp_path / "history/runs/day=2026-06-03/broken.parquet"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"PAR1, not really")
+    found = explained(week, "piha/zigbee2mqtt", "--history", str(tmp_path))
+
+    assert found["recommendation"] is not None
+    assert "the history cannot be read" in found["past"]["problem"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "redeploy-solaria-whisper",
+        "missing-service-solaria-whisper",
+        "container-restart-solaria-whisper",
+        "unhealthy-service-solaria-whisper",
+        " Solaria/Whisper ",
+    ],
+)
 def test_an_id_or_a_name_leads_to_its_target(folder, wanted):
     assert explained(folder, wanted)["target"] == "solaria/whisper"
 
@@ -76,11 +147,20 @@ def test_the_fleet_is_there_even_where_all_is_well(folder):
     assert explained(folder, "fleet")["target"] == "fleet/all"
 
 
-def test_an_unknown_target_is_an_error_with_a_hint(folder):
-    ran = supervisor(folder, "explain", "nosuch", "--as-of", EVENING)
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("qqqq", "a target is node/service, a node, fleet or an id"),
+        ("piha/mosquito", "did you mean piha/mosquitto"),
+        ("saturm", "did you mean saturn"),
+        ("a-node-that-nobody-has/jellyfin", "did you mean saturn/jellyfin"),
+    ],
+)
+def test_an_unknown_target_is_an_error_with_a_hint(folder, wanted, said):
+    ran = supervisor(folder, "explain", wanted, "--as-of", EVENING)
 
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert "a target is node/service, such as" in ran.stderr
+    assert said in ran.stderr
 
 
 def test_explaining_writes_nothing(folder):
@@ -118,3 +198,16 @@ def test_each_stronger_decision_says_why_it_was_not_taken():
         (Action.DELAYED_DEPLOYMENT, "no dependency of it is unavailable"),
         (Action.REDEPLOY, "it has failed_deployment"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "checkpoint", "offered"),
+    [("explain saturn", "checkpoint.json", ["saturn/all"]), ("explain saturn", "none.json", [])],
+)
+def test_the_shell_offers_the_targets_that_the_checkpoint_knows(folder, typed, checkpoint, offered):
+    words = {"COMP_WORDS": f"supervisor {typed}", "COMP_CWORD": "2", "_SUPERVISOR_COMPLETE": "complete_bash"}
+    known = {"SUPERVISOR_CHECKPOINT": str(folder / checkpoint)}
+    command = [str(Path(sys.executable).with_name("supervisor"))]
+    ran = subprocess.run(command, env=environment(folder, **words, **known), capture_output=True, text=True, check=True)
+
+    assert (ran.stdout.split(), ran.stderr) == (offered, "")

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -10,14 +11,20 @@ from pathlib import Path
 import pytest
 import typer
 from rich.console import Console
+from rich.text import Text
 
+from flows.cli import _run
 from flows.commands.config import config
 from flows.commands.options import parse_moment
 from flows.errors import SettingsError
 from flows.render.document import to_document
 from flows.render.markdown import to_markdown
+from flows.render.screen import fold
 from flows.render.table import print_report
+from flows.render.tabulate import tabulate
+from flows.replay import read_rules
 from flows.settings import load_settings
+from schemas.rules import Rules
 from tests.fleet_on_disk import BAD, NOON, OK, WEB, reconcile
 from tests.program import SUPERVISOR
 
@@ -82,6 +89,30 @@ def test_an_empty_variable_sets_nothing(monkeypatch, name):
     monkeypatch.setenv(name, "")
 
     assert set(load_settings().origins.values()) == {"default"}
+
+
+def test_a_misspelt_variable_is_named_and_those_of_others_are_left_alone(tmp_path, monkeypatch):
+    for other in ("ENABLED", "PROCESS_NAME", "GROUP_NAME", "SERVER_URL", "CONFIG", "NOTIFY_URLS", "LIMITS__RETRIES"):
+        monkeypatch.setenv(f"SUPERVISOR_{other}", "1" if other != "CONFIG" else "")
+    assert settings_of(tmp_path, "").limits.retries == 1
+
+    monkeypatch.setenv("SUPERVISOR_NODE_TLL", "5m")
+    with pytest.raises(SettingsError, match="SUPERVISOR_NODE_TLL: not a setting; did you mean SUPERVISOR_NODE_TTL"):
+        settings_of(tmp_path, "")
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("node_ttl: x", "rules.yaml:1: node_ttl: expected seconds, or a duration such as 90s"),
+        ("world_ttl: 5m\nnode_tll: 5m", "rules.yaml:2: 'node_tll' is no setting; did you mean 'node_ttl'?"),
+    ],
+)
+def test_a_mistake_in_other_rules_is_named_like_one_in_the_settings(tmp_path, rules, said):
+    (tmp_path / "rules.yaml").write_text(rules)
+
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        read_rules(tmp_path / "rules.yaml", Rules())
 
 
 def test_paths_in_the_settings_file_are_relative_to_it(tmp_path):
@@ -176,6 +207,89 @@ def test_cloudevents_are_written_on_request(tmp_path):
 
     line = json.loads((tmp_path / "log").read_text())
     assert (line["specversion"], line["data"]["correlation_id"]) == ("1.0", "redeploy-a-web")
+
+
+COMMANDS = [
+    *("reconcile", "status", "explain", "ack", "report", "history", "log", "check", "config", "replay", "what-if"),
+    *("backfill", "archive", "metrics", "watch", "serve"),
+]
+
+
+def told(capsys, line):
+    """Return what a command line says on both outputs, folded as on 80 columns."""
+    assert _run(line.split()) in {0, 1}
+    said = capsys.readouterr()
+    return said.out + said.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_has_examples_that_can_be_copied(capsys, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = told(capsys, f"{command} --help")
+    after = text.partition("Example")[2].splitlines()[2:]
+    examples = [line for line in after[: after.index("")] if f"supervisor {command}" in line]
+
+    assert examples
+    assert all(line.startswith("    ") for line in examples)
+
+
+def test_the_commands_are_listed_whole_and_those_of_every_day_first(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = told(capsys, "--help").partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+
+    assert [line.split()[0] for line in listed] == COMMANDS
+    assert not [line for line in listed if line.endswith("...")]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("recncile", "Did you mean 'reconcile'?"),
+        ("reconcile --fromat json", "--format"),
+        ("reconcile --format jsn", "Invalid value for '--format': 'jsn' is not one of 'table', 'json'"),
+    ],
+)
+def test_a_misspelt_word_says_what_was_meant(capsys, line, said):
+    assert said in told(capsys, line)
+
+
+def test_a_table_that_does_not_fit_becomes_paragraphs():
+    rows = [(Text("piha/web"), Text("98 %"), Text(""))]
+    shown = []
+    for width in (80, 20):
+        console = Console(file=io.StringIO(), width=width)
+        console.print(tabulate(console, ("target", "available", "down"), rows))
+        shown.append([line.rstrip() for line in console.file.getvalue().splitlines()])
+
+    assert shown == [["target    available  down", "piha/web  98 %"], ["piha/web", "  available 98 %"]]
+
+
+@pytest.mark.parametrize(
+    ("line", "folded"),
+    [
+        ("short", ["short"]),
+        ("  one two three", ["  one two", "    three"]),
+        ("    deep one two", ["    deep one", "    two"]),
+        ("\x1b[1mone\x1b[0m two three", ["\x1b[1mone\x1b[0m two", "  three"]),
+        ("a/very/long/path", ["a/very/long/path"]),
+        ("              far away", ["    far away"]),
+    ],
+)
+def test_a_line_is_folded_between_words_and_keeps_its_indent(line, folded):
+    assert list(fold(line, 12)) == folded
+
+
+def test_settings_are_shown_as_they_are_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+    Path("supervisor.yaml").write_text("node_ttl: 90s\nopen_after: {unhealthy_service: 2 runs}\n")
+    text = told(capsys, "config")
+    shown = {line.split()[0]: " ".join(line.split()[1:3]) for line in text.splitlines()}
+
+    assert shown["node_ttl"].startswith("90s")
+    assert shown["world_ttl"].startswith("15m")
+    assert shown["keep_history"].startswith("true")
+    assert shown["open_after"] == "unhealthy_service: 2"
 
 
 @pytest.mark.parametrize(("width", "indent"), [(40, 2), (80, 13)])

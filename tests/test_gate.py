@@ -3,8 +3,11 @@
 import json
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft4Validator  # type: ignore[import-untyped]
+from lxml import etree  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 from flows.attend import Attention
 from flows.errors import SettingsError
@@ -19,6 +22,7 @@ from stages.acknowledge import acknowledge
 from tests import frames
 from tests.frames import NOON
 
+STANDARDS = Path(__file__).parent / "standards"
 FAILED = {"target": "piha/db", "status": "failed"}
 
 
@@ -94,7 +98,8 @@ def test_junit_has_a_case_for_each_service_and_a_failure_for_each_that_fails():
     outcomes = {case.get("name"): [child.tag for child in case] for case in root.iter("testcase")}
 
     assert outcomes == {"db": ["skipped"], "ok": [], "web": ["failure"]}
-    assert [root.get(name) for name in ("tests", "failures", "skipped", "errors")] == ["3", "1", "1", "0"]
+    assert [root.get(name) for name in ("tests", "failures", "errors")] == ["3", "1", "0"]
+    assert root.find("testsuite").get("skipped") == "1"
 
 
 def test_junit_of_a_run_without_conclusions_is_an_error():
@@ -117,12 +122,47 @@ def test_sarif_names_the_line_of_the_inventory_and_says_what_is_new(tmp_path):
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("hosts/piha/services.yaml", 2)
 
 
-def test_what_is_acknowledged_never_fails():
-    run = report()
-    ack = Acknowledgement(node="piha", service="web", owner="anna", reason="known", acknowledged_at=NOON, until=NOON)
-    ack = replace(ack, until=NOON.replace(year=2030))
+def acknowledged(run):
+    """Return the run with `piha/web` acknowledged."""
+    until = NOON.replace(year=2030)
+    ack = Acknowledgement(node="piha", service="web", owner="anna", reason="known", acknowledged_at=NOON, until=until)
     found = acknowledge(run.judgement.recommendations, [ack], NOON)
-    run = replace(run, attention=Attention(found, run.judgement.summary))
+    return replace(run, attention=Attention(found, run.judgement.summary))
+
+
+def runs():
+    """Return runs of each form that CI's formats have."""
+    gate = hold_against(report(), parse_criteria(["new"]), {})
+    torn = RunReport(NOON, Outcome.SKIPPED, error="torn \x1b[31m <&>")
+    return [(report(), None), (report(), gate), (acknowledged(report()), gate), (torn, None)]
+
+
+@pytest.mark.parametrize(("run", "gate"), runs(), ids=["plain", "gated", "acknowledged", "skipped"])
+def test_sarif_is_valid_by_its_official_schema(run, gate):
+    schema = json.loads((STANDARDS / "sarif-2.1.0-rtm.5.json").read_text())
+
+    Draft4Validator(schema).validate(json.loads(to_sarif(run, gate)))
+
+
+@pytest.mark.parametrize(("run", "gate"), runs(), ids=["plain", "gated", "acknowledged", "skipped"])
+def test_junit_is_valid_by_the_schema_of_its_readers(run, gate):
+    schema = etree.XMLSchema(etree.parse(str(STANDARDS / "junit-10.xsd")))
+
+    schema.assertValid(etree.fromstring(to_junit(run, gate).encode()))
+
+
+def test_sarif_shows_what_is_about_a_whole_file_at_its_beginning():
+    want, have = frames.desired("piha/web"), frames.actual()
+    run = RunReport(NOON, Outcome.COMPLETED, want, have, frames.judged(want, have))
+    results = json.loads(to_sarif(run))["runs"][0]["results"]
+    lines = [result["locations"][0]["physicalLocation"]["region"]["startLine"] for result in results]
+
+    assert [result["ruleId"] for result in results] == ["failover_review", "observer_review"]
+    assert lines == [1, 1]
+
+
+def test_what_is_acknowledged_never_fails():
+    run = acknowledged(report())
 
     assert fails(["severity>=warning"], run=run) == ["db"]
     assert "acknowledged by anna" in to_junit(run)

@@ -144,6 +144,24 @@ def test_a_service_that_refuses_does_not_fail_the_run_and_gets_it_with_the_next(
     assert len(receiver.posted) == 2
 
 
+@pytest.mark.parametrize(
+    ("addresses", "said"),
+    [
+        ("json://u:hunter2@127.0.0.1:9/x", "address 1 of SUPERVISOR_NOTIFY_URLS did not take them"),
+        ("nosuch://hunter2@host", "address 1 of SUPERVISOR_NOTIFY_URLS is none that Apprise knows"),
+        ("garbage-hunter2 json://u:hunter2@127.0.0.1:9", "address 2 of SUPERVISOR_NOTIFY_URLS did not take them"),
+        ("json://u:hunter2@[bad", "address 1 of SUPERVISOR_NOTIFY_URLS is none that Apprise knows"),
+    ],
+)
+def test_an_address_that_fails_is_named_by_its_place_and_never_shown(tmp_path, addresses, said):
+    ran = supervisor(tmp_path, "--traceback", "reconcile", "--as-of", EVENING, SUPERVISOR_NOTIFY_URLS=addresses)
+
+    assert ran.returncode == 2
+    assert said in ran.stdout
+    assert "hunter2" not in ran.stdout + ran.stderr
+    assert not any(b"hunter2" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
 def test_a_dry_run_tells_nobody(tmp_path, receiver):
     address = f"json://127.0.0.1:{receiver.server_port}/"
     reconcile(tmp_path, "--dry-run", SUPERVISOR_NOTIFY_URLS=address)

@@ -60,9 +60,19 @@ def test_the_past_is_shown_to_people(say, way):
 
 
 def test_no_past_is_no_error(say):
-    code, out, _ = say("history")
+    code, out, error = say("history")
 
     assert (code, out) == (0, "no runs with conclusions in this period\n")
+    assert "'supervisor backfill' makes it" in error
+
+
+def test_a_replay_of_nothing_says_where_to_look(say, tmp_path):
+    say(f"reconcile --as-of {NOON:%Y-%m-%dT%H:%M:%SZ}")
+    (tmp_path / "same.yaml").write_text("node_ttl: 5m\n")
+    code, out, error = say("replay --rules same.yaml --from 2030-01-01T00:00:00Z --to 2030-01-02T00:00:00Z --jobs 1")
+
+    assert (code, out) == (0, "0 runs: no change\n")
+    assert "archive list" in error
 
 
 @pytest.mark.parametrize("since", ["yesterday", "2026-05-27T12:00", "30x"])

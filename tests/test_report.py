@@ -4,13 +4,16 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from flows.page import gather_page
-from flows.render.figures import Scale, draw_causes, draw_states
-from flows.render.html import to_html
+from flows.render.figures import draw_causes
+from flows.render.html import MOST_NODES_IN_FULL, to_html
+from flows.render.plots import Scale, Slots, draw_heat, draw_openings, draw_states, draw_timeline
 from flows.settings import load_settings
+from tests import fleet_on_disk
 from tests.browser import CHROMIUM, open_browser
 from tests.examples import HOMELAB
 from tests.homelab import EVENING, reconcile, supervisor
@@ -97,10 +100,28 @@ def test_a_period_that_has_not_begun_is_refused(tmp_path):
 
 
 def test_a_moment_has_its_place_and_one_outside_is_at_the_edge():
-    scale = Scale(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 11, tzinfo=UTC), 100, 1000)
+    scale = Scale(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 11, tzinfo=UTC))
 
-    assert [scale.at(datetime(2026, month, 6, tzinfo=UTC)) for month in (4, 5, 6)] == [100, 600, 1100]
+    assert [scale.at(datetime(2026, month, 6, tzinfo=UTC)) for month in (4, 5, 6)] == [0, 50, 100]
     assert [tick["text"] for tick in scale.ticks()] == ["May 2", "May 4", "May 6", "May 8", "May 10"]
+
+
+@pytest.mark.parametrize(
+    ("days", "name", "count", "first"),
+    [
+        (1, "hour", 25, datetime(2026, 5, 31, 7, tzinfo=UTC)),
+        (30, "day", 31, datetime(2026, 5, 2, tzinfo=UTC)),
+        (200, "week", 30, datetime(2025, 11, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_period_has_hours_days_or_weeks_that_fill_the_width(days, name, count, first):
+    until = datetime(2026, 6, 1, 7, 30, tzinfo=UTC)
+    slots = Slots(until - timedelta(days=days), until)
+    columns = list(slots.columns().values())
+
+    assert (slots.name, len(columns), slots.all[0]) == (name, count, first)
+    assert columns[-1]["x"] + columns[-1]["width"] == pytest.approx(100, abs=0.1)
+    assert 1 < len(slots.ticks()) <= 7
 
 
 def test_a_root_cause_has_a_curve_to_each_that_it_explains():
@@ -110,19 +131,73 @@ def test_a_root_cause_has_a_curve_to_each_that_it_explains():
     assert len({end["path"] for end in picture["ends"]}) == 12
 
 
+@pytest.mark.parametrize(
+    ("cause", "name", "shown"),
+    [
+        ("saturn/all", "saturn/immich", "immich"),
+        ("saturn/all", "solaria/immich-ml", "solaria/immich-ml"),
+        ("piha/mqtt", "rack-1-worker-12/service-7", "rack-1-wo…/service-7"),
+    ],
+)
+def test_a_pill_says_what_tells_it_from_others(cause, name, shown):
+    (picture,) = draw_causes([(cause, [(name, "waits")])])
+
+    assert (picture["ends"][0]["name"], picture["ends"][0]["whole"]) == (shown, name)
+
+
+def test_in_a_large_fleet_what_agrees_is_counted(tmp_path):
+    nodes = [f"node-{number:02}" for number in range(MOST_NODES_IN_FULL + 1)]
+    told = {f"{node}/{name}": fleet_on_disk.OK for node in nodes for name in ("web", "db")}
+    fleet_on_disk.reconcile(
+        tmp_path, dict.fromkeys(nodes, "services: [web, db]"), told | {"node-00/web": fleet_on_disk.BAD}
+    )
+    places = {"inventory": tmp_path, "world": tmp_path / "world", "state_dir": tmp_path / "state"}
+    text = to_html(gather_page(load_settings(places).settings, fleet_on_disk.NOON, timedelta(days=1)))
+
+    assert text.count('<div class="node ') == 2
+    assert f"{MOST_NODES_IN_FULL} nodes" in text
+    assert "1 in agreement" in text
+
+
 def test_the_shares_of_the_states_add_up(folder):
     settings = load_settings({"inventory": HOMELAB, "world": HOMELAB / "world", "state_dir": folder / "state"}).settings
     page = gather_page(settings, MOMENT, timedelta(hours=2))
     drawn = draw_states(page.past, page.since, page.as_of)
 
     assert sum(part["share"] for part in drawn["shares"]) == pytest.approx(1)
-    assert [part["state"] for part in drawn["stretches"]] == ["nominal", "unstable"]
+    assert [part["tone"] for column in drawn["columns"] for part in column["parts"]] == ["nominal", "unstable"]
+    assert [part["height"] for part in drawn["columns"][-1]["parts"]] == [16.67, 16.67]  # ten minutes of the hour
+
+
+def test_every_episode_is_in_each_picture_of_them(folder):
+    settings = load_settings({"inventory": HOMELAB, "world": HOMELAB / "world", "state_dir": folder / "state"}).settings
+    page = gather_page(settings, MOMENT, timedelta(hours=2))
+    period = (page.past, page.since, page.as_of)
+    bars = [bar for row in draw_timeline(*period)["rows"] for bar in row["bars"]]
+    opened = draw_openings(*period)
+    cells = [cell for row in draw_heat(*period)["rows"] for cell in row["cells"]]
+
+    assert len(bars) == opened["most"] == page.past.episodes.height
+    assert sum(int(cell["text"].split()[-2]) for cell in cells) == page.past.episodes.height
+    assert min(bar["x"] for bar in bars) == pytest.approx(100 * 100 / 120, abs=0.001)
+    assert max(cell["share"] for cell in cells) == 100
+
+
+def test_each_picture_says_in_words_what_it_shows(folder):
+    text = (folder / "report.html").read_text()
+    pictures = re.findall(r'role="img" aria-label="([^"]*)"', text)
+
+    assert len(pictures) == text.count('role="img"')
+    assert all(pictures)
+    assert any("saturn/all explains saturn/immich (offline node)" in words for words in pictures)
+    assert set(re.findall(r'aria-labelledby="(\w+)"', text)) == set(re.findall(r'<h2 id="(\w+)"', text))
 
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
-def test_no_request_leaves_the_page_and_it_fits_wide_and_narrow_light_and_dark(folder, tmp_path):
-    backgrounds, requests = set(), []
+def test_no_request_leaves_the_page_and_it_fits_and_is_readable_wide_and_narrow_light_and_dark(folder, tmp_path):
+    backgrounds, requests, contrasts = set(), [], []
+    measure = (Path(__file__).parent / "contrast.js").read_text()
     with open_browser(tmp_path) as page:
         page.call("Network.enable")
         page.call("Page.enable")
@@ -137,10 +212,14 @@ def test_no_request_leaves_the_page_and_it_fits_wide_and_narrow_light_and_dark(f
                 found = page.call("Runtime.evaluate", expression=probe, returnByValue=True)["result"]["value"]
                 assert found[0] <= width
                 backgrounds.add(found[1])
+                contrasts.append(
+                    page.call("Runtime.evaluate", expression=measure, returnByValue=True)["result"]["value"]
+                )
 
     assert {address.split(":")[0] for address in requests} <= {"file", "data"}
     assert len([address for address in requests if address.startswith("file:")]) == 4
     assert len(backgrounds) == 2
+    assert min(contrasts)[0] >= 4.5, min(contrasts)
 
 
 def visit(page, address):

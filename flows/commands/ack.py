@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from flows.commands import options
+from flows.commands.completion import complete_target
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -20,16 +21,21 @@ It comes back by itself at that moment; one that matches nothing is reported by 
 
 Examples:
 
+\b
   supervisor ack piha/zigbee2mqtt --reason "new stick arrives on Friday" --until 3d
-
   supervisor ack saturn --reason "moving the rack" --until 2026-06-10T18:00:00Z --owner anna
-
   supervisor ack list
-
   supervisor ack remove saturn
 """
 
-Aim = Annotated[str, typer.Argument(metavar="TARGET", help="node/service, a node, fleet, or a recommendation's id.")]
+Aim = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="node/service, a node, fleet, or a recommendation's id.",
+        autocompletion=complete_target,
+    ),
+]
 
 
 class _AckGroup(TyperGroup):
@@ -50,14 +56,16 @@ def register(app: typer.Typer) -> None:
     commands.command("add", help="Acknowledge a target; the word `add` can be left out.")(add)
     commands.command("list", help="Show who answers for what, and until when.")(list_all)
     commands.command("remove", help="Take an acknowledgement back.")(remove)
-    app.add_typer(commands, name="ack")
+    app.add_typer(commands, name="ack", short_help="Answer for a target until a moment.")
 
 
 def add(
     target: Aim,
     reason: Annotated[str, typer.Option("--reason", help="Why it may stay like this.")],
     until: Annotated[str, typer.Option("--until", help="A duration from now such as 3d, or an ISO 8601 moment.")],
-    owner: Annotated[str, typer.Option("--owner", help="Who answers for it.", default_factory=getpass.getuser)],
+    owner: Annotated[
+        str, typer.Option("--owner", help="Who answers for it.", show_default="you", default_factory=getpass.getuser)
+    ],
     state_dir: options.StateDir = None,
     checkpoint: options.Checkpoint = None,
     config: options.Config = None,
@@ -69,7 +77,7 @@ def add(
 
     settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
     now = datetime.now(UTC).replace(microsecond=0)
-    aim, is_recommended = _find(target, settings)
+    aim, known = _find(target, settings)
     row = Acknowledgement(
         node=aim.node,
         service=aim.service,
@@ -84,8 +92,8 @@ def add(
         settings.lock_timeout.total_seconds(),
     )
     typer.echo(f"{show('/'.join(aim))} is acknowledged by {show(row.owner)} until {_moment(row)}")
-    if not is_recommended:
-        typer.echo("note: the last run recommends nothing for it", err=True)
+    if aim not in known:
+        typer.echo(f"note: the last run recommends nothing for it{_suggest(aim, known)}", err=True)
     return 0
 
 
@@ -103,8 +111,8 @@ def parse_end(text: str, now: datetime) -> datetime:
     return end.astimezone(UTC)
 
 
-def _find(wanted: str, settings: "Settings") -> tuple["Target", bool]:
-    """Return the target, and whether the last run recommends something for it."""
+def _find(wanted: str, settings: "Settings") -> tuple["Target", list["Target"]]:
+    """Return the target, and those that the last run recommends something for."""
     from flows.sinks.checkpoint import read_known
     from schemas.episode import Target
     from schemas.words import ALL
@@ -117,7 +125,18 @@ def _find(wanted: str, settings: "Settings") -> tuple["Target", bool]:
     if not node:
         raise typer.BadParameter(f"{wanted!a} is no target; write node/service, or a node")
     aim = by_id.get(wanted) or Target(settings.node_alias_map.get(node, node), service or ALL)
-    return aim, aim in by_id.values()
+    return aim, list(by_id.values())
+
+
+def _suggest(aim: "Target", known: list["Target"]) -> str:
+    """Return a question that names the target which a misspelt one may mean; nothing where none is close."""
+    import difflib
+
+    names = ["/".join(target) for target in known]
+    close = difflib.get_close_matches("/".join(aim), names, 1) or [
+        name for name in names if aim.node in name.split("/")
+    ]
+    return f"; did you mean {close[0]}? 'supervisor ack remove' takes this one back" if close else ""
 
 
 def _text(text: str, name: str) -> str:

@@ -9,16 +9,26 @@ import typer
 from flows.commands import options
 from flows.errors import SettingsError
 
+HELP = """The worlds and inventories that runs have read: what replay, backfill and you can look at again.
+
+Examples:
+
+\b
+  supervisor archive list --since 7d
+  supervisor archive prune --older-than 90d --max-size-mb 500
+  supervisor archive export ~/world-snapshots --since 2026-05-01T00:00:00Z
+"""
+
 Since = Annotated[str | None, typer.Option("--since", help="30d, 12h, a date, or an ISO 8601 moment.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="The worlds and inventories that runs have read.", no_args_is_help=True)
+    group = typer.Typer(help=HELP, no_args_is_help=True)
     group.command("list", help="Show what is kept.")(list_archive)
     group.command("prune", help="Drop the oldest worlds, by age or by size; the newest stays.")(prune)
     group.command("export", help="Write worlds as folders named by their time.")(export)
-    app.add_typer(group, name="archive")
+    app.add_typer(group, name="archive", short_help="List, prune and export what runs have read.")
 
 
 def list_archive(

@@ -22,8 +22,8 @@ never touched.
 
 Examples:
 
+\b
   supervisor backfill ~/world-snapshots --inventory-git ~/homelab
-
   supervisor backfill snapshots.tar.zst --since 90d --events past-events.log
 """
 MOST_PROBLEMS = 20
@@ -31,7 +31,7 @@ MOST_PROBLEMS = 20
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP)(backfill)
+    app.command(help=HELP, short_help="Make the history of a past kept as snapshots.")(backfill)
 
 
 def backfill(

@@ -12,12 +12,18 @@ if TYPE_CHECKING:
 HELP = """Validate the whole inventory and the world: every fault at once, with file and line.
 
 Exit codes: 0 no fault (warnings are none), 1 a fault in the inventory, 3 the world cannot be read.
+
+Examples:
+
+\b
+  supervisor check --inventory ~/homelab
+  supervisor check --json | jq -r '.inventory[].problem'
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP)(check)
+    app.command(help=HELP, short_help="Find every fault of the inventory and the world.")(check)
 
 
 def check(

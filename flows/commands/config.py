@@ -1,16 +1,33 @@
 """`supervisor config`: each setting, its value, and where it came from."""
 
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands import options
 
+if TYPE_CHECKING:
+    from flows.settings import Settings
+
+
+HELP = """Show each setting: its value, where that came from, and its meaning.
+
+Set one in supervisor.yaml (here, in the inventory's folder, or --config), as SUPERVISOR_<NAME> in the environment, or
+as an option; the later wins.
+
+Examples:
+
+\b
+  supervisor config
+  SUPERVISOR_NODE_TTL=10m supervisor config --json | jq -r .node_ttl.origin
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help="Show each setting, its value and where it came from.")(config)
+    app.command(help=HELP, short_help="Show each setting, its value and where it came from.")(config)
 
 
 def config(
@@ -39,34 +56,47 @@ def config(
 
         typer.echo(dump({name: {"value": values[name], "origin": loaded.origins[name]} for name in values}, indent=2))
         return 0
-    _print_table(values, loaded.origins)
+    _print_table(loaded.settings, loaded.origins)
     return 0
 
 
-def _print_table(values: dict[str, object], origins: Mapping[str, str]) -> None:
-    from rich.table import Table
+def _print_table(settings: "Settings", origins: Mapping[str, str]) -> None:
     from rich.text import Text
 
     from flows.render.escape import show
+    from flows.render.tabulate import tabulate
     from flows.render.terminal import open_console
-    from flows.settings import Settings
-    from schemas.limits import Limits
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("setting", "value", "from", "meaning"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "setting")
-    limits = values.get("limits")
-    limit_rows = [(f"limits.{name}", value) for name, value in limits.items()] if isinstance(limits, dict) else []
-    fields = Settings.model_fields | {f"limits.{name}": field for name, field in Limits.model_fields.items()}
-    for name, value in [(name, value) for name, value in values.items() if name != "limits"] + limit_rows:
-        meaning = fields[name].description or ""
-        table.add_row(
-            name, Text(show(_plain(value))), Text(show(origins[name.partition(".")[0]])), Text(meaning, style="dim")
-        )
-    open_console().print(table)
+    rows = []
+    for name, value, meaning in _list_values(settings):
+        origin = Text(show(origins[name.partition(".")[0]]), style="dim" if origins.get(name) == "default" else "")
+        rows.append((Text(name), Text(show(_spell(value))), origin, Text(meaning, style="dim")))
+    console = open_console()
+    console.print(tabulate(console, ("setting", "value", "from", "meaning"), rows))
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, list):
+def _list_values(settings: "Settings") -> Iterator[tuple[str, object, str]]:
+    """Return each setting's name, value and meaning: where things are, then the rules, then the limits."""
+    rules = {*settings.rules().model_dump(), *settings.past_rules().model_dump()}
+    fields = sorted(type(settings).model_fields.items(), key=lambda item: item[0] in rules)
+    for name, field in fields:
+        if name != "limits":
+            yield name, getattr(settings, name), field.description or ""
+    for name, field in type(settings.limits).model_fields.items():
+        yield f"limits.{name}", getattr(settings.limits, name), field.description or ""
+
+
+def _spell(value: object) -> object:
+    """Return a value as the settings file writes it; nothing for one that is not set."""
+    from schemas.rules import spell_duration, spell_patience
+    from schemas.wait import Patience
+
+    if isinstance(value, timedelta):
+        return spell_duration(value)
+    if isinstance(value, Patience):
+        return spell_patience(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_spell(part)}" for name, part in value.items())
+    if isinstance(value, list | frozenset):
         return ", ".join(sorted(str(part) for part in value))
-    return value
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else value

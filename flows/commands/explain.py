@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.commands import options
+from flows.commands.completion import complete_target
 
 HELP = """Explain one target or id: desired and actual with their places, each drift and its rule, what holds it
 back, the recommendation and why no other, what unblocks it, root causes, what it explains, and its episodes.
@@ -14,21 +15,25 @@ Judges the inputs as a run would, and writes nothing.
 
 Examples:
 
+\b
   supervisor explain piha/zigbee2mqtt
-
   supervisor explain saturn
-
   supervisor explain delayed-deployment-piha-zigbee2mqtt --json | jq .dependencies
 """
 
 Wanted = Annotated[
-    str, typer.Argument(metavar="TARGET_OR_ID", help="node/service, a node, fleet, or the id of a recommendation.")
+    str,
+    typer.Argument(
+        metavar="TARGET_OR_ID",
+        help="node/service, a node, fleet, or the id of a recommendation.",
+        autocompletion=complete_target,
+    ),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP)(explain)
+    app.command(help=HELP, short_help="Say everything about one target, and why it is so.")(explain)
 
 
 def explain(
@@ -37,22 +42,27 @@ def explain(
     world: options.World = None,
     checkpoint: options.Checkpoint = None,
     state_dir: options.StateDir = None,
+    history: options.HistoryPlace = None,
+    since: Annotated[
+        str, typer.Option("--since", help="How far back its past reaches: 30d, 12h, or an ISO 8601 moment.")
+    ] = "30d",
     config: options.Config = None,
     as_of: options.AsOf = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Print it and return 0."""
     moment = options.parse_moment(as_of) or datetime.now(UTC)
+    begin = options.parse_since(since, moment)
     from flows.explain import explain as explain_target
     from flows.render.explanation import to_document, to_lines
+    from flows.render.screen import print_lines
 
     given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}
-    found = explain_target(options.load(given, config), target, moment)
+    found = explain_target(options.load(given | {"history": history}, config), target, moment, moment - begin)
     if as_json:
         from flows.render.document import dump
 
         typer.echo(dump(to_document(found), indent=2))
     else:
-        for line in to_lines(found):
-            typer.echo(line)
+        print_lines(to_lines(found))
     return 0

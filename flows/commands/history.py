@@ -16,10 +16,9 @@ HELP = """Show drift over time: episodes, time to recovery, hours of drift, avai
 
 Examples:
 
+\b
   supervisor history --since 30d --node piha
-
   supervisor history --since 2026-05-01 --until 2026-06-01 --format csv
-
   supervisor history compact
 """
 
@@ -38,7 +37,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help=HELP, invoke_without_command=True)
     group.callback()(history)
     group.command("compact", help="Merge the files of each day that is over into one for each table.")(compact)
-    app.add_typer(group, name="history")
+    app.add_typer(group, name="history", short_help="Show what drifted, for how long, how often.")
 
 
 def history(
@@ -64,6 +63,10 @@ def history(
         settings.history_root(), settings.past_rules(), begin, end, node=_lower(node), service=_lower(service)
     )
     _print(past, output)
+    if past.spans.is_empty():
+        typer.echo("note: each run adds to the history, and 'supervisor backfill' makes it of kept snapshots", err=True)
+    if (node or service) and past.spans.height and past.reliability.is_empty():
+        typer.echo("note: nothing of that name was asked for or drifted in this period", err=True)
     return 0
 
 

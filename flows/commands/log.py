@@ -17,21 +17,33 @@ if TYPE_CHECKING:
 _PAUSE_S = 0.25
 _COLORS = {"critical": typer.colors.RED, "error": typer.colors.YELLOW, "info": typer.colors.GREEN}
 
-commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Our events in the shared log.")
+HELP = """Our events in the shared log: read them, hold them against their chain, write lost ones again.
+
+Examples:
+
+\b
+  supervisor log tail --follow
+  supervisor log verify /tmp/agent-events.log.1 /tmp/agent-events.log
+  supervisor log replay /var/backups/agent-events.log
+"""
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     commands.command(
         help="Walk the chain of our events, and name the first line that was changed, lost, doubled or forged.",
-        epilog="Example: supervisor log verify /tmp/agent-events.log /tmp/agent-events.log.1",
+        short_help="Find the first event that was changed, lost or forged.",
+        epilog="Example: supervisor log verify /tmp/agent-events.log.1 /tmp/agent-events.log",
     )(verify)
     commands.command(help="Show our latest events, readably.", epilog="Example: supervisor log tail --follow")(tail)
     commands.command(
         help="Append events again that were written, and are no longer in the log (it was deleted, say).",
+        short_help="Append events that the log lost.",
         epilog="Example: supervisor log replay /var/backups/agent-events.log",
     )(replay)
-    app.add_typer(commands, name="log")
+    app.add_typer(commands, name="log", short_help="Read and verify our events in the shared log.")
 
 
 def verify(
@@ -99,12 +111,14 @@ def _follow(log: "EventLog", position: "Position", seen: set[str]) -> Iterator["
 
 def _print(event: "OwnEvent") -> None:
     from flows.render.escape import show
+    from flows.render.screen import print_lines
 
     episode = event.episode
-    word = str(event.resolution or event.transition)
-    when = f"{episode.last_event_at:%Y-%m-%d %H:%M:%S}Z"
-    head = typer.style(f"{word:>26} {episode.severity:8}", fg=_COLORS.get(episode.severity))
-    typer.echo(f"{when} {head} {show(episode.node)}/{show(episode.service)} {episode.action}: {show(event.reason)}")
+    word = str(event.resolution or event.transition).replace("_", " ")
+    when = typer.style(f"{episode.last_event_at:%Y-%m-%d %H:%M:%S}Z", dim=True)
+    head = typer.style(f"{word:<14}  {episode.severity:<8}", fg=_COLORS.get(episode.severity))
+    what = f"{episode.action.replace('_', ' ')}: {show(event.reason)}"
+    print_lines([f"{when}  {head}  {show(episode.node)}/{show(episode.service)}  {what}"])
 
 
 def replay(

@@ -12,15 +12,15 @@ With the setting metrics_file every run writes the file itself.
 
 Examples:
 
+\b
   supervisor metrics
-
   supervisor metrics --metrics-file /var/lib/prometheus/node-exporter/supervisor.prom
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP)(metrics)
+    app.command(help=HELP, short_help="Print the last run as Prometheus metrics.")(metrics)
 
 
 def metrics(

@@ -79,6 +79,8 @@ def parse_since(text: str, until: datetime) -> datetime:
 
     duration = parse_duration(text)
     if not isinstance(duration, timedelta):
+        if not text[:4].isdigit():
+            raise typer.BadParameter(f"{text!a}: expected a duration such as 30d or 12h, or 2026-05-27T18:00:00Z")
         moment = parse_moment(text)
         assert moment is not None  # noqa: S101 - the text is not None
         return moment

@@ -22,23 +22,22 @@ HELP = """Compare desired with actual, print what to do first and why, and appen
 
 Examples:
 
+\b
   supervisor reconcile --inventory ~/homelab --world /opt/homelab/world
-
   supervisor reconcile --dry-run --format json | jq '.recommendations[].reason'
 
 In CI: fail only for what the main branch does not have, and show it beside the inventory's lines.
 
+\b
   supervisor reconcile --dry-run --format json > baseline.json
-
   supervisor reconcile --dry-run --fail-on new --baseline baseline.json --format sarif > drift.sarif
-
   supervisor reconcile --dry-run --fail-on 'severity>=error' --format junit > drift.xml
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP)(reconcile)
+    app.command(help=HELP, short_help="Compare desired with actual; print what to do first.")(reconcile)
 
 
 def reconcile(

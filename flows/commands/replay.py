@@ -17,12 +17,14 @@ REPLAY = """Judge the archive again under other rules: what would have been reco
 
 Example:
 
+\b
   supervisor replay --rules new.yaml --since 90d
 """
 WHAT_IF = """Judge today's world against another inventory, a folder or a branch: what would be recommended instead.
 
 Example:
 
+\b
   supervisor what-if --inventory my-branch | gh pr comment --body-file -
 """
 
@@ -40,8 +42,8 @@ Output = Annotated[ComparisonFormat, typer.Option("--format", help="How to print
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("replay", help=REPLAY)(replay)
-    app.command("what-if", help=WHAT_IF)(what_if)
+    app.command("replay", help=REPLAY, short_help="Judge the archive again under other rules.")(replay)
+    app.command("what-if", help=WHAT_IF, short_help="Judge today's world against another inventory.")(what_if)
 
 
 def replay(
@@ -78,6 +80,8 @@ def replay(
         both = join_pairs(map_days(work, group_days(found), jobs or os.cpu_count() or 1))
         work.before.close()
     _print(compare(both, settings.longest_span), output)
+    if not found:
+        typer.echo("note: no snapshot of this period; 'supervisor archive list' shows what is kept", err=True)
     return 0
 
 

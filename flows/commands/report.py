@@ -15,8 +15,8 @@ run would, and writes nothing else.
 
 Examples:
 
+\b
   supervisor report
-
   supervisor report --since 90d --output /var/www/fleet.html
 """
 
@@ -28,7 +28,7 @@ Since = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP)(report)
+    app.command(help=HELP, short_help="Write one HTML file to look at.")(report)
 
 
 def report(

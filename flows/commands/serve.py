@@ -15,12 +15,18 @@ HELP = """Reconcile on a schedule (every 5 minutes, or `serve_interval` or `serv
 
 Starts a Prefect server on 127.0.0.1 with a password of its own, unless PREFECT_API_URL names one. A run that would
 overlap another is cancelled. Parameters of a run are checked like options, and stay inside the configured folders.
+
+Examples:
+
+\b
+  supervisor serve --inventory ~/homelab --world /opt/homelab/world
+  SUPERVISOR_SERVE_CRON='*/10 * * * *' supervisor serve --port 4300
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP)(serve)
+    app.command(help=HELP, short_help="Reconcile on a schedule, with a page for each run.")(serve)
 
 
 def serve(

@@ -16,15 +16,15 @@ last one was skipped, or it is older than the setting run_ttl.
 
 Examples:
 
+\b
   supervisor status
-
   supervisor status --json | jq -r '.because_of[]'
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP)(status)
+    app.command(help=HELP, short_help="Show the last run: its state, since when and why.")(status)
 
 
 def status(
@@ -35,6 +35,7 @@ def status(
 ) -> int:
     """Print the last run and return its exit code."""
     now = options.parse_moment(as_of) or datetime.now(UTC)
+    from flows.render.screen import print_lines
     from flows.render.status import to_document, to_lines
     from flows.status import read_status
 
@@ -45,6 +46,5 @@ def status(
 
         typer.echo(json.dumps(to_document(found), indent=2))
     else:
-        for line in to_lines(found):
-            typer.echo(line)
+        print_lines(to_lines(found))
     return found.exit_code

@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 HELP = """Reconcile whenever the world or the inventory changes, and at least once a minute, until interrupted.
 
 Prints the whole result when a recommendation came, went or changed, and one line otherwise.
+
+Examples:
+
+\b
+  supervisor watch --inventory ~/homelab --world /opt/homelab/world
+  supervisor watch --format ndjson | jq 'select(.record == "recommendation")'
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP)(watch)
+    app.command(help=HELP, short_help="Reconcile whenever the input changes.")(watch)
 
 
 def watch(

@@ -5,11 +5,11 @@ from typing import Any
 
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from flows.render.document import dump
 from flows.render.escape import markdown, show
+from flows.render.tabulate import tabulate
 from flows.replay import Comparison
 from schemas.comparison import Change
 from schemas.words import State
@@ -27,19 +27,17 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     for line in _state_lines(comparison):
         console.print(Text(line))
     if comparison.changes.height:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-        for heading in HEADINGS:
-            table.add_column(heading, overflow="fold")
-        for row in comparison.changes.head(MOST_ROWS).to_dicts():
-            table.add_row(
-                *(
-                    Text(show(cell), style=STYLE[row["change"]] if not place else "")
-                    for place, cell in enumerate(_cells(row))
-                )
-            )
-        console.print(table)
+        console.print(tabulate(console, HEADINGS, [_texts(row) for row in _first(comparison)]))
     if comparison.changes.height > MOST_ROWS:
         console.print(Text(f"and {comparison.changes.height - MOST_ROWS} more", style="dim"))
+
+
+def _first(comparison: Comparison) -> list[Row]:
+    return comparison.changes.head(MOST_ROWS).to_dicts()
+
+
+def _texts(row: Row) -> list[Text]:
+    return [Text(show(cell), style=STYLE[row["change"]] if not place else "") for place, cell in enumerate(_cells(row))]
 
 
 def headline(comparison: Comparison) -> str:
@@ -92,9 +90,7 @@ def comparison_to_markdown(comparison: Comparison) -> str:
     ]
     if comparison.changes.height:
         lines = [HEADINGS, ("---",) * len(HEADINGS)]
-        lines += [
-            tuple(markdown(cell) for cell in _cells(row)) for row in comparison.changes.head(MOST_ROWS).to_dicts()
-        ]
+        lines += [tuple(markdown(cell) for cell in _cells(row)) for row in _first(comparison)]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     if comparison.changes.height > MOST_ROWS:
         parts.append(f"and {comparison.changes.height - MOST_ROWS} more")

@@ -5,28 +5,33 @@ from typing import Any
 
 import typer
 
+from flows.decisions import RULES
 from flows.dependencies import Branch
 from flows.explain import Explanation, Row
+from flows.render.document import rows
 from flows.render.escape import show
 from flows.render.spoken import instant, spoken, spoken_since
-from schemas.words import EventType, Severity
+from schemas.words import FLEET, DriftKind, EventType, Severity
 
 _COLOR = {Severity.INFO: "blue", Severity.WARNING: "yellow", Severity.ERROR: "red", Severity.CRITICAL: "red"}
+MOST_EPISODES = 10
 _QUIET = {"as_of", "node", "service", "what", "file", "line", "key", "file_order"}
 
 
 def to_lines(found: Explanation) -> Iterator[str]:
     """Return the screen, from what is asked for to what became of it."""
     yield typer.style(show(f"{found.target.node}/{found.target.service}"), bold=True) + _dim(f"  fleet {found.state}")
-    yield from _section("desired", _desired(found))
-    yield from _section("actual", _actual(found))
+    if found.target.node != FLEET:
+        yield from _section("desired", _desired(found))
+        yield from _section("actual", _actual(found))
     yield from _section("drift", _drift(found))
     yield from _section("recommendation", _recommendation(found))
     yield from _section("on top of it", (show(remark) for remark in found.remarks))
     yield from _section("why this one", _decisions(found))
     yield from _section("dependencies", _tree(found.causes))
     yield from _section("explains", (show(name) for name in found.explained))
-    yield from _section("episodes", _episodes(found))
+    yield from _section("episodes of its recommendations", _episodes(found))
+    yield from _section(f"its past {spoken_since(found.since, found.as_of)}", _past(found))
 
 
 def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
@@ -71,9 +76,9 @@ def _drift(found: Explanation) -> Iterator[str]:
         held = f", held back by {_said(row['held_by'])}" if row["held_by"] else ""
         places = "  ".join(show(row[name]) for name in ("desired_ref", "actual_ref") if row[name])
         yield f"{severity} {_said(row['kind'])}{held}  {_dim(places)}"
-        yield _dim(f"  SEMANTICS 3, {row['kind']}{_measured(row)}")
+        yield _dim(f"  rule: {RULES[DriftKind(row['kind'])]}{_measured(row)}")
     if not found.drift:
-        yield "none: desired and actual agree"
+        yield "none: desired and actual agree" if found.target.node != FLEET else "none about the fleet as a whole"
 
 
 def _measured(row: Row) -> str:
@@ -83,7 +88,7 @@ def _measured(row: Row) -> str:
         parts.append(f"{spoken(row['age_s'])} ago{limit}")
     if row["consecutive_failures"]:
         parts.append(f"{row['consecutive_failures']} failure(s) in a row")
-    return f": {', '.join(parts)}" if parts else ""
+    return f"; {', '.join(parts)}" if parts else ""
 
 
 def _recommendation(found: Explanation) -> Iterator[str]:
@@ -129,6 +134,40 @@ def _episodes(found: Explanation) -> Iterator[str]:
         yield f"{state}: {_said(episode.action)}, opened {opened}{count}, {episode.seq} event(s)"
 
 
+def _past(found: Explanation) -> Iterator[str]:
+    if found.past is None:
+        yield show(found.past_problem)
+        return
+    for row in found.past.reliability.iter_rows(named=True):
+        yield _say_reliability(row)
+    episodes = found.past.episodes.to_dicts()
+    yield from (_say_episode(row) for row in reversed(episodes[-MOST_EPISODES:]))
+    if len(episodes) > MOST_EPISODES:
+        aim = f"--node {found.target.node} --service {found.target.service}"
+        yield _dim(f"and {len(episodes) - MOST_EPISODES} before; 'supervisor history {show(aim)}' has all")
+    if not episodes:
+        yield "no drift"
+
+
+def _say_reliability(row: Row) -> str:
+    ratio, recovery = row["availability_ratio"], row["mean_recovery_s"]
+    parts = [] if ratio is None else [f"available {ratio:.3%}"]
+    parts += [f"{row['episode_count']} episode(s)", f"{spoken(row['drift_s'])} of drift"]
+    parts += [] if recovery is None else [f"{spoken(recovery)} to recovery on average"]
+    return ", ".join(parts) + (", flapping" if row["is_flapping"] else "")
+
+
+def _say_episode(row: Row) -> str:
+    lasted = spoken(row["duration_s"])
+    end = f"resolved {row['resolved_at']:%Y-%m-%d %H:%M}Z after {lasted}" if row["resolved_at"] else f"open, {lasted}"
+    what = _said(row["kind"]) + (f" {show(row['incident_id'])}" if row["incident_id"] else "")
+    notes = [f"{_said(row['action'])} recommended"] if row["action"] else []
+    notes += ["held back"] if row["is_held_back"] else []
+    notes += [f"reopened, {row['reopened_count']} before"] if row["reopened_count"] else []
+    notes += ["flapping"] if row["is_flapping"] else []
+    return f"{row['opened_at']:%Y-%m-%d %H:%M}Z  {what}, {end}{_dim('  ' + ', '.join(notes)) if notes else ''}"
+
+
 def to_document(found: Explanation) -> dict[str, Any]:
     """Return it as plain values."""
     return {
@@ -154,6 +193,17 @@ def to_document(found: Explanation) -> dict[str, Any]:
             }
             for episode in found.episodes
         ],
+        "past": _past_document(found),
+    }
+
+
+def _past_document(found: Explanation) -> dict[str, Any]:
+    past = found.past
+    return {
+        "since": instant(found.since),
+        "problem": found.past_problem,
+        "reliability": rows(past.reliability)[0] if past and past.reliability.height else None,
+        "episodes": rows(past.episodes) if past else [],
     }
 
 

@@ -6,11 +6,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from flows.page import Page, list_causes, list_nodes
 from flows.render.escape import show
-from flows.render.figures import draw_causes, draw_days, draw_states, draw_timeline
+from flows.render.figures import draw_causes
+from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timeline
 from flows.render.spoken import spoken
 from schemas.words import ALL
 
 MOST_BARS = 20
+MOST_NODES_IN_FULL = 16
+"""In a larger fleet, what is in agreement is counted and not listed."""
 
 
 def to_html(page: Page) -> str:
@@ -34,6 +37,7 @@ def _content(page: Page) -> dict[str, Any]:
         "standing": page.attention.acknowledged.standing.to_dicts() if page.attention else [],
         "acknowledged": _acknowledged(page),
         "nodes": list_nodes(page),
+        "most_nodes_in_full": MOST_NODES_IN_FULL,
         "causes": draw_causes(list_causes(page)),
         "past_problem": page.past_problem,
         "past": _past(page),
@@ -55,7 +59,8 @@ def _past(page: Page) -> dict[str, Any] | None:
     low = min(worst["availability_ratio"].to_list(), default=1.0)
     return {
         "states": draw_states(page.past, page.since, page.as_of),
-        "days": draw_days(page.past, page.since, page.as_of),
+        "openings": draw_openings(page.past, page.since, page.as_of),
+        "heat": draw_heat(page.past, page.since, page.as_of),
         "timeline": draw_timeline(page.past, page.since, page.as_of),
         "worst": worst.head(MOST_BARS).to_dicts(),
         "floor": _floor(low),

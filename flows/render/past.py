@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
-from rich.console import Console, RenderableType
-from rich.table import Table
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from flows.past import Past
@@ -15,36 +14,37 @@ from flows.render.document import dump
 from flows.render.escape import csv_cell, markdown, show
 from flows.render.spoken import spoken
 from flows.render.table import SEVERITY_STYLE, STATE_STYLE
+from flows.render.tabulate import tabulate
 from schemas.drift_episode import DriftEpisode
 from schemas.frame import columns
 from schemas.words import Severity, State
 
 SCHEMA_VERSION = 1
 MOST_ROWS = 20
-OFFENDER = ("target", "availability", "down", "drift", "episodes", "open", "recovery", "")
+OFFENDER = ("target", "available", "down", "drift", "episodes", "recovery")
 ACTION = ("action", "recommended", "recovered after", "median")
-EPISODE = ("opened", "resolved", "lasted", "severity", "drift", "target", "action", "")
+EPISODE = ("opened", "target", "drift", "severity", "lasted", "resolved", "action", "")
 
 Row = dict[str, Any]
 
 
 def print_past(past: Past, console: Console) -> None:
     """Print the states, the worst offenders, the actions and the newest episodes."""
-    for part in _parts(past):
+    for part in _parts(past, console):
         console.print(part)
 
 
-def _parts(past: Past) -> Iterator[RenderableType]:
+def _parts(past: Past, console: Console) -> Iterator[RenderableType]:
     yield _headline(past)
     for title, headings, rows, count in _tables(past):
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title=title, title_justify="left")
-        for heading in headings:
-            table.add_column(heading, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(show(cell), style=SEVERITY_STYLE.get(cell, "")) for cell in row))  # type: ignore[call-overload]
-        yield table
+        cells = [[_cell_text(cell) for cell in row] for row in rows]
+        yield Group("", tabulate(console, headings, cells, title))
         if count > len(rows):
             yield Text(f"and {count - len(rows)} more; --format json has all", style="dim")
+
+
+def _cell_text(cell: object) -> Text:
+    return Text(show(cell), style=SEVERITY_STYLE[cell] if isinstance(cell, Severity) else "")
 
 
 def _headline(past: Past) -> Text:
@@ -83,11 +83,13 @@ def _offender(row: Row) -> tuple[object, ...]:
         "" if ratio is None else f"{ratio:.3%}",
         spoken(row["unavailable_s"]),
         spoken(row["drift_s"]),
-        row["episode_count"],
-        row["open_count"] or "",
+        ", ".join([str(row["episode_count"]), *_notes(row)]),
         "" if row["mean_recovery_s"] is None else spoken(row["mean_recovery_s"]),
-        "flapping" if row["is_flapping"] else "",
     )
+
+
+def _notes(row: Row) -> list[str]:
+    return ([f"{row['open_count']} open"] if row["open_count"] else []) + (["flaps"] if row["is_flapping"] else [])
 
 
 def _action(row: Row) -> tuple[object, ...]:
@@ -99,11 +101,11 @@ def _action(row: Row) -> tuple[object, ...]:
 def _episode(row: Row) -> tuple[object, ...]:
     return (
         f"{row['opened_at']:%Y-%m-%d %H:%M}",
-        f"{row['resolved_at']:%Y-%m-%d %H:%M}" if row["resolved_at"] else "open",
-        spoken(row["duration_s"]),
-        Severity(row["severity"]),
-        row["kind"].replace("_", " "),
         f"{row['node']}/{row['service']}",
+        row["kind"].replace("_", " "),
+        Severity(row["severity"]),
+        spoken(row["duration_s"]),
+        f"{row['resolved_at']:%Y-%m-%d %H:%M}" if row["resolved_at"] else "open",
         (row["action"] or "").replace("_", " "),
         "flapping" if row["is_flapping"] else "",
     )

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.metadata import version
 from typing import Any
 
 from flows.gate import Gate
@@ -11,6 +12,7 @@ from flows.report import RunReport
 from schemas.episode import Key
 from schemas.words import Action, Severity
 
+NAME = "runtime-supervisor"
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVEL = {Severity.INFO: "note", Severity.WARNING: "warning", Severity.ERROR: "error", Severity.CRITICAL: "error"}
 MEANING = {
@@ -29,23 +31,29 @@ _FALLBACK = "inventory/topology.yaml"
 
 def to_sarif(report: RunReport, gate: Gate | None = None) -> str:
     """Return one SARIF log with one run: a result for each recommendation, acknowledged ones suppressed."""
-    tool = {
-        "driver": {
-            "name": "runtime-supervisor",
-            "rules": [{"id": str(action), "shortDescription": {"text": text}} for action, text in MEANING.items()],
-        }
-    }
+    driver = {"name": NAME, "semanticVersion": version(NAME), "rules": [_rule(action) for action in MEANING]}
     invocation: dict[str, Any] = {"executionSuccessful": report.judgement is not None}
     if report.error:
         note = {"level": "error", "message": {"text": show(report.error, limit=5000)}}
         invocation["toolExecutionNotifications"] = [note]
     run = {
-        "tool": tool,
+        "tool": {"driver": driver},
         "invocations": [invocation],
         "results": _results(report, gate),
         "columnKind": "unicodeCodePoints",
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, allow_nan=False)
+
+
+def _rule(action: Action) -> dict[str, Any]:
+    """Return a rule with what GitHub's code scanning requires of one."""
+    help_ = f"'supervisor explain TARGET' says why it is a {action.replace('_', ' ')}, and what would change that."
+    return {
+        "id": action.value,
+        "shortDescription": {"text": MEANING[action]},
+        "fullDescription": {"text": MEANING[action]},
+        "help": {"text": help_},
+    }
 
 
 def _results(report: RunReport, gate: Gate | None) -> list[dict[str, Any]]:
@@ -79,7 +87,9 @@ def _result(row: dict[str, Any], places: dict[str, str | None], report: RunRepor
 def _location(place: str, name: str) -> dict[str, Any]:
     found = _PLACE.fullmatch(place)
     file, line = (found[1], found[2]) if found else (place, None)
-    physical: dict[str, Any] = {"artifactLocation": {"uri": file, "uriBaseId": "INVENTORY"}}
-    if line:
-        physical["region"] = {"startLine": int(line)}
+    # Code hosts refuse a result without a line; one that is about the whole file stands at its beginning.
+    physical = {
+        "artifactLocation": {"uri": file, "uriBaseId": "INVENTORY"},
+        "region": {"startLine": int(line or 1)},
+    }
     return {"physicalLocation": physical, "logicalLocations": [{"fullyQualifiedName": name, "kind": "resource"}]}

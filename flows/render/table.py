@@ -131,9 +131,8 @@ def _held_back(judgement: Judgement) -> Iterator[RenderableType]:
     for row in folded.iter_rows(named=True):
         more = f", and {row['len'] - 4} more" if row["len"] > 4 else ""
         some = ", ".join(row["some"]).replace("_", " ")
-        yield Text(
-            f"  {row['len']} under {show(row['under'])} ({row['held_by'].replace('_', ' ')}): {show(some)}{more}"
-        )
+        under_what = f"{show(row['under'])} ({row['held_by'].replace('_', ' ')})"
+        yield Padding(Text(f"{row['len']} under {under_what}: {show(some)}{more}"), (0, 0, 0, 2), expand=False)
 
 
 def _rejected(rejected: pl.DataFrame) -> Iterator[RenderableType]:

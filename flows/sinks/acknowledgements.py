@@ -50,6 +50,8 @@ def change_acknowledgements(state_dir: Path, change: Change, timeout_s: float) -
 def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Put the data in the file's place: after a crash it is the old one or the new one, whole."""
     temporary: Path | None = None
+    if not path.parent.is_dir():
+        raise EmitError(f"{path}: cannot be written: there is no folder {path.parent}; make it, or name another")
     try:
         temporary = write_temporary(path, data, mode)
         temporary.replace(path)

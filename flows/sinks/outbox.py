@@ -126,6 +126,17 @@ def _combine(messages: Sequence[Message]) -> Message:
     return Message(root=root, news=News.CHANGED, severity=worst, title=f"outages: {title}", body=body + more)
 
 
+def is_address(address: str) -> bool:
+    """Return whether Apprise knows a service by such an address."""
+    import apprise
+
+    logging.getLogger("apprise").disabled = True  # its warnings quote addresses
+    try:
+        return apprise.Apprise.instantiate(address) is not None
+    except Exception:  # noqa: BLE001 - a plug-in of Apprise may raise anything
+        return False
+
+
 def send_with_apprise(address: str, message: Message) -> bool:
     """Give a message to one service; never raises, since a message must not fail a run."""
     import apprise

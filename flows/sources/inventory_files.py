@@ -132,7 +132,8 @@ class _Listing:
 
     def _list_hosts(self) -> None:
         if not is_folder(self.root / HOSTS):
-            raise InventoryError(f"{self.root / HOSTS}: no such folder; name the folder that holds {HOSTS}/")
+            how = "with --inventory, or as inventory in supervisor.yaml"
+            raise InventoryError(f"{self.root / HOSTS}: no such folder; name the folder that holds {HOSTS}/ {how}")
         self._list_folders_of(HOSTS)
         if HOSTS in self.unreadable:
             raise InventoryError(f"{self.root / HOSTS}: {self.unreadable[HOSTS]}")

@@ -1,0 +1,51 @@
+"""Lines on a terminal without rich, which takes longer to import than these commands to answer."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+
+import typer
+
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+NARROW = 50
+"""Columns below which nothing is indented deeply."""
+DEEP, SHALLOW = 8, 4
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines, folded at the terminal's width; a pipe gets them whole and plain, and NO_COLOR is heeded."""
+    is_shown = sys.stdout.isatty() or "COLUMNS" in os.environ
+    width = shutil.get_terminal_size().columns if is_shown else None
+    color = False if os.environ.get("NO_COLOR") else None
+    for line in lines:
+        for part in fold(line, width) if width else (line,):
+            typer.echo(part, color=color)
+
+
+def fold(text: str, width: int) -> Iterator[str]:
+    """Return a text's lines, each no wider than that where a space allows it; a fold keeps the indent, or shows it."""
+    for line in text.split("\n"):
+        plain = _STYLE.sub("", line)
+        lead = len(plain) - len(plain.lstrip())
+        if lead >= DEEP and width < NARROW:
+            yield from _fold_line(line.replace(" " * lead, " " * SHALLOW, 1), width, " " * SHALLOW)
+        else:
+            yield from _fold_line(line, width, " " * (lead if lead >= SHALLOW else lead + 2))
+
+
+def _fold_line(line: str, width: int, indent: str) -> Iterator[str]:
+    words = line.split(" ")
+    begun, length = words[0], _length(words[0])
+    for word in words[1:]:
+        if length + 1 + _length(word) > width and begun.strip():
+            yield begun.rstrip()
+            begun, length = indent + word, len(indent) + _length(word)
+        elif begun != indent or word:
+            begun, length = f"{begun} {word}", length + 1 + _length(word)
+    yield begun
+
+
+def _length(word: str) -> int:
+    return len(_STYLE.sub("", word))

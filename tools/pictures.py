@@ -1,0 +1,74 @@
+"""The README's pictures, of what the example's month really gives: `python -m tools.pictures FOLDER`, after `make demo`.
+
+FOLDER gets reconcile.svg, and report.png where there is a Chromium.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
+from rich.text import Text
+
+ROOT = Path(__file__).parents[1]
+COLUMNS = 100
+EVENING = ["--config", "examples/demo.yaml", "--as-of", "2026-06-03T19:42:00Z"]
+SUPERVISOR = [sys.executable, "-c", "from flows.cli import main; main()"]
+_FONT_FACE = re.compile(r"\s*@font-face \{\{.*?\}\}", re.DOTALL)
+_CHROMIUM = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-lcd-text", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+)  # fmt: skip
+
+
+def draw_reconcile() -> str:
+    """Return the screen of a dry run as SVG; it names no address, so that a reader's browser loads no font."""
+    shown = {"COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    with tempfile.TemporaryDirectory() as state:
+        command = [*SUPERVISOR, "reconcile", *EVENING, "--state-dir", state, "--dry-run", "--exit-zero"]
+        ran = subprocess.run(command, cwd=ROOT, env=_environment() | shown, capture_output=True, text=True, check=True)
+    with Path(os.devnull).open("w") as nowhere:
+        console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
+        console.print(Text.from_ansi(ran.stdout))
+        return console.export_svg(
+            title="supervisor reconcile", code_format=_FONT_FACE.sub("", CONSOLE_SVG_FORMAT), unique_id="supervisor"
+        )
+
+
+def photograph_report(file: Path) -> bool:
+    """Write the upper part of the report as PNG; return whether there is a Chromium to do it."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "report.html"
+        command = [*SUPERVISOR, "report", *EVENING, "--output", str(page)]
+        subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, check=True)
+        place = [f"--user-data-dir={folder}/profile", "--window-size=1000,720", f"--screenshot={file}", page.as_uri()]
+        subprocess.run([chromium, *_CHROMIUM, *place], capture_output=True, check=True)
+    return True
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SUPERVISOR_", "NO_COLOR"))}
+
+
+def main() -> None:
+    """Write them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "reconcile.svg").write_text(draw_reconcile())
+    if not photograph_report(folder / "report.png"):
+        print("no Chromium: report.png stays as it is", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
