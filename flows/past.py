@@ -9,7 +9,8 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from flows.errors import HistoryError
-from flows.sources.history import ask_history, scan_history
+from flows.sources.history import ask_history, scan_days, scan_history
+from flows.storage import open_storage
 from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Sighting, Span
 from schemas.frame import columns
 from schemas.rules import PastRules
@@ -53,8 +54,8 @@ def study_past(
         runs = scan_history(root, "runs", since, until)
         drift = scan_history(root, "drift", since, until).filter(of_node)
         advice = scan_history(root, "recommendations", since, until).filter(of_node)
-        asked = _monitored(runs).filter(of_node)
-        return pl.collect_all([runs.select(_RUN), drift.select(_DRIFT), advice.select(_ADVICE), asked])
+        frames = pl.collect_all([runs.select(_RUN), drift.select(_DRIFT), advice.select(_ADVICE)])
+        return [*frames, _read_monitored(root, frames[0]).filter(of_node)]
 
     runs, drift, advice, monitored = ask_history(read)
     spans = measure_spans(runs, rules.longest_span)
@@ -66,17 +67,19 @@ def study_past(
     return Past(spans, some, Reliability.validate(reliability.filter(of_node, chosen)), measure_actions(some))
 
 
-def _monitored(runs: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the services that each inventory of the period asked for; its runs agree on them."""
+def _read_monitored(root: Path | str, runs: pl.DataFrame) -> pl.DataFrame:
+    """Return the services that each inventory of the runs asked for, which the first run of each tells."""
+    first = runs.filter(pl.col("state").is_not_null()).sort("as_of").unique("inventory_fingerprint", keep="first")
+    days = first["as_of"].dt.date().unique()
+    told = scan_days(open_storage(root), "runs", days).filter(pl.col("run_id").is_in(first["run_id"].implode()))
     target = pl.col("monitored_targets").str.splitn("/", 2).struct
     return (
-        runs.filter(pl.col("state").is_not_null())
-        .group_by("inventory_fingerprint")
-        .agg(pl.col("monitored_targets").first())
+        told.unique("inventory_fingerprint")
         .explode("monitored_targets", empty_as_null=False, keep_nulls=False)
         .with_columns(target.field("field_0").alias("node"), target.field("field_1").alias("service"))
         .select(columns(Monitored))
         .sort(columns(Monitored))
+        .collect()
     )
 
 

@@ -5,7 +5,7 @@ A day's folder holds files of single runs and at most briefly more than one merg
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -47,12 +47,21 @@ def scan_history(
     Collect it inside `ask_history`, which tries again when a file was compacted away in between.
     """
     storage = open_storage(root)
-    days = [read_day(storage, table, day) for day in list_days(storage, table, since, until)]
-    plain = [f"{day.folder}/{name}" for day in days if not day.may_overlap for name in day.active]
+    days = list_days(storage, table, since, until)
+    # A day between the bounds is in the period as a whole: its files need not be searched for the rows that are.
+    edges = {moment.astimezone(UTC).date() for moment in (since, until) if moment}
+    whole = scan_days(storage, table, [day for day in days if day not in edges])
+    parts = scan_days(storage, table, [day for day in days if day in edges])
+    return pl.concat([whole, parts.filter(*_bounds(since, until))])
+
+
+def scan_days(storage: Storage, table: str, days: Iterable[date]) -> pl.LazyFrame:
+    """Return the rows of some days of a table; each once, in no particular order."""
+    listed = [read_day(storage, table, day) for day in days]
+    plain = [f"{day.folder}/{name}" for day in listed if not day.may_overlap for name in day.active]
     frames = [_scan(storage, table, plain)] if plain else []
-    frames += [scan_day(storage, table, day) for day in days if day.may_overlap]
-    rows = pl.concat(frames) if frames else empty(TABLES[table]).lazy()
-    return rows.filter(*_bounds(since, until))
+    frames += [scan_day(storage, table, day) for day in listed if day.may_overlap]
+    return pl.concat(frames) if frames else empty(TABLES[table]).lazy()
 
 
 def ask_history(question: Callable[[], Answer]) -> Answer:
