@@ -50,12 +50,12 @@ def backfill(
     end = options.parse_moment(until)
     begin = options.parse_since(since, end or datetime.now(UTC)) if since else None
     from flows.backfill_days import Backfiller, map_days
-    from flows.past_day import group_days, within
-    from flows.past_sources import choose_inventories, make_judge, open_snapshots
+    from flows.past_day import group_days
+    from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir, "history": where}, config)
     with open_snapshots(source.absolute(), settings.limits) as snapshots:
-        found = within(snapshots.list_snapshots(), begin, end)
+        found = find_snapshots(snapshots, begin, end)
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
         days = group_days(found)
@@ -65,10 +65,11 @@ def backfill(
         if events is not None:
             from flows.past_events import write_events
 
-            count = write_events(events, judge, days, settings)
+            with progress(len(found), "events") as advance:
+                count = write_events(events, judge, days, settings, advance)
             typer.echo(f"{count} events written to {events}", err=True)
         judge.close()
-    return _report(done)
+    return _report(done, snapshots.problems)
 
 
 def _watched(results: "Iterable[DayDone]", advance: Any) -> "Iterator[DayDone]":
@@ -78,7 +79,7 @@ def _watched(results: "Iterable[DayDone]", advance: Any) -> "Iterator[DayDone]":
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Any]:
+def progress(total: int, what: str = "snapshots") -> Iterator[Any]:
     """Show a bar on a terminal's stderr; elsewhere nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -86,11 +87,11 @@ def progress(total: int) -> Iterator[Any]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("snapshots", total=total)
+        task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
 
 
-def _report(done: "list[DayDone]") -> int:
+def _report(done: "list[DayDone]", passed_over: tuple[str, ...]) -> int:
     from flows.render.escape import show
 
     judged, known = sum(one.judged_count for one in done), sum(one.known_count for one in done)
@@ -99,5 +100,7 @@ def _report(done: "list[DayDone]") -> int:
         typer.echo(f"passed over {problem.as_of:%Y-%m-%dT%H:%M:%SZ}: {show(problem.problem, limit=2000)}", err=True)
     if len(problems) > MOST_PROBLEMS:
         typer.echo(f"and {len(problems) - MOST_PROBLEMS} more", err=True)
+    for text in passed_over[:MOST_PROBLEMS]:
+        typer.echo(f"passed over {show(text, limit=2000)}", err=True)
     typer.echo(f"{judged} judged, {known} known already, {len(problems)} passed over, {len(done)} days")
     return 1 if problems and not judged and not known else 0

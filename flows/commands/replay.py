@@ -60,14 +60,14 @@ def replay(
     end = options.parse_moment(until)
     begin = options.parse_since(since, end or datetime.now(UTC)) if since else None
     from flows.backfill_days import map_days
-    from flows.past_day import group_days, within
-    from flows.past_sources import choose_inventories, make_judge, open_snapshots
+    from flows.past_day import group_days
+    from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots
     from flows.replay import Replayer, compare, join_pairs, read_rules
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir}, config)
     other = read_rules(rules, settings.rules())
     with open_snapshots((source or settings.state_dir).absolute(), settings.limits) as snapshots:
-        found = within(snapshots.list_snapshots(), begin, end)
+        found = find_snapshots(snapshots, begin, end)
         snapshots.close()
         inventories = choose_inventories(settings, inventory_git, snapshots)
         work = Replayer(

@@ -34,6 +34,9 @@ class SnapshotRef(NamedTuple):
 class SnapshotSource(Protocol):
     """Where snapshots come from."""
 
+    problems: tuple[str, ...]
+    """What in it is passed over, and why; known once the snapshots are listed."""
+
     def list_snapshots(self) -> list[SnapshotRef]:
         """Return the snapshots, the oldest first, one for each moment."""
 
@@ -49,6 +52,7 @@ class ArchiveSource:
     """The worlds of an archive."""
 
     state_dir: Path
+    problems: tuple[str, ...] = ()
     _stack: ExitStack = field(default_factory=ExitStack, repr=False)
     _archive: ArchiveReader | None = None
 
@@ -84,14 +88,19 @@ class FolderSource:
 
     root: Path
     limits: Limits
+    problems: tuple[str, ...] = ()
 
     def list_snapshots(self) -> list[SnapshotRef]:
         """Return the snapshots, the oldest first; of two of one moment, the one whose path sorts last."""
-        found = {moment: path for path in _world_folders(self.root) if (moment := self._moment_of(path))}
+        dated = [(path, self._moment_of(path)) for path in _world_folders(self.root)]
+        undated = [path for path, moment in dated if moment is None]
+        said = f"{len(undated)} world(s) whose names say no time, such as {undated[0]}" if undated else ""
+        self.problems = (said,) if said else ()
+        found = {moment: path for path, moment in dated if moment is not None}
         return [SnapshotRef(moment, str(found[moment])) for moment in sorted(found)]
 
     def _moment_of(self, path: Path) -> datetime | None:
-        return parse_moment_name(path.relative_to(self.root).as_posix())
+        return parse_moment_name(path.name if path == self.root else path.relative_to(self.root).as_posix())
 
     def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
         """Return a snapshot's files; raises `WorldUnreadableError` where one that is needed or there is unreadable."""
@@ -132,6 +141,7 @@ class GitSource:
     repository: Path
     branch: str = "HEAD"
     folder: str | None = None
+    problems: tuple[str, ...] = ()
     _objects: GitObjects | None = None
 
     def list_snapshots(self) -> list[SnapshotRef]:

@@ -16,7 +16,7 @@ from flows.sources.moment_names import parse_moment_name
 from flows.sources.world_files import FILES, WorldFiles
 from schemas.limits import Limits
 
-ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2")
+ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz", ".tbz2")
 
 
 def is_tar(path: Path) -> bool:
