@@ -76,7 +76,9 @@ def _known_runs(history: Path | str, day: Day) -> frozenset[str]:
     storage = open_storage(history)
     if day.day not in list_days(storage, "runs", day.snapshots[0].as_of, day.snapshots[-1].as_of):
         return frozenset()
-    rows = ask_history(lambda: scan_day(storage, "runs", read_day(storage, "runs", day.day)).select("run_id").collect())
+    rows = ask_history(
+        lambda: scan_day(storage, "runs", read_day(storage, "runs", day.day)).select("run_id").collect(), storage
+    )
     return frozenset(rows["run_id"])
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+from pandera.errors import SchemaError
 from pandera.typing.polars import DataFrame
 
 from flows.errors import HistoryError
@@ -57,7 +58,7 @@ def study_past(
         frames = pl.collect_all([runs.select(_RUN), drift.select(_DRIFT), advice.select(_ADVICE)])
         return [*frames, _read_monitored(root, frames[0]).filter(of_node)]
 
-    runs, drift, advice, monitored = ask_history(read)
+    runs, drift, advice, monitored = ask_history(read, root)
     spans = measure_spans(runs, rules.longest_span)
     sightings = _explained(lambda: sight_drift(drift, spans))
     episodes = find_drift_episodes(sightings, advice, spans, rules)
@@ -88,3 +89,5 @@ def _explained(question: Callable[[], DataFrame[Sighting]]) -> DataFrame[Sightin
         return question()
     except pl.exceptions.InvalidOperationError as error:
         raise HistoryError(f"the history has a word that this version does not know; update it: {error}") from None
+    except SchemaError as error:
+        raise HistoryError(f"the history has a row that is none of this table: {error}") from None

@@ -61,7 +61,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def table(settings: Settings, name: str) -> pl.DataFrame:
-    return ask_history(lambda: scan_history(settings.history_root(), name).sort("as_of").collect())
+    return ask_history(
+        lambda: scan_history(settings.history_root(), name).sort("as_of").collect(), settings.history_root()
+    )
 
 
 def test_each_snapshot_is_judged_at_its_own_moment(tmp_path, settings):

@@ -45,7 +45,7 @@ def a_run(minutes: int = 0, **facts: object) -> History:
 
 
 def rows(root: Path | str, table: str = "runs") -> pl.DataFrame:
-    return ask_history(lambda: scan_history(root, table).sort("as_of").collect())
+    return ask_history(lambda: scan_history(root, table).sort("as_of").collect(), root)
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -283,7 +283,7 @@ def test_a_question_is_asked_again_when_a_file_went_meanwhile(tmp_path):
             merged.append(compact(tmp_path, DAY + timedelta(days=1)))
         return scan.collect().height
 
-    assert ask_history(question) == 2
+    assert ask_history(question, tmp_path) == 2
 
 
 def test_a_day_written_twice_has_the_same_bytes(tmp_path):
@@ -337,8 +337,18 @@ def test_a_torn_file_is_an_error_that_says_so(tmp_path):
     [file] = (tmp_path / day_folder("runs", DAY)).iterdir()
     file.write_bytes(file.read_bytes()[:100])
 
-    with pytest.raises(HistoryError, match="cannot be read"):
+    with pytest.raises(HistoryError, match=rf"{re.escape(str(file))}: cannot be read: .*; move it away"):
         rows(tmp_path)
+
+
+def test_a_torn_file_does_not_keep_other_days_from_being_merged(tmp_path):
+    for minutes in (0, 5, 24 * 60, 24 * 60 + 5):
+        write_run(tmp_path, a_run(minutes))
+    torn = min((tmp_path / day_folder("runs", DAY)).iterdir())
+    torn.write_bytes(b"")
+
+    with pytest.raises(HistoryError, match=rf"{re.escape(str(torn))}[^\n]*\n1 day\(s\) are not merged, 5 are"):
+        compact(tmp_path, DAY + timedelta(days=2))
 
 
 def test_no_history_has_no_rows(tmp_path):

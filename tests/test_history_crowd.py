@@ -28,8 +28,8 @@ def compact_again_and_again(folder: Path, written: "multiprocessing.sharedctypes
 
 def look(folder: Path) -> tuple[list[str], list[str]]:
     """Return the ids of the runs and, asked for later, of the runs that drift is told of."""
-    runs = ask_history(lambda: scan_history(folder, "runs").select("run_id").collect())
-    drift = ask_history(lambda: scan_history(folder, "drift").select("run_id").collect())
+    runs = ask_history(lambda: scan_history(folder, "runs").select("run_id").collect(), folder)
+    drift = ask_history(lambda: scan_history(folder, "drift").select("run_id").collect(), folder)
     return runs["run_id"].to_list(), drift["run_id"].to_list()
 
 

@@ -27,7 +27,9 @@ def settings(tmp_path):
 
 
 def runs(settings):
-    return ask_history(lambda: scan_history(settings.history_root(), "runs").sort("as_of").collect())
+    return ask_history(
+        lambda: scan_history(settings.history_root(), "runs").sort("as_of").collect(), settings.history_root()
+    )
 
 
 def test_a_run_is_in_the_history(settings):
@@ -92,3 +94,16 @@ def test_backfilling_what_was_live_finds_the_same_run(settings):
         judge.close()
 
     assert (done.judged_count, done.known_count) == (0, 1)
+
+
+def test_a_lost_checkpoint_and_a_torn_history_do_not_keep_a_run_from_happening(settings):
+    run_once(settings, NOON)
+    settings.checkpoint.unlink()
+    settings.checkpoint.with_name(f"{settings.checkpoint.name}.bak").unlink()
+    [file] = (settings.state_dir / "history/runs").rglob("*.parquet")
+    file.write_bytes(b"")
+
+    report = run_once(settings, NOON + MINUTE)
+
+    assert report.judgement is not None
+    assert [note for note in report.notes if "numbered from 1 again" in note and str(file) in note]

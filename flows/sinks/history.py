@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from flows.errors import EmitError
+from flows.errors import EmitError, HistoryError
 from flows.sources.history import (
     MERGED,
     PART,
@@ -27,6 +27,8 @@ from flows.sources.history import (
 )
 from flows.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
 from schemas.history import HISTORY_VERSION, KEYS, TABLES, History
+
+MOST_FAULTS = 5
 
 
 class Pending(NamedTuple):
@@ -118,7 +120,7 @@ def write_day(root: Path | str, day: date, rows: History) -> None:
     """Write the rows of a day's runs together with those that the history has of it, as one file for each table."""
     storage = open_storage(root)
     for table in TABLES:
-        ask_history(lambda table=table: merge_day(storage, table, day, getattr(rows, table)))  # type: ignore[misc]
+        ask_history(lambda table=table: merge_day(storage, table, day, getattr(rows, table)), storage)  # type: ignore[misc]
 
 
 def merge_day(storage: Storage, table: str, day: date, added: pl.DataFrame | None = None) -> bool:
@@ -155,10 +157,24 @@ def _replace_files(storage: Storage, files: DayFiles, merged: str, data: bytes) 
 
 
 def compact(root: Path | str, before: date) -> int:
-    """Merge the files of each day before `before` into one for each table; return how many were merged."""
+    """Merge the files of each day before `before` into one for each table; return how many were merged.
+
+    A day that cannot be read does not keep the others from being merged; raises `HistoryError` at the end of them.
+    """
     storage = open_storage(root)
-    days = ((table, day) for table in TABLES for day in list_days(storage, table) if day < before)
-    return sum(ask_history(lambda t=table, d=day: merge_day(storage, t, d)) for table, day in days)  # type: ignore[misc]
+    merged, faults = 0, []
+    for table, day in [(table, day) for table in TABLES for day in list_days(storage, table) if day < before]:
+        try:
+            merged += ask_history(lambda t=table, d=day: merge_day(storage, t, d), storage)  # type: ignore[misc]
+        except HistoryError as error:
+            faults.append(str(error))
+    if faults:
+        raise HistoryError(
+            "\n".join(
+                [*list(dict.fromkeys(faults))[:MOST_FAULTS], f"{len(faults)} day(s) are not merged, {merged} are"]
+            )
+        )
+    return merged
 
 
 def encode(rows: pl.DataFrame) -> bytes:
