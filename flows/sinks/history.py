@@ -163,7 +163,8 @@ def compact(root: Path | str, before: date) -> int:
     """
     storage = open_storage(root)
     merged, faults = 0, []
-    for table, day in [(table, day) for table in TABLES for day in list_days(storage, table) if day < before]:
+    days = [(table, day) for table in TABLES for day in list_days(storage, table) if day < before]
+    for table, day in days:
         try:
             merged += ask_history(lambda t=table, d=day: merge_day(storage, t, d), storage)  # type: ignore[misc]
         except HistoryError as error:
