@@ -9,8 +9,6 @@ import typer
 from flows.commands import options
 from flows.errors import SettingsError
 
-Since = Annotated[str | None, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -22,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_archive(
-    since: Since = None,
+    since: options.Since = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     state_dir: options.StateDir = None,
     config: options.Config = None,
@@ -30,7 +28,7 @@ def list_archive(
     """Print each snapshot: its moment, what it is, its size."""
     from flows.sources.archive import INVENTORY, WORLD, open_archive
 
-    begin = options.parse_since(since, datetime.now(UTC)) if since else None
+    begin, _ = options.parse_period(since, None)
     settings = options.load({"state_dir": state_dir}, config)
     with open_archive(settings.state_dir) as archive:
         entries = [entry for kind in (INVENTORY, WORLD) for entry in archive.list_entries(kind, begin)]
@@ -74,14 +72,13 @@ def prune(
 
 def export(
     folder: Annotated[Path, typer.Argument(help="Where the folders go.")],
-    since: Since = None,
-    until: Annotated[str | None, typer.Option("--until", help="An ISO 8601 moment.")] = None,
+    since: options.Since = None,
+    until: options.Until = None,
     state_dir: options.StateDir = None,
     config: options.Config = None,
 ) -> int:
     """Write the worlds of a period."""
-    begin = options.parse_since(since, datetime.now(UTC)) if since else None
-    end = options.parse_moment(until)
+    begin, end = options.parse_period(since, until)
     from flows.sinks.archive import export_world
     from flows.sources.archive import WORLD, open_archive
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,8 +36,8 @@ def register(app: typer.Typer) -> None:
 def backfill(
     source: Annotated[Path, typer.Argument(help="Where the snapshots are.")],
     inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="An ISO 8601 moment.")] = None,
+    since: options.Since = None,
+    until: options.Until = None,
     events: Annotated[Path | None, typer.Option("--events", help="Write the events of live runs here, anew.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
     inventory: options.Inventory = None,
@@ -47,8 +46,7 @@ def backfill(
     config: options.Config = None,
 ) -> int:
     """Make the history, show the progress, and say what was passed over."""
-    end = options.parse_moment(until)
-    begin = options.parse_since(since, end or datetime.now(UTC)) if since else None
+    begin, end = options.parse_period(since, until)
     from flows.backfill_days import Backfiller, map_days
     from flows.past_day import group_days
     from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots

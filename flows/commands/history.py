@@ -18,7 +18,7 @@ Examples:
 
   supervisor history --since 30d --node piha
 
-  supervisor history --since 2026-05-01T00:00:00Z --until 2026-06-01T00:00:00Z --format csv
+  supervisor history --since 2026-05-01 --until 2026-06-01 --format csv
 
   supervisor history compact
 """
@@ -43,8 +43,8 @@ def register(app: typer.Typer) -> None:
 
 def history(
     context: typer.Context,
-    since: Annotated[str, typer.Option("--since", help="30d, 12h, or an ISO 8601 moment.")] = "30d",
-    until: Annotated[str | None, typer.Option("--until", help="An ISO 8601 moment; otherwise now.")] = None,
+    since: options.Since = "30d",
+    until: options.Until = None,
     node: Annotated[str | None, typer.Option("--node", help="This node alone.")] = None,
     service: Annotated[str | None, typer.Option("--service", help="This service alone.")] = None,
     output: Annotated[PastFormat, typer.Option("--format", help="CSV has the episodes.")] = PastFormat.TABLE,
@@ -55,8 +55,7 @@ def history(
     """Print the period."""
     if context.invoked_subcommand is not None:
         return 0
-    end = options.parse_moment(until)
-    begin = options.parse_since(since, end or datetime.now(UTC))
+    begin, end = options.parse_period(since, until)
     from flows.past import study_past
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
@@ -64,6 +63,9 @@ def history(
         settings.history_root(), settings.past_rules(), begin, end, node=_lower(node), service=_lower(service)
     )
     _print(past, output)
+    if past.reliability.is_empty() and (node or service):
+        asked = " and ".join(f"{what} {name}" for what, name in (("node", node), ("service", service)) if name)
+        typer.echo(f"no run of this period asks for {asked}, or shows drift of it", err=True)
     return 0
 
 

@@ -1,6 +1,6 @@
 """The options that several commands have in common; an option that is not given is None, and changes no setting."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from flows.settings import Settings
 
+POINT = "30d or 12h ago, a date (UTC), or an ISO 8601 moment"
 Inventory = Annotated[Path | None, typer.Option("--inventory", help="The folder that holds hosts/.")]
 World = Annotated[Path | None, typer.Option("--world", help="The folder that the observer writes.")]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file, in place of supervisor.yaml.")]
@@ -22,6 +23,8 @@ HistoryPlace = Annotated[
 MetricsFile = Annotated[
     Path | None, typer.Option("--metrics-file", help="Write Prometheus metrics here (textfile collector: *.prom).")
 ]
+Since = Annotated[str | None, typer.Option("--since", help=f"Begin here: {POINT}.")]
+Until = Annotated[str | None, typer.Option("--until", help=f"End before this: {POINT}; otherwise now.")]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Judge ages at this moment (ISO 8601) instead of now.")]
 
 
@@ -50,18 +53,38 @@ def parse_moment(text: str | None) -> datetime | None:
 
 
 def parse_since(text: str, until: datetime) -> datetime:
-    """Return the moment that lies a duration such as `30d` before another, or that an ISO 8601 text names."""
+    """Return the moment that lies a duration such as `30d` before another, or that a date or ISO 8601 text names."""
     from schemas.rules import parse_duration
 
     duration = parse_duration(text)
     if not isinstance(duration, timedelta):
-        moment = parse_moment(text)
+        moment = _parse_day(text) or parse_moment(text)
         assert moment is not None  # noqa: S101 - the text is not None
         return moment
     try:
         return until - duration
     except OverflowError:
         raise typer.BadParameter(f"{text!a} reaches back before the year 1") from None
+
+
+def parse_period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return where a period begins and ends, each None where it is not given; `30d` is before the end, or before now.
+
+    A date is its first moment in UTC, as the history's days are.
+    """
+    now = datetime.now(UTC)
+    end = parse_since(until, now) if until else None
+    begin = parse_since(since, end or now) if since else None
+    if begin and end and begin >= end:
+        raise typer.BadParameter(f"the period ends ({end:%Y-%m-%dT%H:%MZ}) before it begins ({begin:%Y-%m-%dT%H:%MZ})")
+    return begin, end
+
+
+def _parse_day(text: str) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(text), time.min, UTC)
+    except ValueError:
+        return None
 
 
 def load(given: dict[str, Any], config: Path | None) -> "Settings":
