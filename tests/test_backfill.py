@@ -1,5 +1,6 @@
 """Backfill: the history of a past that was kept as snapshots, however often and by however many it is made."""
 
+import contextlib
 import json
 import multiprocessing
 from datetime import timedelta
@@ -14,6 +15,7 @@ from flows.past import study_past
 from flows.past_day import group_days
 from flows.past_events import write_events
 from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.run import run_once
 from flows.settings import Settings
 from flows.sinks.archive import edit_archive
 from flows.sinks.history import sweep_temporaries
@@ -23,6 +25,7 @@ from flows.sources.world_files import WorldFiles
 from schemas.rules import PastRules
 from tests.frames import NOON
 from tests.past_worlds import commit, inventory, world, write
+from tests.test_history import Dying
 
 STEP = timedelta(hours=6)
 HOUR = timedelta(hours=1)
@@ -83,6 +86,48 @@ def test_a_second_time_changes_nothing(tmp_path, settings):
 
     assert files(settings.state_dir) == before
     assert [(done.judged_count, done.known_count) for done in again] == [(0, 2), (0, 4), (0, 2)]
+
+
+def by_other_rules(settings: Settings) -> Settings:
+    return settings.model_copy(update={"report_unexpected": True, "node_ttl": timedelta(minutes=7)})
+
+
+def test_a_backfill_by_other_rules_takes_the_place_of_the_one_before(tmp_path, settings):
+    source = keep(tmp_path / "kept", 8, down=(2, 3))
+    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    backfill(by_other_rules(other), source)
+
+    backfill(settings, source)
+    backfill(by_other_rules(settings), source)
+
+    assert files(settings.state_dir) == files(other.state_dir)
+
+
+@pytest.mark.parametrize("survives", range(0, 30, 2))
+def test_one_by_other_rules_that_is_killed_is_completed(tmp_path, settings, monkeypatch, survives):
+    source = keep(tmp_path / "kept", 2, down=(0, 1))
+    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    backfill(by_other_rules(other), source)
+    backfill(settings, source)
+    with monkeypatch.context() as patched:
+        patched.setattr("flows.sinks.history.open_storage", lambda root: Dying(root, survives))
+        with contextlib.suppress(KeyboardInterrupt):
+            backfill(by_other_rules(settings), source)
+    assert set(table(settings, "runs")["run_id"]) <= set(table(settings, "drift")["run_id"])
+
+    backfill(by_other_rules(settings), source)
+
+    assert files(settings.state_dir) == files(other.state_dir)
+
+
+def test_a_live_run_stays_beside_a_backfill_by_other_rules(tmp_path, settings):
+    source = keep(tmp_path / "kept", 1)
+    live = settings.model_copy(update={"world": next(source.iterdir())})
+    run_once(live, NOON)
+
+    backfill(by_other_rules(settings), source)
+
+    assert table(settings, "runs")["source"].sort().to_list() == ["backfill", "live"]
 
 
 def test_one_that_was_stopped_and_resumed_is_as_if_it_had_not_been(tmp_path, settings):
