@@ -62,14 +62,20 @@ class Disk:
 def make_disk(scene: Scene) -> Iterator[Disk]:
     """Give a disk with a scene on it."""
     with tempfile.TemporaryDirectory(prefix="power-") as name:
-        image, place = Path(name) / "disk", Path(name) / "mount"
-        place.mkdir()
-        with image.open("wb") as file:
-            file.truncate(SIZE)
-        subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+        image, place = format_disk(Path(name))
         with mounted(image, place):
             foreign = build(scene, place / "lab")
         yield Disk(scene, image, place, tuple(foreign))
+
+
+def format_disk(folder: Path) -> tuple[Path, Path]:
+    """Return an empty disk's image, and the place where to mount it, both made in a folder."""
+    image, place = folder / "disk", folder / "mount"
+    place.mkdir()
+    with image.open("wb") as file:
+        file.truncate(SIZE)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True, capture_output=True)
+    return image, place
 
 
 @contextmanager
@@ -79,7 +85,8 @@ def mounted(image: Path, place: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        # Lazily: a check that failed can still hold a file open, and must not leave a disk behind.
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def check_cut(disk: Disk, point: Point, moment: str, omitted: int | None = None) -> list[str]:
@@ -89,19 +96,19 @@ def check_cut(disk: Disk, point: Point, moment: str, omitted: int | None = None)
     """
     with tempfile.TemporaryDirectory(prefix="power-") as name:
         before, after, trace = (Path(name) / part for part in ("before", "after", "trace"))
-        _copy(disk.image, before)
+        copy_image(disk.image, before)
         with mounted(before, disk.place):
             problems = _interrupt(disk, point, trace, omitted)
             if moment == MOMENTS[1]:
                 time.sleep(1.5 * COMMIT_S)
             elif moment == MOMENTS[2]:
                 run(disk.lab, 20, list(disk.scene.services))
-            _copy(before, after)
+            copy_image(before, after)
         with mounted(after, disk.place):
             return problems or _look(disk)
 
 
-def _copy(image: Path, target: Path) -> None:
+def copy_image(image: Path, target: Path) -> None:
     """Copy an image without flushing anything into it; its holes stay holes."""
     subprocess.run(["cp", "--sparse=always", str(image), str(target)], check=True)
 
@@ -129,7 +136,7 @@ def find_flushes(disk: Disk) -> dict[int, str]:
     """Return the flushes of a run: the number of each, and what it is of."""
     with tempfile.TemporaryDirectory(prefix="power-") as name:
         image, trace = Path(name) / "image", Path(name) / "trace"
-        _copy(disk.image, image)
+        copy_image(disk.image, image)
         with mounted(image, disk.place):
             spawn(disk.lab, disk.scene.services, trace, [])
         calls = [line for line in trace.read_text().splitlines() if line.startswith("fsync(")]
@@ -165,12 +172,8 @@ def can_mount() -> bool:
     if os.geteuid() != 0 or shutil.which("mkfs.ext4") is None:
         return False
     with tempfile.TemporaryDirectory(prefix="power-") as name:
-        image, place = Path(name) / "disk", Path(name) / "mount"
-        place.mkdir()
-        with image.open("wb") as file:
-            file.truncate(SIZE)
         try:
-            subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True, capture_output=True)
+            image, place = format_disk(Path(name))
             with mounted(image, place):
                 return True
         except (OSError, subprocess.CalledProcessError):
