@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from flows.errors import HistoryError, SettingsError
@@ -21,11 +21,11 @@ from schemas.rules import Rules
 
 
 @contextmanager
-def open_snapshots(source: Path, limits: Limits) -> Iterator[SnapshotSource]:
+def open_snapshots(source: Path, limits: Limits, zone: tzinfo = UTC) -> Iterator[SnapshotSource]:
     """Give the snapshots of an archive, of a Git repository, of tar archives, or of a folder of folders.
 
     Tar archives, which cannot be read out of order, are made into a temporary archive; of a torn one, what is whole.
-    Raises `SettingsError` where it is none of them.
+    A name without a time zone is in `zone`. Raises `SettingsError` where it is none of them.
     """
     if (source / FILE_NAME).is_file():
         yield ArchiveSource(source)
@@ -33,10 +33,10 @@ def open_snapshots(source: Path, limits: Limits) -> Iterator[SnapshotSource]:
         yield GitSource(source)
     elif tars := find_tars(source):
         with tempfile.TemporaryDirectory(prefix="supervisor-") as unpacked:
-            problems = [_import_tar(tar, Path(unpacked), limits) for tar in tars]
+            problems = [_import_tar(tar, Path(unpacked), limits, zone) for tar in tars]
             yield ArchiveSource(Path(unpacked), tuple(problem for problem in problems if problem))
     elif source.is_dir():
-        yield FolderSource(source, limits)
+        yield FolderSource(source, limits, zone)
     else:
         raise SettingsError(f"{source}: no folder, tar archive, Git repository or archive of snapshots")
 
@@ -50,11 +50,11 @@ def find_snapshots(source: SnapshotSource, since: datetime | None, until: dateti
     return within(found, since, until)
 
 
-def _import_tar(tar: Path, folder: Path, limits: Limits) -> str | None:
+def _import_tar(tar: Path, folder: Path, limits: Limits, zone: tzinfo) -> str | None:
     """Add a tar's worlds to an archive; return why it could not be read to its end, where that is so."""
     with edit_archive(folder) as archive:
         try:
-            for world in read_tar_worlds(tar, limits):
+            for world in read_tar_worlds(tar, limits, zone):
                 _add_part(archive, world)
         except HistoryError as error:
             return str(error)

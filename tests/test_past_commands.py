@@ -83,6 +83,18 @@ def test_a_period_is_named_by_dates_and_durations(say, since, until, count):
     assert json.loads(say(f"history --since {since} --until {until} --format json")[1])["run_count"] == count
 
 
+def test_names_in_local_time_are_read_in_their_zone(say, tmp_path):
+    write(tmp_path / "local" / f"{NOON:%Y-%m-%d}_14-00", world(NOON, "piha/web", "piha/db"))
+    say("backfill local --jobs 1 --zone Europe/Berlin")
+
+    assert "1 run, 2026-05-27 12:00 UTC" in say(f"history {ALL}")[1]
+
+
+@pytest.mark.parametrize("zone", ["Berlin", "../etc/passwd", "CEST+2"])
+def test_a_zone_that_is_none_is_a_usage_error(say, zone):
+    assert say(f"backfill kept --jobs 1 --zone {zone}")[0] == 1
+
+
 def test_a_period_that_ends_before_it_begins_is_a_usage_error(say):
     code, _, error = say("history --since 2026-06-02 --until 2026-06-01")
 

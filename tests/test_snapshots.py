@@ -7,6 +7,7 @@ import tarfile
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import zstandard
@@ -55,6 +56,28 @@ WORLDS = {moment: world(moment, "piha/web") for moment in MOMENTS}
 )
 def test_the_usual_spellings_of_a_moment_are_read(name):
     assert parse_moment_name(name) == NOON + timedelta(seconds=0.5 if name.endswith(".5") else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "hour"),
+    [("2026-05-27_12-00", 10), ("20260127-1200", 11), ("2026-05-27T12:00Z", 12), ("2026-10-25_02-30", 0.5)],
+)
+def test_a_name_without_a_zone_is_in_the_one_that_is_given(name, hour):
+    moment = parse_moment_name(name, ZoneInfo("Europe/Berlin"))
+
+    assert moment.hour + moment.minute / 60 == hour
+
+
+@pytest.mark.parametrize("pack", ["folder", "tar"])
+def test_a_source_can_be_in_a_zone_of_its_own(tmp_path, pack):
+    folder = write(tmp_path / "kept" / f"{NOON:%Y-%m-%d}_14-00", WORLDS[NOON])
+    if pack == "tar":
+        with tarfile.open(tmp_path / "kept" / "worlds.tar", "w") as tar:
+            tar.add(folder, arcname=folder.name)
+
+    with open_snapshots(tmp_path / "kept", LIMITS, ZoneInfo("Europe/Berlin")) as source:
+        assert [ref.as_of for ref in source.list_snapshots()] == [NOON]
+        source.close()
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def backfill(
     inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
     since: options.Since = None,
     until: options.Until = None,
+    zone: options.Zone = "UTC",
     events: Annotated[Path | None, typer.Option("--events", help="Write the events of live runs here, anew.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
     inventory: options.Inventory = None,
@@ -52,7 +53,7 @@ def backfill(
     from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir, "history": where}, config)
-    with open_snapshots(source.absolute(), settings.limits) as snapshots:
+    with open_snapshots(source.absolute(), settings.limits, options.parse_zone(zone)) as snapshots:
         found = find_snapshots(snapshots, begin, end)
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))

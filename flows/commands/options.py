@@ -1,6 +1,6 @@
 """The options that several commands have in common; an option that is not given is None, and changes no setting."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +25,9 @@ MetricsFile = Annotated[
 ]
 Since = Annotated[str | None, typer.Option("--since", help=f"Begin here: {POINT}.")]
 Until = Annotated[str | None, typer.Option("--until", help=f"End before this: {POINT}; otherwise now.")]
+Zone = Annotated[
+    str, typer.Option("--zone", help="Time zone of snapshots' names that have none, such as Europe/Berlin.")
+]
 AsOf = Annotated[str | None, typer.Option("--as-of", help="Judge ages at this moment (ISO 8601) instead of now.")]
 
 
@@ -78,6 +81,16 @@ def parse_period(since: str | None, until: str | None) -> tuple[datetime | None,
     if begin and end and begin >= end:
         raise typer.BadParameter(f"the period ends ({end:%Y-%m-%dT%H:%MZ}) before it begins ({begin:%Y-%m-%dT%H:%MZ})")
     return begin, end
+
+
+def parse_zone(name: str) -> tzinfo:
+    """Return a time zone by its name in the IANA database."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise typer.BadParameter(f"{name!a} is no time zone such as UTC or Europe/Berlin") from None
 
 
 def _parse_day(text: str) -> datetime | None:

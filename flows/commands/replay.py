@@ -50,6 +50,7 @@ def replay(
     inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
     since: Annotated[str | None, typer.Option("--from", "--since", help=f"Begin here: {options.POINT}.")] = None,
     until: Annotated[str | None, typer.Option("--to", "--until", help=f"End before this: {options.POINT}.")] = None,
+    zone: options.Zone = "UTC",
     output: Output = ComparisonFormat.TABLE,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
     inventory: options.Inventory = None,
@@ -69,7 +70,9 @@ def replay(
     if source is None:
         with open_archive(settings.state_dir):
             pass
-    with open_snapshots((source or settings.state_dir).absolute(), settings.limits) as snapshots:
+    with open_snapshots(
+        (source or settings.state_dir).absolute(), settings.limits, options.parse_zone(zone)
+    ) as snapshots:
         found = find_snapshots(snapshots, begin, end)
         snapshots.close()
         inventories = choose_inventories(settings, inventory_git, snapshots)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -88,6 +88,8 @@ class FolderSource:
 
     root: Path
     limits: Limits
+    zone: tzinfo = UTC
+    """The time zone of names that have none."""
     problems: tuple[str, ...] = ()
 
     def list_snapshots(self) -> list[SnapshotRef]:
@@ -100,7 +102,7 @@ class FolderSource:
         return [SnapshotRef(moment, str(found[moment])) for moment in sorted(found)]
 
     def _moment_of(self, path: Path) -> datetime | None:
-        return parse_moment_name(path.name if path == self.root else path.relative_to(self.root).as_posix())
+        return parse_moment_name(path.name if path == self.root else path.relative_to(self.root).as_posix(), self.zone)
 
     def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
         """Return a snapshot's files; raises `WorldUnreadableError` where one that is needed or there is unreadable."""

@@ -4,7 +4,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -31,16 +31,16 @@ def find_tars(source: Path) -> list[Path]:
     return sorted(path for path in source.iterdir() if path.is_file() and is_tar(path)) if source.is_dir() else []
 
 
-def read_tar_worlds(archive: Path, limits: Limits) -> Iterator[WorldFiles]:
+def read_tar_worlds(archive: Path, limits: Limits, zone: tzinfo = UTC) -> Iterator[WorldFiles]:
     """Return the worlds of a tar archive, in the order of their files; one whose files are apart comes in parts.
 
     Only regular files with a world file's name are taken, and none is written anywhere. The moment is the one that the
-    path within the archive spells, else the archive's own name. Raises `HistoryError` where the archive is torn, or
-    a file is over its limit.
+    path within the archive spells, else the archive's own name; one without a zone is in `zone`. Raises `HistoryError`
+    where the archive is torn, or a file is over its limit.
     """
     try:
         with _opened(archive) as tar:
-            dated = ((_moment_of(archive, member), member) for member in tar)
+            dated = ((_moment_of(archive, member, zone), member) for member in tar)
             for moment, members in groupby(dated, key=lambda pair: pair[0]):
                 if moment is not None:
                     yield _to_world(archive, moment, [(member, _read(tar, member, limits)) for _, member in members])
@@ -48,11 +48,11 @@ def read_tar_worlds(archive: Path, limits: Limits) -> Iterator[WorldFiles]:
         raise HistoryError(f"{archive}: the archive cannot be read: {error}") from None
 
 
-def _moment_of(archive: Path, member: tarfile.TarInfo) -> datetime | None:
+def _moment_of(archive: Path, member: tarfile.TarInfo, zone: tzinfo) -> datetime | None:
     path = PurePosixPath(member.name)
     if not member.isreg() or path.name not in FILES:
         return None
-    return parse_moment_name(str(path.parent)) or parse_moment_name(archive.name)
+    return parse_moment_name(str(path.parent), zone) or parse_moment_name(archive.name, zone)
 
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits) -> bytes:
