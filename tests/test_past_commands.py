@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -146,6 +147,7 @@ def test_a_live_run_is_in_the_archive_which_is_listed_pruned_and_exported(say, t
     assert (code, error) == (0, "")
     listed = json.loads(out)["snapshots"]
     assert sorted(entry["kind"] for entry in listed) == ["inventory", "world"]
+    assert re.search(r"^1 world\(s\), 1 inventory version\(s\); 0\.\d MB on disk$", say("archive list")[2])
     assert say("archive export out")[:2] == (0, "wrote 1 world(s)\n")
     assert (tmp_path / "out/2026-05-27T120000.000000Z/services.json").is_file()
     assert say("archive prune --older-than 1h")[:2] == (0, "dropped 0 world(s)\n")

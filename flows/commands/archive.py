@@ -32,6 +32,7 @@ def list_archive(
     settings = options.load({"state_dir": state_dir}, config)
     with open_archive(settings.state_dir) as archive:
         entries = [entry for kind in (INVENTORY, WORLD) for entry in archive.list_entries(kind, begin)]
+        stored_mb = archive.path.stat().st_size / 1e6
     entries.sort(key=lambda entry: (entry.as_of, entry.kind))
     if as_json:
         from flows.render.document import dump, instant
@@ -44,6 +45,8 @@ def list_archive(
     for entry in entries:
         size = f"{entry.file_count:4d} files {entry.size_bytes:10d} bytes"
         typer.echo(f"{entry.as_of:%Y-%m-%dT%H:%M:%SZ}  {entry.kind:9}  {size}  {entry.fingerprint[:16]}")
+    worlds = sum(entry.kind == WORLD for entry in entries)
+    typer.echo(f"{worlds} world(s), {len(entries) - worlds} inventory version(s); {stored_mb:.1f} MB on disk", err=True)
     return 0
 
 
