@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 
 _DATE = r"(?<!\d)(\d{4})[-_./]?([01]\d)[-_./]?([0-3]\d)"
 _TIME = r"([0-2]\d)[-_:.hH/]?([0-5]\d)(?:[-_:.mM]?([0-6]\d)(?:[.,](\d{1,9}))?)?"
@@ -11,6 +12,8 @@ _EPOCH = re.compile(r"(?<!\d)(1\d{9})(?:(\d{3})|(\d{6})|\.(\d{1,6}))?(?!\d)")
 _LATEST = 4_102_444_800  # the year 2100: a longer number is no number of seconds
 
 
+# The files of one snapshot come one after the other, and an archive has half a million of them.
+@lru_cache(maxsize=16)
 def parse_moment_name(name: str, zone: tzinfo = UTC) -> datetime | None:
     """Return the moment that a name or a path spells; None where it spells none.
 

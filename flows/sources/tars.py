@@ -1,12 +1,13 @@
 """Tar archives of snapshots, plain or compressed, read as streams."""
 
+import posixpath
 import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 import zstandard
@@ -49,10 +50,10 @@ def read_tar_worlds(archive: Path, limits: Limits, zone: tzinfo = UTC) -> Iterat
 
 
 def _moment_of(archive: Path, member: tarfile.TarInfo, zone: tzinfo) -> datetime | None:
-    path = PurePosixPath(member.name)
-    if not member.isreg() or path.name not in FILES:
+    folder, name = posixpath.split(member.name)
+    if not member.isreg() or name not in FILES:
         return None
-    return parse_moment_name(str(path.parent), zone) or parse_moment_name(archive.name, zone)
+    return parse_moment_name(folder, zone) or parse_moment_name(archive.name, zone)
 
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits) -> bytes:
@@ -63,7 +64,7 @@ def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits) -> byte
 
 
 def _to_world(archive: Path, moment: datetime, read: list[tuple[tarfile.TarInfo, bytes]]) -> WorldFiles:
-    contents = {PurePosixPath(member.name).name: data for member, data in read}
+    contents = {posixpath.basename(member.name): data for member, data in read}
     newest = max(member.mtime for member, _ in read)
     return WorldFiles(moment, contents, min(datetime.fromtimestamp(newest, UTC), moment), str(archive))
 
