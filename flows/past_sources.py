@@ -74,7 +74,8 @@ def choose_inventories(settings: Settings, git: Path | None, source: SnapshotSou
     if git is not None:
         with GitObjects(git) as objects:
             objects.list_commits()
-        return GitInventories(git.absolute(), settings.limits)
+            prefix = objects.find_prefix()
+        return GitInventories(git.absolute(), settings.limits, folder=prefix)
     if isinstance(source, ArchiveSource):
         with open_archive(source.state_dir) as archive:
             if archive.list_entries(INVENTORY):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import multiprocessing
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -207,6 +208,21 @@ def test_a_moment_without_an_inventory_is_reported_and_passed_over(tmp_path, set
     done = backfill(settings, keep(tmp_path / "kept", 2), git=repository)
 
     assert ["no commit is as old" in problem.problem for one in done for problem in one.problems] == [True]
+
+
+@pytest.mark.parametrize("is_bare", [False, True])
+def test_an_inventory_can_be_in_a_folder_of_its_repository_or_in_a_bare_one(tmp_path, settings, is_bare):
+    prefix = "" if is_bare else "deep/home/"
+    wanted = {f"{prefix}{name}": data for name, data in inventory(piha=["web", "db"]).items()}
+    commit(tmp_path / "repository", NOON - HOUR, wanted)
+    place = tmp_path / "repository" / prefix
+    if is_bare:
+        place = tmp_path / "bare.git"
+        subprocess.run(["git", "clone", "--quiet", "--bare", tmp_path / "repository", place], check=True)
+
+    done = backfill(settings, keep(tmp_path / "kept", 1), git=place)
+
+    assert [(one.judged_count, one.problems) for one in done] == [(1, ())]
 
 
 def test_each_moment_is_judged_against_the_inventory_as_it_was(tmp_path, settings):
