@@ -8,6 +8,7 @@ from flows.backfill_days import Backfiller
 from flows.past import study_past
 from flows.past_day import group_days
 from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.replay import Replayer
 from flows.run import run_once
 from flows.settings import Settings
 from flows.sources.archive import FILE_NAME, INVENTORY, open_archive
@@ -107,3 +108,25 @@ def test_a_lost_checkpoint_and_a_torn_history_do_not_keep_a_run_from_happening(s
 
     assert report.judgement is not None
     assert [note for note in report.notes if "numbered from 1 again" in note and str(file) in note]
+
+
+def test_a_world_that_stood_still_is_replayed_as_old_as_each_run_found_it(settings):
+    moments = [NOON + minutes * MINUTE for minutes in (0, 10, 20)]
+    for moment in moments:
+        run_once(settings, moment)
+
+    with open_snapshots(settings.state_dir, settings.limits) as snapshots:
+        judge = make_judge(settings, snapshots, choose_inventories(settings, None, snapshots))
+        [day] = group_days(snapshots.list_snapshots())
+        both = Replayer(judge, judge)(day)
+        snapshots.close()
+        judge.close()
+
+    assert both.states["as_of"].to_list() == moments
+    assert both.states["state_before"].cast(str).to_list() == runs(settings)["state"].to_list()
+    assert "stale_world" in recorded_kinds(settings)
+
+
+def recorded_kinds(settings):
+    root = settings.history_root()
+    return ask_history(lambda: scan_history(root, "drift").collect(), root)["kind"].to_list()
