@@ -13,7 +13,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo pictures test test-marked test-all lint format lock crash-test bench fuzz sbom audit hooks clean
+.PHONY: help install demo pictures test test-marked test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ lock: .venv/.runtime ## Resolve the versions anew, within pyproject.toml's range
 crash-test: .venv/.dev ## Kill the supervisor at every point of every write (minutes)
 	.venv/bin/python -m tests.crash
 	.venv/bin/python -m tests.crash.crowd 60
+
+power-test: .venv/.dev ## Cut the power at every point of every write (minutes; needs root and loop devices)
+	.venv/bin/python -m tests.crash.power
 
 .venv-bench/.peers: requirements-bench.lock
 	$(PYTHON) -m venv .venv-bench

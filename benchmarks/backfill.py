@@ -1,13 +1,16 @@
 """A year of five-minute runs: how fast its history is made, how large it is, how fast it is asked.
 
-    python -m benchmarks.backfill FOLDER [--snapshots 105120] [--nodes 6] [--services 7] [--jobs 2]
+    python -m benchmarks.backfill FOLDER [--snapshots 105120] [--nodes 6] [--services 7] [--jobs 2] [--live]
 
-FOLDER keeps the generated snapshots; the history is made anew. Prints one JSON document.
+FOLDER keeps the generated snapshots; the history is made anew. With `--live`, it is then taken apart into the files that
+live runs leave, one for each run and table, and asked, compacted and asked again. Prints one JSON document.
 """
 
 import argparse
+import hashlib
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -17,11 +20,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from benchmarks.fleet import alias_of, service_name, write_fleet
 from benchmarks.snapshots import START, STEP, write_archive
 from flows.past_day import Judge, group_days, within
 from flows.past_sources import choose_inventories, make_judge, open_snapshots
 from flows.settings import Settings
+from flows.sinks.history import encode
 from flows.sources.snapshots import SnapshotSource
 
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
@@ -36,6 +42,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=6)
     parser.add_argument("--services", type=int, default=7, help="of each node")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--live", action="store_true", help="measure the files of live runs, and their compaction, too")
     options = parser.parse_args()
     folder = options.folder.absolute()
     _generate(folder, options)
@@ -43,7 +50,8 @@ def main() -> None:
     shutil.rmtree(state, ignore_errors=True)
     result = {"snapshots": options.snapshots, "services": options.nodes * options.services, "jobs": options.jobs}
     result |= _measure(folder, state, options)
-    result["where_the_time_goes_s"] = _profile(folder)
+    result |= _measure_live(state, options) if options.live else {}
+    result["cpu_s_of_a_week"] = _profile(folder)
     print(json.dumps(result, indent=2))
 
 
@@ -56,44 +64,82 @@ def _generate(folder: Path, options: argparse.Namespace) -> None:
 
 
 def _measure(folder: Path, state: Path, options: argparse.Namespace) -> dict[str, Any]:
-    place = ["--state-dir", str(state)]
-    backfill = [
-        "backfill",
-        str(folder / "archive"),
-        "--inventory",
-        str(folder),
-        *place,
-        "--jobs",
-        str(options.jobs),
-    ]
-    first_s = _time(backfill)
-    size = sum(path.stat().st_size for path in state.rglob("*.parquet"))
-    again_s = _time(backfill)
-    end = START + STEP * options.snapshots + timedelta(days=1)
-    history = ["history", "--since", "366d", "--until", end.isoformat(), "--format", "json", *place]
+    place = ["--inventory", str(folder), "--state-dir", str(state)]
+    backfill = ["backfill", str(folder / "archive"), *place, "--jobs", str(options.jobs)]
+    first_s, first_cpu_s = _time(backfill)
+    again_s, _ = _time(backfill)
     return {
         "backfill_s": round(first_s, 1),
+        "backfill_cpu_s": round(first_cpu_s, 1),
         "backfill_runs_per_s": round(options.snapshots / first_s),
         "backfill_again_s": round(again_s, 1),
-        "history_mb": round(size / 1e6, 1),
-        "history_files": sum(1 for _ in state.rglob("*.parquet")),
-        "ask_a_year_s": [round(_time(history), 2) for _ in range(5)],
+        **_size(state),
+        **_ask(state, options),
     }
 
 
-def _time(arguments: list[str]) -> float:
-    begun = time.perf_counter()
+def _size(state: Path) -> dict[str, Any]:
+    sizes = [path.stat().st_size for path in state.rglob("*.parquet")]
+    return {"history_mb": round(sum(sizes) / 1e6, 1), "history_files": len(sizes)}
+
+
+def _ask(state: Path, options: argparse.Namespace, times: int = 5) -> dict[str, Any]:
+    end = START + STEP * options.snapshots + timedelta(days=1)
+    history = ["history", "--since", "366d", "--until", end.isoformat(), "--state-dir", str(state)]
+    asked = [_time(history) for _ in range(times)]
+    return {
+        "ask_a_year_s": [round(wall_s, 2) for wall_s, _ in asked],
+        "ask_a_year_cpu_s": [round(cpu_s, 2) for _, cpu_s in asked],
+    }
+
+
+def _time(arguments: list[str]) -> tuple[float, float]:
+    """Return the wall and the CPU seconds of a command, its children included."""
+    begun, cpu_s = time.perf_counter(), _spent_s()
     subprocess.run([*COMMAND, *arguments], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, _spent_s() - cpu_s
+
+
+def _spent_s() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def _measure_live(state: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the same of a history that live runs wrote, before and after it is compacted."""
+    whole = _digest_files(state)
+    _take_apart(state)
+    before = {**_size(state), **_ask(state, options, times=1)}
+    wall_s, cpu_s = _time(["history", "compact", "--state-dir", str(state)])
+    return {
+        "live": before,
+        "compact_s": round(wall_s, 1),
+        "compact_cpu_s": round(cpu_s, 1),
+        "compacted": {**_size(state), "is_as_backfilled": _digest_files(state) == whole},
+    }
+
+
+def _digest_files(state: Path) -> dict[str, str]:
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in state.rglob("*.parquet")}
+
+
+def _take_apart(state: Path) -> None:
+    """Put the files of single runs in the place of each day's file."""
+    for day in sorted(state.rglob("*.parquet")):
+        for run in pl.read_parquet(day).partition_by("run_id", maintain_order=True):
+            (day.parent / f"{run['run_id'][0]}-{run['as_of'][0]:%H%M%S%f}.parquet").write_bytes(encode(run))
+        day.unlink()
 
 
 def _profile(folder: Path) -> dict[str, float]:
-    """Return the seconds of each part of the work on a week, in one process."""
+    """Return the CPU seconds of each part of the work on a week, in one process."""
     settings = Settings(inventory=folder, state_dir=folder / "none")
+    begun = time.process_time()
     with open_snapshots(_first_tars(folder), settings.limits) as source:
+        unpacked = time.process_time()
         judge = make_judge(settings, source, choose_inventories(settings, None, source))
         days = group_days(within(source.list_snapshots(), START, START + timedelta(days=PROFILED_DAYS)))
-        return _profile_days(judge, source, days)
+        return {"unpack": round(unpacked - begun, 3), **_profile_days(judge, source, days)}
 
 
 def _first_tars(folder: Path) -> Path:
@@ -110,15 +156,14 @@ def _profile_days(judge: Judge, source: SnapshotSource, days: list[Any]) -> dict
     from flows.backfill_days import to_history
     from flows.judge import judge as judge_worlds
     from flows.past_day import Batch
-    from flows.sinks.history import encode
     from flows.sources.world import decode_readable_worlds
 
     taken: dict[str, float] = {}
 
     def timed(name: str, work: Callable[[], Any]) -> Any:
-        begun = time.perf_counter()
+        begun = time.process_time()
         result = work()
-        taken[name] = round(taken.get(name, 0.0) + time.perf_counter() - begun, 3)
+        taken[name] = round(taken.get(name, 0.0) + time.process_time() - begun, 3)
         return result
 
     for day in days:

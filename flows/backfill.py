@@ -15,8 +15,8 @@ from pydantic import AfterValidator, AwareDatetime
 
 from flows.backfill_days import Backfiller, DayDone, map_days
 from flows.errors import SettingsError
-from flows.past_day import Day, group_days, within
-from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.past_day import Day, group_days
+from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 from flows.reconcile import ParameterPath, gather_settings
 from flows.render.escape import show
 from flows.settings import Settings
@@ -52,13 +52,13 @@ def backfill(
     if runtime.deployment.id is not None:
         _check_places(settings, source, inventory_git)
     with open_snapshots(source.absolute(), settings.limits) as snapshots:
-        days = group_days(within(snapshots.list_snapshots(), since, until))
+        days = group_days(find_snapshots(snapshots, since, until))
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
         work = Backfiller(judge, settings.history_root())
         done = _make_months(work, days, jobs)
         judge.close()
-    return _log(done)
+    return _log(done, snapshots.problems)
 
 
 def _make_months(work: Backfiller, days: list[Day], jobs: int) -> list[DayDone]:
@@ -97,8 +97,10 @@ def backfill_month(work: Backfiller, days: list[Day], jobs: int) -> list[DayDone
     return list(map_days(work, days, jobs))
 
 
-def _log(done: list[DayDone]) -> int:
+def _log(done: list[DayDone], passed_over: tuple[str, ...]) -> int:
     logger = get_run_logger()
+    for text in passed_over[:MOST_PROBLEMS]:
+        logger.warning("passed over %s", show(text))
     problems = [problem for one in done for problem in one.problems]
     for problem in problems[:MOST_PROBLEMS]:
         logger.warning("passed over %s: %s", problem.as_of.isoformat(), show(problem.problem))

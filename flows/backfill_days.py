@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 import polars as pl
 
 from flows.past_day import Batch, Day, Judge, Problem
-from flows.sinks.history import derive_run_id, write_day
+from flows.sinks.history import derive_run_id, finish_day, write_day
 from flows.sources.history import ask_history, list_days, read_day, scan_day
 from flows.sources.world import WorldFiles
 from flows.storage import open_storage
@@ -59,6 +59,8 @@ class Backfiller:
             batches += [batch] if batch else []
         if batches:
             write_day(self.history, day.day, join_histories([to_history(batch) for batch in batches]))
+        elif known_count:
+            finish_day(self.history, day.day)
         judged_count = sum(len(batch.prints) for batch in batches)
         return DayDone(day, judged_count, known_count, tuple(problems))
 
@@ -76,7 +78,9 @@ def _known_runs(history: Path | str, day: Day) -> frozenset[str]:
     storage = open_storage(history)
     if day.day not in list_days(storage, "runs", day.snapshots[0].as_of, day.snapshots[-1].as_of):
         return frozenset()
-    rows = ask_history(lambda: scan_day(storage, "runs", read_day(storage, "runs", day.day)).select("run_id").collect())
+    rows = ask_history(
+        lambda: scan_day(storage, "runs", read_day(storage, "runs", day.day)).select("run_id").collect(), storage
+    )
     return frozenset(rows["run_id"])
 
 

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from pandera.errors import SchemaError
 from pandera.typing.polars import DataFrame
 
 from flows.errors import HistoryError
 from flows.settings import Settings
-from flows.sources.history import ask_history, scan_history
+from flows.sources.history import ask_history, scan_days, scan_history
+from flows.storage import open_storage
 from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Sighting, Span
 from schemas.frame import columns
 from schemas.rules import PastRules
@@ -54,10 +56,10 @@ def study_past(
         runs = scan_history(root, "runs", since, until)
         drift = scan_history(root, "drift", since, until).filter(of_node)
         advice = scan_history(root, "recommendations", since, until).filter(of_node)
-        asked = _monitored(runs).filter(of_node)
-        return pl.collect_all([runs.select(_RUN), drift.select(_DRIFT), advice.select(_ADVICE), asked])
+        frames = pl.collect_all([runs.select(_RUN), drift.select(_DRIFT), advice.select(_ADVICE)])
+        return [*frames, _read_monitored(root, frames[0]).filter(of_node)]
 
-    runs, drift, advice, monitored = ask_history(read)
+    runs, drift, advice, monitored = ask_history(read, root)
     spans = measure_spans(runs, rules.longest_span)
     sightings = _explained(lambda: sight_drift(drift, spans))
     episodes = find_drift_episodes(sightings, advice, spans, rules)
@@ -81,17 +83,19 @@ def read_past(
     return past, None
 
 
-def _monitored(runs: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the services that each inventory of the period asked for; its runs agree on them."""
+def _read_monitored(root: Path | str, runs: pl.DataFrame) -> pl.DataFrame:
+    """Return the services that each inventory of the runs asked for, which the first run of each tells."""
+    first = runs.filter(pl.col("state").is_not_null()).sort("as_of").unique("inventory_fingerprint", keep="first")
+    days = first["as_of"].dt.date().unique()
+    told = scan_days(open_storage(root), "runs", days).filter(pl.col("run_id").is_in(first["run_id"].implode()))
     target = pl.col("monitored_targets").str.splitn("/", 2).struct
     return (
-        runs.filter(pl.col("state").is_not_null())
-        .group_by("inventory_fingerprint")
-        .agg(pl.col("monitored_targets").first())
+        told.unique("inventory_fingerprint")
         .explode("monitored_targets", empty_as_null=False, keep_nulls=False)
         .with_columns(target.field("field_0").alias("node"), target.field("field_1").alias("service"))
         .select(columns(Monitored))
         .sort(columns(Monitored))
+        .collect()
     )
 
 
@@ -100,3 +104,5 @@ def _explained(question: Callable[[], DataFrame[Sighting]]) -> DataFrame[Sightin
         return question()
     except pl.exceptions.InvalidOperationError as error:
         raise HistoryError(f"the history has a word that this version does not know; update it: {error}") from None
+    except SchemaError as error:
+        raise HistoryError(f"the history has a row that is none of this table: {error}") from None

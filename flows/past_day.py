@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from itertools import groupby
 from typing import NamedTuple
 
@@ -112,8 +113,12 @@ class Judge:
     def fingerprint(self, version: str, world: WorldFiles) -> InputPrint:
         """Return the fingerprints of one snapshot's input."""
         inventory, of_world = self.know(version).fingerprint, world_fingerprint(world.contents)
-        rules = fingerprint_rules(self.rules)
+        rules = self._rules_fingerprint
         return InputPrint(fingerprint_input(inventory, of_world, rules, self.aliases), rules, inventory, of_world)
+
+    @cached_property
+    def _rules_fingerprint(self) -> str:
+        return fingerprint_rules(self.rules)
 
     def judge_worlds(self, version: str, worlds: Sequence[WorldFiles], problems: list[Problem]) -> Batch | None:
         """Return the judgement of worlds under one inventory; None where none of them can be read."""

@@ -1,26 +1,33 @@
 """The events that live runs would have written, had there been one at each snapshot."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 
+from flows.attend import attend_episodes
 from flows.conclusions import to_judged
 from flows.errors import EmitError
-from flows.past_day import Batch, Day, Judge, Problem, one_run
+from flows.past_day import Batch, Day, InputPrint, Judge, Problem, one_run
 from flows.settings import Settings
 from flows.sinks.event_line import digest_line, encode_change
 from flows.storage import write_flushed
 from schemas.episode import Episode, Key
+from schemas.wait import Wait
+from stages.debounce import Debounced
 from stages.transition import decide_transitions
 
 
-def write_events(file: Path, judge: Judge, days: list[Day], settings: Settings) -> int:
+def write_events(
+    file: Path, judge: Judge, days: list[Day], settings: Settings, advance: Callable[[int], object] = lambda _: None
+) -> int:
     """Write the events of all snapshots to a file of their own, in place of what it held; return how many.
 
-    One run follows from the one before it, so that this is done in order. Refuses the live event log and checkpoint.
+    One run follows from the one before it, so that this is done in order; `advance` is told the number of snapshots of
+    each day that is begun. Refuses the live event log and checkpoint.
     """
     if file.resolve() in {settings.event_log.resolve(), settings.checkpoint.resolve()}:
         raise EmitError(f"{file}: the live event log and checkpoint are not written by a backfill; name another file")
-    lines = list(_follow(judge, days, settings))
+    lines = list(_follow(judge, _told(days, advance), settings))
     temporary = file.with_name(f".{file.name}.tmp")
     try:
         write_flushed(temporary, b"".join(line + b"\n" for line in lines))
@@ -30,30 +37,54 @@ def write_events(file: Path, judge: Judge, days: list[Day], settings: Settings) 
     return len(lines)
 
 
-def _follow(judge: Judge, days: list[Day], settings: Settings) -> Iterator[bytes]:
+def _follow(judge: Judge, days: Iterable[Day], settings: Settings) -> Iterator[bytes]:
     episodes: dict[Key, Episode] = {}
+    waits: tuple[Wait, ...] = ()
     previous: str | None = None
     for batch in _batches(judge, days):
         for as_of, prints in sorted(batch.prints.items()):
-            judged = to_judged(
-                one_run(batch.judgement, as_of),
-                batch.desired,
-                episodes.values(),
-                as_of,
-                input_fingerprint=prints.input,
-                rules_fingerprint=prints.rules,
-            )
+            attended = _attend(batch, as_of, prints, episodes, waits, settings)
             transitions = decide_transitions(
-                episodes, judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
+                episodes,
+                attended.judged,
+                reminder_interval=settings.reminder_interval,
+                emit_mode=settings.emit_mode,
             )
-            episodes = transitions.episodes
+            episodes, waits = transitions.episodes, attended.waits
             for change in transitions.changes:
                 line = encode_change(change, previous, as_cloudevent=settings.cloudevents)
                 previous = digest_line(line)
                 yield line
 
 
-def _batches(judge: Judge, days: list[Day]) -> Iterator[Batch]:
+def _attend(
+    batch: Batch,
+    as_of: datetime,
+    prints: InputPrint,
+    episodes: Mapping[Key, Episode],
+    waits: tuple[Wait, ...],
+    settings: Settings,
+) -> Debounced:
+    """Return what of one run's conclusions the episodes get to see."""
+    judged = to_judged(
+        one_run(batch.judgement, as_of),
+        batch.desired,
+        episodes.values(),
+        as_of,
+        input_fingerprint=prints.input,
+        rules_fingerprint=prints.rules,
+        waits=waits,
+    )
+    return attend_episodes(settings, judged, episodes, waits)
+
+
+def _told(days: list[Day], advance: Callable[[int], object]) -> Iterator[Day]:
+    for day in days:
+        advance(len(day.snapshots))
+        yield day
+
+
+def _batches(judge: Judge, days: Iterable[Day]) -> Iterator[Batch]:
     problems: list[Problem] = []
     for day in days:
         for version, worlds in judge.read_day(day, problems):

@@ -3,27 +3,29 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
-from flows.errors import SettingsError
-from flows.past_day import Judge
+from flows.errors import HistoryError, SettingsError
+from flows.past_day import Judge, within
 from flows.settings import Settings
-from flows.sinks.archive import edit_archive
+from flows.sinks.archive import Archive, edit_archive
 from flows.sources.archive import FILE_NAME, INVENTORY, WORLD, open_archive
 from flows.sources.git_objects import GitObjects
 from flows.sources.past_inventories import ArchivedInventories, GitInventories, InventorySource, OneInventory
-from flows.sources.snapshots import ArchiveSource, FolderSource, GitSource, SnapshotSource
+from flows.sources.snapshots import ArchiveSource, FolderSource, GitSource, SnapshotRef, SnapshotSource
 from flows.sources.tars import find_tars, read_tar_worlds
+from flows.sources.world_files import WorldFiles
 from schemas.limits import Limits
 from schemas.rules import Rules
 
 
 @contextmanager
-def open_snapshots(source: Path, limits: Limits) -> Iterator[SnapshotSource]:
+def open_snapshots(source: Path, limits: Limits, zone: tzinfo = UTC) -> Iterator[SnapshotSource]:
     """Give the snapshots of an archive, of a Git repository, of tar archives, or of a folder of folders.
 
-    Tar archives, which cannot be read out of order, are made into a temporary archive. Raises `SettingsError` where it
-    is none of them.
+    Tar archives, which cannot be read out of order, are made into a temporary archive; of a torn one, what is whole.
+    A name without a time zone is in `zone`. Raises `SettingsError` where it is none of them.
     """
     if (source / FILE_NAME).is_file():
         yield ArchiveSource(source)
@@ -31,22 +33,40 @@ def open_snapshots(source: Path, limits: Limits) -> Iterator[SnapshotSource]:
         yield GitSource(source)
     elif tars := find_tars(source):
         with tempfile.TemporaryDirectory(prefix="supervisor-") as unpacked:
-            for tar in tars:
-                _import_tar(tar, Path(unpacked), limits)
-            yield ArchiveSource(Path(unpacked))
+            problems = [_import_tar(tar, Path(unpacked), limits, zone) for tar in tars]
+            yield ArchiveSource(Path(unpacked), tuple(problem for problem in problems if problem))
     elif source.is_dir():
-        yield FolderSource(source, limits)
+        yield FolderSource(source, limits, zone)
     else:
         raise SettingsError(f"{source}: no folder, tar archive, Git repository or archive of snapshots")
 
 
-def _import_tar(tar: Path, folder: Path, limits: Limits) -> None:
+def find_snapshots(source: SnapshotSource, since: datetime | None, until: datetime | None) -> list[SnapshotRef]:
+    """Return the snapshots of a period, the oldest first; raises `SettingsError` where the source has none at all."""
+    found = source.list_snapshots()
+    if not found:
+        expected = "no snapshots: expected folders named by their time, such as 2026-05-27T12:00:00Z"
+        raise SettingsError("\n".join([expected, *(f"passed over {problem}" for problem in source.problems)]))
+    return within(found, since, until)
+
+
+def _import_tar(tar: Path, folder: Path, limits: Limits, zone: tzinfo) -> str | None:
+    """Add a tar's worlds to an archive; return why it could not be read to its end, where that is so."""
     with edit_archive(folder) as archive:
-        for world in read_tar_worlds(tar, limits):
-            part = archive.find_latest(WORLD, world.as_of)
-            is_split = part is not None and part.as_of == world.as_of
-            earlier = archive.read_contents(part.snapshot) if part and is_split else {}
-            archive.add_world(world._replace(contents={**earlier, **world.contents}), even_unchanged=True)
+        try:
+            for world in read_tar_worlds(tar, limits, zone):
+                _add_part(archive, world)
+        except HistoryError as error:
+            return str(error)
+    return None
+
+
+def _add_part(archive: Archive, world: WorldFiles) -> None:
+    """Add a world, or more of the files of one that is there."""
+    part = archive.find_latest(WORLD, world.as_of)
+    is_split = part is not None and part.as_of == world.as_of
+    earlier = archive.read_contents(part.snapshot) if part and is_split else {}
+    archive.add_world(world._replace(contents={**earlier, **world.contents}), even_unchanged=True)
 
 
 def choose_inventories(settings: Settings, git: Path | None, source: SnapshotSource) -> InventorySource:
@@ -54,7 +74,8 @@ def choose_inventories(settings: Settings, git: Path | None, source: SnapshotSou
     if git is not None:
         with GitObjects(git) as objects:
             objects.list_commits()
-        return GitInventories(git.absolute(), settings.limits)
+            prefix = objects.find_prefix()
+        return GitInventories(git.absolute(), settings.limits, folder=prefix)
     if isinstance(source, ArchiveSource):
         with open_archive(source.state_dir) as archive:
             if archive.list_entries(INVENTORY):

@@ -73,7 +73,7 @@ def record(
     )
     root = settings.history_root()
     if emitter.generation == 1:
-        emitter.skip_generations(find_generation(root))
+        _follow_generation(emitter, root)
     rows = _rows(emitter, inputs, judgement, as_of) if settings.keep_history else None
     files = _prepare(root, rows) if rows is not None and isinstance(root, Path) else []
     remembered = remember_run(judgement, attention, outcome_of(inputs.desired), as_of)
@@ -83,6 +83,14 @@ def record(
         write_run(root, rows)
     _archive(emitter, settings, inputs, as_of)
     return Recorded(lines, attended.waits)
+
+
+def _follow_generation(emitter: Emitter, root: Path | str) -> None:
+    """Go on behind the history's runs, where the checkpoint that counted them is lost; the run stands without."""
+    try:
+        emitter.skip_generations(find_generation(root))
+    except HistoryError as error:
+        emitter.warnings.append(f"runs are numbered from 1 again: {error}")
 
 
 def record_without_conclusion(

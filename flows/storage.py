@@ -55,14 +55,14 @@ class LocalStorage:
 
     def _entries(self, path: str) -> list["os.DirEntry[str]"]:
         try:
-            with os.scandir(self.root / path) as entries:
+            with os.scandir(self.location(path)) as entries:
                 return list(entries)
         except FileNotFoundError:
             return []
 
     def location(self, path: str) -> str:
         """Return what polars opens."""
-        return str(self.root / path)
+        return f"{self.root}/{path}"
 
     def read(self, path: str) -> bytes:
         """Return a file's content; raises `FileNotFoundError`."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from flows.errors import HistoryError
+from flows.errors import HistoryError, InventoryError
 from flows.gather import read_inputs
 from flows.judge import judge
 from flows.replay import Comparison, compare, pair
@@ -18,7 +18,7 @@ from flows.sources.world import decode_worlds
 def compare_inventories(settings: Settings, other: str, as_of: datetime) -> Comparison:
     """Return what would be recommended against another inventory: a folder, or a branch of the inventory's repository.
 
-    Raises `InventoryError`, `WorldUnreadableError`, and `HistoryError` where there is no such branch.
+    Raises `InventoryError`, also where it is neither, and `WorldUnreadableError`.
     """
     inputs = read_inputs(settings, as_of)
     desired = build_desired(_read_other(settings, other), settings.limits)
@@ -37,7 +37,8 @@ def _read_other(settings: Settings, other: str) -> InventoryFiles:
         try:
             tip = objects.list_commits(other)[-1]
         except HistoryError as error:
-            raise HistoryError(f"{other}: neither a folder that holds {HOSTS}/ nor a branch: {error}") from None
+            said = f"neither a folder that holds {HOSTS}/, nor a branch of {settings.inventory}"
+            raise InventoryError(f"{other}: {said} ({error})") from None
         prefix = objects.find_prefix()
     inventories = GitInventories(settings.inventory.absolute(), settings.limits, other, prefix)
     try:

@@ -1,6 +1,7 @@
 """The snapshot archive: what was read, kept once, given back as it was."""
 
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -13,6 +14,7 @@ from flows.sinks.archive import edit_archive, export_world, shrink_archive
 from flows.sources.archive import FILE_NAME, INVENTORY, WORLD, from_micros, open_archive, to_micros
 from flows.sources.inventory_files import InventoryFiles
 from flows.sources.inventory_pack import unpack_inventory
+from flows.sources.snapshots import ArchiveSource
 from flows.sources.world_files import WorldFiles
 from tests.frames import NOON, ago
 
@@ -154,6 +156,33 @@ def test_a_damaged_content_is_an_error_and_not_a_world(tmp_path):
 
     with open_archive(tmp_path) as archive, pytest.raises(HistoryError, match="damaged"):
         archive.read_contents(archive.list_entries()[0].snapshot)
+
+
+def test_what_a_killed_run_left_half_written_is_undone_by_the_next_reader(tmp_path):
+    keep(tmp_path / "state", "a")
+    with edit_archive(tmp_path / "state") as archive:
+        archive.connection.execute("PRAGMA cache_size = 1")
+        archive.add_world(WorldFiles(NOON + timedelta(hours=1), {"services.json": os.urandom(500_000)}, NOON))
+        shutil.copytree(tmp_path / "state", tmp_path / "killed")
+
+    assert [entry.as_of for entry in entries(tmp_path / "killed")] == [NOON]
+    assert len(entries(tmp_path / "state")) == 2
+
+
+def test_a_damaged_archive_is_a_clear_error_to_a_backfill(tmp_path):
+    (tmp_path / FILE_NAME).write_text("not a database, though long enough to be taken for one" * 10)
+
+    with pytest.raises(HistoryError, match="cannot be read"):
+        ArchiveSource(tmp_path).list_snapshots()
+
+
+def test_an_archive_that_may_not_be_written_is_read(tmp_path):
+    keep(tmp_path, "a")
+    (tmp_path / FILE_NAME).chmod(0o400)
+    tmp_path.chmod(0o500)
+
+    assert len(entries(tmp_path)) == 1
+    tmp_path.chmod(0o700)
 
 
 def test_no_archive_and_a_file_that_is_none_are_clear_errors(tmp_path):

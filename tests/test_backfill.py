@@ -1,7 +1,9 @@
 """Backfill: the history of a past that was kept as snapshots, however often and by however many it is made."""
 
+import contextlib
 import json
 import multiprocessing
+import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from flows.past import study_past
 from flows.past_day import group_days
 from flows.past_events import write_events
 from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.run import run_once
 from flows.settings import Settings
 from flows.sinks.archive import edit_archive
 from flows.sinks.history import sweep_temporaries
@@ -23,6 +26,7 @@ from flows.sources.world_files import WorldFiles
 from schemas.rules import PastRules
 from tests.frames import NOON
 from tests.past_worlds import commit, inventory, world, write
+from tests.test_history import Dying
 
 STEP = timedelta(hours=6)
 HOUR = timedelta(hours=1)
@@ -61,7 +65,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def table(settings: Settings, name: str) -> pl.DataFrame:
-    return ask_history(lambda: scan_history(settings.history_root(), name).sort("as_of").collect())
+    return ask_history(
+        lambda: scan_history(settings.history_root(), name).sort("as_of").collect(), settings.history_root()
+    )
 
 
 def test_each_snapshot_is_judged_at_its_own_moment(tmp_path, settings):
@@ -81,6 +87,48 @@ def test_a_second_time_changes_nothing(tmp_path, settings):
 
     assert files(settings.state_dir) == before
     assert [(done.judged_count, done.known_count) for done in again] == [(0, 2), (0, 4), (0, 2)]
+
+
+def by_other_rules(settings: Settings) -> Settings:
+    return settings.model_copy(update={"report_unexpected": True, "node_ttl": timedelta(minutes=7)})
+
+
+def test_a_backfill_by_other_rules_takes_the_place_of_the_one_before(tmp_path, settings):
+    source = keep(tmp_path / "kept", 8, down=(2, 3))
+    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    backfill(by_other_rules(other), source)
+
+    backfill(settings, source)
+    backfill(by_other_rules(settings), source)
+
+    assert files(settings.state_dir) == files(other.state_dir)
+
+
+@pytest.mark.parametrize("survives", range(0, 30, 2))
+def test_one_by_other_rules_that_is_killed_is_completed(tmp_path, settings, monkeypatch, survives):
+    source = keep(tmp_path / "kept", 2, down=(0, 1))
+    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    backfill(by_other_rules(other), source)
+    backfill(settings, source)
+    with monkeypatch.context() as patched:
+        patched.setattr("flows.sinks.history.open_storage", lambda root: Dying(root, survives))
+        with contextlib.suppress(KeyboardInterrupt):
+            backfill(by_other_rules(settings), source)
+    assert set(table(settings, "runs")["run_id"]) <= set(table(settings, "drift")["run_id"])
+
+    backfill(by_other_rules(settings), source)
+
+    assert files(settings.state_dir) == files(other.state_dir)
+
+
+def test_a_live_run_stays_beside_a_backfill_by_other_rules(tmp_path, settings):
+    source = keep(tmp_path / "kept", 1)
+    live = settings.model_copy(update={"world": next(source.iterdir())})
+    run_once(live, NOON)
+
+    backfill(by_other_rules(settings), source)
+
+    assert table(settings, "runs")["source"].sort().to_list() == ["backfill", "live"]
 
 
 def test_one_that_was_stopped_and_resumed_is_as_if_it_had_not_been(tmp_path, settings):
@@ -160,6 +208,21 @@ def test_a_moment_without_an_inventory_is_reported_and_passed_over(tmp_path, set
     done = backfill(settings, keep(tmp_path / "kept", 2), git=repository)
 
     assert ["no commit is as old" in problem.problem for one in done for problem in one.problems] == [True]
+
+
+@pytest.mark.parametrize("is_bare", [False, True])
+def test_an_inventory_can_be_in_a_folder_of_its_repository_or_in_a_bare_one(tmp_path, settings, is_bare):
+    prefix = "" if is_bare else "deep/home/"
+    wanted = {f"{prefix}{name}": data for name, data in inventory(piha=["web", "db"]).items()}
+    commit(tmp_path / "repository", NOON - HOUR, wanted)
+    place = tmp_path / "repository" / prefix
+    if is_bare:
+        place = tmp_path / "bare.git"
+        subprocess.run(["git", "clone", "--quiet", "--bare", tmp_path / "repository", place], check=True)
+
+    done = backfill(settings, keep(tmp_path / "kept", 1), git=place)
+
+    assert [(one.judged_count, one.problems) for one in done] == [(1, ())]
 
 
 def test_each_moment_is_judged_against_the_inventory_as_it_was(tmp_path, settings):

@@ -30,4 +30,7 @@ def test_the_flow_makes_the_history(tmp_path, monkeypatch):
     assert backfill(source=source, inventory=home) == 0
 
     settings = Settings(state_dir=tmp_path / "state")
-    assert ask_history(lambda: scan_history(settings.history_root(), "runs").collect()).height == 6
+    assert (
+        ask_history(lambda: scan_history(settings.history_root(), "runs").collect(), settings.history_root()).height
+        == 6
+    )

@@ -111,7 +111,7 @@ def test_a_history_that_cannot_be_read_is_a_remark(week, tmp_path):
     found = explained(week, "piha/zigbee2mqtt", "--history", str(tmp_path))
 
     assert found["recommendation"] is not None
-    assert "the history cannot be read" in found["past"]["problem"]
+    assert "broken.parquet" in found["past"]["problem"]
 
 
 @pytest.mark.parametrize(

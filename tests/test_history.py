@@ -1,8 +1,9 @@
 """The history: written whole, read once, merged without anyone noticing."""
 
 import hashlib
+import os
 import re
-from datetime import timedelta
+from datetime import UTC, timedelta, timezone
 from pathlib import Path
 
 import polars as pl
@@ -44,7 +45,7 @@ def a_run(minutes: int = 0, **facts: object) -> History:
 
 
 def rows(root: Path | str, table: str = "runs") -> pl.DataFrame:
-    return ask_history(lambda: scan_history(root, table).sort("as_of").collect())
+    return ask_history(lambda: scan_history(root, table).sort("as_of").collect(), root)
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -114,6 +115,17 @@ def test_what_a_dead_run_left_is_swept_and_what_is_promised_is_kept(tmp_path):
     assert all(pending.temporary.exists() for pending in promised)
 
 
+def test_what_a_process_that_lives_is_writing_is_not_swept(tmp_path):
+    folder = tmp_path / day_folder("runs", DAY)
+    folder.mkdir(parents=True)
+    living, ended = (folder / f".merged-1.parquet.{process}.tmp" for process in (os.getppid(), 2**22 + 1))
+    for path in (living, ended):
+        path.touch()
+
+    assert sweep_temporaries(tmp_path) == 1
+    assert living.exists()
+
+
 def test_a_full_disk_is_a_clear_error(tmp_path):
     (tmp_path / "history").write_text("a file where the folder should be")
 
@@ -137,6 +149,18 @@ def test_since_is_within_and_until_is_not(tmp_path):
     found = scan_history(tmp_path, "runs", NOON + timedelta(minutes=5), NOON + timedelta(minutes=10)).collect()
 
     assert found["as_of"].to_list() == [NOON + timedelta(minutes=5)]
+
+
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-9)), timezone(timedelta(hours=14))])
+def test_a_period_over_several_days_begins_and_ends_at_its_moments(tmp_path, zone):
+    hours = range(0, 96, 8)
+    for hour in hours:
+        write_run(tmp_path, a_run(60 * hour))
+    since, until = (NOON + timedelta(hours=hour) for hour in (16, 72))
+
+    found = scan_history(tmp_path, "runs", since.astimezone(zone), until.astimezone(zone)).collect()
+
+    assert sorted(found["as_of"]) == [NOON + timedelta(hours=hour) for hour in hours if 16 <= hour < 72]
 
 
 def test_compaction_leaves_one_file_a_table_and_the_same_rows(tmp_path):
@@ -259,7 +283,7 @@ def test_a_question_is_asked_again_when_a_file_went_meanwhile(tmp_path):
             merged.append(compact(tmp_path, DAY + timedelta(days=1)))
         return scan.collect().height
 
-    assert ask_history(question) == 2
+    assert ask_history(question, tmp_path) == 2
 
 
 def test_a_day_written_twice_has_the_same_bytes(tmp_path):
@@ -313,8 +337,18 @@ def test_a_torn_file_is_an_error_that_says_so(tmp_path):
     [file] = (tmp_path / day_folder("runs", DAY)).iterdir()
     file.write_bytes(file.read_bytes()[:100])
 
-    with pytest.raises(HistoryError, match="cannot be read"):
+    with pytest.raises(HistoryError, match=rf"{re.escape(str(file))}: cannot be read: .*; move it away"):
         rows(tmp_path)
+
+
+def test_a_torn_file_does_not_keep_other_days_from_being_merged(tmp_path):
+    for minutes in (0, 5, 24 * 60, 24 * 60 + 5):
+        write_run(tmp_path, a_run(minutes))
+    torn = min((tmp_path / day_folder("runs", DAY)).iterdir())
+    torn.write_bytes(b"")
+
+    with pytest.raises(HistoryError, match=rf"{re.escape(str(torn))}[^\n]*\n1 day\(s\) are not merged, 5 are"):
+        compact(tmp_path, DAY + timedelta(days=2))
 
 
 def test_no_history_has_no_rows(tmp_path):

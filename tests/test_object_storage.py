@@ -47,7 +47,7 @@ def root(endpoint, monkeypatch, request):
 
 
 def rows(root, table="runs"):
-    return ask_history(lambda: scan_history(root, table).sort("as_of").collect())
+    return ask_history(lambda: scan_history(root, table).sort("as_of").collect(), root)
 
 
 def test_a_run_is_read_as_it_was_written(root):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -75,7 +76,7 @@ def test_a_replay_of_nothing_says_where_to_look(say, tmp_path):
     assert "archive list" in error
 
 
-@pytest.mark.parametrize("since", ["yesterday", "2026-05-27T12:00", "30x"])
+@pytest.mark.parametrize("since", ["yesterday", "2026-05-27T12:00", "2026-02-30", "30x"])
 def test_a_moment_that_is_none_is_a_usage_error(say, since):
     code, _, error = say(f"history --since {since}")
 
@@ -88,6 +89,63 @@ def test_a_month_is_asked_for_by_its_dates(say):
 
     assert '"run_count": 1,' in say("history --since 2026-05-01 --until 2026-06-01 --format json")[1]
     assert '"run_count": 0,' in say("history --since 2026-04-01 --until 2026-05-01 --format json")[1]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "count"),
+    [("2026-05-28", "2026-05-29", 4), ("2026-05-27", "2026-05-28", 2), ("36h", "2026-05-29T18:00:00+02:00", 5)],
+)
+def test_a_period_is_named_by_dates_and_durations(say, since, until, count):
+    say("backfill kept --jobs 1")
+
+    assert json.loads(say(f"history --since {since} --until {until} --format json")[1])["run_count"] == count
+
+
+def test_names_in_local_time_are_read_in_their_zone(say, tmp_path):
+    write(tmp_path / "local" / f"{NOON:%Y-%m-%d}_14-00", world(NOON, "piha/web", "piha/db"))
+    say("backfill local --jobs 1 --zone Europe/Berlin")
+
+    assert "1 run, 2026-05-27 12:00 UTC" in say(f"history {ALL}")[1]
+
+
+@pytest.mark.parametrize("zone", ["Berlin", "../etc/passwd", "CEST+2"])
+def test_a_zone_that_is_none_is_a_usage_error(say, zone):
+    assert say(f"backfill kept --jobs 1 --zone {zone}")[0] == 1
+
+
+def test_a_period_that_ends_before_it_begins_is_a_usage_error(say):
+    code, _, error = say("history --since 2026-06-02 --until 2026-06-01")
+
+    assert code == 1
+    assert "ends (2026-06-01T00:00Z) before it begins" in error
+
+
+def test_a_node_of_which_nothing_is_known_is_said_to_be_none(say):
+    say("backfill kept --jobs 1")
+
+    assert "no run of this period asks for node nosuch" in say(f"history {ALL} --node nosuch")[2]
+    assert say(f"history {ALL} --node piha")[2] == ""
+
+
+def test_a_replay_tells_the_hours_both_ways_in_a_table(say, tmp_path):
+    (tmp_path / "new.yaml").write_text("world_ttl: 30m\n")
+
+    out = say("replay --rules new.yaml --source kept --jobs 1 --format markdown")[1]
+
+    assert "| state | before | after | difference |" in out
+
+
+def test_what_is_neither_a_folder_nor_a_branch_is_said_so(say):
+    code, _, error = say("what-if --inventory nosuch")
+
+    assert code == 1
+    assert "nosuch: neither a folder that holds hosts/, nor a branch" in error
+
+
+def test_a_replay_without_an_archive_says_what_makes_one(say, tmp_path):
+    (tmp_path / "new.yaml").write_text("world_ttl: 30m\n")
+
+    assert "there is no archive yet" in say("replay --rules new.yaml")[2]
 
 
 def test_days_that_are_over_are_compacted(say, tmp_path):
@@ -106,6 +164,7 @@ def test_a_live_run_is_in_the_archive_which_is_listed_pruned_and_exported(say, t
     assert (code, error) == (0, "")
     listed = json.loads(out)["snapshots"]
     assert sorted(entry["kind"] for entry in listed) == ["inventory", "world"]
+    assert re.search(r"^1 world\(s\), 1 inventory version\(s\); 0\.\d MB on disk$", say("archive list")[2])
     assert say("archive export out")[:2] == (0, "wrote 1 world(s)\n")
     assert (tmp_path / "out/2026-05-27T120000.000000Z/services.json").is_file()
     assert say("archive prune --older-than 1h")[:2] == (0, "dropped 0 world(s)\n")

@@ -8,6 +8,7 @@ from flows.backfill_days import Backfiller
 from flows.past import study_past
 from flows.past_day import group_days
 from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.replay import Replayer
 from flows.run import run_once
 from flows.settings import Settings
 from flows.sources.archive import FILE_NAME, INVENTORY, open_archive
@@ -27,7 +28,9 @@ def settings(tmp_path):
 
 
 def runs(settings):
-    return ask_history(lambda: scan_history(settings.history_root(), "runs").sort("as_of").collect())
+    return ask_history(
+        lambda: scan_history(settings.history_root(), "runs").sort("as_of").collect(), settings.history_root()
+    )
 
 
 def test_a_run_is_in_the_history(settings):
@@ -92,3 +95,38 @@ def test_backfilling_what_was_live_finds_the_same_run(settings):
         judge.close()
 
     assert (done.judged_count, done.known_count) == (0, 1)
+
+
+def test_a_lost_checkpoint_and_a_torn_history_do_not_keep_a_run_from_happening(settings):
+    run_once(settings, NOON)
+    settings.checkpoint.unlink()
+    settings.checkpoint.with_name(f"{settings.checkpoint.name}.bak").unlink()
+    [file] = (settings.state_dir / "history/runs").rglob("*.parquet")
+    file.write_bytes(b"")
+
+    report = run_once(settings, NOON + MINUTE)
+
+    assert report.judgement is not None
+    assert [note for note in report.notes if "numbered from 1 again" in note and str(file) in note]
+
+
+def test_a_world_that_stood_still_is_replayed_as_old_as_each_run_found_it(settings):
+    moments = [NOON + minutes * MINUTE for minutes in (0, 10, 20)]
+    for moment in moments:
+        run_once(settings, moment)
+
+    with open_snapshots(settings.state_dir, settings.limits) as snapshots:
+        judge = make_judge(settings, snapshots, choose_inventories(settings, None, snapshots))
+        [day] = group_days(snapshots.list_snapshots())
+        both = Replayer(judge, judge)(day)
+        snapshots.close()
+        judge.close()
+
+    assert both.states["as_of"].to_list() == moments
+    assert both.states["state_before"].cast(str).to_list() == runs(settings)["state"].to_list()
+    assert "stale_world" in recorded_kinds(settings)
+
+
+def recorded_kinds(settings):
+    root = settings.history_root()
+    return ask_history(lambda: scan_history(root, "drift").collect(), root)["kind"].to_list()

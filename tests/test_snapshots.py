@@ -7,14 +7,16 @@ import tarfile
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import zstandard
 
 from flows.errors import HistoryError, SettingsError, WorldUnreadableError
-from flows.past_sources import open_snapshots
+from flows.past_sources import find_snapshots, open_snapshots
 from flows.sinks.archive import edit_archive
 from flows.sources.moment_names import parse_moment_name
+from flows.sources.snapshots import FolderSource
 from flows.sources.tars import read_tar_worlds
 from flows.sources.world_files import FILES, WorldFiles
 from schemas.limits import Limits
@@ -54,6 +56,28 @@ WORLDS = {moment: world(moment, "piha/web") for moment in MOMENTS}
 )
 def test_the_usual_spellings_of_a_moment_are_read(name):
     assert parse_moment_name(name) == NOON + timedelta(seconds=0.5 if name.endswith(".5") else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "hour"),
+    [("2026-05-27_12-00", 10), ("20260127-1200", 11), ("2026-05-27T12:00Z", 12), ("2026-10-25_02-30", 0.5)],
+)
+def test_a_name_without_a_zone_is_in_the_one_that_is_given(name, hour):
+    moment = parse_moment_name(name, ZoneInfo("Europe/Berlin"))
+
+    assert moment.hour + moment.minute / 60 == hour
+
+
+@pytest.mark.parametrize("pack", ["folder", "tar"])
+def test_a_source_can_be_in_a_zone_of_its_own(tmp_path, pack):
+    folder = write(tmp_path / "kept" / f"{NOON:%Y-%m-%d}_14-00", WORLDS[NOON])
+    if pack == "tar":
+        with tarfile.open(tmp_path / "kept" / "worlds.tar", "w") as tar:
+            tar.add(folder, arcname=folder.name)
+
+    with open_snapshots(tmp_path / "kept", LIMITS, ZoneInfo("Europe/Berlin")) as source:
+        assert [ref.as_of for ref in source.list_snapshots()] == [NOON]
+        source.close()
 
 
 @pytest.mark.parametrize(
@@ -224,3 +248,40 @@ def test_worlds_that_did_not_change_are_snapshots_all_the_same(tmp_path, opened)
 
 def test_an_epoch_is_in_utc():
     assert parse_moment_name("1779883200") == datetime(2026, 5, 27, 12, tzinfo=UTC)
+
+
+def test_of_a_torn_tar_the_whole_worlds_count_and_the_tear_is_told(tmp_path, opened):
+    path = tmp_path / "worlds.tar"
+    with tarfile.open(path, "w") as tar:
+        for moment in MOMENTS:
+            file = tarfile.TarInfo(f"{moment:%Y%m%dT%H%M%S}/services.json")
+            file.size = 5000
+            tar.addfile(file, io.BytesIO(bytes(5000)))
+    path.write_bytes(path.read_bytes()[:8000])
+    source = opened(path)
+
+    assert [ref.as_of for ref in source.list_snapshots()] == MOMENTS[:1]
+    assert ["worlds.tar: the archive cannot be read" in problem for problem in source.problems] == [True]
+    source.close()
+
+
+def test_a_world_whose_name_says_no_time_is_told(tmp_path):
+    write(tmp_path / f"{NOON:%Y%m%dT%H%M}", WORLDS[NOON])
+    write(tmp_path / "latest", WORLDS[NOON])
+    source = FolderSource(tmp_path, LIMITS)
+
+    assert len(source.list_snapshots()) == 1
+    assert source.problems == (f"1 world(s) whose names say no time, such as {tmp_path / 'latest'}",)
+
+
+def test_one_snapshot_alone_can_be_named(tmp_path):
+    folder = write(tmp_path / "20260527T1200", WORLDS[NOON])
+
+    assert [ref.as_of for ref in FolderSource(folder, LIMITS).list_snapshots()] == [NOON]
+
+
+def test_a_source_without_snapshots_says_what_was_expected(tmp_path):
+    write(tmp_path / "27.05.2026", WORLDS[NOON])
+
+    with pytest.raises(SettingsError, match=r"expected folders named by their time.*\n.*27\.05\.2026"):
+        find_snapshots(FolderSource(tmp_path, LIMITS), None, None)

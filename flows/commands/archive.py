@@ -19,8 +19,6 @@ Examples:
   supervisor archive export ~/world-snapshots --since 2026-05-01T00:00:00Z
 """
 
-Since = Annotated[str | None, typer.Option("--since", help="30d, 12h, a date, or an ISO 8601 moment.")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
@@ -32,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_archive(
-    since: Since = None,
+    since: options.Since = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     state_dir: options.StateDir = None,
     config: options.Config = None,
@@ -40,10 +38,11 @@ def list_archive(
     """Print each snapshot: its moment, what it is, its size."""
     from flows.sources.archive import INVENTORY, WORLD, open_archive
 
-    begin = options.parse_since(since, datetime.now(UTC)) if since else None
+    begin, _ = options.parse_period(since, None)
     settings = options.load({"state_dir": state_dir}, config)
     with open_archive(settings.state_dir) as archive:
         entries = [entry for kind in (INVENTORY, WORLD) for entry in archive.list_entries(kind, begin)]
+        stored_mb = archive.path.stat().st_size / 1e6
     entries.sort(key=lambda entry: (entry.as_of, entry.kind))
     if as_json:
         from flows.render.document import dump
@@ -57,6 +56,8 @@ def list_archive(
     for entry in entries:
         size = f"{entry.file_count:4d} files {entry.size_bytes:10d} bytes"
         typer.echo(f"{entry.as_of:%Y-%m-%dT%H:%M:%SZ}  {entry.kind:9}  {size}  {entry.fingerprint[:16]}")
+    worlds = sum(entry.kind == WORLD for entry in entries)
+    typer.echo(f"{worlds} world(s), {len(entries) - worlds} inventory version(s); {stored_mb:.1f} MB on disk", err=True)
     return 0
 
 
@@ -85,14 +86,13 @@ def prune(
 
 def export(
     folder: Annotated[Path, typer.Argument(help="Where the folders go.")],
-    since: Since = None,
-    until: Annotated[str | None, typer.Option("--until", help="A date, or an ISO 8601 moment.")] = None,
+    since: options.Since = None,
+    until: options.Until = None,
     state_dir: options.StateDir = None,
     config: options.Config = None,
 ) -> int:
     """Write the worlds of a period."""
-    begin = options.parse_since(since, datetime.now(UTC)) if since else None
-    end = options.parse_moment(until)
+    begin, end = options.parse_period(since, until)
     from flows.sinks.archive import export_world
     from flows.sources.archive import WORLD, open_archive
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,8 +36,9 @@ def register(app: typer.Typer) -> None:
 def backfill(
     source: Annotated[Path, typer.Argument(help="Where the snapshots are.")],
     inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="30d, 12h, a date, or an ISO 8601 moment.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="A date, or an ISO 8601 moment.")] = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    zone: options.Zone = "UTC",
     events: Annotated[Path | None, typer.Option("--events", help="Write the events of live runs here, anew.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
     inventory: options.Inventory = None,
@@ -47,15 +47,14 @@ def backfill(
     config: options.Config = None,
 ) -> int:
     """Make the history, show the progress, and say what was passed over."""
-    end = options.parse_moment(until)
-    begin = options.parse_since(since, end or datetime.now(UTC)) if since else None
+    begin, end = options.parse_period(since, until)
     from flows.backfill_days import Backfiller, map_days
-    from flows.past_day import group_days, within
-    from flows.past_sources import choose_inventories, make_judge, open_snapshots
+    from flows.past_day import group_days
+    from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir, "history": where}, config)
-    with open_snapshots(source.absolute(), settings.limits) as snapshots:
-        found = within(snapshots.list_snapshots(), begin, end)
+    with open_snapshots(source.absolute(), settings.limits, options.parse_zone(zone)) as snapshots:
+        found = find_snapshots(snapshots, begin, end)
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
         days = group_days(found)
@@ -65,10 +64,11 @@ def backfill(
         if events is not None:
             from flows.past_events import write_events
 
-            count = write_events(events, judge, days, settings)
+            with progress(len(found), "events") as advance:
+                count = write_events(events, judge, days, settings, advance)
             typer.echo(f"{count} events written to {events}", err=True)
         judge.close()
-    return _report(done)
+    return _report(done, snapshots.problems)
 
 
 def _watched(results: "Iterable[DayDone]", advance: Any) -> "Iterator[DayDone]":
@@ -78,7 +78,7 @@ def _watched(results: "Iterable[DayDone]", advance: Any) -> "Iterator[DayDone]":
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Any]:
+def progress(total: int, what: str = "snapshots") -> Iterator[Any]:
     """Show a bar on a terminal's stderr; elsewhere nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -86,11 +86,11 @@ def progress(total: int) -> Iterator[Any]:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("snapshots", total=total)
+        task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
 
 
-def _report(done: "list[DayDone]") -> int:
+def _report(done: "list[DayDone]", passed_over: tuple[str, ...]) -> int:
     from flows.render.escape import show
 
     judged, known = sum(one.judged_count for one in done), sum(one.known_count for one in done)
@@ -99,5 +99,7 @@ def _report(done: "list[DayDone]") -> int:
         typer.echo(f"passed over {problem.as_of:%Y-%m-%dT%H:%M:%SZ}: {show(problem.problem, limit=2000)}", err=True)
     if len(problems) > MOST_PROBLEMS:
         typer.echo(f"and {len(problems) - MOST_PROBLEMS} more", err=True)
+    for text in passed_over[:MOST_PROBLEMS]:
+        typer.echo(f"passed over {show(text, limit=2000)}", err=True)
     typer.echo(f"{judged} judged, {known} known already, {len(problems)} passed over, {len(done)} days")
     return 1 if problems and not judged and not known else 0

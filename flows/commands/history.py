@@ -42,8 +42,8 @@ def register(app: typer.Typer) -> None:
 
 def history(
     context: typer.Context,
-    since: Annotated[str, typer.Option("--since", help="30d, 12h, a date, or an ISO 8601 moment.")] = "30d",
-    until: Annotated[str | None, typer.Option("--until", help="A date, or an ISO 8601 moment; otherwise now.")] = None,
+    since: options.Since = "30d",
+    until: options.Until = None,
     node: Annotated[str | None, typer.Option("--node", help="This node alone.")] = None,
     service: Annotated[str | None, typer.Option("--service", help="This service alone.")] = None,
     output: Annotated[PastFormat, typer.Option("--format", help="CSV has the episodes.")] = PastFormat.TABLE,
@@ -54,8 +54,7 @@ def history(
     """Print the period."""
     if context.invoked_subcommand is not None:
         return 0
-    end = options.parse_moment(until)
-    begin = options.parse_since(since, end or datetime.now(UTC))
+    begin, end = options.parse_period(since, until)
     from flows.past import study_past
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
@@ -65,8 +64,9 @@ def history(
     _print(past, output)
     if past.spans.is_empty():
         typer.echo("note: each run adds to the history, and 'supervisor backfill' makes it of kept snapshots", err=True)
-    if (node or service) and past.spans.height and past.reliability.is_empty():
-        typer.echo("note: nothing of that name was asked for or drifted in this period", err=True)
+    elif past.reliability.is_empty() and (node or service):
+        asked = " and ".join(f"{what} {name}" for what, name in (("node", node), ("service", service)) if name)
+        typer.echo(f"note: no run of this period asks for {asked}, or shows drift of it", err=True)
     return 0
 
 

@@ -1,7 +1,7 @@
 """The options that several commands have in common; an option that is not given is None, and changes no setting."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from flows.settings import Settings
 
+POINT = "30d or 12h ago, a date (UTC), or an ISO 8601 moment"
 Inventory = Annotated[Path | None, typer.Option("--inventory", help="The folder that holds hosts/.")]
 World = Annotated[Path | None, typer.Option("--world", help="The folder that the observer writes.")]
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file, in place of supervisor.yaml.")]
@@ -31,6 +32,11 @@ AsOf = Annotated[
     typer.Option("--as-of", help="Judge ages at this moment (ISO 8601, a date, or Unix seconds) instead of now."),
 ]
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+Since = Annotated[str | None, typer.Option("--since", help=f"Begin here: {POINT}.")]
+Until = Annotated[str | None, typer.Option("--until", help=f"End before this: {POINT}; otherwise now.")]
+Zone = Annotated[
+    str, typer.Option("--zone", help="Time zone of snapshots' names that have none, such as Europe/Berlin.")
+]
 
 
 class Format(StrEnum):
@@ -74,7 +80,7 @@ def _read_moment(text: str) -> datetime:
 
 
 def parse_since(text: str, until: datetime) -> datetime:
-    """Return the moment that lies a duration such as `30d` before another, or that an ISO 8601 text names."""
+    """Return the moment that lies a duration such as `30d` before another, or that a date or ISO 8601 text names."""
     from schemas.rules import parse_duration
 
     duration = parse_duration(text)
@@ -88,6 +94,29 @@ def parse_since(text: str, until: datetime) -> datetime:
         return until - duration
     except OverflowError:
         raise typer.BadParameter(f"{text!a} reaches back before the year 1") from None
+
+
+def parse_period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return where a period begins and ends, each None where it is not given; `30d` is before the end, or before now.
+
+    A date is its first moment in UTC, as the history's days are.
+    """
+    now = datetime.now(UTC)
+    end = parse_since(until, now) if until else None
+    begin = parse_since(since, end or now) if since else None
+    if begin and end and begin >= end:
+        raise typer.BadParameter(f"the period ends ({end:%Y-%m-%dT%H:%MZ}) before it begins ({begin:%Y-%m-%dT%H:%MZ})")
+    return begin, end
+
+
+def parse_zone(name: str) -> tzinfo:
+    """Return a time zone by its name in the IANA database."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise typer.BadParameter(f"{name!a} is no time zone such as UTC or Europe/Berlin") from None
 
 
 def load(given: dict[str, Any], config: Path | None) -> "Settings":

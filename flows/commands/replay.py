@@ -50,10 +50,9 @@ def replay(
     rules: Annotated[Path, typer.Option("--rules", help="Settings file with the rules that differ.")],
     source: Annotated[Path | None, typer.Option("--source", help="Snapshots, in place of our archive.")] = None,
     inventory_git: Annotated[Path | None, typer.Option("--inventory-git", help="Repository that holds hosts/.")] = None,
-    since: Annotated[
-        str | None, typer.Option("--from", "--since", help="30d, 12h, a date, or an ISO 8601 moment.")
-    ] = None,
-    until: Annotated[str | None, typer.Option("--to", "--until", help="A date, or an ISO 8601 moment.")] = None,
+    since: Annotated[str | None, typer.Option("--from", "--since", help=f"Begin here: {options.POINT}.")] = None,
+    until: Annotated[str | None, typer.Option("--to", "--until", help=f"End before this: {options.POINT}.")] = None,
+    zone: options.Zone = "UTC",
     output: Output = ComparisonFormat.TABLE,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
     inventory: options.Inventory = None,
@@ -61,17 +60,22 @@ def replay(
     config: options.Config = None,
 ) -> int:
     """Judge both ways and print what differs."""
-    end = options.parse_moment(until)
-    begin = options.parse_since(since, end or datetime.now(UTC)) if since else None
+    begin, end = options.parse_period(since, until)
     from flows.backfill_days import map_days
-    from flows.past_day import group_days, within
-    from flows.past_sources import choose_inventories, make_judge, open_snapshots
+    from flows.past_day import group_days
+    from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots
     from flows.replay import Replayer, compare, join_pairs, read_rules
+    from flows.sources.archive import open_archive
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir}, config)
     other = read_rules(rules, settings.rules())
-    with open_snapshots((source or settings.state_dir).absolute(), settings.limits) as snapshots:
-        found = within(snapshots.list_snapshots(), begin, end)
+    if source is None:
+        with open_archive(settings.state_dir):
+            pass
+    with open_snapshots(
+        (source or settings.state_dir).absolute(), settings.limits, options.parse_zone(zone)
+    ) as snapshots:
+        found = find_snapshots(snapshots, begin, end)
         snapshots.close()
         inventories = choose_inventories(settings, inventory_git, snapshots)
         work = Replayer(

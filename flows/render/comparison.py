@@ -16,7 +16,10 @@ from schemas.words import State
 
 MOST_ROWS = 100
 STYLE = {Change.GAINED: "red", Change.LOST: "green", Change.CHANGED: "yellow"}
-HEADINGS = ("", "target", "before", "after", "from", "to", "runs")
+HEADINGS = ("", "target", "before", "after")
+STRETCH = ("from", "to", "runs")
+"""The columns that tell in which of several runs something differs."""
+STATES = ("state", "before", "after", "difference")
 
 Row = dict[str, Any]
 
@@ -24,20 +27,27 @@ Row = dict[str, Any]
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the counts, the hours in each state both ways, and what differs."""
     console.print(Text(headline(comparison), style="bold"))
-    for line in _state_lines(comparison):
-        console.print(Text(line))
+    if is_single(comparison):
+        console.print(Text(_state(comparison)))
+    elif comparison.states.height:
+        console.print(tabulate(console, STATES, _texts(list(_hours(comparison)), {})))
     if comparison.changes.height:
-        console.print(tabulate(console, HEADINGS, [_texts(row) for row in _first(comparison)]))
+        console.print(tabulate(console, _headings(comparison), _texts(_rows(comparison), STYLE)))
     if comparison.changes.height > MOST_ROWS:
-        console.print(Text(f"and {comparison.changes.height - MOST_ROWS} more", style="dim"))
+        console.print(Text(f"and {comparison.changes.height - MOST_ROWS} more; --format json has all", style="dim"))
 
 
-def _first(comparison: Comparison) -> list[Row]:
-    return comparison.changes.head(MOST_ROWS).to_dicts()
+def _texts(rows: list[tuple[object, ...]], styles: dict[Change, str]) -> list[list[Text]]:
+    """Return the rows as cells whose first has its word's style."""
+    return [
+        [Text(show(cell), style=styles.get(cell, "") if not place else "") for place, cell in enumerate(row)]  # type: ignore[call-overload]
+        for row in rows
+    ]
 
 
-def _texts(row: Row) -> list[Text]:
-    return [Text(show(cell), style=STYLE[row["change"]] if not place else "") for place, cell in enumerate(_cells(row))]
+def is_single(comparison: Comparison) -> bool:
+    """Return whether one run alone was judged, which lasts for no time."""
+    return comparison.states.height == 1
 
 
 def headline(comparison: Comparison) -> str:
@@ -50,16 +60,25 @@ def headline(comparison: Comparison) -> str:
     return f"{runs}: recommendations {told}"
 
 
-def _state_lines(comparison: Comparison) -> Iterator[str]:
-    """Return the hours in each state, or for a single run its state, both ways."""
-    if comparison.states.height == 1:
-        before, after = comparison.states.select("state_before", "state_after").row(0)
-        yield f"state: {before}" if before == after else f"state: {before}, would be {after}"
-        return
+def _state(comparison: Comparison) -> str:
+    before, after = comparison.states.select("state_before", "state_after").row(0)
+    return f"state: {before}" if before == after else f"state: {before}, would be {after}"
+
+
+def _hours(comparison: Comparison) -> Iterator[tuple[object, ...]]:
     for state in State:
         before, after = comparison.hours_before[state], comparison.hours_after[state]
         if before or after:
-            yield f"{state.value:12} {before:10.1f} h  {after:10.1f} h  {after - before:+10.1f} h"
+            yield state.value, f"{before:.1f} h", f"{after:.1f} h", f"{after - before:+.1f} h"
+
+
+def _headings(comparison: Comparison) -> tuple[str, ...]:
+    return HEADINGS if is_single(comparison) else HEADINGS + STRETCH
+
+
+def _rows(comparison: Comparison) -> list[tuple[object, ...]]:
+    width = len(_headings(comparison))
+    return [_cells(row)[:width] for row in comparison.changes.head(MOST_ROWS).to_dicts()]
 
 
 def _cells(row: Row) -> tuple[object, ...]:
@@ -83,18 +102,18 @@ def _side(row: Row, way: str) -> str:
 
 def comparison_to_markdown(comparison: Comparison) -> str:
     """Return the comparison as a comment for a pull request."""
-    parts = [
-        "## What would change",
-        markdown(headline(comparison)),
-        *(f"- {line}" for line in _state_lines(comparison)),
-    ]
+    parts = ["## What would change", markdown(headline(comparison))]
+    parts += [_state(comparison)] if is_single(comparison) else [_markdown_table(STATES, list(_hours(comparison)))]
     if comparison.changes.height:
-        lines = [HEADINGS, ("---",) * len(HEADINGS)]
-        lines += [tuple(markdown(cell) for cell in _cells(row)) for row in _first(comparison)]
-        parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        parts.append(_markdown_table(_headings(comparison), _rows(comparison)))
     if comparison.changes.height > MOST_ROWS:
         parts.append(f"and {comparison.changes.height - MOST_ROWS} more")
     return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(headings: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    lines = [headings, ("---",) * len(headings), *(tuple(markdown(cell) for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def comparison_to_json(comparison: Comparison) -> str:

@@ -3,21 +3,23 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import polars as pl
 
 from flows.render.escape import show, show_lines
 from flows.render.spoken import instant
-from flows.report import RunReport
 from schemas.drift import EVIDENCE
+
+if TYPE_CHECKING:
+    from flows.report import RunReport
 
 SCHEMA_VERSION = 1
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
-def to_document(report: RunReport) -> dict[str, Any]:
+def to_document(report: "RunReport") -> dict[str, Any]:
     """Return the run as plain values; a run without conclusions has empty lists and a null state."""
     judgement = report.judgement
     return {
@@ -35,17 +37,17 @@ def to_document(report: RunReport) -> dict[str, Any]:
     }
 
 
-def _error(report: RunReport) -> str | None:
+def _error(report: "RunReport") -> str | None:
     error = report.emit_error or report.error
     return show_lines(error) if error else None
 
 
-def to_json(report: RunReport) -> str:
+def to_json(report: "RunReport") -> str:
     """Return the document as one ASCII JSON text."""
     return dump(to_document(report), indent=2)
 
 
-def to_ndjson(report: RunReport) -> Iterator[str]:
+def to_ndjson(report: "RunReport") -> Iterator[str]:
     """Return one line for the run, and one for each drift, recommendation and rejected record, with its `record`."""
     document = to_document(report)
     lists = {"drift": "drift", "recommendations": "recommendation", "rejected": "rejected", "unread": "unread"}
@@ -60,7 +62,7 @@ def dump(value: object, indent: int | None = None) -> str:
     return text if text.isascii() else _NON_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
-def _summary(report: RunReport) -> dict[str, Any]:
+def _summary(report: "RunReport") -> dict[str, Any]:
     if report.judgement is None:
         last = report.last_state.value if report.last_state else None
         last_as_of = instant(report.last_as_of)
@@ -86,7 +88,7 @@ def _drift(drift: pl.DataFrame) -> list[dict[str, Any]]:
     return drifted
 
 
-def _recommendations(report: RunReport) -> list[dict[str, Any]]:
+def _recommendations(report: "RunReport") -> list[dict[str, Any]]:
     if report.judgement is None:
         return []
     found = rows(report.judgement.recommendations.drop("as_of"))

@@ -51,7 +51,9 @@ def _headline(past: Past) -> Text:
     if past.spans.is_empty():
         return Text("no runs with conclusions in this period")
     first, last = past.spans["as_of"][0], past.spans["as_of"][-1]
-    line = Text(f"{past.spans.height} runs, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
+    until = f" to {last:%Y-%m-%d %H:%M}" if last > first else ""
+    runs = "1 run" if past.spans.height == 1 else f"{past.spans.height} runs"
+    line = Text(f"{runs}, {first:%Y-%m-%d %H:%M}{until} UTC")
     for state, hours in state_hours(past).items():
         line.append(f"  {state.value} ", style=STATE_STYLE[state]).append(f"{hours:.1f} h")
     return line

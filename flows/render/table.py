@@ -1,6 +1,7 @@
 """What an operator sees in a terminal: the state, what to do in which order and why, what is held back."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import polars as pl
 from rich.console import Console, Group, RenderableType
@@ -9,11 +10,13 @@ from rich.text import Text
 
 from flows.render.escape import show, show_lines
 from flows.render.spoken import spoken
-from flows.report import RunReport
 from schemas.episode import Target
 from schemas.expressions import target
 from schemas.run import Judgement
 from schemas.words import ALL, FLEET, HeldBy, Outcome, Severity, State
+
+if TYPE_CHECKING:
+    from flows.report import RunReport
 
 STATE_STYLE = {
     State.NOMINAL: "bold green",
@@ -33,14 +36,14 @@ NARROW = 50
 """Columns below which reasons are indented by two only."""
 
 
-def print_report(report: RunReport, console: Console, *, quiet: bool = False) -> None:
+def print_report(report: "RunReport", console: Console, *, quiet: bool = False) -> None:
     """Print the run; quiet: the summary line alone."""
     indent = INDENT if console.width >= NARROW else 2
     parts = [_headline(report), *([] if quiet else _details(report, indent))]
     console.print(Group(*parts))
 
 
-def _details(report: RunReport, indent: int) -> Iterator[RenderableType]:
+def _details(report: "RunReport", indent: int) -> Iterator[RenderableType]:
     if report.desired is not None:
         yield from faults(report.desired.unread)
     if report.judgement is not None and report.standing is not None:
@@ -52,7 +55,7 @@ def _details(report: RunReport, indent: int) -> Iterator[RenderableType]:
     yield from (Text(f"note: {show(note)}", style="dim") for note in report.notes)
 
 
-def _headline(report: RunReport) -> Text:
+def _headline(report: "RunReport") -> Text:
     """Say the state, the counts by event type, the age of the world, and how long it took."""
     if report.summary is None:
         return _no_conclusion(report)
@@ -75,7 +78,7 @@ def _headline(report: RunReport) -> Text:
     return line
 
 
-def _no_conclusion(report: RunReport) -> Text:
+def _no_conclusion(report: "RunReport") -> Text:
     line = Text.assemble((report.outcome.value.upper(), "bold magenta"), "  ", show_lines(report.error))
     if report.last_state is not None and report.last_age_s is not None:
         ago = f"judged {spoken(report.last_age_s)} ago"
@@ -97,7 +100,7 @@ def _recommendations(standing: pl.DataFrame, indent: int) -> Iterator[Renderable
         yield Padding(Text(show(reason)), (0, 0, 0, indent), expand=False)
 
 
-def _acknowledged(report: RunReport) -> Iterator[RenderableType]:
+def _acknowledged(report: "RunReport") -> Iterator[RenderableType]:
     """Return one line for each recommendation that somebody answers for: what, who, until when, why."""
     if report.attention is None or not report.acknowledged_count:
         return

@@ -151,7 +151,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
+        # With FULL, the journal's removal is not flushed, and a power cut can bring it back: the last world is undone.
+        connection.execute("PRAGMA synchronous = EXTRA")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
             raise HistoryError(f"{path}: written by a newer version of the supervisor; update this one")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from flows.errors import EmitError
+from flows.errors import EmitError, HistoryError
 from flows.sources.history import (
     MERGED,
     PART,
@@ -27,6 +27,8 @@ from flows.sources.history import (
 )
 from flows.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
 from schemas.history import HISTORY_VERSION, KEYS, TABLES, History
+
+MOST_FAULTS = 5
 
 
 class Pending(NamedTuple):
@@ -115,10 +117,39 @@ def _run_parts(rows: History) -> list[tuple[str, pl.DataFrame]]:
 
 
 def write_day(root: Path | str, day: date, rows: History) -> None:
-    """Write the rows of a day's runs together with those that the history has of it, as one file for each table."""
+    """Write the rows of a day's runs together with those that the history has of it, as one file for each table.
+
+    A backfilled run of the same moment, by other rules or on another inventory, gives way; a live one stays. It goes
+    first of all: in between, a reader sees no run of that moment, and never one without its drift.
+    """
+    storage = open_storage(root)
+    is_other = pl.col("as_of").is_in(rows.runs["as_of"].implode()) & ~_is_one_of(rows.runs)
+    ask_history(lambda: _drop_rows(storage, "runs", day, is_other & pl.col("generation").is_null()), storage)
+    left = ask_history(lambda: scan_day(storage, "runs", read_day(storage, "runs", day)).collect(), storage)
+    for table in ("drift", "recommendations"):
+        ask_history(lambda t=table: _drop_rows(storage, t, day, is_other & ~_is_one_of(left)), storage)  # type: ignore[misc]
+    for table in TABLES:
+        ask_history(lambda table=table: merge_day(storage, table, day, getattr(rows, table)), storage)  # type: ignore[misc]
+
+
+def finish_day(root: Path | str, day: date) -> None:
+    """Remove what a killed merge left of the files that it had merged."""
     storage = open_storage(root)
     for table in TABLES:
-        ask_history(lambda table=table: merge_day(storage, table, day, getattr(rows, table)))  # type: ignore[misc]
+        if read_day(storage, table, day).spent:
+            ask_history(lambda table=table: merge_day(storage, table, day), storage)  # type: ignore[misc]
+
+
+def _is_one_of(runs: pl.DataFrame) -> pl.Expr:
+    return pl.col("run_id").is_in(runs["run_id"].implode())
+
+
+def _drop_rows(storage: Storage, table: str, day: date, is_dropped: pl.Expr) -> None:
+    files = read_day(storage, table, day)
+    rows = scan_day(storage, table, files).collect()
+    kept = rows.filter(~is_dropped)
+    if kept.height < rows.height:
+        _replace_files(storage, files, kept)
 
 
 def merge_day(storage: Storage, table: str, day: date, added: pl.DataFrame | None = None) -> bool:
@@ -135,14 +166,14 @@ def merge_day(storage: Storage, table: str, day: date, added: pl.DataFrame | Non
         rows = pl.concat([rows, added]).unique(KEYS[table], keep="first", maintain_order=True)
     if rows.is_empty():
         return False
-    data = encode(rows.sort("as_of", "run_id", maintain_order=True))
-    merged = f"{MERGED}{hashlib.sha256(data).hexdigest()[:32]}"
-    _replace_files(storage, files, merged, data)
+    _replace_files(storage, files, rows)
     return True
 
 
-def _replace_files(storage: Storage, files: DayFiles, merged: str, data: bytes) -> None:
-    """Put the merged file in the place of those that it was made of: list, file, removal, removal of the lists."""
+def _replace_files(storage: Storage, files: DayFiles, rows: pl.DataFrame) -> None:
+    """Put a merged file in the place of those that it was made of: list, file, removal, removal of the lists."""
+    data = encode(rows.sort("as_of", "run_id", maintain_order=True))
+    merged = f"{MERGED}{hashlib.sha256(data).hexdigest()[:32]}"
     parts = [name for name in [*files.active, *files.spent] if name.endswith(PART) and name != merged + PART]
     lists = {name for name in files.spent if name.endswith(SUPERSEDES)}
     if parts:
@@ -155,10 +186,25 @@ def _replace_files(storage: Storage, files: DayFiles, merged: str, data: bytes) 
 
 
 def compact(root: Path | str, before: date) -> int:
-    """Merge the files of each day before `before` into one for each table; return how many were merged."""
+    """Merge the files of each day before `before` into one for each table; return how many were merged.
+
+    A day that cannot be read does not keep the others from being merged; raises `HistoryError` at the end of them.
+    """
     storage = open_storage(root)
-    days = ((table, day) for table in TABLES for day in list_days(storage, table) if day < before)
-    return sum(ask_history(lambda t=table, d=day: merge_day(storage, t, d)) for table, day in days)  # type: ignore[misc]
+    merged, faults = 0, []
+    days = [(table, day) for table in TABLES for day in list_days(storage, table) if day < before]
+    for table, day in days:
+        try:
+            merged += ask_history(lambda t=table, d=day: merge_day(storage, t, d), storage)  # type: ignore[misc]
+        except HistoryError as error:
+            faults.append(str(error))
+    if faults:
+        raise HistoryError(
+            "\n".join(
+                [*list(dict.fromkeys(faults))[:MOST_FAULTS], f"{len(faults)} day(s) are not merged, {merged} are"]
+            )
+        )
+    return merged
 
 
 def encode(rows: pl.DataFrame) -> bytes:

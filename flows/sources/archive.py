@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import zstandard
 
@@ -70,26 +70,30 @@ class ArchiveReader:
         """Return the snapshots of a kind with `since` <= `as_of` < `until`, the oldest first."""
         first = to_micros(since) if since else -(2**63)
         last = to_micros(until) if until else 2**63 - 1
-        rows = self.connection.execute(
-            f"{_ENTRY} WHERE kind = ? AND as_of >= ? AND as_of < ? ORDER BY as_of", (kind, first, last)
-        )
+        rows = self._ask(f"{_ENTRY} WHERE kind = ? AND as_of >= ? AND as_of < ? ORDER BY as_of", (kind, first, last))
         return [_to_entry(row) for row in rows]
 
     def find_latest(self, kind: str, not_after: datetime) -> Entry | None:
         """Return the newest snapshot of a kind that is not after a moment."""
-        row = self.connection.execute(
+        rows = self._ask(
             f"{_ENTRY} WHERE kind = ? AND as_of <= ? ORDER BY as_of DESC LIMIT 1", (kind, to_micros(not_after))
-        ).fetchone()
-        return _to_entry(row) if row else None
+        )
+        return _to_entry(rows[0]) if rows else None
 
     def read_contents(self, snapshot: int) -> dict[str, bytes]:
         """Return the files of a snapshot by name, each checked against its digest; raises `HistoryError`."""
-        rows = self.connection.execute(
+        rows = self._ask(
             "SELECT file.name, content.data, content.digest FROM file JOIN content "
             "ON content.id = file.content WHERE file.snapshot = ? ORDER BY file.name",
             (snapshot,),
         )
         return {name: self._unpack(data, digest) for name, data, digest in rows}
+
+    def _ask(self, question: str, parameters: tuple[object, ...]) -> list[Any]:
+        try:
+            return self.connection.execute(question, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise HistoryError(f"{self.path}: the archive cannot be read: {error}") from None
 
     def _unpack(self, packed: bytes, digest: bytes) -> bytes:
         try:
@@ -107,8 +111,10 @@ def open_archive(state_dir: Path) -> Iterator[ArchiveReader]:
     path = state_dir / FILE_NAME
     if not path.is_file():
         raise HistoryError(f"{path}: there is no archive yet; a run makes it")
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
+    # Not read-only: what a killed run or a power cut left half written is rolled back by whoever opens it next.
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=30)
     try:
+        connection.execute("PRAGMA query_only = ON")
         yield ArchiveReader(connection, path)
     except sqlite3.DatabaseError as error:
         raise HistoryError(f"{path}: the archive cannot be read: {error}") from None

@@ -5,7 +5,7 @@ A day's folder holds files of single runs and at most briefly more than one merg
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -47,18 +47,27 @@ def scan_history(
     Collect it inside `ask_history`, which tries again when a file was compacted away in between.
     """
     storage = open_storage(root)
-    days = [read_day(storage, table, day) for day in list_days(storage, table, since, until)]
-    plain = [f"{day.folder}/{name}" for day in days if not day.may_overlap for name in day.active]
+    days = list_days(storage, table, since, until)
+    # A day between the bounds is in the period as a whole: its files need not be searched for the rows that are.
+    edges = {moment.astimezone(UTC).date() for moment in (since, until) if moment}
+    whole = scan_days(storage, table, [day for day in days if day not in edges])
+    parts = scan_days(storage, table, [day for day in days if day in edges])
+    return pl.concat([whole, parts.filter(*_bounds(since, until))])
+
+
+def scan_days(storage: Storage, table: str, days: Iterable[date]) -> pl.LazyFrame:
+    """Return the rows of some days of a table; each once, in no particular order."""
+    listed = [read_day(storage, table, day) for day in days]
+    plain = [f"{day.folder}/{name}" for day in listed if not day.may_overlap for name in day.active]
     frames = [_scan(storage, table, plain)] if plain else []
-    frames += [scan_day(storage, table, day) for day in days if day.may_overlap]
-    rows = pl.concat(frames) if frames else empty(TABLES[table]).lazy()
-    return rows.filter(*_bounds(since, until))
+    frames += [scan_day(storage, table, day) for day in listed if day.may_overlap]
+    return pl.concat(frames) if frames else empty(TABLES[table]).lazy()
 
 
-def ask_history(question: Callable[[], Answer]) -> Answer:
+def ask_history(question: Callable[[], Answer], place: Storage | Path | str) -> Answer:
     """Return the answer of a question that scans and collects; it is asked again when a file vanished meanwhile.
 
-    Raises `HistoryError` where a file cannot be read or has a column of another type.
+    Raises `HistoryError` that names a file, where one cannot be read or has a column of another type.
     """
     for _ in range(MOST_ATTEMPTS):
         try:
@@ -66,13 +75,30 @@ def ask_history(question: Callable[[], Answer]) -> Answer:
         except FileNotFoundError:
             continue
         except (pl.exceptions.SchemaError, pl.exceptions.ComputeError) as error:
-            raise HistoryError(f"the history cannot be read: {error}") from None
+            raise HistoryError(_find_fault(place) or f"the history cannot be read: {error}") from None
     raise HistoryError("the history changes faster than it can be read; try again")
+
+
+def _find_fault(place: Storage | Path | str) -> str | None:
+    """Return what is wrong with the first file that cannot be read; polars does not say which one it was."""
+    storage = open_storage(place) if isinstance(place, str | Path) else place
+    for table in TABLES:
+        for day in list_days(storage, table):
+            listed = read_day(storage, table, day)
+            for path in (f"{listed.folder}/{name}" for name in listed.active):
+                try:
+                    _scan(storage, table, [path]).collect()
+                except (pl.exceptions.SchemaError, pl.exceptions.ComputeError) as error:
+                    said = str(error).splitlines()[0]
+                    return (
+                        f"{storage.location(path)}: cannot be read: {said}; move it away, backfill makes its runs again"
+                    )
+    return None
 
 
 def find_generation(root: Path | str) -> int:
     """Return the highest generation in the history, 0 where it has none; a checkpoint can be lost."""
-    highest = ask_history(lambda: scan_history(root, "runs").select(pl.col("generation").max()).collect())
+    highest = ask_history(lambda: scan_history(root, "runs").select(pl.col("generation").max()).collect(), root)
     return int(highest.item() or 0)
 
 

@@ -4,16 +4,20 @@ A source lists its snapshots without reading them, and reads one at a time; it c
 """
 
 import os
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+import polars as pl
 
 from flows.errors import HistoryError, WorldUnreadableError
 from flows.sources.archive import WORLD, ArchiveReader, open_archive
 from flows.sources.git_objects import GitObjects
+from flows.sources.history import ask_history, scan_history
 from flows.sources.moment_names import parse_moment_name
 from flows.sources.safe_file import FileFaultError, MissingFileError, read_file
 from flows.sources.world_files import FILES, REQUIRED, WorldFiles
@@ -34,6 +38,9 @@ class SnapshotRef(NamedTuple):
 class SnapshotSource(Protocol):
     """Where snapshots come from."""
 
+    problems: tuple[str, ...]
+    """What in it is passed over, and why; known once the snapshots are listed."""
+
     def list_snapshots(self) -> list[SnapshotRef]:
         """Return the snapshots, the oldest first, one for each moment."""
 
@@ -49,17 +56,28 @@ class ArchiveSource:
     """The worlds of an archive."""
 
     state_dir: Path
+    problems: tuple[str, ...] = ()
     _stack: ExitStack = field(default_factory=ExitStack, repr=False)
     _archive: ArchiveReader | None = None
 
     def list_snapshots(self) -> list[SnapshotRef]:
-        """Return the snapshots, the oldest first."""
-        return [SnapshotRef(entry.as_of, str(entry.snapshot)) for entry in self._opened().list_entries(WORLD)]
+        """Return the worlds, the oldest first, each once for every live run that read it.
+
+        A world that did not change is kept once, and grew older in each of those runs.
+        """
+        entries = self._opened().list_entries(WORLD)
+        read = _list_live_runs(self.state_dir) if entries else []
+        known = {entry.as_of: entry for entry in entries}
+        for as_of, fingerprint in read:
+            place = bisect_right(entries, as_of, key=lambda entry: entry.as_of)
+            if place and entries[place - 1].fingerprint == fingerprint:
+                known[as_of] = entries[place - 1]
+        return [SnapshotRef(as_of, str(known[as_of].snapshot)) for as_of in sorted(known)]
 
     def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
         """Return a snapshot's files; raises `WorldUnreadableError` where one is damaged."""
         entry = self._opened().find_latest(WORLD, snapshot.as_of)
-        if entry is None or entry.as_of != snapshot.as_of:
+        if entry is None or str(entry.snapshot) != snapshot.place:
             raise WorldUnreadableError(f"{self.state_dir}: the world of {snapshot.as_of} was pruned meanwhile")
         try:
             contents = self._opened().read_contents(entry.snapshot)
@@ -78,20 +96,37 @@ class ArchiveSource:
         self._stack.close()
 
 
+def _list_live_runs(state_dir: Path) -> list[tuple[datetime, str]]:
+    """Return when each live run of a state folder's history was, and the fingerprint of the world that it read."""
+
+    def read() -> pl.DataFrame:
+        is_live = (pl.col("source") == "live") & pl.col("state").is_not_null()
+        return scan_history(state_dir, "runs").filter(is_live).select("as_of", "world_fingerprint").collect()
+
+    return ask_history(read, state_dir).rows()
+
+
 @dataclass
 class FolderSource:
     """A folder whose folders hold a world each, and say in their path when it was."""
 
     root: Path
     limits: Limits
+    zone: tzinfo = UTC
+    """The time zone of names that have none."""
+    problems: tuple[str, ...] = ()
 
     def list_snapshots(self) -> list[SnapshotRef]:
         """Return the snapshots, the oldest first; of two of one moment, the one whose path sorts last."""
-        found = {moment: path for path in _world_folders(self.root) if (moment := self._moment_of(path))}
+        dated = [(path, self._moment_of(path)) for path in _world_folders(self.root)]
+        undated = [path for path, moment in dated if moment is None]
+        said = f"{len(undated)} world(s) whose names say no time, such as {undated[0]}" if undated else ""
+        self.problems = (said,) if said else ()
+        found = {moment: path for path, moment in dated if moment is not None}
         return [SnapshotRef(moment, str(found[moment])) for moment in sorted(found)]
 
     def _moment_of(self, path: Path) -> datetime | None:
-        return parse_moment_name(path.relative_to(self.root).as_posix())
+        return parse_moment_name(path.name if path == self.root else path.relative_to(self.root).as_posix(), self.zone)
 
     def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
         """Return a snapshot's files; raises `WorldUnreadableError` where one that is needed or there is unreadable."""
@@ -132,6 +167,7 @@ class GitSource:
     repository: Path
     branch: str = "HEAD"
     folder: str | None = None
+    problems: tuple[str, ...] = ()
     _objects: GitObjects | None = None
 
     def list_snapshots(self) -> list[SnapshotRef]:

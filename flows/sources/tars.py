@@ -1,12 +1,13 @@
 """Tar archives of snapshots, plain or compressed, read as streams."""
 
+import posixpath
 import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 import zstandard
@@ -16,7 +17,7 @@ from flows.sources.moment_names import parse_moment_name
 from flows.sources.world_files import FILES, WorldFiles
 from schemas.limits import Limits
 
-ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2")
+ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz", ".tbz2")
 
 
 def is_tar(path: Path) -> bool:
@@ -31,16 +32,16 @@ def find_tars(source: Path) -> list[Path]:
     return sorted(path for path in source.iterdir() if path.is_file() and is_tar(path)) if source.is_dir() else []
 
 
-def read_tar_worlds(archive: Path, limits: Limits) -> Iterator[WorldFiles]:
+def read_tar_worlds(archive: Path, limits: Limits, zone: tzinfo = UTC) -> Iterator[WorldFiles]:
     """Return the worlds of a tar archive, in the order of their files; one whose files are apart comes in parts.
 
     Only regular files with a world file's name are taken, and none is written anywhere. The moment is the one that the
-    path within the archive spells, else the archive's own name. Raises `HistoryError` where the archive is torn, or
-    a file is over its limit.
+    path within the archive spells, else the archive's own name; one without a zone is in `zone`. Raises `HistoryError`
+    where the archive is torn, or a file is over its limit.
     """
     try:
         with _opened(archive) as tar:
-            dated = ((_moment_of(archive, member), member) for member in tar)
+            dated = ((_moment_of(archive, member, zone), member) for member in tar)
             for moment, members in groupby(dated, key=lambda pair: pair[0]):
                 if moment is not None:
                     yield _to_world(archive, moment, [(member, _read(tar, member, limits)) for _, member in members])
@@ -48,11 +49,11 @@ def read_tar_worlds(archive: Path, limits: Limits) -> Iterator[WorldFiles]:
         raise HistoryError(f"{archive}: the archive cannot be read: {error}") from None
 
 
-def _moment_of(archive: Path, member: tarfile.TarInfo) -> datetime | None:
-    path = PurePosixPath(member.name)
-    if not member.isreg() or path.name not in FILES:
+def _moment_of(archive: Path, member: tarfile.TarInfo, zone: tzinfo) -> datetime | None:
+    folder, name = posixpath.split(member.name)
+    if not member.isreg() or name not in FILES:
         return None
-    return parse_moment_name(str(path.parent)) or parse_moment_name(archive.name)
+    return parse_moment_name(folder, zone) or parse_moment_name(archive.name, zone)
 
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits) -> bytes:
@@ -63,7 +64,7 @@ def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits) -> byte
 
 
 def _to_world(archive: Path, moment: datetime, read: list[tuple[tarfile.TarInfo, bytes]]) -> WorldFiles:
-    contents = {PurePosixPath(member.name).name: data for member, data in read}
+    contents = {posixpath.basename(member.name): data for member, data in read}
     newest = max(member.mtime for member, _ in read)
     return WorldFiles(moment, contents, min(datetime.fromtimestamp(newest, UTC), moment), str(archive))
 

@@ -74,7 +74,7 @@ def find_points(scene: Scene) -> list[Point]:
         folder = Path(name) / "lab"
         build(scene, folder)
         trace = Path(name) / "trace"
-        _spawn(folder, scene.services, trace, [])
+        spawn(folder, scene.services, trace, [])
         counts: dict[str, int] = {}
         points = []
         for call, arguments in re.findall(r"^(\w+)\((.*)$", trace.read_text(), re.MULTILINE):
@@ -90,11 +90,11 @@ def check_point(scene: Scene, point: Point, fault: str, then: tuple[str, ...] | 
         folder = Path(name) / "lab"
         foreign = build(scene, folder)
         trace = Path(name) / "trace"
-        code = _spawn(folder, scene.services, trace, _inject(point, fault))
-        if str(folder) not in _find_injected(trace):
+        code = spawn(folder, scene.services, trace, inject(point, fault))
+        if str(folder) not in find_injected(trace):
             return MISSED
         problems = [] if code in (0, -9, 5) else [f"exit code {code}"]
-        foreign += _glue_foreign(folder)
+        foreign += glue_foreign(folder)
         last = list(then or scene.services)
         run(folder, 20, last)
         problems += find_violations(folder, last, foreign)
@@ -103,12 +103,13 @@ def check_point(scene: Scene, point: Point, fault: str, then: tuple[str, ...] | 
         return problems
 
 
-def _inject(point: Point, fault: str) -> list[str]:
+def inject(point: Point, fault: str) -> list[str]:
+    """Return the options that let strace strike at a point."""
     kind, _, rest = fault.partition(" ")
     return ["-e", f"inject={point.call}:{kind}:when={point.number}{'+' if rest else ''}"]
 
 
-def _glue_foreign(folder: Path) -> list[bytes]:
+def glue_foreign(folder: Path) -> list[bytes]:
     """Let another writer append its line behind whatever the interrupted run left."""
     log = folder / "agent-events.log"
     if not log.exists():
@@ -120,15 +121,17 @@ def _glue_foreign(folder: Path) -> list[bytes]:
     return [line]
 
 
-def _find_injected(trace: Path) -> str:
+def find_injected(trace: Path) -> str:
+    """Return the calls that were struck, as strace wrote them down."""
     lines = trace.read_text().splitlines()
     struck = [line for line in lines if "INJECTED" in line][:1]
     killed = [before for before, line in pairwise(lines) if "killed by SIGKILL" in line]
     return "\n".join(struck or killed)
 
 
-def _spawn(folder: Path, services: tuple[str, ...], trace: Path, inject: list[str]) -> int:
-    command = ["strace", "-y", "-s", "4096", "-o", str(trace), "-e", f"trace={CALLS}", *inject]
+def spawn(folder: Path, services: tuple[str, ...], trace: Path, options: list[str]) -> int:
+    """Make a run in a process of its own, under strace; return its exit code."""
+    command = ["strace", "-y", "-s", "4096", "-o", str(trace), "-e", f"trace={CALLS}", *options]
     command += [sys.executable, "-m", "tests.crash.driver", str(folder), "10", *services]
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     return done.returncode
