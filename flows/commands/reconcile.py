@@ -1,6 +1,5 @@
 """`supervisor reconcile`: judge the world against the inventory, print what to do, append what changed."""
 
-import gc
 import resource
 import sys
 from pathlib import Path
@@ -67,7 +66,6 @@ def reconcile(
 ) -> int:
     """Run once and return the exit code."""
     moment = options.parse_moment(as_of)
-    gc.disable()  # one run, and then the process ends: looking for garbage took a fifth of a large run
     from flows.run import run_once
     from flows.settings import load_settings
 
