@@ -12,6 +12,7 @@ import polars as pl
 from flows.sources.instants import parse_instant
 from flows.sources.strict_json import Records
 from flows.sources.world_names import UnusableNameError, WorldNames
+from schemas.limits import Limits
 from schemas.words import ALL, FLEET
 
 MIN_RECORDS = 2_000
@@ -31,12 +32,12 @@ class ServiceColumns(NamedTuple):
     others: Records
 
 
-def read_service_columns(records: Records, names: WorldNames, max_name_length: int) -> ServiceColumns | None:
+def read_service_columns(records: Records, names: WorldNames, limits: Limits) -> ServiceColumns | None:
     """Return the records by columns, or None where there are few, or where they must be read row by row."""
     if not isinstance(records.entries, ItemsView) or len(records.entries) < MIN_RECORDS:
         return None
     entries = dict(records.entries)
-    targets = _split_keys(list(entries), names, max_name_length)
+    targets = _split_keys(list(entries), names, limits.max_name_length)
     values = list(entries.values())
     are_plain = [type(record) is dict and type(record.get("status")) in WORDS for record in values]
     table = targets.with_columns(is_plain=pl.col("is_plain") & pl.Series(are_plain))
@@ -47,9 +48,12 @@ def read_service_columns(records: Records, names: WorldNames, max_name_length: i
         seen, unreadable_count = _read_instants([record.get("last_seen") for record in usual])
     except TypeError:
         return None
+    statuses = [record.get("status") for record in usual]
+    if any(status is not None and len(status) > limits.max_word_length for status in set(statuses)):
+        return None
     rows = table.filter("is_plain").select(
         *TARGET,
-        pl.Series("status", _read_words([record.get("status") for record in usual]), pl.String),
+        pl.Series("status", _read_words(statuses), pl.String),
         pl.Series("last_seen_at", seen, pl.Int64),
         "key",
     )

@@ -17,6 +17,8 @@ from flows.sources.json_strict import (
 )
 from schemas.limits import Limits
 
+ADVICE = "mend what writes it, or raise that setting of 'limits'"
+
 
 class Records(NamedTuple):
     """The records of one file in its order; a value that is `Unfit` is a record to set aside."""
@@ -38,7 +40,7 @@ def parse_records(data: bytes, limits: Limits) -> Records:
     document = decode_plainly(plain, limits.max_json_depth + 1)
     records = _list_records(document) if document is not None else _judge_records(decode_strictly(plain), limits)
     if len(records.entries) > limits.max_records:
-        raise JsonLimitError(f"{len(records.entries)} records, over the limit of {limits.max_records}")
+        raise JsonLimitError(f"{len(records.entries)} records, over the limit of {limits.max_records}; {ADVICE}")
     return records
 
 
@@ -48,7 +50,7 @@ def _refuse_many_values(data: bytes, limit: int) -> None:
         return
     count = data.count(b",") + data.count(b"{") + data.count(b"[")
     if count > limit:
-        raise JsonLimitError(f"about {count} values, over the limit of {limit}")
+        raise JsonLimitError(f"about {count} values, over the limit of {limit}; {ADVICE}")
 
 
 def _list_records(document: dict[str, Any] | list[Any]) -> Records:

@@ -3,7 +3,7 @@
 from flows.errors import WorldUnreadableError
 from flows.sources.json_strict import JsonFaultError, JsonLimitError
 from flows.sources.strict_json import Records, parse_records
-from flows.sources.world_files import FILES, REQUIRED, SUMMARY, LastingWorldFaultError, WorldFiles
+from flows.sources.world_files import FILES, REQUIRED, SUMMARY, LastingWorldFaultError, WorldFiles, file_limits
 from schemas.limits import Limits
 
 NO_RECORDS = Records((), True)
@@ -22,7 +22,7 @@ def parse_files(world: WorldFiles, limits: Limits) -> dict[str, Records]:
             faults += [f"{_path(world, name)}: no such file"] if name in REQUIRED else []
             continue
         try:
-            parsed[name] = parse_records(world.contents[name], limits)
+            parsed[name] = parse_records(world.contents[name], file_limits(name, limits))
             if name == SUMMARY and not parsed[name].is_keyed:
                 faults.append(f"{_path(world, name)}:1:1: expected an object, found a list")
         except JsonLimitError as error:

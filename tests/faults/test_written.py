@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,6 +30,7 @@ FOREIGN = b'{"id": 1, "message": "checked"}'
 DOWN = {"a/web": "exited", "a/db": "ok", "b/cache": "ok"}
 GOOD = {"a/web": "ok", "a/db": "ok", "b/cache": "ok"}
 OPENED = [("opened", "redeploy-a-web")]
+SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 
 
 @pytest.fixture
@@ -321,6 +323,7 @@ def test_what_json_has_no_form_for_is_refused_before_anything_is_written(tmp_pat
 
 @case("EMI-030")
 def test_a_huge_event_is_cut_and_says_so(lab):
+    lab.write("inventory/supervisor.yaml", "limits: {max_word_length: 3000000}")
     lab.set_services(
         json.dumps({"a/web": {"status": "x" * (2 << 20)}, "a/db": {"status": "ok"}, "b/cache": {"status": "ok"}})
     )
@@ -339,6 +342,53 @@ def test_more_events_than_allowed_are_refused_before_any(lab):
     assert ran.exit_code == 5
     assert "refused: 2 events in one run are more than the 1 of limits.max_events" in ran.errors
     assert lab.told() == []
+
+
+@contextmanager
+def network_file_system(folder):
+    """Mount a folder over SFTP, which a server on this machine speaks over a pipe: no network is needed."""
+    (folder / "served").mkdir()
+    mount = folder / "mounted"
+    mount.mkdir()
+    asked, answered = os.pipe(), os.pipe()
+    server = subprocess.Popen([SFTP_SERVER], stdin=asked[0], stdout=answered[1])
+    options = ["-f", "-o", "passive", f":{folder / 'served'}", str(mount)]
+    client = subprocess.Popen(["sshfs", *options], stdin=answered[0], stdout=asked[1])
+    for descriptor in (*asked, *answered):
+        os.close(descriptor)
+    try:
+        until = time.monotonic() + 10
+        while not mount.is_mount() and time.monotonic() < until:
+            time.sleep(0.05)
+        yield mount
+    finally:
+        subprocess.run(["fusermount3", "-u", "-z", str(mount)], check=False, capture_output=True)
+        for process in (client, server):
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.mark.skipif(
+    shutil.which("sshfs") is None or not Path(SFTP_SERVER).exists(), reason="needs sshfs and its server"
+)
+@case("EMI-033")
+def test_a_log_on_a_network_file_system_is_warned_of_and_written(lab):
+    with network_file_system(lab.folder) as mount:
+        if not mount.is_mount():
+            pytest.skip("nothing can be mounted here")
+        lab.log = mount / "agent-events.log"
+        first, again = lab.reconcile(), lab.reconcile()
+
+    (note,) = [note for note in first.document["notes"] if "network file system" in note]
+    assert note.startswith(f"{lab.log}: is on a network file system (fuse.sshfs at {lab.folder}/mounted)")
+    assert note in again.document["notes"]
+    lab.log = lab.folder / "served/agent-events.log"
+    assert lab.told() == OPENED
+
+
+@case("EMI-033")
+def test_a_log_on_this_machine_is_not_warned_of(lab):
+    assert lab.reconcile().document["notes"] == []
 
 
 @pytest.mark.skipif(shutil.which("chattr") is None, reason="needs chattr")
