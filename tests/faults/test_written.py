@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from flows import deadline
 from flows.errors import EmitError
 from flows.sinks.checkpoint import MAX_BYTES
 from flows.sinks.emit import open_emitter
@@ -652,6 +654,33 @@ def test_a_run_that_takes_too_long_is_ended(lab):
     lab.write("inventory/supervisor.yaml", "")
     assert lab.reconcile().exit_code == 2
     assert lab.told() == OPENED
+
+
+@case("OWN-014")
+def test_a_run_that_no_signal_reaches_is_ended_all_the_same():
+    code = """
+import hashlib
+from datetime import timedelta
+from flows import deadline
+deadline.LAST_RESORT_S = 0.3
+with deadline.end_in_time(timedelta(seconds=0.2)):
+    print("begun", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"a calculation", b"of an hour", (1 << 31) - 1)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+
+    assert (ran.returncode, ran.stdout) == (1, b"begun\n")
+    assert ran.stderr.startswith(b"error: the run took longer than 0.2 s and was ended; the next run completes")
+
+
+@case("OWN-014")
+def test_a_run_that_ends_in_time_is_left_alone(monkeypatch):
+    monkeypatch.setattr(deadline, "LAST_RESORT_S", 0.1)
+    with deadline.end_in_time(timedelta(seconds=0.1)):
+        pass
+    time.sleep(0.4)
+
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
 
 
 @case("PRE-009")
