@@ -19,7 +19,7 @@ from flows.settings import Settings
 from flows.sinks.archive import edit_archive
 from flows.sinks.emit import Emitter
 from flows.sinks.history import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
-from flows.sources.history import find_generation
+from flows.sources.history import FOLDER, find_generation
 from schemas.desired import Desired
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
@@ -75,6 +75,8 @@ def record(
     if emitter.generation == 1:
         emitter.skip_generations(find_generation(root))
     rows = _rows(emitter, inputs, judgement, as_of) if settings.keep_history else None
+    if rows is not None and isinstance(root, Path) and emitter.generation > 1 and not (root / FOLDER).exists():
+        emitter.warnings.append(f"{root / FOLDER}: the history of earlier runs is not there; it begins anew")
     files = _prepare(root, rows) if rows is not None and isinstance(root, Path) else []
     remembered = remember_run(judgement, attention, outcome_of(inputs.desired), as_of)
     last_run = replace(remembered, waits=attended.waits, taken_s=taken_s, input_fingerprint=inputs.fingerprint)

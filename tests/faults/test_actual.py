@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import socket
+import stat
 import threading
 import time
 from datetime import timedelta
@@ -68,9 +70,20 @@ def a_folder(file):
     file.mkdir()
 
 
-def a_device(file):
+def a_link_to_a_device(file):
     file.unlink()
     file.symlink_to("/dev/zero")
+
+
+def a_device(file):
+    file.unlink()
+    os.mknod(file, stat.S_IFCHR | 0o666, os.makedev(1, 5))
+
+
+def a_socket(file):
+    file.unlink()
+    with contextlib.chdir(file.parent), socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(file.name)
 
 
 def no_world(file):
@@ -105,7 +118,13 @@ def too_large(file):
         pytest.param(a_fifo, "services.json: not a regular file but a named pipe", marks=case("ACT-035")),
         pytest.param(a_link, "services.json: a symbolic link, which is not followed", marks=case("ACT-035")),
         pytest.param(a_folder, "services.json: not a regular file but a folder", marks=case("ACT-035")),
-        pytest.param(a_device, "services.json: a symbolic link", marks=case("ACT-035")),
+        pytest.param(a_link_to_a_device, "services.json: a symbolic link", marks=case("ACT-035")),
+        pytest.param(
+            a_device,
+            "services.json: not a regular file but a device",
+            marks=[case("ACT-035"), pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")],
+        ),
+        pytest.param(a_socket, "services.json: not a regular file", marks=case("OWN-002")),
         pytest.param(
             content("{}".encode("utf-16")), "services.json: not UTF-8: the byte at offset 0", marks=case("OWN-005")
         ),
@@ -238,7 +257,8 @@ def test_a_key_that_names_nothing_is_set_aside_and_counted(lab, key, reason):
     assert ran.drift == []
     assert ran.document["summary"]["rejected_count"] == 1
     assert reason in ran.document["rejected"][0]["reason"]
-    assert len(ran.document["rejected"][0]["key"]) <= 256
+    written = json.loads(f'"{key}"')
+    assert ran.document["rejected"][0]["key"] in (written, ascii(written)[1:-1], f"{written[:255]}…")
     assert ran.output.isascii()
     assert "\x1b" not in ran.output
 
@@ -250,6 +270,11 @@ def test_no_record_at_all_is_a_suspect_observer_and_no_wall_of_redeploys(lab):
 
     assert ("observer_suspect", "fleet/all") in ran.drift
     assert [row["action"] for row in ran.document["recommendations"]] == ["observer_review"]
+    assert {row["held_by"] for row in ran.document["drift"] if row["kind"] == "missing_service"} == {"observer_suspect"}
+    lab.reconcile()
+    lab.write_world(dict.fromkeys(GOOD, "ok"))
+    lab.reconcile()
+    assert lab.told() == [(transition, "observer-review-fleet-all") for transition in ("opened", "resolved")]
 
 
 @case("ACT-008")

@@ -8,6 +8,7 @@ import unicodedata
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import ClassVar
 
 import pytest
 from markdown_it import MarkdownIt
@@ -59,7 +60,7 @@ def find_unsafe(text):
 class Inbox(BaseHTTPRequestHandler):
     """Takes the messages of Apprise's JSON service."""
 
-    taken = []  # noqa: RUF012 - the server makes an object for each message
+    taken: ClassVar[list[dict[str, str]]] = []
 
     def do_POST(self):
         self.taken.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))

@@ -1,14 +1,18 @@
 """The program itself: its options, settings, outputs, its orchestration, and what an attacker can put into texts."""
 
 import csv
+import hashlib
 import io
 import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import tomllib
+import zipfile
 from datetime import timedelta
 from importlib.metadata import distributions
 from pathlib import Path
@@ -91,13 +95,16 @@ def test_without_a_terminal_there_is_no_escape_code_and_narrow_is_readable(lab):
 
     assert "\x1b" not in ran.output
     assert "a/web" in ran.output
+    plain = lab.spawn("--dry-run").document
+    narrow = lab.spawn("--dry-run", environment={"COLUMNS": "20", "TERM": "xterm", "FORCE_COLOR": "1"}).document
+    assert narrow == plain
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["reconcile", "--nonsense"], "No such option"),
-        (["reconsile"], "No such command"),
+        (["reconcile", "--inventry", "x"], "No such option: --inventry (Possible options: --inventory)"),
+        (["reconsile"], "No such command 'reconsile'. Did you mean 'reconcile'?"),
         (["reconcile", "--as-of", "yesterday"], "is no ISO 8601 moment such as"),
         (["reconcile", "--config", "/nowhere/supervisor.yaml"], "/nowhere/supervisor.yaml: no such settings file"),
     ],
@@ -314,6 +321,36 @@ def test_the_supply_chain_can_be_checked():
     )
 
 
+@case("SEC-014")
+def test_a_changed_wheel_is_refused(tmp_path):
+    wheel = tmp_path / "changed-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr("changed.py", "raise SystemExit('owned')")
+        packed.writestr("changed-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: changed\nVersion: 1.0\n")
+        packed.writestr("changed-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        packed.writestr("changed-1.0.dist-info/RECORD", "")
+    right = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    codes = []
+    for digest in ("0" * 64, right):
+        (tmp_path / "lock").write_text(f"changed==1.0 --hash=sha256:{digest}\n")
+        options = ["--no-index", "--find-links", str(tmp_path), "--target", str(tmp_path / digest), "--no-deps"]
+        command = [sys.executable, "-m", "pip", "install", *options, "--require-hashes", "-r", str(tmp_path / "lock")]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        codes.append(
+            (ran.returncode, "DO NOT MATCH THE HASHES" in ran.stderr, (tmp_path / digest / "changed.py").exists())
+        )
+
+    assert codes == [(1, True, False), (0, False, True)]
+
+
+@case("SEC-018")
+def test_no_unit_leaves_a_core_behind():
+    units = sorted((ROOT / "examples/systemd").glob("*.service"))
+
+    assert len(units) == 3
+    assert all("\nLimitCORE=0\n" in unit.read_text() for unit in units)
+
+
 @case("SEC-007")
 def test_a_flood_of_broken_files_is_counted(lab):
     for number in range(1000):
@@ -415,6 +452,52 @@ def test_what_a_dead_run_left_is_swept(tmp_path):
 
     assert history_sink.sweep_temporaries(tmp_path) == 1
     assert not left.exists()
+
+
+def read_table(lab, table):
+    return pl.read_parquet([*lab.state_dir.glob(f"history/{table}/*/*.parquet")])
+
+
+@case("HIS-003")
+def test_one_run_again_is_one_file_and_one_set_of_rows(lab):
+    moment = lab.as_of.isoformat()
+    written = []
+    for _ in range(2):
+        lab.reconcile("--as-of", moment)
+        written.append({name for name in lab.written() if name.startswith("state/history/")})
+
+    assert written[0] == written[1]
+    assert read_table(lab, "runs").height == read_table(lab, "drift").height == 1
+
+
+@case("HIS-017")
+def test_rows_of_the_history_say_where_they_come_from(lab):
+    lab.reconcile()
+
+    assert read_table(lab, "runs").select("source", "host").row(0) == ("live", socket.gethostname())
+
+
+@case("HIS-008")
+def test_a_deleted_history_is_made_again_and_told_of(lab):
+    first = lab.reconcile()
+    shutil.rmtree(lab.state_dir / "history")
+    again, last = lab.reconcile(), lab.reconcile()
+
+    told = f"{lab.state_dir}/history: the history of earlier runs is not there; it begins anew"
+    assert [ran.document["notes"] for ran in (first, again, last)] == [[], [told], []]
+    assert sorted(read_table(lab, "runs")["generation"]) == [2, 3]
+
+
+@case("HIS-011", "HIS-012")
+def test_a_value_that_comes_late_is_in_the_history(lab):
+    names = [f"s{number:03}" for number in range(300)]
+    lab.set_desired("services:\n" + "".join(f"  {name}:\n" for name in names))
+    lab.set_services(json.dumps({f"a/{name}": {} for name in names[:-1]} | {f"a/{names[-1]}": {"status": "late"}}))
+    lab.reconcile()
+    observed = read_table(lab, "drift").sort("node", "service").filter(pl.col("node") == "a")["observed"]
+
+    assert observed.dtype == pl.String
+    assert observed.to_list() == [None] * 299 + ["late"]
 
 
 @case("HIS-003", "HIS-007", "HIS-017")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,6 +32,7 @@ FOREIGN = b'{"id": 1, "message": "checked"}'
 DOWN = {"a/web": "exited", "a/db": "ok", "b/cache": "ok"}
 GOOD = {"a/web": "ok", "a/db": "ok", "b/cache": "ok"}
 OPENED = [("opened", "redeploy-a-web")]
+PROTECTED = Path("/proc/sys/fs/protected_regular")
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 
 
@@ -188,18 +189,29 @@ def test_runs_at_once_tell_each_event_once(lab):
     assert find_violations(lab.folder, ["web", "db"], []) == []
 
 
+def wait_for_the_queue(process, lab):
+    """Wait until a process of its own waits for the lock."""
+    until = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < until:
+        with suppress(OSError):
+            if any(fd.readlink() == lab.state_dir / "lock" for fd in Path(f"/proc/{process.pid}/fd").iterdir()):
+                return
+        time.sleep(0.05)
+    raise AssertionError(process.poll())
+
+
 @case("EMI-010")
 def test_inputs_are_read_under_the_lock(lab):
+    lab.write("inventory/supervisor.yaml", "lock_timeout: 60\n")
     with open_emitter(paths(lab.folder)):
         ran = subprocess.Popen(
             [sys.executable, "-c", "from flows.cli import main; main()", *lab.arguments("--quiet")],
             stdout=subprocess.DEVNULL,
         )
-        lab.write("inventory/supervisor.yaml", "lock_timeout: 30\n")
-        time.sleep(1.5)
+        wait_for_the_queue(ran, lab)
         lab.write_world(GOOD)
 
-    assert ran.wait(60) in (0, 4)
+    assert ran.wait(60) == 0
     assert lab.told() == []
 
 
@@ -444,6 +456,24 @@ def test_an_existing_log_is_never_opened_to_be_made(lab, monkeypatch):
     assert [flags for path, flags in opened if path == str(lab.log) and flags & os.O_CREAT] == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+@pytest.mark.skipif(not PROTECTED.exists() or PROTECTED.read_text().strip() == "0", reason="needs fs.protected_regular")
+@case("EMI-036")
+def test_another_users_log_in_a_folder_of_all_is_appended_to(lab):
+    folder = lab.folder / "tmp"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    log = lab.write("tmp/agent-events.log", FOREIGN + b"\n")
+    os.chown(log, 12345, 12345)
+    with pytest.raises(PermissionError):
+        os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    lab.write("inventory/supervisor.yaml", "log_owners: [12345]\n")
+    lab.log = log
+
+    assert lab.reconcile().exit_code == 2
+    assert lab.told() == OPENED
+
+
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
 @case("EMI-038", "OWN-001")
 def test_an_interrupted_run_shows_no_traceback_and_the_next_completes_it(lab, number, exit_code):
@@ -452,7 +482,7 @@ def test_an_interrupted_run_shows_no_traceback_and_the_next_completes_it(lab, nu
         ran = subprocess.Popen(
             [sys.executable, "-c", "from flows.cli import main; main()", *lab.arguments()], stderr=subprocess.PIPE
         )
-        time.sleep(3)
+        wait_for_the_queue(ran, lab)
         ran.send_signal(number)
         _, errors = ran.communicate(timeout=30)
 
