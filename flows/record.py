@@ -73,7 +73,7 @@ def record(
     )
     root = settings.history_root()
     if emitter.generation == 1:
-        emitter.skip_generations(find_generation(root))
+        emitter.skip_generations(_find_generation(root))
     rows = _rows(emitter, inputs, judgement, as_of) if settings.keep_history else None
     if rows is not None and isinstance(root, Path) and emitter.generation > 1 and not (root / FOLDER).exists():
         emitter.warnings.append(f"{root / FOLDER}: the history of earlier runs is not there; it begins anew")
@@ -99,6 +99,13 @@ def record_without_conclusion(
 def outcome_of(desired: Desired) -> Outcome:
     """Return whether the whole inventory was read, or a part of it."""
     return Outcome.COMPLETED if desired.unread["is_warning"].all() else Outcome.PARTIAL
+
+
+def _find_generation(root: Path | str) -> int:
+    try:
+        return find_generation(root)
+    except HistoryError as error:
+        raise EmitError(f"this run cannot be numbered: {error}") from None
 
 
 def _prepare(root: Path, rows: History) -> list[Pending]:

@@ -11,9 +11,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import tomllib
 import zipfile
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -341,6 +343,104 @@ def test_a_changed_wheel_is_refused(tmp_path):
         )
 
     assert codes == [(1, True, False), (0, False, True)]
+
+
+class Advisories(BaseHTTPRequestHandler):
+    """A database of known weaknesses that has one, of the package `weak`."""
+
+    def do_POST(self):
+        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        is_weak = query["package"]["name"] == "weak"
+        found = {"id": "X-1", "summary": "it is weak", "affected": [], "modified": "2026-01-01T00:00:00Z"}
+        answer = json.dumps({"vulns": [found]} if is_weak else {}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        """Be silent."""
+
+
+@pytest.fixture
+def advisories():
+    server = HTTPServer(("127.0.0.1", 0), Advisories)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1/query"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.skipif(not Path(sys.executable).with_name("pip-audit").exists(), reason="needs pip-audit")
+@case("SEC-015")
+def test_a_known_weakness_fails_the_audit_and_so_does_a_database_that_is_not_there(tmp_path, advisories):
+    recipe = re.search(r"^audit:.*\n\t\.venv/bin/pip-audit (.*?) -r", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    told = []
+    for name, database in [("sound", advisories), ("weak", advisories), ("sound", "http://127.0.0.1:1/v1/query")]:
+        (tmp_path / "lock").write_text(f"{name}==1.0 --hash=sha256:{'0' * 64}\n")
+        command = [Path(sys.executable).with_name("pip-audit"), *recipe[1].split(), "-s", "osv", "--osv-url", database]
+        ran = subprocess.run([*command, "-r", tmp_path / "lock"], capture_output=True, text=True, check=False)
+        told.append((ran.returncode, "X-1" in ran.stdout))
+
+    assert told == [(0, False), (1, True), (1, False)]
+
+
+@case("SEC-015")
+def test_the_bill_of_materials_names_every_package_of_the_lock(tmp_path):
+    recipe = re.search(r"^sbom:(?:.*\n\t)+(PYTHONWARNINGS=.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    command = (
+        recipe[1]
+        .replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+        .replace("build/sbom.json", f"{tmp_path}/sbom")
+    )
+    subprocess.run(command, shell=True, cwd=ROOT, check=True, capture_output=True)
+    document = json.loads((tmp_path / "sbom").read_text())
+    locked = re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+
+    assert document["bomFormat"] == "CycloneDX"
+    assert {component["name"] for component in document["components"]} == set(locked)
+    assert all(
+        reference["hashes"] for component in document["components"] for reference in component["externalReferences"]
+    )
+
+
+def a_file(folder):
+    folder.write_text("x")
+
+
+def a_loop(folder):
+    folder.symlink_to(folder)
+
+
+@pytest.mark.parametrize("place", ["history", "history/runs", "history/drift"])
+@pytest.mark.parametrize("put", [a_file, os.mkfifo, a_loop])
+@case("OWN-016")
+def test_what_is_no_folder_in_the_place_of_the_history_is_named(lab, place, put):
+    lab.reconcile()
+    shutil.rmtree(lab.state_dir / place)
+    put(lab.state_dir / place)
+    options = ["--state-dir", str(lab.state_dir)]
+    asked = [call("history", "--since", "2026-04-01T00:00:00Z", *options), call("history", "compact", *options)]
+    ran = lab.reconcile()
+
+    assert [one.exit_code for one in asked] == [1, 1]
+    assert all(f"{lab.state_dir}/history" in one.errors for one in asked)
+    assert (ran.exit_code, ran.drift) == (5, [("unhealthy_service", "a/web")])
+    assert f"{lab.state_dir}/history" in ran.errors
+
+
+@case("OWN-016")
+def test_the_first_run_beside_a_history_that_cannot_be_read_is_shown_and_written_by_the_next(lab):
+    a_file(lab.write("state/placeholder", "").with_name("history"))
+    lab.state_dir.chmod(0o700)
+    ran = lab.reconcile()
+    (lab.state_dir / "history").unlink()
+
+    assert (ran.exit_code, ran.drift) == (5, [("unhealthy_service", "a/web")])
+    assert "this run cannot be numbered: " in ran.errors
+    assert lab.told() == []
+    assert lab.reconcile().exit_code == 2
+    assert lab.told() == [("opened", "redeploy-a-web")]
 
 
 @case("SEC-018")
