@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from flows.deadline import end_in_time
 from flows.errors import WorldUnreadableError
 from flows.settings import Settings
 from flows.sources.fingerprint import world_fingerprint
@@ -76,8 +77,9 @@ class InputReader:
 
 
 def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
-    """Return both inputs, without leaving a trace; see `InputReader`."""
-    return InputReader(settings, is_caching=False).read_inputs(settings, as_of)
+    """Return both inputs, without leaving a trace; see `InputReader`. Raises `DeadlineError` as a run does."""
+    with end_in_time(settings.deadline):
+        return InputReader(settings, is_caching=False).read_inputs(settings, as_of)
 
 
 def read_desired(settings: Settings) -> tuple[Desired, InventoryFiles]:

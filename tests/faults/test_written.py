@@ -26,7 +26,8 @@ from tests.crash.invariants import find_violations
 from tests.episodes import DAY, judged, last_run, paths, recommended
 from tests.faults import Fault, Killed, injected
 from tests.faults.cases import case
-from tests.faults.lab import Lab
+from tests.faults.lab import Lab, call, clean_environment
+from tests.program import SUPERVISOR
 
 FOREIGN = b'{"id": 1, "message": "checked"}'
 DOWN = {"a/web": "exited", "a/db": "ok", "b/cache": "ok"}
@@ -220,8 +221,6 @@ def test_a_backfill_leaves_the_live_files_alone(lab):
     lab.reconcile()
     before = {path: path.read_bytes() for path in (lab.log, lab.checkpoint)}
     shutil.copytree(lab.world, lab.folder / "past/2026-04-30T12-00-00Z")
-    from tests.faults.lab import call
-
     settings = lab.write("settings.yaml", f"event_log: {lab.log}\ncheckpoint: {lab.checkpoint}\n")
     places = ["--inventory", str(lab.inventory), "--state-dir", str(lab.state_dir), "--config", str(settings)]
     ran = call("backfill", str(lab.folder / "past"), *places, "--jobs", "1")
@@ -684,6 +683,22 @@ def test_a_run_that_takes_too_long_is_ended(lab):
     lab.write("inventory/supervisor.yaml", "")
     assert lab.reconcile().exit_code == 2
     assert lab.told() == OPENED
+
+
+@pytest.mark.parametrize(
+    "command", [["reconcile", "--dry-run"], ["check"], ["explain", "a/web"], ["report", "-o", "page.html"]]
+)
+@case("OWN-001")
+def test_whatever_reads_the_inputs_has_a_deadline(lab, command):
+    for number in range(300):
+        lab.write(f"inventory/hosts/n{number}/services.yaml", "services: [web]")
+    lab.write("inventory/supervisor.yaml", f"deadline: 0.01\nworld: {lab.world}\nstate_dir: {lab.state_dir}\n")
+    # In a process of its own: the alarm of this one is the test runner's.
+    words = [*SUPERVISOR, *command, "--inventory", str(lab.inventory)]
+    ran = subprocess.run(words, capture_output=True, cwd=lab.folder, env=clean_environment(), check=False)
+
+    assert (ran.returncode, ran.stdout) == (1, b"")
+    assert b"the run took longer than 0.01 s and was ended" in ran.stderr
 
 
 @case("OWN-014")
