@@ -8,7 +8,7 @@ the archive allows to conclude again.
 import hashlib
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -107,10 +107,8 @@ def open_archive(state_dir: Path) -> Iterator[ArchiveReader]:
     path = state_dir / FILE_NAME
     if not path.is_file():
         raise HistoryError(f"{path}: there is no archive yet; a run makes it")
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
     try:
-        yield ArchiveReader(connection, path)
-    except sqlite3.DatabaseError as error:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+            yield ArchiveReader(connection, path)
+    except sqlite3.Error as error:
         raise HistoryError(f"{path}: the archive cannot be read: {error}") from None
-    finally:
-        connection.close()

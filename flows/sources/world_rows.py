@@ -84,12 +84,28 @@ class WorldRows:
 
     def _add_services(self, records: Records) -> None:
         """Add the service records: of a large file by columns, as far as they are written the usual way."""
+        self._refuse_misfits(records)
         columns = read_service_columns(records, self._names, self._limits)
         if columns is not None:
             self.service_columns.append(columns.rows.with_columns(as_of=pl.lit(self._as_of, pl.Int64)))
             self._unreadable_count += columns.unreadable_count
             records = columns.others
         self._add_observations(SERVICES, records, self.services, self._service_of)
+
+    def _refuse_misfits(self, records: Records) -> None:
+        """Refuse a file with too many values that are no records, before anything is made of the others."""
+        if len(records.entries) > self._limits.max_rejected_records:
+            count = sum(type(record) is not dict for _, record in records.entries)
+            if count > self._limits.max_rejected_records:
+                key, record = next(entry for entry in records.entries if type(entry[1]) is not dict)
+                raise self._too_many(SERVICES, key, _misfit(record))
+
+    def _too_many(self, file: str, key: str, reason: str) -> LastingWorldFaultError:
+        path = f"{self._source}/{file}" if self._source else file
+        return LastingWorldFaultError(
+            f"{path}: more than {self._limits.max_rejected_records} records cannot be read, one of them"
+            f" '{_printable(key)}': {reason}; mend what writes them, or raise limits.max_rejected_records"
+        )
 
     def _add_observations(
         self, file: str, records: Records, rows: list[Row], target_of: Callable[[str, Any, bool], Target]
@@ -213,11 +229,7 @@ class WorldRows:
         node, service = (*target, None, None)[:2]
         self.rejected.append((self._as_of, file, _printable(key), reason, node, service))
         if len(self.rejected) > self._most_rejected:
-            path = f"{self._source}/{file}" if self._source else file
-            raise LastingWorldFaultError(
-                f"{path}: more than {self._limits.max_rejected_records} records cannot be read, the last of them"
-                f" '{_printable(key)}': {reason}; mend what writes them, or raise limits.max_rejected_records"
-            )
+            raise self._too_many(file, key, reason)
 
     def _word(self, record: Record, field: str) -> str | None:
         """Return a word as the rules compare it; what is no text stays visible as its JSON."""

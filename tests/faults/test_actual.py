@@ -138,7 +138,12 @@ def too_large(file):
         ),
         pytest.param(
             content("[" + "5," * 100_000 + "5]"),
-            "services.json: more than 100000 records cannot be read, the last of them '100000': expected an object",
+            "services.json: more than 100000 records cannot be read, one of them '0': expected an object",
+            marks=case("OWN-012"),
+        ),
+        pytest.param(
+            content(json.dumps({f"s{index}": {} for index in range(100_001)})),
+            "services.json: more than 100000 records cannot be read, one of them 's100000': the key 's100000' is not",
             marks=case("OWN-012"),
         ),
         pytest.param(

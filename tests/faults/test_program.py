@@ -443,6 +443,27 @@ def test_the_first_run_beside_a_history_that_cannot_be_read_is_shown_and_written
     assert lab.told() == [("opened", "redeploy-a-web")]
 
 
+def garbage(file):
+    file.write_bytes(b"\x93" * 5000)
+
+
+@pytest.mark.parametrize("put", [Path.mkdir, os.mkfifo, a_loop, garbage])
+@case("OWN-017")
+def test_what_is_no_archive_in_its_place_is_named_and_stops_no_run(lab, put):
+    lab.reconcile()
+    archive = lab.state_dir / "archive.sqlite"
+    archive.unlink()
+    put(archive)
+    lab.write_world({"a/web": "exited", "a/db": "exited", "b/cache": "ok"})
+    ran = lab.reconcile()
+    asked = call("archive", "list", "--state-dir", str(lab.state_dir))
+
+    assert ran.exit_code == 2
+    assert [note for note in ran.document["notes"] if note.startswith(f"this world is not in the archive: {archive}: ")]
+    assert lab.told() == [("opened", "redeploy-a-web"), ("opened", "redeploy-a-db")]
+    assert (asked.exit_code, str(archive) in asked.errors) == (1, True)
+
+
 @case("SEC-018")
 def test_no_unit_leaves_a_core_behind():
     units = sorted((ROOT / "examples/systemd").glob("*.service"))
