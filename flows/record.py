@@ -82,7 +82,7 @@ def record(
     last_run = replace(remembered, waits=attended.waits, taken_s=taken_s, input_fingerprint=inputs.fingerprint)
     lines = emitter.commit(transitions, last_run, files)
     if rows is not None and not isinstance(root, Path):
-        write_run(root, rows)
+        _write(emitter, root, rows)
     _archive(emitter, settings, inputs, as_of)
     return Recorded(lines, attended.waits)
 
@@ -93,12 +93,22 @@ def record_without_conclusion(
     """Remember a run that came to no conclusion: the last state stands, and the history shows the gap."""
     emitter.note_skipped(as_of, error, outcome)
     if settings.keep_history:
-        write_run(settings.history_root(), record_runs(_facts(emitter, as_of, outcome, NO_INPUT, NO_INPUT, "", "")))
+        _write(
+            emitter, settings.history_root(), record_runs(_facts(emitter, as_of, outcome, NO_INPUT, NO_INPUT, "", ""))
+        )
 
 
 def outcome_of(desired: Desired) -> Outcome:
     """Return whether the whole inventory was read, or a part of it."""
     return Outcome.COMPLETED if desired.unread["is_warning"].all() else Outcome.PARTIAL
+
+
+def _write(emitter: Emitter, root: Path | str, rows: History) -> None:
+    """Write rows that no commit waits for: the run stands without them."""
+    try:
+        write_run(root, rows)
+    except OSError as error:
+        emitter.warnings.append(f"this run is not in the history: {error.filename or root}: {error.strerror or error}")
 
 
 def _find_generation(root: Path | str) -> int:

@@ -32,11 +32,11 @@ def find_file_system(path: Path, mounts: str) -> tuple[Path, str] | None:
 
 
 def doubt_file_systems(paths: Iterable[Path], mounts: Path = MOUNTS) -> Iterator[str]:
-    """Yield a warning for each path on a network file system; none where the system does not tell its mounts."""
+    """Yield a warning for each resolved path on a network file system; none where the system does not tell its mounts."""
     with suppress(OSError):
         text = os.fsdecode(mounts.read_bytes())
         for path in paths:
-            found = find_file_system(path.resolve(), text)
+            found = find_file_system(path, text)
             if found is not None and found[1] in NETWORK:
                 yield (
                     f"{path}: is on a network file system ({found[1]} at {found[0]}), where lines of two hosts that write"

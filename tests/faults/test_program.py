@@ -430,6 +430,36 @@ def test_what_is_no_folder_in_the_place_of_the_history_is_named(lab, place, put)
 
 
 @case("OWN-016")
+def test_a_skipped_run_beside_such_a_history_is_skipped_all_the_same(lab):
+    lab.reconcile()
+    shutil.rmtree(lab.state_dir / "history")
+    a_file(lab.state_dir / "history")
+    lab.set_services("{")
+    ran = lab.reconcile()
+
+    assert ran.exit_code == 3
+    assert ran.document["notes"] == [f"this run is not in the history: {lab.state_dir}/history: File exists"]
+
+
+@pytest.mark.parametrize("name", ["agent-events.log", "supervisor-checkpoint.json", "state"])
+@case("EMI-035", "OWN-018")
+def test_a_loop_of_links_in_our_place_is_refused(lab, name):
+    a_loop(lab.folder / name)
+    ran = lab.reconcile()
+    places = {"SUPERVISOR_CHECKPOINT": str(lab.checkpoint), "SUPERVISOR_STATE_DIR": str(lab.state_dir)}
+    asked = [
+        call("ack", "add", "a/web", "--reason", "x", "--until", "3d", environment=places),
+        call("status", environment=places),
+        call("history", environment=places),
+    ]
+
+    assert ran.exit_code == 5
+    assert f"{lab.folder / name}: " in ran.errors
+    assert [one.errors for one in asked if "bug" in one.errors] == []
+    assert asked[0].exit_code == (0 if name == "agent-events.log" else 5)
+
+
+@case("OWN-016")
 def test_the_first_run_beside_a_history_that_cannot_be_read_is_shown_and_written_by_the_next(lab):
     a_file(lab.write("state/placeholder", "").with_name("history"))
     lab.state_dir.chmod(0o700)
