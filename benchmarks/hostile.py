@@ -69,6 +69,20 @@ def merges() -> Iterator[str]:
     yield from (f"m{level}: &m{level} {{<<: [{', '.join([f'*m{level - 1}'] * 10)}]}}\n" for level in range(1, 7))
 
 
+def chain() -> Iterator[str]:
+    """Yield services of which each needs the next, and the last none."""
+    yield "services:\n"
+    yield from (f"  s{number}: {{depends_on: [s{number + 1}]}}\n" for number in range(19_999))
+    yield "  s19999:\n"
+
+
+def everything() -> Iterator[str]:
+    """Yield services of which each needs all that follow: more paths than could ever be walked."""
+    yield "services:\n"
+    for number in range(400):
+        yield f"  s{number}: {{depends_on: [{', '.join(f's{other}' for other in range(number + 1, 400))}]}}\n"
+
+
 GOOD = f'{{"status":"ok","last_seen":"{SEEN}"}}'
 INCIDENT = '{"node":"node-00000","service":"all","status":"active","severity":"critical","started_at":1}'
 DEPLOYMENT = '{"node":"node-00000","service":"x","status":"failed","started_at":1}'
@@ -100,18 +114,20 @@ INPUTS = [
     Hostile("list", "a YAML list of 2,700,000 items", INVENTORY_FILE, repeated("- \n", 2_700_000), PARTIAL),
     Hostile("scalar", "a YAML text of 8 MB", INVENTORY_FILE, repeated("x", 8_000_000, "services: [", "]"), PARTIAL),
     Hostile("names", "a YAML list of 400,000 bad names", INVENTORY_FILE, repeated("- '!'\n", 400_000), PARTIAL),
+    Hostile("chain", "20,000 services, each needs the next", INVENTORY_FILE, chain, DRIFT),
+    Hostile("dense", "400 services, each needs all that follow", INVENTORY_FILE, everything, DRIFT),
     Hostile("log", "a foreign line of 1 GiB in the log", "state/events.log", repeated("x", 1024 * MIB), DRIFT),
     Hostile("checkpoint", "a checkpoint of 1 GiB", "state/checkpoint.json", repeated("x", 1024 * MIB), NOT_WRITTEN),
 ]
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Run each input that is asked for, print the table, and return 1 where one ends as it should not."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile")
     parser.add_argument("--inputs", default=",".join(one.name for one in INPUTS), help="some of: %(default)s")
     parser.add_argument("--memory-mib", type=int, help="limit each process's address space")
     parser.add_argument("--folder", type=Path, help="where to work, in a folder of its own; needs 2 GB")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     wanted = options.inputs.split(",")
     lines = [("input", "exit code", "s", "cpu s", "peak MB", "what was said"), ("---",) * 6]
     is_wrong = False

@@ -398,6 +398,17 @@ def test_without_an_inventory_nothing_is_concluded(lab, spoil, problem):
     assert lab.open_episodes() == ["redeploy-a-db"]
 
 
+@case("DES-048", "OWN-020")
+def test_an_inventory_of_too_many_bytes_is_refused_as_a_whole(lab):
+    open_episode(lab)
+    lab.write("inventory/supervisor.yaml", "limits: {retry_pause: 0, max_inventory_bytes: 40}")
+    ran = lab.reconcile()
+
+    assert ran.exit_code == 1
+    assert f"{lab.inventory}: its files have more than 40 bytes together; remove some" in ran.document["error"]
+    assert lab.open_episodes() == ["redeploy-a-db"]
+
+
 @case("DES-057")
 def test_a_node_without_a_file_runs_nothing_and_is_warned_of(lab):
     (lab.inventory / FILE).unlink()
