@@ -189,7 +189,10 @@ def export_world(archive: ArchiveReader, entry: Entry, folder: Path) -> Path:
         path = target / name
         if not path.resolve().is_relative_to(target.resolve()):
             raise HistoryError(f"{archive.path}: the file name {name!a} leads out of the folder")
-        make_folder(path.parent)
-        write_flushed(path, data)
-        os.utime(path, ns=(to_micros(entry.files_at) * 1000,) * 2)
+        try:
+            make_folder(path.parent)
+            write_flushed(path, data)
+            os.utime(path, ns=(to_micros(entry.files_at) * 1000,) * 2)
+        except OSError as error:
+            raise HistoryError(f"{path}: cannot be written: {error.strerror}; name another folder") from None
     return target

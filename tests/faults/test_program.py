@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import tomllib
 import zipfile
 from datetime import timedelta
@@ -237,6 +238,19 @@ def test_a_bug_is_one_line_with_a_number_and_nothing_is_written(lab, monkeypatch
     assert re.fullmatch(r"error: a bug of the supervisor \([0-9a-f]{8}: KeyError: .*\n", ran.errors)
     assert "Traceback" in traced.errors
     assert RAW.search(ran.errors + traced.errors) is None
+    assert lab.told() == []
+
+
+@case("CLI-017")
+def test_an_error_of_the_system_is_no_bug_and_names_the_file(lab, monkeypatch):
+    def stumble(*_):
+        raise OSError(5, "Input/output error", "/some/file")
+
+    monkeypatch.setattr(run_module, "judge", stumble)
+    ran = lab.reconcile()
+
+    assert (ran.exit_code, ran.errors) == (1, "error: /some/file: Input/output error\n")
+    assert "Traceback" in call("--traceback", *lab.arguments()).errors
     assert lab.told() == []
 
 
@@ -492,6 +506,47 @@ def test_what_is_no_archive_in_its_place_is_named_and_stops_no_run(lab, put):
     assert [note for note in ran.document["notes"] if note.startswith(f"this world is not in the archive: {archive}: ")]
     assert lab.told() == [("opened", "redeploy-a-web"), ("opened", "redeploy-a-db")]
     assert (asked.exit_code, str(archive) in asked.errors) == (1, True)
+
+
+OUTPUT, INPUT = "expected a regular file or nothing, found", "not a regular file"
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, a_loop, Path.mkdir])
+@pytest.mark.parametrize(
+    ("command", "exit_code", "told"),
+    [
+        (["report", "-o", "OTHER"], 5, OUTPUT),
+        (["metrics", "--metrics-file", "OTHER"], 5, OUTPUT),
+        (["reconcile", "--dry-run", "--baseline", "OTHER"], 1, "--baseline "),
+        (["log", "verify", "OTHER"], 5, "expected a regular file"),
+    ],
+    ids=["report", "metrics", "baseline", "verify"],
+)
+@case("OWN-021")
+def test_another_file_that_is_none_is_neither_waited_for_nor_replaced(lab, put, command, exit_code, told):
+    other = lab.folder / "other"
+    put(other)
+    before = other.lstat()
+    places = {"INVENTORY": lab.inventory, "WORLD": lab.world, "STATE_DIR": lab.state_dir, "CHECKPOINT": lab.checkpoint}
+    environment = {f"SUPERVISOR_{name}": str(place) for name, place in places.items()}
+    lab.reconcile()
+    words = [str(other) if word == "OTHER" else word for word in command]
+    begun = time.monotonic()
+    ran = call(*words, environment=environment)
+
+    assert (ran.exit_code, told in ran.errors, str(other) in ran.errors) == (exit_code, True, True), ran
+    assert time.monotonic() - begun < 10
+    assert os.path.samestat(before, other.lstat())
+
+
+@case("OWN-021")
+def test_a_world_is_exported_to_a_folder_alone(lab):
+    lab.reconcile()
+    a_file(lab.folder / "other")
+    ran = call("archive", "export", str(lab.folder / "other"), "--state-dir", str(lab.state_dir))
+
+    assert ran.exit_code == 1
+    assert "cannot be written: File exists; name another folder" in ran.errors
 
 
 @case("SEC-018")
