@@ -42,7 +42,7 @@ def check_skipped(lab, *problems):
     ran = lab.reconcile()
 
     assert ran.exit_code == 3
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     for problem in problems:
         assert problem in ran.document["error"]
     assert ran.document["drift"] == ran.document["recommendations"] == []

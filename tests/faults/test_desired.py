@@ -209,7 +209,7 @@ def test_what_is_no_file_is_refused_at_once(lab, spoil, problem):
     begun = time.monotonic()
 
     check_unknown(lab, problem)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_bomb_of_merge_keys_is_refused_before_it_multiplies(lab):
     begun = time.monotonic()
     ran = lab.reconcile()
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert any("merge keys are not read" in line or "anchors are not read" in line for line in ran.unread)
     assert ran.exit_code == 1
 
