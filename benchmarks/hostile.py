@@ -94,7 +94,10 @@ STATUS, STATUS_END = '{"node-00000/svc-0003":{"status":"\U0001f4a5', '"}}'
 KEY_END = 'node-00000/svc-0003":{"status":"ok"}}'
 INPUTS = [
     Hostile("strangers", "1,000,000 services that nobody asks for", SERVICES, records(1_000_000, GOOD), SKIPPED),
-    Hostile("scalars", "2,000,000 records that are none", SERVICES, records(2_000_000, "1"), SKIPPED),
+    Hostile(
+        "capitals", "1,240,000 of them, in capitals", SERVICES, records(1_240_000, GOOD, "NODE-00000/S{}"), SKIPPED
+    ),
+    Hostile("scalars", "1,240,000 records that are none", SERVICES, records(1_240_000, "1"), SKIPPED),
     Hostile("items", "9,000,000 numbers in a list", SERVICES, repeated(",1", 9_000_000, "[1", "]"), SKIPPED),
     Hostile("keys", "500,000 records under five keys", SERVICES, records(500_000, GOOD, "node-00000/s{:.1}"), SKIPPED),
     Hostile(

@@ -25,7 +25,7 @@ class Limits(BaseModel):
     max_yaml_depth: Count = Field(40, le=200, description="levels of mappings and lists in a YAML file")
     max_yaml_nodes: Count = Field(500_000, description="values in a YAML file")
     max_json_depth: Count = Field(50, le=200, description="levels of objects and lists in a world record")
-    max_records: Count = Field(2_000_000, description="records in services.json, and folders under hosts/")
+    max_records: Count = Field(1_250_000, description="records in services.json, and folders under hosts/")
     max_other_records: Count = Field(250_000, description="records in each other world file")
     max_rejected_records: Count = Field(100_000, description="records set aside in a world; more, and it is unreadable")
     max_unexpected_services: Count = Field(

@@ -134,7 +134,7 @@ def too_large(file):
             marks=case("OWN-006"),
         ),
         pytest.param(
-            content("[" + "5," * 2_000_000 + "5]"), "2000001 records, over the limit of 2000000", marks=case("SEC-019")
+            content("[" + "5," * 1_250_000 + "5]"), "1250001 records, over the limit of 1250000", marks=case("SEC-019")
         ),
         pytest.param(
             content("[" + "5," * 100_000 + "5]"),
