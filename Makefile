@@ -96,8 +96,10 @@ sbom: .venv/.dev ## Write the bill of materials of the lock to build/sbom.json
 	@mkdir -p build
 	PYTHONWARNINGS=ignore::UserWarning .venv/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-reproducible -o build/sbom.json
 
+# Strict: a package that could not be looked up is a failure, not a silence.
 audit: .venv/.dev ## Look the locked versions up in the vulnerability database (needs the network)
-	.venv/bin/pip-audit --require-hashes --disable-pip -r requirements.lock
+	.venv/bin/pip-audit --strict --progress-spinner off --require-hashes --disable-pip -r requirements.lock $(AUDIT_ARGS) || \
+		{ echo "audit: a known weakness (above), or the database could not be asked, and nothing is known" >&2; exit 1; }
 
 hooks: .venv/.dev ## Let git run the checks before each commit
 	.venv/bin/pre-commit install

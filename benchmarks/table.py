@@ -80,9 +80,9 @@ def render(rows: list[Row]) -> str:
     warm = {row.services: row.median_s for row in rows if row.case.name == "warm" and row.runs}
     lines = [HEAD, tuple("-" * len(word) for word in HEAD), *(_cells(row, warm.get(row.services)) for row in rows)]
     growth = [line for name in dict.fromkeys(row.case.name for row in rows) for line in _growth(rows, name)]
-    parts = [_align(lines)]
+    parts = [align(lines)]
     if growth:
-        parts.append("Growth: the exponent k of time ~ services^k; 1 is linear.\n" + _align(growth))
+        parts.append("Growth: the exponent k of time ~ services^k; 1 is linear.\n" + align(growth))
     return "\n\n".join(parts)
 
 
@@ -109,7 +109,8 @@ def _exponent(one: Row, other: Row) -> float:
     return math.log(other.median_s / one.median_s) / math.log(other.services / one.services)
 
 
-def _align(lines: list[tuple[str, ...]]) -> str:
+def align(lines: list[tuple[str, ...]]) -> str:
+    """Return lines of cells as a Markdown table."""
     widths = [max(len(line[column]) for line in lines if column < len(line)) for column in range(max(map(len, lines)))]
     padded = (" | ".join(word.ljust(width) for word, width in zip(line, widths, strict=False)) for line in lines)
     return "\n".join(f"| {line} |" for line in padded)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from flows.attend import Attention
 from flows.conclusions import to_recommended
 from flows.errors import SupervisorError
-from flows.render.escape import show
+from flows.render.escape import message
 from flows.settings import Settings
 from flows.sinks.acknowledgements import replace_file
 from flows.sinks.checkpoint import Known, read_known
@@ -124,7 +124,7 @@ def find_troubles(
         row = by_target.get(episode.target)
         causes = sorted(row.root_causes) if row else []
         root = Target(*causes[0].split("/", 1)) if causes else episode.target
-        reason = show(row.reason) if row else f"{episode.action.replace('_', ' ')} (suspended)"
+        reason = message(row.reason) if row else f"{episode.action.replace('_', ' ')} (suspended)"
         kinds = "+".join(episode.causing_kinds)
         yield Trouble(
             target=episode.target,

@@ -127,6 +127,9 @@ def _complain(message: str) -> None:
 
 
 def _report_bug(error: Exception, *, with_traceback: bool) -> int:
+    if isinstance(error, OSError) and not with_traceback:
+        _complain(f"{error.filename or 'the system says'}: {error.strerror or error}")
+        return USAGE_ERROR
     number = uuid.uuid4().hex[:8]
     if with_traceback:
         for line in traceback.format_exception(error):

@@ -23,17 +23,20 @@ class Branch:
 
 
 def grow_tree(aim: Target, links: pl.DataFrame, drift: pl.DataFrame) -> list[Branch]:
-    """Return the instances that can meet the target's dependencies; those of a cycle are not followed."""
+    """Return the instances that can meet the target's dependencies; those of a cycle are not followed.
+
+    Each target is followed where it comes first: the paths of a graph can be more than anybody could read.
+    """
     broken = drift.filter(pl.col("kind").is_in(UNAVAILABLE)).select("node", "service", "kind")
     problems = {Target(node, service): str(kind) for node, service, kind in broken.iter_rows()}
     offline = set(drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE)["node"])
-    return _grow(aim, links, problems, offline, frozenset({aim}))
+    return _grow(aim, links, problems, offline, {aim}, 1)
 
 
 def _grow(
-    aim: Target, links: pl.DataFrame, problems: dict[Target, str], offline: set[str], path: frozenset[Target]
+    aim: Target, links: pl.DataFrame, problems: dict[Target, str], offline: set[str], seen: set[Target], depth: int
 ) -> list[Branch]:
-    if len(path) > DEEPEST or aim.service == ALL:
+    if depth > DEEPEST or aim.service == ALL:
         return []
     needed = links.filter((pl.col("node") == aim.node) & (pl.col("service") == aim.service))
     instances = needed.select("dependency_node", "dependency", "is_monitored", "is_cyclic").unique(maintain_order=True)
@@ -45,7 +48,9 @@ def _grow(
             branches.append(Branch(at, None, note=note))
             continue
         problem = f"{node} is offline" if node in offline else problems.get(at)
-        follow = problem and node not in offline and at not in path
-        below = _grow(at, links, problems, offline, path | {at}) if follow else []
-        branches.append(Branch(at, problem, below))
+        is_known = at in seen
+        seen.add(at)
+        follow = problem and node not in offline and not is_known
+        below = _grow(at, links, problems, offline, seen, depth + 1) if follow else []
+        branches.append(Branch(at, problem, below, note="as above" if problem and is_known else ""))
     return branches

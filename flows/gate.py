@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from flows.errors import SettingsError
 from flows.report import RunReport
+from flows.sources.safe_file import FileFaultError, read_file
 from schemas.episode import Key
 from schemas.words import Action, Severity
 
@@ -56,14 +57,12 @@ def parse_criteria(texts: Iterable[str]) -> Criteria:
 def read_baseline(path: Path) -> dict[Key, Severity]:
     """Return the recommendations of an earlier run's `--format json`; raises `SettingsError` for any other file."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise SettingsError(
-            f"--baseline {path}: {error.strerror}; 'supervisor reconcile --format json' makes one"
-        ) from None
+        data = read_file(path.resolve(), max_bytes=MAX_BYTES).data
+    except (FileFaultError, OSError, RuntimeError) as error:
+        problem = error.problem if isinstance(error, FileFaultError) else "a loop of symbolic links"
+        raise SettingsError(f"--baseline {path}: {problem}; 'supervisor reconcile --format json' makes one") from None
     try:
-        document = json.loads(data[:MAX_BYTES])
+        document = json.loads(data)
         return {_key(row): Severity(row["severity"]) for row in document["recommendations"]}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise SettingsError(f"--baseline {path}: is not the output of 'supervisor reconcile --format json'") from None

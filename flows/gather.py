@@ -5,14 +5,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import polars as pl
+
+from flows.deadline import end_in_time
+from flows.errors import WorldUnreadableError
 from flows.settings import Settings
 from flows.sources.fingerprint import world_fingerprint
 from flows.sources.inventory import build_desired
 from flows.sources.inventory_files import InventoryFiles, list_inventory
 from flows.sources.inventory_keeper import InventoryKeeper
 from flows.sources.look_cache import LookCache
+from flows.sources.names import quote
 from flows.sources.parse_cache import ParseCache
 from flows.sources.world import LoadedWorld, WorldFiles, dangling_aliases, load_world
+from flows.sources.world_files import SERVICES
 from flows.sources.world_memory import WorldMemory
 from schemas.actual import Actual
 from schemas.desired import Desired
@@ -74,8 +80,9 @@ class InputReader:
 
 
 def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
-    """Return both inputs, without leaving a trace; see `InputReader`."""
-    return InputReader(settings, is_caching=False).read_inputs(settings, as_of)
+    """Return both inputs, without leaving a trace; see `InputReader`. Raises `DeadlineError` as a run does."""
+    with end_in_time(settings.deadline):
+        return InputReader(settings, is_caching=False).read_inputs(settings, as_of)
 
 
 def read_desired(settings: Settings) -> tuple[Desired, InventoryFiles]:
@@ -93,12 +100,30 @@ def read_actual(
     world = load_world(
         settings.world.absolute(), as_of, aliases, known, settings.limits, settings.runtime_summary, memory
     )
+    _refuse_strangers(desired, world.actual, settings)
     lost = dangling_aliases(aliases, known)
     notes = [
         f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used"
         for alias, name in lost.items()
     ]
     return world, (*notes, *_doubt_clocks(world.actual, as_of))
+
+
+def _refuse_strangers(desired: Desired, actual: Actual, settings: Settings) -> None:
+    """Refuse a world of services that hardly any inventory asks for: each would be a drift, and none means anything."""
+    limit = settings.limits.max_unexpected_services
+    if actual.services.height <= limit:
+        return
+    unknown_nodes = desired.nodes.filter(~pl.col("is_readable"))
+    strangers = actual.services.join(desired.services, on=["node", "service"], how="anti").join(
+        unknown_nodes, on="node", how="anti"
+    )
+    if strangers.height > limit:
+        raise WorldUnreadableError(
+            f"{settings.world.absolute() / SERVICES}: {strangers.height} services that no inventory asks for, one of"
+            f" them {quote(strangers['key'][0])}, over the limit of {limit}; see that world and inventory belong together,"
+            " or raise limits.max_unexpected_services"
+        )
 
 
 def _doubt_clocks(actual: Actual, as_of: datetime) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pandera.typing.polars import DataFrame
 
+from flows.deadline import end_in_time
 from flows.errors import WorldUnreadableError
 from flows.gather import read_actual, read_desired
 from flows.render.document import rows
@@ -36,7 +37,12 @@ class Inspection:
 
 
 def inspect_inputs(settings: Settings) -> Inspection:
-    """Read both inputs once, and judge their form; nothing is written."""
+    """Read both inputs once, and judge their form; nothing is written. Raises `DeadlineError` as a run does."""
+    with end_in_time(settings.deadline):
+        return _inspect(settings)
+
+
+def _inspect(settings: Settings) -> Inspection:
     desired, _ = read_desired(settings)
     inventory = check_inventory(desired, link_dependencies(desired.services, desired.dependencies))
     try:

@@ -19,7 +19,7 @@ from flows.settings import Settings
 from flows.sinks.archive import edit_archive
 from flows.sinks.emit import Emitter
 from flows.sinks.history import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
-from flows.sources.history import find_generation
+from flows.sources.history import FOLDER, find_generation
 from schemas.desired import Desired
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
@@ -75,12 +75,14 @@ def record(
     if emitter.generation == 1:
         _follow_generation(emitter, root)
     rows = _rows(emitter, inputs, judgement, as_of) if settings.keep_history else None
+    if rows is not None and isinstance(root, Path) and emitter.generation > 1 and not (root / FOLDER).exists():
+        emitter.warnings.append(f"{root / FOLDER}: the history of earlier runs is not there; it begins anew")
     files = _prepare(root, rows) if rows is not None and isinstance(root, Path) else []
     remembered = remember_run(judgement, attention, outcome_of(inputs.desired), as_of)
     last_run = replace(remembered, waits=attended.waits, taken_s=taken_s, input_fingerprint=inputs.fingerprint)
     lines = emitter.commit(transitions, last_run, files)
     if rows is not None and not isinstance(root, Path):
-        write_run(root, rows)
+        _write(emitter, root, rows)
     _archive(emitter, settings, inputs, as_of)
     return Recorded(lines, attended.waits)
 
@@ -99,12 +101,22 @@ def record_without_conclusion(
     """Remember a run that came to no conclusion: the last state stands, and the history shows the gap."""
     emitter.note_skipped(as_of, error, outcome)
     if settings.keep_history:
-        write_run(settings.history_root(), record_runs(_facts(emitter, as_of, outcome, NO_INPUT, NO_INPUT, "", "")))
+        _write(
+            emitter, settings.history_root(), record_runs(_facts(emitter, as_of, outcome, NO_INPUT, NO_INPUT, "", ""))
+        )
 
 
 def outcome_of(desired: Desired) -> Outcome:
     """Return whether the whole inventory was read, or a part of it."""
     return Outcome.COMPLETED if desired.unread["is_warning"].all() else Outcome.PARTIAL
+
+
+def _write(emitter: Emitter, root: Path | str, rows: History) -> None:
+    """Write rows that no commit waits for: the run stands without them."""
+    try:
+        write_run(root, rows)
+    except OSError as error:
+        emitter.warnings.append(f"this run is not in the history: {error.filename or root}: {error.strerror or error}")
 
 
 def _prepare(root: Path, rows: History) -> list[Pending]:

@@ -59,6 +59,8 @@ class LocalStorage:
                 return list(entries)
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise HistoryError(f"{self.root / path}: cannot be listed: {error.strerror}") from None
 
     def location(self, path: str) -> str:
         """Return what polars opens."""

@@ -1,6 +1,7 @@
 """Root causes: what a service with an unavailable dependency waits for in the end (SEMANTICS 5)."""
 
 import polars as pl
+import rustworkx as rx
 from pandera.typing.polars import DataFrame
 
 from schemas.drift import Drift
@@ -12,7 +13,7 @@ from schemas.words import ALL, DriftKind
 UNAVAILABLE = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE]
 WAITING = [*UNAVAILABLE, DriftKind.FAILED_DEPLOYMENT]
 SOURCE = ["as_of", "node", "service"]
-CAUSE = ["as_of", "cause_node", "cause_service"]
+EDGE = ("source", "sink")
 
 
 def trace_root_causes(drift: DataFrame[Drift], links: DataFrame[Link]) -> DataFrame[RootCause]:
@@ -23,20 +24,36 @@ def trace_root_causes(drift: DataFrame[Drift], links: DataFrame[Link]) -> DataFr
     is not there yet. Links inside a cycle do not block, so every chain ends.
     """
     blocking = _blocking_links(drift, links)
-    onward = blocking.select(
-        "as_of", cause_node="node", cause_service="service", next_node="cause_node", next_service="cause_service"
+    sources = blocking.select(SOURCE)
+    sinks = blocking.select("as_of", node="cause_node", service="cause_service")
+    names = pl.concat([sources, sinks]).unique().with_row_index("id")
+    edges = pl.DataFrame(
+        {"source": _number(sources, names), "sink": _number(sinks, names)}, schema=dict.fromkeys(EDGE, pl.UInt32)
     )
-    reached = blocking
-    ends = []
-    while reached.height:
-        ends.append(reached.join(onward, on=CAUSE, how="anti"))
-        reached = (
-            reached.join(onward, on=CAUSE)
-            .select(*SOURCE, cause_node="next_node", cause_service="next_service")
-            .unique()
-        )
-    causes = pl.concat(ends).unique() if ends else reached
+    causes = (
+        _find_ends(edges, names.height)
+        .join(names, left_on="source", right_on="id")
+        .join(names.select(pl.col("id"), cause_node="node", cause_service="service"), left_on="end", right_on="id")
+    )
     return RootCause.validate(causes.select(columns(RootCause)).sort(columns(RootCause)))
+
+
+def _number(targets: pl.DataFrame, names: pl.DataFrame) -> pl.Series:
+    return targets.join(names, on=SOURCE, how="left", maintain_order="left")["id"]
+
+
+def _find_ends(edges: pl.DataFrame, count: int) -> pl.DataFrame:
+    """Return the ends that each source reaches, each target being looked at once however many paths lead to it."""
+    graph = rx.PyDiGraph()
+    graph.add_nodes_from(range(count))
+    graph.add_edges_from_no_data(list(edges.iter_rows()))
+    ends: dict[int, frozenset[int]] = {}
+    for target in reversed(rx.topological_sort(graph)):
+        below = {ends.get(onward, frozenset({onward})) for onward in graph.successor_indices(target)}
+        if below:
+            ends[target] = frozenset().union(*below)
+    found = {"source": list(ends), "end": [sorted(reached) for reached in ends.values()]}
+    return pl.DataFrame(found, schema={"source": pl.UInt32, "end": pl.List(pl.UInt32)}).explode("end")
 
 
 def _blocking_links(drift: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:

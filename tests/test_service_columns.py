@@ -40,14 +40,28 @@ def assert_both_ways_agree(text):
         assert left.equals(right), name
 
 
-USUAL_KEYS = ["piha/web", "box/web", "PIHA/web", "vps/db", "vps/all", "fleet/web", "x", "/", "a/b/c", "vps/", ""]
+USUAL_KEYS = [
+    "piha/web",
+    "piha/" + "x" * 300,
+    " " * 300 + "piha/web",
+    "box/web",
+    "PIHA/web",
+    "vps/db",
+    "vps/all",
+    "fleet/web",
+    "x",
+    "/",
+    "a/b/c",
+    "vps/",
+    "",
+]
 KEYS = st.one_of(
     st.sampled_from(USUAL_KEYS),
     st.text(st.sampled_from("abz09./_- AéŁ"), max_size=6),
     st.builds("{}/{}".format, st.sampled_from(["piha", "vps", "box"]), st.text(st.sampled_from("ab.-_"), max_size=3)),
 )
 STATUSES: st.SearchStrategy[object] = st.one_of(
-    st.sampled_from([None, "ok", " Healthy\u00a0", "EXITED", True, 1, 1.0, [], {"a": 1}]),
+    st.sampled_from([None, "ok", " Healthy\u00a0", "EXITED", True, 1, 1.0, [], {"a": 1}, "x" * 1001, "y" * 1000]),
     st.text(st.sampled_from('okOK \x1c\u2003ßİ"\\{}[],:'), max_size=4),
 )
 SEEN: st.SearchStrategy[object] = st.sampled_from(

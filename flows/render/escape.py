@@ -1,10 +1,11 @@
-"""Foreign text made safe for where it goes: a terminal, Markdown, a CSV cell."""
+"""Foreign text made safe for where it goes: a terminal, Markdown, a message, a CSV cell."""
 
 import re
 import unicodedata
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|!~&$])")
+_ALIKE = str.maketrans("@<>[]`", "\uff20\u2039\u203a\uff3b\uff3d\u02cb")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -28,6 +29,11 @@ def _escape(character: str) -> str:
 def markdown(text: object) -> str:
     """Return the text so that Markdown shows it literally, on one line: no markup, link, tag or table cell."""
     return _MARKDOWN.sub(r"\\\1", show(text)).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
+
+
+def message(text: object) -> str:
+    """Return the text so that no chat service takes a part of it for a mention, a link's text, code or a tag."""
+    return show(text).translate(_ALIKE)
 
 
 def csv_cell(text: object) -> str:

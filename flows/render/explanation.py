@@ -116,8 +116,9 @@ def _tree(branches: list[Branch], indent: str = "") -> Iterator[str]:
     for branch in branches:
         mark = typer.style("✗", fg="red") if branch.problem else typer.style("✓", fg="green")
         name = show(f"{branch.target.node}/{branch.target.service}")
-        said = _said(branch.problem or branch.note or "available")
-        root = typer.style("  root cause", fg="red") if branch.problem and not _is_waiting(branch) else ""
+        said = _said(", ".join(filter(None, (branch.problem, branch.note))) or "available")
+        is_root = branch.problem and not branch.note and not _is_waiting(branch)
+        root = typer.style("  root cause", fg="red") if is_root else ""
         yield f"{indent}{mark} {name}  {_dim(said)}{root}"
         yield from _tree(branch.branches, indent + "  ")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from flows.errors import EmitError, SettingsError
 from flows.sinks.event_line import read_instant, write_instant
 from flows.sinks.lock import hold_lock
-from flows.sinks.safe_file import make_private_folder, open_regular, sync_folder, write_temporary
+from flows.sinks.safe_file import describe, make_private_folder, open_regular, sync_folder, write_temporary
 from schemas.acknowledgement import Acknowledgement
 
 FILE = "acknowledgements.json"
@@ -48,7 +49,11 @@ def change_acknowledgements(state_dir: Path, change: Change, timeout_s: float) -
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Put the data in the file's place: after a crash it is the old one or the new one, whole."""
+    """Put the data in the file's place: after a crash it is the old one or the new one, whole; EmitError for a device."""
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise EmitError(
+            f"{path}: expected a regular file or nothing, found {describe(path.lstat())}; name another file"
+        )
     temporary: Path | None = None
     if not path.parent.is_dir():
         raise EmitError(f"{path}: cannot be written: there is no folder {path.parent}; make it, or name another")

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 import zstandard
 
 from flows.errors import HistoryError
+from flows.sinks.safe_file import describe
 from flows.sources.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, to_micros
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
 from flows.sources.inventory_files import InventoryFiles
@@ -145,10 +147,19 @@ def edit_archive(state_dir: Path) -> Iterator[Archive]:
         connection.close()
 
 
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        if not os.path.lexists(path):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise HistoryError(f"{path}: expected a regular file, found {describe(path.lstat())}; remove it")
+        return sqlite3.connect(path, timeout=30, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise HistoryError(f"{path}: the archive cannot be opened: {error}") from None
+
+
 def _connect(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600))
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    connection = _open(path)
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         # With FULL, the journal's removal is not flushed, and a power cut can bring it back: the last world is undone.
@@ -182,7 +193,10 @@ def export_world(archive: ArchiveReader, entry: Entry, folder: Path) -> Path:
         path = target / name
         if not path.resolve().is_relative_to(target.resolve()):
             raise HistoryError(f"{archive.path}: the file name {name!a} leads out of the folder")
-        make_folder(path.parent)
-        write_flushed(path, data)
-        os.utime(path, ns=(to_micros(entry.files_at) * 1000,) * 2)
+        try:
+            make_folder(path.parent)
+            write_flushed(path, data)
+            os.utime(path, ns=(to_micros(entry.files_at) * 1000,) * 2)
+        except OSError as error:
+            raise HistoryError(f"{path}: cannot be written: {error.strerror}; name another folder") from None
     return target

@@ -26,6 +26,7 @@ from flows.sinks.checkpoint import (
 )
 from flows.sinks.event_line import OwnEvent, digest_line, encode_change, read_own_event
 from flows.sinks.event_log import START, EventLog, Scan
+from flows.sinks.file_system import doubt_file_systems
 from flows.sinks.lock import hold_lock
 from flows.sinks.safe_file import make_private_folder, settle_path, sync_file, sync_folder, trusted_owners
 from schemas.episode import REMEMBERED_OPENINGS, Episode, Key, Transitions
@@ -72,6 +73,7 @@ def open_emitter(
     beside = checkpoint.with_name(f"{checkpoint.name}.lock")
     with hold_lock(state_dir / "lock", lock_timeout_s), hold_lock(beside, lock_timeout_s):
         emitter = Emitter(log, checkpoint, lock_timeout_s, as_cloudevents=as_cloudevents, max_events=max_events)
+        emitter.warnings += doubt_file_systems((log.path, checkpoint, state_dir))
         with _explained(paths):
             emitter.recover(recall)
         yield emitter

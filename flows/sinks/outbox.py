@@ -154,7 +154,11 @@ def send_with_apprise(address: str, message: Message) -> bool:
         service = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False, app_id="supervisor"))
         if not service.add(address):
             return False
-        return bool(service.notify(body=message.body or message.title, title=message.title, notify_type=kind))
+        body = message.body or message.title
+        # As text: a service that shows HTML or Markdown gets it escaped.
+        return bool(
+            service.notify(body=body, title=message.title, notify_type=kind, body_format=apprise.NotifyFormat.TEXT)
+        )
     except Exception:  # noqa: BLE001 - a plug-in of Apprise may raise anything
         return False
 

@@ -30,7 +30,10 @@ def settle_path(path: Path, owners: frozenset[int]) -> Path:
     folder = path.absolute().parent
     for part in (folder, *folder.parents):
         _check_folder_part(part, owners)
-    real = folder.resolve()
+    try:
+        real = Path(os.path.realpath(folder, strict=True))
+    except OSError as error:
+        raise EmitError(f"{folder}: cannot be used: {error.strerror}") from None
     for part in (real, *real.parents):
         _check_folder_part(part, owners)
     return real / path.name

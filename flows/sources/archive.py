@@ -8,7 +8,7 @@ the archive allows to conclude again.
 import hashlib
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -112,11 +112,9 @@ def open_archive(state_dir: Path) -> Iterator[ArchiveReader]:
     if not path.is_file():
         raise HistoryError(f"{path}: there is no archive yet; a run makes it")
     # Not read-only: what a killed run or a power cut left half written is rolled back by whoever opens it next.
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=30)
     try:
-        connection.execute("PRAGMA query_only = ON")
-        yield ArchiveReader(connection, path)
-    except sqlite3.DatabaseError as error:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=30)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            yield ArchiveReader(connection, path)
+    except sqlite3.Error as error:
         raise HistoryError(f"{path}: the archive cannot be read: {error}") from None
-    finally:
-        connection.close()

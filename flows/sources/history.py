@@ -76,6 +76,8 @@ def ask_history(question: Callable[[], Answer], place: Storage | Path | str) -> 
             continue
         except (pl.exceptions.SchemaError, pl.exceptions.ComputeError) as error:
             raise HistoryError(_find_fault(place) or f"the history cannot be read: {error}") from None
+        except OSError as error:
+            raise HistoryError(f"the history cannot be read: {error.filename}: {error.strerror or error}") from None
     raise HistoryError("the history changes faster than it can be read; try again")
 
 

@@ -114,6 +114,7 @@ class _Listing:
         """Read every file that was found."""
         contents: dict[str, bytes] = {}
         unreadable = dict(self.unreadable)
+        left_bytes = limits.max_inventory_bytes
         with OpenFolders(self.root) as folders:
             for path in sorted(self.stamps):
                 try:
@@ -122,6 +123,13 @@ class _Listing:
                     continue
                 except FileFaultError as error:
                     unreadable[path] = error.problem
+                    continue
+                left_bytes -= len(contents[path])
+                if left_bytes < 0:
+                    raise InventoryError(
+                        f"{self.root}: its files have more than {limits.max_inventory_bytes} bytes together; remove"
+                        " some, or raise limits.max_inventory_bytes"
+                    )
         return InventoryFiles(
             contents, unreadable, frozenset(self.folders), frozenset(self.near_misses), str(self.root)
         )
@@ -181,5 +189,8 @@ class _Listing:
                 self.unreadable[folder] = fault.problem
             return
         if len(found) > self.limits.max_records:
-            raise InventoryError(f"{path}: {len(found)} entries, over the limit of {self.limits.max_records}")
+            raise InventoryError(
+                f"{path}: {len(found)} entries, over the limit of {self.limits.max_records}; remove some, or raise"
+                " limits.max_records"
+            )
         yield from found

@@ -16,6 +16,7 @@ READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 LEAST_READ_BYTES = 64 * 1024
 STABLE_READS = 5
+ADVICE = "make it smaller, or raise that setting of 'limits'"
 
 
 class FileFaultError(SupervisorError):
@@ -189,10 +190,10 @@ def _read_stable(descriptor: int, path: Path, max_bytes: int) -> FileContent:
         if not stat.S_ISREG(before.st_mode):
             raise UnsafeFileError(path, f"not a regular file but {_kind(before.st_mode)}")
         if before.st_size > max_bytes:
-            raise UnsafeFileError(path, f"{before.st_size} bytes, over the limit of {max_bytes}")
+            raise UnsafeFileError(path, f"{before.st_size} bytes, over the limit of {max_bytes}; {ADVICE}")
         data = _read_all(descriptor, before.st_size, max_bytes)
         if len(data) > max_bytes:
-            raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes")
+            raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes; {ADVICE}")
         after = os.fstat(descriptor)
         # A rename over the file changes its change time alone: what was read is whole all the same.
         if _stamp(before)[:4] == _stamp(after)[:4] and len(data) == after.st_size:

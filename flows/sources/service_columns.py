@@ -11,6 +11,7 @@ import polars as pl
 from flows.sources.instants import EARLIEST_S, LATEST_S, SECOND_US, parse_instant
 from flows.sources.strict_json import Records
 from flows.sources.world_names import UnusableNameError, WorldNames
+from schemas.limits import Limits
 from schemas.words import ALL, FLEET
 
 FIELDS = ("status", "last_seen")
@@ -30,15 +31,16 @@ class ServiceColumns(NamedTuple):
     others: Records
 
 
-def read_service_columns(records: Records, names: WorldNames, max_name_length: int) -> ServiceColumns | None:
+def read_service_columns(records: Records, names: WorldNames, limits: Limits) -> ServiceColumns | None:
     """Return the records that came as a table by columns, and with the others those that are unusual; or None."""
     if records.table is None:
         return None
-    table = _split_keys(records.table, names, max_name_length)
-    is_usual = pl.col("is_usual") & (pl.col("status").is_null() | pl.col("status").str.contains('^(?:"|null$)'))
+    table = _split_keys(records.table, names, limits)
     is_alone = ~pl.struct(TARGET).is_duplicated()
     met = _targets(records, names)
-    table = table.with_columns(is_plain=is_usual & is_alone).join(met, on=TARGET, how="left", maintain_order="left")
+    table = table.with_columns(is_plain=pl.col("is_usual") & is_alone).join(
+        met, on=TARGET, how="left", maintain_order="left"
+    )
     is_plain = pl.col("is_plain") & pl.col("is_met").is_null()
     others = [*records.entries, *_to_records(table.filter(~is_plain))]
     usual = table.filter(is_plain)
@@ -48,8 +50,8 @@ def read_service_columns(records: Records, names: WorldNames, max_name_length: i
     return ServiceColumns(rows, int((is_there & seen_at.is_null()).sum()), Records(others, True))
 
 
-def _split_keys(table: pl.DataFrame, names: WorldNames, max_name_length: int) -> pl.DataFrame:
-    """Return the table with `node`, by the inventory's name, `service`, and whether the key is a usual one."""
+def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.DataFrame:
+    """Return the table with `node`, by the inventory's name, `service`, and whether key and status are usual ones."""
     parts = pl.col("key").str.split_exact("/", 1).struct.rename_fields(["written", "service"]).struct.unnest()
     split = table.with_columns(parts).with_columns(pl.col("service").str.to_lowercase())
     written = split["written"].unique().to_list()
@@ -57,9 +59,13 @@ def _split_keys(table: pl.DataFrame, names: WorldNames, max_name_length: int) ->
         {"written": written, "node": [_node_name(name, names) for name in written]},
         schema={"written": pl.String, "node": pl.String},
     )
+    status = pl.col("status")
+    is_word = status.is_null() | (status == NULL) | status.str.starts_with('"')
     is_usual = (
-        pl.col("key").str.contains(USUAL_KEY)
-        & (pl.col("service").str.len_bytes() <= max_name_length)
+        is_word
+        & (status.str.len_chars().fill_null(0) <= limits.max_word_length + len('""'))
+        & pl.col("key").str.contains(USUAL_KEY)
+        & (pl.col("service").str.len_bytes() <= min(limits.max_name_length, limits.max_key_length))
         & (pl.col("service") != ALL)
         & (pl.col("node") != FLEET)
     )

@@ -20,7 +20,7 @@ from flows.sources.git_objects import GitObjects
 from flows.sources.history import ask_history, scan_history
 from flows.sources.moment_names import parse_moment_name
 from flows.sources.safe_file import FileFaultError, MissingFileError, read_file
-from flows.sources.world_files import FILES, REQUIRED, WorldFiles
+from flows.sources.world_files import FILES, REQUIRED, WorldFiles, file_limits
 from schemas.limits import Limits
 
 WORLD_FOLDERS = ("", "world", "state/world")
@@ -135,7 +135,9 @@ class FolderSource:
         newest = datetime.fromtimestamp(0, UTC)
         for name in FILES:
             try:
-                content = read_file(Path(name), max_bytes=self.limits.max_world_file_bytes, root=folder)
+                content = read_file(
+                    Path(name), max_bytes=file_limits(name, self.limits).max_world_file_bytes, root=folder
+                )
             except MissingFileError as error:
                 if name in REQUIRED:
                     raise WorldUnreadableError(str(error)) from None

@@ -20,6 +20,8 @@ from flows.sources.json_strict import (
 from flows.sources.record_table import read_record_table
 from schemas.limits import Limits
 
+ADVICE = "mend what writes it, or raise that setting of 'limits'"
+
 
 class Records(NamedTuple):
     """The records of one file in its order; a value that is `Unfit` is a record to set aside."""
@@ -43,7 +45,7 @@ def parse_records(data: bytes, limits: Limits, fields: tuple[str, ...] = ()) -> 
     records = (_read_table(plain, fields, limits) if fields else None) or _decode_records(plain, limits)
     count = len(records.entries) + (records.table.height if records.table is not None else 0)
     if count > limits.max_records:
-        raise JsonLimitError(f"{count} records, over the limit of {limits.max_records}")
+        raise JsonLimitError(f"{count} records, over the limit of {limits.max_records}; {ADVICE}")
     return records
 
 
@@ -72,7 +74,7 @@ def _refuse_many_values(data: bytes, limit: int) -> None:
         return
     count = data.count(b",") + data.count(b"{") + data.count(b"[")
     if count > limit:
-        raise JsonLimitError(f"about {count} values, over the limit of {limit}")
+        raise JsonLimitError(f"about {count} values, over the limit of {limit}; {ADVICE}")
 
 
 def _list_records(document: dict[str, Any] | list[Any]) -> Records:

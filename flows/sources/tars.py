@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 import zstandard
 
 from flows.errors import HistoryError
 from flows.sources.moment_names import parse_moment_name
-from flows.sources.world_files import FILES, WorldFiles
+from flows.sources.world_files import FILES, WorldFiles, file_limits
 from schemas.limits import Limits
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz", ".tbz2")
@@ -57,7 +57,7 @@ def _moment_of(archive: Path, member: tarfile.TarInfo, zone: tzinfo) -> datetime
 
 
 def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits) -> bytes:
-    if member.size > limits.max_world_file_bytes:
+    if member.size > file_limits(PurePosixPath(member.name).name, limits).max_world_file_bytes:
         raise tarfile.TarError(f"{member.name!a} has {member.size} bytes, over the limit")
     file = tar.extractfile(member)
     return file.read() if file else b""

@@ -42,6 +42,11 @@ class WorldFiles(NamedTuple):
     """Where it comes from, for messages."""
 
 
+def file_limits(name: str, limits: Limits) -> Limits:
+    """Return what a file of the world may be at most: `services.json` has as many records as all others together."""
+    return limits if name == SERVICES else limits.of_other_files()
+
+
 class LastingWorldFaultError(WorldUnreadableError):
     """A world file that another attempt would not find readable either."""
 
@@ -97,7 +102,8 @@ def _read_once(
     faults: list[FileFaultError] = []
     for name, path in paths.items():
         try:
-            found[path] = read_file(Path(path.name), max_bytes=limits.max_world_file_bytes, root=path.parent)
+            max_bytes = file_limits(name, limits).max_world_file_bytes
+            found[path] = read_file(Path(path.name), max_bytes=max_bytes, root=path.parent)
         except MissingFileError as error:
             found[path] = None
             faults += [error] if name in REQUIRED else []

@@ -30,6 +30,7 @@ class WorldNames:
         pairs = ((alias, target) for alias, target in aliases.items() if alias not in dangling)
         self._aliases = {normalize_name(alias): normalize_name(target) for alias, target in pairs}
         self._max_length = limits.max_name_length
+        self._max_key_length = limits.max_key_length
         # A batch names the same few targets in every snapshot; a bound keeps a hostile world from filling the memory.
         self.read_node = lru_cache(65_536)(self._read_node)
         self.read_service = lru_cache(65_536)(self._read_service)
@@ -37,13 +38,13 @@ class WorldNames:
 
     def _read_node(self, text: str) -> str:
         """Return the node's name in the inventory's spelling; raises `UnusableNameError`."""
-        name = normalize_name(text)
+        name = self._normalized(text)
         name = self._aliases.get(name, name)
         return self._checked(name, "node")
 
     def _read_service(self, text: str) -> str:
         """Return the service's name; raises `UnusableNameError`."""
-        return self._checked(normalize_name(text), "service")
+        return self._checked(self._normalized(text), "service")
 
     def _read_target(self, key: str) -> Target:
         """Return node and service of `node/service`, split at its first `/`; raises `UnusableNameError`."""
@@ -51,6 +52,14 @@ class WorldNames:
         if not slash:
             raise UnusableNameError(f"the key {quote(key)} is not '<node>/<service>'")
         return self.read_node(node), self.read_service(service)
+
+    def _normalized(self, text: str) -> str:
+        """Return the name in its one spelling; its length is looked at before anything else is done with it."""
+        if len(text) > self._max_key_length:
+            raise UnusableNameError(
+                f"the name {quote(text)} has {len(text)} characters; at most {self._max_key_length} are allowed"
+            )
+        return normalize_name(text)
 
     def _checked(self, name: str, what: str) -> str:
         problem = explain_name(name, self._max_length, what)

@@ -4,7 +4,15 @@ from flows.errors import WorldUnreadableError
 from flows.sources.json_strict import JsonFaultError, JsonLimitError
 from flows.sources.service_columns import FIELDS
 from flows.sources.strict_json import Records, parse_records
-from flows.sources.world_files import FILES, REQUIRED, SERVICES, SUMMARY, LastingWorldFaultError, WorldFiles
+from flows.sources.world_files import (
+    FILES,
+    REQUIRED,
+    SERVICES,
+    SUMMARY,
+    LastingWorldFaultError,
+    WorldFiles,
+    file_limits,
+)
 from schemas.limits import Limits
 
 NO_RECORDS = Records((), True)
@@ -23,7 +31,8 @@ def parse_files(world: WorldFiles, limits: Limits) -> dict[str, Records]:
             faults += [f"{_path(world, name)}: no such file"] if name in REQUIRED else []
             continue
         try:
-            parsed[name] = parse_records(world.contents[name], limits, FIELDS if name == SERVICES else ())
+            fields = FIELDS if name == SERVICES else ()
+            parsed[name] = parse_records(world.contents[name], file_limits(name, limits), fields)
             if name == SUMMARY and not parsed[name].is_keyed:
                 faults.append(f"{_path(world, name)}:1:1: expected an object, found a list")
         except JsonLimitError as error:

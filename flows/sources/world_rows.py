@@ -10,11 +10,20 @@ from flows.sources.instants import parse_instant, to_microseconds
 from flows.sources.json_strict import Unfit, describe
 from flows.sources.service_columns import read_service_columns
 from flows.sources.strict_json import Records
-from flows.sources.world_files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, SUMMARY, WorldFiles
+from flows.sources.world_files import (
+    DEPLOYMENTS,
+    INCIDENTS,
+    NODES,
+    SERVICES,
+    SUMMARY,
+    LastingWorldFaultError,
+    WorldFiles,
+)
 from flows.sources.world_names import Target, UnusableNameError, WorldNames, field_text, incident_service
 from flows.sources.world_parse import parse_files
 from schemas.limits import Limits
 
+SHOWN_KEY = 255
 DEPLOYMENT_TIMES = ("started_at", "completed_at", "timestamp", "updated_at")
 Record = Mapping[str, Any]
 Row = tuple[Any, ...]
@@ -37,12 +46,28 @@ class WorldRows:
         self._limits = limits
         self._as_of = 0
         self._unreadable_count = 0
+        self._source = ""
+        self._most_rejected = 0
 
     def add(self, world: WorldFiles) -> None:
         """Add one snapshot; raises `WorldUnreadableError` with every file that is unreadable, and then adds nothing."""
         files = parse_files(world, self._limits)
+        counts = [len(rows) for rows in self._gathered()]
+        try:
+            self._add(world, files)
+        except LastingWorldFaultError:
+            for rows, count in zip(self._gathered(), counts, strict=True):
+                del rows[count:]
+            raise
+
+    def _gathered(self) -> tuple[list[Any], ...]:
+        rows = (self.snapshots, self.nodes, self.services, self.deployments, self.incidents, self.rejected)
+        return (*rows, self.service_columns)
+
+    def _add(self, world: WorldFiles, files: Mapping[str, Records]) -> None:
         self._as_of = to_microseconds(world.as_of)
         self._unreadable_count = 0
+        self._source, self._most_rejected = world.source, len(self.rejected) + self._limits.max_rejected_records
         last_update = self._read_summary(files[SUMMARY])
         self._add_observations(NODES, files[NODES], self.nodes, self._node_of)
         self._add_services(files[SERVICES])
@@ -59,12 +84,28 @@ class WorldRows:
 
     def _add_services(self, records: Records) -> None:
         """Add the service records: of a large file by columns, as far as they are written the usual way."""
-        columns = read_service_columns(records, self._names, self._limits.max_name_length)
+        self._refuse_misfits(records)
+        columns = read_service_columns(records, self._names, self._limits)
         if columns is not None:
             self.service_columns.append(columns.rows.with_columns(as_of=pl.lit(self._as_of, pl.Int64)))
             self._unreadable_count += columns.unreadable_count
             records = columns.others
         self._add_observations(SERVICES, records, self.services, self._service_of)
+
+    def _refuse_misfits(self, records: Records) -> None:
+        """Refuse a file with too many values that are no records, before anything is made of the others."""
+        if len(records.entries) > self._limits.max_rejected_records:
+            count = sum(type(record) is not dict for _, record in records.entries)
+            if count > self._limits.max_rejected_records:
+                key, record = next(entry for entry in records.entries if type(entry[1]) is not dict)
+                raise self._too_many(SERVICES, key, _misfit(record))
+
+    def _too_many(self, file: str, key: str, reason: str) -> LastingWorldFaultError:
+        path = f"{self._source}/{file}" if self._source else file
+        return LastingWorldFaultError(
+            f"{path}: more than {self._limits.max_rejected_records} records cannot be read, one of them"
+            f" '{_printable(key)}': {reason}; mend what writes them, or raise limits.max_rejected_records"
+        )
 
     def _add_observations(
         self, file: str, records: Records, rows: list[Row], target_of: Callable[[str, Any, bool], Target]
@@ -83,7 +124,11 @@ class WorldRows:
                 self._reject(file, key, _misfit(record), target)
                 continue
             seen_at = self._instant(record.get("last_seen"))
-            row = (self._as_of, *target, _word(record.get("status")), seen_at, key)
+            try:
+                row = (self._as_of, *target, self._word(record, "status"), seen_at, key)
+            except UnusableNameError as error:
+                self._reject(file, key, str(error), target)
+                continue
             if target in found:
                 rivals.setdefault(target, [found[target]]).append(row)
             found[target] = row
@@ -134,10 +179,10 @@ class WorldRows:
                 name = key if records.is_keyed else str(fields.get("correlation_id") or fields.get("id") or key)
                 node = self._names.read_node(field_text(fields, "node"))
                 service = self._names.read_service(field_text(fields, "service"))
+                status = self._word(fields, "status")
             except UnusableNameError as error:
                 self._reject(DEPLOYMENTS, key, str(error))
                 continue
-            status = _word(fields.get("status"))
             begun_at = self._begin(fields)
             self.deployments.append((self._as_of, node, service, status, begun_at, order, _printable(name)))
 
@@ -156,10 +201,10 @@ class WorldRows:
                 name = self._checked_id(key if records.is_keyed else field_text(fields, "id"))
                 node = self._names.read_node(field_text(fields, "node"))
                 service = incident_service(fields, self._names)
+                words = [self._word(fields, field) for field in ("status", "severity", "trigger_type")]
             except UnusableNameError as error:
                 self._reject(INCIDENTS, key, str(error))
                 continue
-            words = (_word(fields.get(field)) for field in ("status", "severity", "trigger_type"))
             row = (self._as_of, node, service, *words, fields.get("started_at"), name)
             rows.setdefault(name, []).append((key, row))
         for same in rows.values():
@@ -183,6 +228,19 @@ class WorldRows:
     def _reject(self, file: str, key: str, reason: str, target: Target = ()) -> None:
         node, service = (*target, None, None)[:2]
         self.rejected.append((self._as_of, file, _printable(key), reason, node, service))
+        if len(self.rejected) > self._most_rejected:
+            raise self._too_many(file, key, reason)
+
+    def _word(self, record: Record, field: str) -> str | None:
+        """Return a word as the rules compare it; what is no text stays visible as its JSON."""
+        value = record.get(field)
+        if value is None:
+            return None
+        text = value if isinstance(value, str) else _to_json(value)
+        if len(text) > self._limits.max_word_length:
+            most = self._limits.max_word_length
+            raise UnusableNameError(f"'{field}' has {len(text)} characters; at most {most} are allowed")
+        return text.strip().lower() if isinstance(value, str) else text
 
 
 def _fields(record: Any) -> Record:
@@ -195,14 +253,11 @@ def _misfit(record: Any) -> str:
     return record.reason if isinstance(record, Unfit) else f"expected an object, found {describe(record)}"
 
 
-def _word(value: Any) -> str | None:
-    """Return a word as the rules compare it; what is no text stays visible as its JSON."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return value.strip().lower()
+def _to_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _printable(key: str) -> str:
-    return key if key.isprintable() else ascii(key)[1:-1]
+    shown = key[:SHOWN_KEY]
+    shown = shown if shown.isprintable() else ascii(shown)[1:-1]
+    return shown if len(key) <= SHOWN_KEY else f"{shown}…"

@@ -22,7 +22,8 @@ class Tally:
             self.numbers[item.nodeid] = [str(number) for mark in item.iter_markers("fault") for number in mark.args]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" or (report.when == "setup" and not report.passed):
+        is_over = report.when == "call" or (report.when == "setup" and report.failed)
+        if is_over and not report.skipped:
             for number in self.numbers.get(report.nodeid, ()):
                 (self.passed if report.passed else self.others)[number] += 1
 

@@ -136,10 +136,10 @@ class Lab:
         }
 
 
-def call(*arguments: str) -> Ran:
+def call(*arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
     """Run the command line in this process, as the program does."""
     output, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors), _environment():
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors), _environment(environment or {}):
         exit_code = _run(list(arguments))
     for stream in (output, errors):
         stream.flush()
@@ -152,9 +152,9 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _environment() -> Iterator[None]:
+def _environment(added: Mapping[str, str]) -> Iterator[None]:
     before = dict(os.environ)
-    clean = clean_environment()
+    clean = {**clean_environment(), **added}
     os.environ.clear()
     os.environ.update(clean)
     try:

@@ -16,7 +16,7 @@ from flows.sources.inventory import read_inventory
 from flows.sources.inventory_files import list_inventory
 from schemas.limits import Limits
 from tests.faults.cases import case
-from tests.faults.lab import NOBODY, Lab
+from tests.faults.lab import NOBODY, Lab, call
 
 A_MISSES_DB = {"a/web": "healthy", "b/cache": "healthy"}
 NO_NAME = "cannot name a service: it must start with a letter or a digit"
@@ -209,7 +209,7 @@ def test_what_is_no_file_is_refused_at_once(lab, spoil, problem):
     begun = time.monotonic()
 
     check_unknown(lab, problem)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_bomb_of_merge_keys_is_refused_before_it_multiplies(lab):
     begun = time.monotonic()
     ran = lab.reconcile()
 
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert any("merge keys are not read" in line or "anchors are not read" in line for line in ran.unread)
     assert ran.exit_code == 1
 
@@ -313,6 +313,54 @@ def test_a_tag_starts_no_process(lab):
 
     assert "the tag 'tag:yaml.org,2002:python/object/apply:os.system' is not read" in ran.unread[0]
     assert not (lab.folder / "owned").exists()
+
+
+def layers(count):
+    """Return services in layers of two, each of which needs both of the next: with every layer, twice as many paths."""
+    needs = [f"[s{layer + 1}-0, s{layer + 1}-1]" for layer in range(count - 1)] + ["[]"]
+    return "".join(f"  s{layer}-{side}: {{depends_on: {needs[layer]}}}\n" for layer in range(count) for side in (0, 1))
+
+
+def chain(count):
+    """Return services of which each needs the next."""
+    return "".join(
+        f"  s{place}: {{depends_on: [{f's{place + 1}' if place + 1 < count else ''}]}}\n" for place in range(count)
+    )
+
+
+def everything(count):
+    """Return services of which each needs all that follow."""
+    return "".join(
+        f"  s{place}: {{depends_on: [{', '.join(f's{other}' for other in range(place + 1, count))}]}}\n"
+        for place in range(count)
+    )
+
+
+@pytest.mark.parametrize(
+    ("services", "target", "roots"),
+    [
+        (layers(60), "s0-0", {"a/s59-0", "a/s59-1"}),
+        (chain(3000), "s0", {"a/s2999"}),
+        (everything(200), "s0", {"a/s199"}),
+    ],
+    ids=["layers", "chain", "everything"],
+)
+@case("OWN-019")
+def test_dependencies_with_more_paths_than_stars_are_followed_soon(lab, services, target, roots):
+    lab.set_desired("services:\n" + services)
+    lab.write_world({"b/cache": "ok", "a/other": "ok"})
+    settings = "limits: {retry_pause: 0}\nmass_drift_min: 1000000\nnode_drift_min: 1000000\n"
+    lab.write("inventory/supervisor.yaml", settings)
+    begun = time.process_time()
+    ran = lab.reconcile("--dry-run")
+    found = {row["service"]: set(row["root_causes"]) for row in ran.document["recommendations"] if row["node"] == "a"}
+    inputs = ["--inventory", str(lab.inventory), "--world", str(lab.world), "--as-of", lab.as_of.isoformat()]
+    explained = call("explain", f"a/{target}", *inputs, environment={"SUPERVISOR_CHECKPOINT": str(lab.checkpoint)})
+
+    assert found[target] == roots
+    assert explained.exit_code == 0, explained.errors
+    assert len(explained.output.splitlines()) < 10_000
+    assert time.process_time() - begun < 30
 
 
 def no_hosts(hosts):
@@ -347,6 +395,17 @@ def test_without_an_inventory_nothing_is_concluded(lab, spoil, problem):
     assert problem in ran.document["error"]
     assert ran.document["drift"] == ran.document["recommendations"] == []
     assert lab.log.read_bytes() == log
+    assert lab.open_episodes() == ["redeploy-a-db"]
+
+
+@case("DES-048", "OWN-020")
+def test_an_inventory_of_too_many_bytes_is_refused_as_a_whole(lab):
+    open_episode(lab)
+    lab.write("inventory/supervisor.yaml", "limits: {retry_pause: 0, max_inventory_bytes: 40}")
+    ran = lab.reconcile()
+
+    assert ran.exit_code == 1
+    assert f"{lab.inventory}: its files have more than 40 bytes together; remove some" in ran.document["error"]
     assert lab.open_episodes() == ["redeploy-a-db"]
 
 

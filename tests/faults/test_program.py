@@ -1,15 +1,22 @@
 """The program itself: its options, settings, outputs, its orchestration, and what an attacker can put into texts."""
 
 import csv
+import hashlib
 import io
 import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import tomllib
+import zipfile
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -91,13 +98,16 @@ def test_without_a_terminal_there_is_no_escape_code_and_narrow_is_readable(lab):
 
     assert "\x1b" not in ran.output
     assert "a/web" in ran.output
+    plain = lab.spawn("--dry-run").document
+    narrow = lab.spawn("--dry-run", environment={"COLUMNS": "20", "TERM": "xterm", "FORCE_COLOR": "1"}).document
+    assert narrow == plain
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["reconcile", "--nonsense"], "No such option"),
-        (["reconsile"], "No such command"),
+        (["reconcile", "--inventry", "x"], "No such option: --inventry (Possible options: --inventory)"),
+        (["reconsile"], "No such command 'reconsile'. Did you mean 'reconcile'?"),
         (["reconcile", "--as-of", "yesterday"], "is no ISO 8601 moment such as"),
         (["reconcile", "--config", "/nowhere/supervisor.yaml"], "/nowhere/supervisor.yaml: no such settings file"),
     ],
@@ -231,6 +241,19 @@ def test_a_bug_is_one_line_with_a_number_and_nothing_is_written(lab, monkeypatch
     assert lab.told() == []
 
 
+@case("CLI-017")
+def test_an_error_of_the_system_is_no_bug_and_names_the_file(lab, monkeypatch):
+    def stumble(*_):
+        raise OSError(5, "Input/output error", "/some/file")
+
+    monkeypatch.setattr(run_module, "judge", stumble)
+    ran = lab.reconcile()
+
+    assert (ran.exit_code, ran.errors) == (1, "error: /some/file: Input/output error\n")
+    assert "Traceback" in call("--traceback", *lab.arguments()).errors
+    assert lab.told() == []
+
+
 @pytest.mark.parametrize("option", ["--help", "--version"])
 @pytest.mark.skipif(not any(distributions(name="runtime-supervisor")), reason="the supervisor is not installed")
 @case("CLI-018", "PRE-006")
@@ -312,6 +335,226 @@ def test_the_supply_chain_can_be_checked():
         "fastapi" in one and "<" in one
         for one in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     )
+
+
+@case("SEC-014")
+def test_a_changed_wheel_is_refused(tmp_path):
+    wheel = tmp_path / "changed-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr("changed.py", "raise SystemExit('owned')")
+        packed.writestr("changed-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: changed\nVersion: 1.0\n")
+        packed.writestr("changed-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        packed.writestr("changed-1.0.dist-info/RECORD", "")
+    right = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    codes = []
+    for digest in ("0" * 64, right):
+        (tmp_path / "lock").write_text(f"changed==1.0 --hash=sha256:{digest}\n")
+        options = ["--no-index", "--find-links", str(tmp_path), "--target", str(tmp_path / digest), "--no-deps"]
+        command = [sys.executable, "-m", "pip", "install", *options, "--require-hashes", "-r", str(tmp_path / "lock")]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        codes.append(
+            (ran.returncode, "DO NOT MATCH THE HASHES" in ran.stderr, (tmp_path / digest / "changed.py").exists())
+        )
+
+    assert codes == [(1, True, False), (0, False, True)]
+
+
+class Advisories(BaseHTTPRequestHandler):
+    """A database of known weaknesses that has one, of the package `weak`."""
+
+    def do_POST(self):
+        query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        is_weak = query["package"]["name"] == "weak"
+        found = {"id": "X-1", "summary": "it is weak", "affected": [], "modified": "2026-01-01T00:00:00Z"}
+        answer = json.dumps({"vulns": [found]} if is_weak else {}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        """Be silent."""
+
+
+@pytest.fixture
+def advisories():
+    server = HTTPServer(("127.0.0.1", 0), Advisories)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1/query"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.skipif(not Path(sys.executable).with_name("pip-audit").exists(), reason="needs pip-audit")
+@case("SEC-015")
+def test_a_known_weakness_fails_the_audit_and_so_does_a_database_that_is_not_there(tmp_path, advisories):
+    recipe = re.search(r"^audit:.*\n\t\.venv/bin/pip-audit (.*?) -r", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    told = []
+    for name, database in [("sound", advisories), ("weak", advisories), ("sound", "http://127.0.0.1:1/v1/query")]:
+        (tmp_path / "lock").write_text(f"{name}==1.0 --hash=sha256:{'0' * 64}\n")
+        command = [Path(sys.executable).with_name("pip-audit"), *recipe[1].split(), "-s", "osv", "--osv-url", database]
+        ran = subprocess.run([*command, "-r", tmp_path / "lock"], capture_output=True, text=True, check=False)
+        told.append((ran.returncode, "X-1" in ran.stdout))
+
+    assert told == [(0, False), (1, True), (1, False)]
+
+
+@case("SEC-015")
+def test_the_bill_of_materials_names_every_package_of_the_lock(tmp_path):
+    recipe = re.search(r"^sbom:(?:.*\n\t)+(PYTHONWARNINGS=.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    command = (
+        recipe[1]
+        .replace(".venv/bin/", f"{Path(sys.executable).parent}/")
+        .replace("build/sbom.json", f"{tmp_path}/sbom")
+    )
+    subprocess.run(command, shell=True, cwd=ROOT, check=True, capture_output=True)
+    document = json.loads((tmp_path / "sbom").read_text())
+    locked = re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+
+    assert document["bomFormat"] == "CycloneDX"
+    assert {component["name"] for component in document["components"]} == set(locked)
+    assert all(
+        reference["hashes"] for component in document["components"] for reference in component["externalReferences"]
+    )
+
+
+def a_file(folder):
+    folder.write_text("x")
+
+
+def a_loop(folder):
+    folder.symlink_to(folder)
+
+
+@pytest.mark.parametrize("place", ["history", "history/runs", "history/drift"])
+@pytest.mark.parametrize("put", [a_file, os.mkfifo, a_loop])
+@case("OWN-016")
+def test_what_is_no_folder_in_the_place_of_the_history_is_named(lab, place, put):
+    lab.reconcile()
+    shutil.rmtree(lab.state_dir / place)
+    put(lab.state_dir / place)
+    options = ["--state-dir", str(lab.state_dir)]
+    asked = [call("history", "--since", "2026-04-01T00:00:00Z", *options), call("history", "compact", *options)]
+    ran = lab.reconcile()
+
+    assert [one.exit_code for one in asked] == [1, 1]
+    assert all(f"{lab.state_dir}/history" in one.errors for one in asked)
+    assert (ran.exit_code, ran.drift) == (5, [("unhealthy_service", "a/web")])
+    assert f"{lab.state_dir}/history" in ran.errors
+
+
+@case("OWN-016")
+def test_a_skipped_run_beside_such_a_history_is_skipped_all_the_same(lab):
+    lab.reconcile()
+    shutil.rmtree(lab.state_dir / "history")
+    a_file(lab.state_dir / "history")
+    lab.set_services("{")
+    ran = lab.reconcile()
+
+    assert ran.exit_code == 3
+    assert ran.document["notes"] == [f"this run is not in the history: {lab.state_dir}/history: File exists"]
+
+
+@pytest.mark.parametrize("name", ["agent-events.log", "supervisor-checkpoint.json", "state"])
+@case("EMI-035", "OWN-018")
+def test_a_loop_of_links_in_our_place_is_refused(lab, name):
+    a_loop(lab.folder / name)
+    ran = lab.reconcile()
+    places = {"SUPERVISOR_CHECKPOINT": str(lab.checkpoint), "SUPERVISOR_STATE_DIR": str(lab.state_dir)}
+    asked = [
+        call("ack", "add", "a/web", "--reason", "x", "--until", "3d", environment=places),
+        call("status", environment=places),
+        call("history", environment=places),
+    ]
+
+    assert ran.exit_code == 5
+    assert f"{lab.folder / name}: " in ran.errors
+    assert [one.errors for one in asked if "bug" in one.errors] == []
+    assert asked[0].exit_code == (0 if name == "agent-events.log" else 5)
+
+
+@case("OWN-016")
+def test_the_first_run_beside_a_history_that_cannot_be_read_is_shown_and_written_by_the_next(lab):
+    a_file(lab.write("state/placeholder", "").with_name("history"))
+    lab.state_dir.chmod(0o700)
+    ran = lab.reconcile()
+    (lab.state_dir / "history").unlink()
+
+    assert (ran.exit_code, ran.drift) == (5, [("unhealthy_service", "a/web")])
+    assert "this run cannot be numbered: " in ran.errors
+    assert lab.told() == []
+    assert lab.reconcile().exit_code == 2
+    assert lab.told() == [("opened", "redeploy-a-web")]
+
+
+def garbage(file):
+    file.write_bytes(b"\x93" * 5000)
+
+
+@pytest.mark.parametrize("put", [Path.mkdir, os.mkfifo, a_loop, garbage])
+@case("OWN-017")
+def test_what_is_no_archive_in_its_place_is_named_and_stops_no_run(lab, put):
+    lab.reconcile()
+    archive = lab.state_dir / "archive.sqlite"
+    archive.unlink()
+    put(archive)
+    lab.write_world({"a/web": "exited", "a/db": "exited", "b/cache": "ok"})
+    ran = lab.reconcile()
+    asked = call("archive", "list", "--state-dir", str(lab.state_dir))
+
+    assert ran.exit_code == 2
+    assert [note for note in ran.document["notes"] if note.startswith(f"this world is not in the archive: {archive}: ")]
+    assert lab.told() == [("opened", "redeploy-a-web"), ("opened", "redeploy-a-db")]
+    assert (asked.exit_code, str(archive) in asked.errors) == (1, True)
+
+
+OUTPUT, INPUT = "expected a regular file or nothing, found", "not a regular file"
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, a_loop, Path.mkdir])
+@pytest.mark.parametrize(
+    ("command", "exit_code", "told"),
+    [
+        (["report", "-o", "OTHER"], 5, OUTPUT),
+        (["metrics", "--metrics-file", "OTHER"], 5, OUTPUT),
+        (["reconcile", "--dry-run", "--baseline", "OTHER"], 1, "--baseline "),
+        (["log", "verify", "OTHER"], 5, "expected a regular file"),
+    ],
+    ids=["report", "metrics", "baseline", "verify"],
+)
+@case("OWN-021")
+def test_another_file_that_is_none_is_neither_waited_for_nor_replaced(lab, put, command, exit_code, told):
+    other = lab.folder / "other"
+    put(other)
+    before = other.lstat()
+    places = {"INVENTORY": lab.inventory, "WORLD": lab.world, "STATE_DIR": lab.state_dir, "CHECKPOINT": lab.checkpoint}
+    environment = {f"SUPERVISOR_{name}": str(place) for name, place in places.items()}
+    lab.reconcile()
+    words = [str(other) if word == "OTHER" else word for word in command]
+    begun = time.monotonic()
+    ran = call(*words, environment=environment)
+
+    assert (ran.exit_code, told in ran.errors, str(other) in ran.errors) == (exit_code, True, True), ran
+    assert time.monotonic() - begun < 30
+    assert os.path.samestat(before, other.lstat())
+
+
+@case("OWN-021")
+def test_a_world_is_exported_to_a_folder_alone(lab):
+    lab.reconcile()
+    a_file(lab.folder / "other")
+    ran = call("archive", "export", str(lab.folder / "other"), "--state-dir", str(lab.state_dir))
+
+    assert ran.exit_code == 1
+    assert "cannot be written: File exists; name another folder" in ran.errors
+
+
+@case("SEC-018")
+def test_no_unit_leaves_a_core_behind():
+    units = sorted((ROOT / "examples/systemd").glob("*.service"))
+
+    assert len(units) == 3
+    assert all("\nLimitCORE=0\n" in unit.read_text() for unit in units)
 
 
 @case("SEC-007")
@@ -415,6 +658,52 @@ def test_what_a_dead_run_left_is_swept(tmp_path):
 
     assert history_sink.sweep_temporaries(tmp_path) == 1
     assert not left.exists()
+
+
+def read_table(lab, table):
+    return pl.read_parquet([*lab.state_dir.glob(f"history/{table}/*/*.parquet")])
+
+
+@case("HIS-003")
+def test_one_run_again_is_one_file_and_one_set_of_rows(lab):
+    moment = lab.as_of.isoformat()
+    written = []
+    for _ in range(2):
+        lab.reconcile("--as-of", moment)
+        written.append({name for name in lab.written() if name.startswith("state/history/")})
+
+    assert written[0] == written[1]
+    assert read_table(lab, "runs").height == read_table(lab, "drift").height == 1
+
+
+@case("HIS-017")
+def test_rows_of_the_history_say_where_they_come_from(lab):
+    lab.reconcile()
+
+    assert read_table(lab, "runs").select("source", "host").row(0) == ("live", socket.gethostname())
+
+
+@case("HIS-008")
+def test_a_deleted_history_is_made_again_and_told_of(lab):
+    first = lab.reconcile()
+    shutil.rmtree(lab.state_dir / "history")
+    again, last = lab.reconcile(), lab.reconcile()
+
+    told = f"{lab.state_dir}/history: the history of earlier runs is not there; it begins anew"
+    assert [ran.document["notes"] for ran in (first, again, last)] == [[], [told], []]
+    assert sorted(read_table(lab, "runs")["generation"]) == [2, 3]
+
+
+@case("HIS-011", "HIS-012")
+def test_a_value_that_comes_late_is_in_the_history(lab):
+    names = [f"s{number:03}" for number in range(300)]
+    lab.set_desired("services:\n" + "".join(f"  {name}:\n" for name in names))
+    lab.set_services(json.dumps({f"a/{name}": {} for name in names[:-1]} | {f"a/{names[-1]}": {"status": "late"}}))
+    lab.reconcile()
+    observed = read_table(lab, "drift").sort("node", "service").filter(pl.col("node") == "a")["observed"]
+
+    assert observed.dtype == pl.String
+    assert observed.to_list() == [None] * 299 + ["late"]
 
 
 @case("HIS-003", "HIS-007", "HIS-017")

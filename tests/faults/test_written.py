@@ -8,12 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from flows import deadline
 from flows.errors import EmitError
 from flows.sinks.checkpoint import MAX_BYTES
 from flows.sinks.emit import open_emitter
@@ -23,12 +26,15 @@ from tests.crash.invariants import find_violations
 from tests.episodes import DAY, judged, last_run, paths, recommended
 from tests.faults import Fault, Killed, injected
 from tests.faults.cases import case
-from tests.faults.lab import Lab
+from tests.faults.lab import Lab, call, clean_environment
+from tests.program import SUPERVISOR
 
 FOREIGN = b'{"id": 1, "message": "checked"}'
 DOWN = {"a/web": "exited", "a/db": "ok", "b/cache": "ok"}
 GOOD = {"a/web": "ok", "a/db": "ok", "b/cache": "ok"}
 OPENED = [("opened", "redeploy-a-web")]
+PROTECTED = Path("/proc/sys/fs/protected_regular")
+SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 
 
 @pytest.fixture
@@ -184,18 +190,29 @@ def test_runs_at_once_tell_each_event_once(lab):
     assert find_violations(lab.folder, ["web", "db"], []) == []
 
 
+def wait_for_the_queue(process, lab):
+    """Wait until a process of its own waits for the lock."""
+    until = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < until:
+        with suppress(OSError):
+            if any(fd.readlink() == lab.state_dir / "lock" for fd in Path(f"/proc/{process.pid}/fd").iterdir()):
+                return
+        time.sleep(0.05)
+    raise AssertionError(process.poll())
+
+
 @case("EMI-010")
 def test_inputs_are_read_under_the_lock(lab):
+    lab.write("inventory/supervisor.yaml", "lock_timeout: 60\n")
     with open_emitter(paths(lab.folder)):
         ran = subprocess.Popen(
             [sys.executable, "-c", "from flows.cli import main; main()", *lab.arguments("--quiet")],
             stdout=subprocess.DEVNULL,
         )
-        lab.write("inventory/supervisor.yaml", "lock_timeout: 30\n")
-        time.sleep(1.5)
+        wait_for_the_queue(ran, lab)
         lab.write_world(GOOD)
 
-    assert ran.wait(60) in (0, 4)
+    assert ran.wait(60) == 0
     assert lab.told() == []
 
 
@@ -204,8 +221,6 @@ def test_a_backfill_leaves_the_live_files_alone(lab):
     lab.reconcile()
     before = {path: path.read_bytes() for path in (lab.log, lab.checkpoint)}
     shutil.copytree(lab.world, lab.folder / "past/2026-04-30T12-00-00Z")
-    from tests.faults.lab import call
-
     settings = lab.write("settings.yaml", f"event_log: {lab.log}\ncheckpoint: {lab.checkpoint}\n")
     places = ["--inventory", str(lab.inventory), "--state-dir", str(lab.state_dir), "--config", str(settings)]
     ran = call("backfill", str(lab.folder / "past"), *places, "--jobs", "1")
@@ -321,6 +336,7 @@ def test_what_json_has_no_form_for_is_refused_before_anything_is_written(tmp_pat
 
 @case("EMI-030")
 def test_a_huge_event_is_cut_and_says_so(lab):
+    lab.write("inventory/supervisor.yaml", "limits: {max_word_length: 3000000}")
     lab.set_services(
         json.dumps({"a/web": {"status": "x" * (2 << 20)}, "a/db": {"status": "ok"}, "b/cache": {"status": "ok"}})
     )
@@ -339,6 +355,53 @@ def test_more_events_than_allowed_are_refused_before_any(lab):
     assert ran.exit_code == 5
     assert "refused: 2 events in one run are more than the 1 of limits.max_events" in ran.errors
     assert lab.told() == []
+
+
+@contextmanager
+def network_file_system(folder):
+    """Mount a folder over SFTP, which a server on this machine speaks over a pipe: no network is needed."""
+    (folder / "served").mkdir()
+    mount = folder / "mounted"
+    mount.mkdir()
+    asked, answered = os.pipe(), os.pipe()
+    server = subprocess.Popen([SFTP_SERVER], stdin=asked[0], stdout=answered[1])
+    options = ["-f", "-o", "passive", f":{folder / 'served'}", str(mount)]
+    client = subprocess.Popen(["sshfs", *options], stdin=answered[0], stdout=asked[1])
+    for descriptor in (*asked, *answered):
+        os.close(descriptor)
+    try:
+        until = time.monotonic() + 10
+        while not mount.is_mount() and time.monotonic() < until:
+            time.sleep(0.05)
+        yield mount
+    finally:
+        subprocess.run(["fusermount3", "-u", "-z", str(mount)], check=False, capture_output=True)
+        for process in (client, server):
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.mark.skipif(
+    shutil.which("sshfs") is None or not Path(SFTP_SERVER).exists(), reason="needs sshfs and its server"
+)
+@case("EMI-033")
+def test_a_log_on_a_network_file_system_is_warned_of_and_written(lab):
+    with network_file_system(lab.folder) as mount:
+        if not mount.is_mount():
+            pytest.skip("nothing can be mounted here")
+        lab.log = mount / "agent-events.log"
+        first, again = lab.reconcile(), lab.reconcile()
+
+    (note,) = [note for note in first.document["notes"] if "network file system" in note]
+    assert note.startswith(f"{lab.log}: is on a network file system (fuse.sshfs at {lab.folder}/mounted)")
+    assert note in again.document["notes"]
+    lab.log = lab.folder / "served/agent-events.log"
+    assert lab.told() == OPENED
+
+
+@case("EMI-033")
+def test_a_log_on_this_machine_is_not_warned_of(lab):
+    assert lab.reconcile().document["notes"] == []
 
 
 @pytest.mark.skipif(shutil.which("chattr") is None, reason="needs chattr")
@@ -372,7 +435,7 @@ def test_what_is_no_plain_file_is_refused_at_once_by_the_command(lab, name, kind
 
     assert ran.exit_code == 5
     assert name in ran.errors
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 30
     assert victim.read_text() == "precious"
 
 
@@ -392,6 +455,24 @@ def test_an_existing_log_is_never_opened_to_be_made(lab, monkeypatch):
     assert [flags for path, flags in opened if path == str(lab.log) and flags & os.O_CREAT] == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+@pytest.mark.skipif(not PROTECTED.exists() or PROTECTED.read_text().strip() == "0", reason="needs fs.protected_regular")
+@case("EMI-036")
+def test_another_users_log_in_a_folder_of_all_is_appended_to(lab):
+    folder = lab.folder / "tmp"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    log = lab.write("tmp/agent-events.log", FOREIGN + b"\n")
+    os.chown(log, 12345, 12345)
+    with pytest.raises(PermissionError):
+        os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    lab.write("inventory/supervisor.yaml", "log_owners: [12345]\n")
+    lab.log = log
+
+    assert lab.reconcile().exit_code == 2
+    assert lab.told() == OPENED
+
+
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
 @case("EMI-038", "OWN-001")
 def test_an_interrupted_run_shows_no_traceback_and_the_next_completes_it(lab, number, exit_code):
@@ -400,7 +481,7 @@ def test_an_interrupted_run_shows_no_traceback_and_the_next_completes_it(lab, nu
         ran = subprocess.Popen(
             [sys.executable, "-c", "from flows.cli import main; main()", *lab.arguments()], stderr=subprocess.PIPE
         )
-        time.sleep(3)
+        wait_for_the_queue(ran, lab)
         ran.send_signal(number)
         _, errors = ran.communicate(timeout=30)
 
@@ -602,6 +683,49 @@ def test_a_run_that_takes_too_long_is_ended(lab):
     lab.write("inventory/supervisor.yaml", "")
     assert lab.reconcile().exit_code == 2
     assert lab.told() == OPENED
+
+
+@pytest.mark.parametrize(
+    "command", [["reconcile", "--dry-run"], ["check"], ["explain", "a/web"], ["report", "-o", "page.html"]]
+)
+@case("OWN-001")
+def test_whatever_reads_the_inputs_has_a_deadline(lab, command):
+    for number in range(300):
+        lab.write(f"inventory/hosts/n{number}/services.yaml", "services: [web]")
+    lab.write("inventory/supervisor.yaml", f"deadline: 0.01\nworld: {lab.world}\nstate_dir: {lab.state_dir}\n")
+    # In a process of its own: the alarm of this one is the test runner's.
+    words = [*SUPERVISOR, *command, "--inventory", str(lab.inventory)]
+    ran = subprocess.run(words, capture_output=True, cwd=lab.folder, env=clean_environment(), check=False)
+
+    assert (ran.returncode, ran.stdout) == (1, b"")
+    assert b"the run took longer than 0.01 s and was ended" in ran.stderr
+
+
+@case("OWN-014")
+def test_a_run_that_no_signal_reaches_is_ended_all_the_same():
+    code = """
+import hashlib
+from datetime import timedelta
+from flows import deadline
+deadline.LAST_RESORT_S = 0.3
+with deadline.end_in_time(timedelta(seconds=0.2)):
+    print("begun", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"a calculation", b"of an hour", (1 << 31) - 1)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+
+    assert (ran.returncode, ran.stdout) == (1, b"begun\n")
+    assert ran.stderr.startswith(b"error: the run took longer than 0.2 s and was ended; the next run completes")
+
+
+@case("OWN-014")
+def test_a_run_that_ends_in_time_is_left_alone(monkeypatch):
+    monkeypatch.setattr(deadline, "LAST_RESORT_S", 0.1)
+    with deadline.end_in_time(timedelta(seconds=0.1)):
+        pass
+    time.sleep(0.4)
+
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
 
 
 @case("PRE-009")

@@ -1,0 +1,30 @@
+"""Memory stays bounded: the worst inputs, each in a process that may not have more."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from benchmarks.hostile import main
+from schemas.limits import Limits
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_what_is_refused_at_sight_needs_no_memory():
+    assert main(["--memory-mib", "1536", "--inputs", "items,bytes,flow"]) == 0
+
+
+@pytest.mark.slow
+def test_the_worst_inputs_need_no_more_than_three_gibibytes():
+    assert main(["--memory-mib", "3072"]) == 0
+
+
+@pytest.mark.parametrize("name", Limits.model_fields)
+def test_the_readme_has_each_limit_with_its_default(name):
+    (row,) = [line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{name}` ")]
+    default = getattr(Limits(), name)
+    number = default.total_seconds() if isinstance(default, timedelta) else default
+    shown = {f"{number:,}", f"{number:g} s", f"{number / 2**20:g} MiB"}
+
+    assert row.split(" | ")[1] in shown
