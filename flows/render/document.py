@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flows.report import RunReport
 
 SCHEMA_VERSION = 1
-_NON_ASCII = re.compile(r"[^\x00-\x7f]")
+_UNSHOWN = re.compile(r"[^\x00-\x7e]")
 
 
 def to_document(report: "RunReport") -> dict[str, Any]:
@@ -59,7 +59,7 @@ def to_ndjson(report: "RunReport") -> Iterator[str]:
 def dump(value: object, indent: int | None = None) -> str:
     """Return strict ASCII JSON, on one line or indented; spelt as the standard library does, many times faster."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=indent or 0).decode()
-    return text if text.isascii() else _NON_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return text if text.isascii() and "\x7f" not in text else _UNSHOWN.sub(_escape, text)
 
 
 def _summary(report: "RunReport") -> dict[str, Any]:
@@ -93,6 +93,11 @@ def _recommendations(report: "RunReport") -> list[dict[str, Any]]:
         return []
     found = rows(report.judgement.recommendations.drop("as_of"))
     return [{**row, "acknowledgement": report.attention and report.attention.describe(row)} for row in found]
+
+
+def _escape(found: re.Match[str]) -> str:
+    """Return a character beyond ASCII, or the one that deletes, as JSON's escape."""
+    return json.dumps(found[0])[1:-1] if found[0] != "\x7f" else r"\u007f"
 
 
 def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
