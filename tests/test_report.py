@@ -11,7 +11,7 @@ from flows.page import gather_page
 from flows.render.figures import Scale, draw_causes, draw_states
 from flows.render.html import to_html
 from flows.settings import load_settings
-from tests.browser import CHROMIUM, open_browser
+from tests.browser import CHROMIUM, PATIENCE_S, open_browser
 from tests.examples import HOMELAB
 from tests.homelab import EVENING, reconcile, supervisor
 
@@ -144,13 +144,15 @@ def test_no_request_leaves_the_page_and_it_fits_wide_and_narrow_light_and_dark(f
 
 
 def visit(page, address):
-    """Open a page, and return the addresses of the requests that it made until it was quiet."""
+    """Open a page, and return the addresses of the requests that it made until it was loaded and quiet."""
     page._connection.send(json.dumps({"id": 10**6, "method": "Page.navigate", "params": {"url": address}}))
-    asked = []
+    asked, is_loaded = [], False
     while True:
         try:
-            event = json.loads(page._connection.recv(timeout=1.5))
+            event = json.loads(page._connection.recv(timeout=1.5 if is_loaded else PATIENCE_S))
         except TimeoutError:
+            assert is_loaded, address
             return asked
+        is_loaded = is_loaded or event.get("method") == "Page.loadEventFired"
         if event.get("method") == "Network.requestWillBeSent":
             asked.append(event["params"]["request"]["url"])

@@ -10,8 +10,12 @@ import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
+
+from flows.run import run_once
+from flows.settings import load_settings
 
 HOMELAB = Path(__file__).parents[2] / "examples" / "homelab"
 EVENING = "2026-06-03T19:42:00Z"
@@ -142,3 +146,11 @@ def free_port() -> int:
 
 def event_ids(log: Path) -> list[str]:
     return [json.loads(line)["payload"]["event_id"] for line in log.read_text().splitlines()]
+
+
+def events_of_one_run(folder: Path, as_of: str | None = EVENING, **settings: object) -> int:
+    """Return how many events a run makes that nobody disturbs, of the example if nothing else is given."""
+    places = {"event_log": folder / "log", "checkpoint": folder / "checkpoint", "state_dir": folder / "state"}
+    folder.mkdir()
+    given = {"inventory": HOMELAB, "world": HOMELAB / "world", **places, **settings}
+    return run_once(load_settings(given).settings, datetime.fromisoformat(as_of) if as_of else None).event_count
