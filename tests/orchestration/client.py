@@ -7,11 +7,11 @@ from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from tests.orchestration.supervised import Served
+from tests.orchestration.api import Api
 
 
 @contextmanager
-def as_client(served: Served) -> Iterator[None]:
+def as_client(served: Api) -> Iterator[None]:
     """Make this process a client of the server, and send all that is to be sent before the server may go.
 
     Prefect has one worker for events in a process, and it stays with the server that it first spoke to, whatever the settings

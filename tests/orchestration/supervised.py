@@ -7,8 +7,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
-from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any, Self
 
 from flows.run import run_once
 from flows.settings import load_settings
+from tests.orchestration.api import Api
 
 HOMELAB = Path(__file__).parents[2] / "examples" / "homelab"
 EVENING = "2026-06-03T19:42:00Z"
@@ -23,15 +22,14 @@ FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 START_S = 300
 """Time is given by the handful, and only used where the machine is busy."""
 STOP_S = 120
-BUSY_PAUSES_S = (0.5, 1, 2, 4, 8)
 
 
-class Served:
+class Served(Api):
     """A supervisor that serves, and its Prefect API."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str] = {}) -> None:
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(f"http://127.0.0.1:{self.port}", environment.get("PREFECT_SERVER_API_AUTH_STRING", ""))
         self.settings = {
             "SUPERVISOR_INVENTORY": str(HOMELAB),
             "SUPERVISOR_WORLD": str(HOMELAB / "world"),
@@ -48,7 +46,6 @@ class Served:
             name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SUPERVISOR_"))
         }
         self.environment = {**inherited, **self.settings, "PREFECT_RUNNER_POLL_FREQUENCY": "1", **environment}
-        self.auth = environment.get("PREFECT_SERVER_API_AUTH_STRING", "")
 
     def __enter__(self) -> Self:
         command = [sys.executable, "-c", "from flows.cli import main; main()", "serve", "--port", str(self.port)]
@@ -85,28 +82,6 @@ class Served:
             time.sleep(0.2)
         raise AssertionError(f"not within {timeout_s} s; it said:\n{self.said()[-3000:]}")
 
-    def api(self, path: str, body: Any = None, *, auth: str | None = None, **headers: str) -> Any:
-        """Return the answer; while its SQLite is locked, Prefect answers 503, and its own clients ask again as well."""
-        for pause_s in BUSY_PAUSES_S:
-            try:
-                return self._ask(path, body, auth, headers)
-            except urllib.error.HTTPError as error:
-                if error.code != 503:
-                    raise
-            time.sleep(pause_s)
-        return self._ask(path, body, auth, headers)
-
-    def _ask(self, path: str, body: Any, auth: str | None, headers: Mapping[str, str]) -> Any:
-        secret = b64encode((self.auth if auth is None else auth).encode()).decode()
-        headers = {"Authorization": f"Basic {secret}", "Content-Type": "application/json", **headers}
-        if body is not None and "Prefect-Csrf-Token" not in headers:
-            token = self.api("/csrf-token?client=tests")["token"]
-            headers |= {"Prefect-Csrf-Client": "tests", "Prefect-Csrf-Token": token}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/api{path}", data, headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
-
     def deployment(self) -> Any:
         try:
             return self.api("/deployments/name/reconcile/scheduled")
@@ -122,20 +97,8 @@ class Served:
         run = self.api(f"/deployments/{self.deployment()['id']}/create_flow_run", {"parameters": parameters})
         return str(run["id"])
 
-    def run(self, run_id: str) -> Any:
-        return self.api(f"/flow_runs/{run_id}")
-
     def finish(self, run_id: str) -> Any:
         return self.wait(lambda: run if (run := self.run(run_id))["state_type"] in FINAL else None)
-
-    def artifacts(self, run_id: str) -> dict[str, Any]:
-        found = self.api("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}})
-        return {artifact["key"]: artifact for artifact in found}
-
-    def events(self, run_id: str) -> list[Any]:
-        related = {"id": [f"prefect.flow-run.{run_id}"]}
-        wanted = {"event": {"prefix": ["runtime-supervisor."]}, "any_resource": related}
-        return list(self.api("/events/filter", {"filter": wanted, "limit": 50})["events"])
 
 
 def free_port() -> int:
