@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, Self
 from flows.run import run_once
 from flows.settings import load_settings
 from tests.orchestration.api import Api
+from tests.program import SUPERVISOR
 
 HOMELAB = Path(__file__).parents[2] / "examples" / "homelab"
 EVENING = "2026-06-03T19:42:00Z"
@@ -27,7 +27,8 @@ STOP_S = 120
 class Served(Api):
     """A supervisor that serves, and its Prefect API."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] = {}) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] = {}, within: tuple[str, ...] = ()) -> None:
+        """Keep everything in the folder; `within` is a command that the supervisor's own is given to."""
         self.port = free_port()
         super().__init__(f"http://127.0.0.1:{self.port}", environment.get("PREFECT_SERVER_API_AUTH_STRING", ""))
         self.settings = {
@@ -42,13 +43,14 @@ class Served(Api):
         self.event_log = folder / "events.log"
         self.state_dir = folder / "state"
         self.output = folder / "output"
+        self._within = within
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SUPERVISOR_"))
         }
         self.environment = {**inherited, **self.settings, "PREFECT_RUNNER_POLL_FREQUENCY": "1", **environment}
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-c", "from flows.cli import main; main()", "serve", "--port", str(self.port)]
+        command = [*self._within, *SUPERVISOR, "serve", "--port", str(self.port)]
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=subprocess.STDOUT)
         try:

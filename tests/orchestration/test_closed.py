@@ -1,11 +1,15 @@
 """What the served API and its files let others do: nothing."""
 
+import re
 import stat
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+
+from tests.crash.sweep import has_strace
+from tests.orchestration.supervised import EVENING, Served
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -51,3 +55,18 @@ def test_what_the_server_keeps_is_for_us_alone_and_holds_no_pickle(served, eveni
     modes = {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in [home, *home.glob("prefect.db*"), home / "auth"]}
     assert modes == {0}
     assert [path.name for path in home.glob("storage/**/*") if path.is_file()] == []
+
+
+@pytest.mark.skipif(not has_strace(), reason="strace is missing, or may not trace here")
+def test_neither_the_server_nor_a_run_speaks_to_another_machine(tmp_path):
+    trace = tmp_path / "trace"
+    # -D: the supervisor is our own child, and takes the signal that ends it.
+    within = ("strace", "-D", "-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto,sendmsg", "-o", str(trace))
+    with Served(tmp_path, within=within) as served:
+        run = served.finish(served.start_run(as_of=EVENING))
+    spoken_to = set(re.findall(r'sin6?_port=htons\((\d+)\).*?"([\d.:a-f]+)"', trace.read_text(errors="replace")))
+
+    assert run["state_type"] == "COMPLETED"
+    assert (str(served.port), "127.0.0.1") in spoken_to
+    assert {address for _, address in spoken_to} <= {"127.0.0.1", "::1"}
+    assert "53" not in {port for port, _ in spoken_to}
