@@ -7,7 +7,6 @@ The time is that of judging alone, since reading is the same for all; the cluste
 
 import argparse
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,8 +21,10 @@ be_quiet()
 
 from prefect import flow  # noqa: E402
 from prefect.context import FlowRunContext  # noqa: E402
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings  # noqa: E402
 
-from benchmarks.fleet import write_fleet  # noqa: E402
+from benchmarks.fleet import Fleet, write_fleet  # noqa: E402
+from benchmarks.orchestration import own_server  # noqa: E402
 from flows.fleet import make_task_runner  # noqa: E402
 from flows.gather import read_inputs  # noqa: E402
 from flows.judge import judge  # noqa: E402
@@ -37,18 +38,20 @@ ROUNDS = 3
 
 
 def peak_mib() -> float:
-    """Return the most memory that this process has had, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the most memory that this process has had, in MiB; `ru_maxrss` would count that of whoever started it, too."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-def timed(work: Callable[[], Judgement]) -> tuple[Judgement, float]:
-    """Return the result, and the best time in seconds."""
+def timed(work: Callable[[], Judgement], used_s: Callable[[], float] = time.process_time) -> tuple[Judgement, str]:
+    """Return the result, and in words the best time and the processor's time of that round."""
     taken = []
     for _ in range(ROUNDS):
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), used_s()
         result = work()
-        taken.append(time.perf_counter() - begun)
-    return result, min(taken)
+        taken.append((time.perf_counter() - begun, used_s() - used))
+    wall_s, busy_s = min(taken)
+    return result, f"{wall_s * 1000:8.0f} ms, {busy_s * 1000:6.0f} ms of processor"
 
 
 @flow(name="judge", persist_result=False)
@@ -64,8 +67,11 @@ def judge_in_shards(desired: Any, actual: Any, workers: int, shards: int) -> Any
     assert context is not None
     client = context.task_runner.client  # type: ignore[attr-defined]
     client.wait_for_workers(workers)
-    judged, taken_s = timed(lambda: judge(desired, actual, Rules(), ShardedStep(shards)))
-    return judged, taken_s, client.run(peak_mib)
+    judged, taken = timed(
+        lambda: judge(desired, actual, Rules(), ShardedStep(shards)),
+        lambda: time.process_time() + sum(client.run(time.process_time).values()),
+    )
+    return judged, taken, client.run(peak_mib)
 
 
 def main() -> None:
@@ -74,32 +80,44 @@ def main() -> None:
     for name, default in (("nodes", 2000), ("services", 50), ("workers", 2)):
         parser.add_argument(f"--{name}", type=int, default=default)
     wanted = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        fleet = write_fleet(Path(folder), wanted.nodes, wanted.services)
-        settings = load_settings({"inventory": fleet.inventory, "world": fleet.world}).settings
-        begun = time.perf_counter()
-        inputs = read_inputs(settings, fleet.as_of)
-        read_s = time.perf_counter() - begun
+    with tempfile.TemporaryDirectory() as folder, own_server(Path(folder)):
+        client = {PREFECT_API_URL: os.environ["PREFECT_API_URL"]}
+        client |= {PREFECT_API_AUTH_STRING: os.environ["PREFECT_API_AUTH_STRING"]}
+        with temporary_settings(client):
+            measure(write_fleet(Path(folder), wanted.nodes, wanted.services), wanted.workers)
+
+
+def measure(fleet: Fleet, workers: int) -> None:
+    """Read the fleet once, and judge it in each way."""
+    settings = load_settings({"inventory": fleet.inventory, "world": fleet.world}).settings
+    begun = time.perf_counter()
+    inputs = read_inputs(settings, fleet.as_of)
     desired, actual = inputs.desired, inputs.actual
-    print(f"{wanted.nodes} nodes x {wanted.services} services, {os.cpu_count()} cores, polars {pl.__version__}")
+    read_s = time.perf_counter() - begun
+    nodes, services = desired.nodes.height, desired.services.height
+    print(f"{nodes} nodes, {services} services, {os.cpu_count()} cores, polars {pl.__version__}")
     print(f"read                   {read_s * 1000:8.0f} ms")
-    alone, alone_s = timed(lambda: judge(desired, actual, Rules()))
-    print(f"one process            {alone_s * 1000:8.0f} ms  peak {peak_mib():.0f} MiB")
+    alone, taken = timed(lambda: judge(desired, actual, Rules()))
+    print(f"one process            {taken}, peak {peak_mib():.0f} MiB")
     print(f"                       {alone.drift.height} drifts, {alone.recommendations.height} recommendations")
-    tasked, tasked_s = timed(lambda: judge_in_tasks(desired, actual))
-    print(f"one process, as tasks  {tasked_s * 1000:8.0f} ms  with the flow run; {compare(alone, tasked)}")
-    sharded = judge_in_shards.with_options(
-        task_runner=make_task_runner(settings.model_copy(update={"dask_workers": wanted.workers}))
+    tasked, taken = timed(lambda: judge_in_tasks(desired, actual))
+    print(f"one process, as tasks  {taken}, the flow run with it; {compare(alone, tasked)}")
+    for shards in (workers, 2 * workers):
+        print_shards(desired, actual, workers, shards, alone)
+
+
+def print_shards(desired: Any, actual: Any, workers: int, shards: int, alone: Judgement) -> None:
+    """Judge on a cluster of its own, and print a line of it."""
+    settings = load_settings({"dask_workers": workers}).settings
+    sharded = judge_in_shards.with_options(task_runner=make_task_runner(settings))
+    begun = time.perf_counter()
+    judged, taken, memory = sharded(desired, actual, workers, shards)
+    whole_s = time.perf_counter() - begun
+    peaks = " and ".join(f"{peak:.0f}" for peak in memory.values())
+    print(
+        f"{workers} workers, {shards} shards    {taken}, workers' peaks {peaks} MiB; "
+        f"{whole_s:.1f} s with the cluster's start and {ROUNDS} rounds; {compare(alone, judged)}"
     )
-    for shards in (wanted.workers, 2 * wanted.workers):
-        begun = time.perf_counter()
-        judged, taken_s, memory = sharded(desired, actual, wanted.workers, shards)
-        whole_s = time.perf_counter() - begun
-        peaks = " and ".join(f"{peak:.0f}" for peak in memory.values())
-        print(
-            f"{wanted.workers} workers, {shards} shards    {taken_s * 1000:8.0f} ms  workers' peaks {peaks} MiB; "
-            f"{whole_s:.1f} s with the cluster's start and {ROUNDS} rounds; {compare(alone, judged)}"
-        )
 
 
 def compare(one: Judgement, other: Judgement) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from prefect.events import emit_event
 
 from flows.render.escape import show
+from flows.sinks.event_line import unwrap
 from schemas.words import ALL
 
 PREFIX = "runtime-supervisor"
@@ -24,8 +25,7 @@ def publish_events(lines: Iterable[bytes]) -> int:
     """Emit a Prefect event for each line that a run appended to the event log, and return how many."""
     count = 0
     for line in lines:
-        event = json.loads(line)
-        emit_event(**to_prefect_event(event["data"] if "specversion" in event else event))
+        emit_event(**to_prefect_event(unwrap(json.loads(line))))
         count += 1
     return count
 

@@ -32,9 +32,9 @@ _COUNTED = {
 
 def name_run(report: RunReport) -> str:
     """Return the state and the count that explains it: `unstable · 3 blocked`."""
-    if report.judgement is None:
+    if report.summary is None:
         return report.outcome.value
-    summary = report.judgement.summary.row(0, named=True)
+    summary = report.summary.row(0, named=True)
     state = State(summary["state"])
     counts = (
         f"{summary[f'{word}_count']} {word.replace('_', ' ')}" for word in _COUNTED[state] if summary[f"{word}_count"]
@@ -65,8 +65,9 @@ def publish_artifacts(report: RunReport, history: str, *, dry_run: bool) -> None
     create_markdown_artifact(to_markdown(report), key=keys[SUMMARY_KEY], description=f"The fleet: {name_run(report)}")
     if report.judgement is None:
         return
-    for key, rows, count in _tables(report.judgement):
-        create_table_artifact(rows, key=keys[key], description=_describe(key, len(rows), count))
+    for key, rows, count, what in _tables(report.judgement):
+        shown = what if len(rows) == count else f"{what}; here the first {len(rows)}, in the history all"
+        create_table_artifact(rows, key=keys[key], description=shown)
     if not dry_run:
         create_link_artifact(
             history,
@@ -83,10 +84,12 @@ def locate_history(root: Path | str, url: str | None) -> str:
     return root.absolute().as_uri() if isinstance(root, Path) else root
 
 
-def _tables(judgement: Judgement) -> Iterator[tuple[str, list[dict[str, Any]], int]]:
-    recommendations = judgement.recommendations
-    yield RECOMMENDATIONS_KEY, recommendation_rows(recommendations), recommendations.height
-    yield DRIFT_KEY, drift_rows(judgement.drift), judgement.drift.height
+def _tables(judgement: Judgement) -> Iterator[tuple[str, list[dict[str, Any]], int, str]]:
+    """Yield each table's key, its rows, how many there are of them, and what it says."""
+    advice, drift = judgement.recommendations, judgement.drift
+    yield RECOMMENDATIONS_KEY, recommendation_rows(advice), advice.height, f"{advice.height} recommendations"
+    held = f"{drift.height} drifts, {drift['held_by'].count()} of them held back"
+    yield DRIFT_KEY, drift_rows(drift), drift.height, held
 
 
 def recommendation_rows(recommendations: pl.DataFrame) -> list[dict[str, Any]]:
@@ -97,7 +100,7 @@ def recommendation_rows(recommendations: pl.DataFrame) -> list[dict[str, Any]]:
             "severity",
             _worded("action"),
             target().alias("target"),
-            pl.col("blast_radius").alias("explains"),
+            pl.col("blast_radius").replace({0: None}).alias("explains"),
             pl.col("reason").alias("why, and what to do"),
             pl.col("unblocked_by").alias("unblocked by"),
             pl.col("recommendation_id").alias("id"),
@@ -137,8 +140,3 @@ def _escaped(rows: pl.DataFrame) -> list[dict[str, Any]]:
         }
         for row in rows.iter_rows(named=True)
     ]
-
-
-def _describe(key: str, shown: int, count: int) -> str:
-    name = key.removeprefix("reconcile-")
-    return f"{count} {name}" if shown == count else f"the first {shown} of {count} {name}; the history has all of them"

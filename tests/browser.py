@@ -20,6 +20,10 @@ FLAGS = (
 )  # fmt: skip
 
 
+PATIENCE_S = 120
+"""Only used where the machine is busy."""
+
+
 class Page:
     """One tab."""
 
@@ -31,7 +35,7 @@ class Page:
         self._number += 1
         self._connection.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while True:
-            answer = json.loads(self._connection.recv(timeout=30))
+            answer = json.loads(self._connection.recv(timeout=PATIENCE_S))
             if answer.get("id") == self._number:
                 return answer.get("result", answer)
 
@@ -43,12 +47,25 @@ class Page:
         self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
         self.call("Page.navigate", url=url)
 
-    def text(self) -> str:
-        found = self.call("Runtime.evaluate", expression="document.body ? document.body.innerText : ''")
-        return str(found["result"].get("value", ""))
+    def open(self, url: str) -> None:
+        """Open a page, and wait until it is there."""
+        self.call("Page.enable")
+        self.call("Page.navigate", url=url)
+        deadline = time.monotonic() + PATIENCE_S
+        while self.evaluate("[location.href, document.readyState]") != [url, "complete"]:
+            assert time.monotonic() < deadline, url
+            time.sleep(0.1)
 
-    def wait_for(self, text: str, timeout_s: float = 40) -> str:
-        deadline = time.monotonic() + timeout_s
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of an expression of the page's script, or of what it promises."""
+        found = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        return found.get("result", {}).get("value")
+
+    def text(self) -> str:
+        return str(self.evaluate("document.body ? document.body.innerText : ''") or "")
+
+    def wait_for(self, text: str) -> str:
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if text in (shown := self.text()):
                 return shown
@@ -69,12 +86,15 @@ def open_browser(folder: Path) -> Iterator[Page]:
             yield Page(cast("Any", connection))
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(PATIENCE_S)
+        finally:
+            process.kill()
 
 
 def _find_page(folder: Path) -> str:
     port_file = folder / "DevToolsActivePort"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if port_file.exists() and (lines := port_file.read_text().split()):
             with urllib.request.urlopen(f"http://127.0.0.1:{lines[0]}/json/list") as answer:

@@ -14,7 +14,7 @@ from flows.render.html import MOST_NODES_IN_FULL, to_html
 from flows.render.plots import Scale, Slots, draw_heat, draw_openings, draw_states, draw_timeline
 from flows.settings import load_settings
 from tests import fleet_on_disk
-from tests.browser import CHROMIUM, open_browser
+from tests.browser import CHROMIUM, PATIENCE_S, open_browser
 from tests.examples import HOMELAB
 from tests.homelab import EVENING, reconcile, supervisor
 
@@ -223,13 +223,15 @@ def test_no_request_leaves_the_page_and_it_fits_and_is_readable_wide_and_narrow_
 
 
 def visit(page, address):
-    """Open a page, and return the addresses of the requests that it made until it was quiet."""
+    """Open a page, and return the addresses of the requests that it made until it was loaded and quiet."""
     page._connection.send(json.dumps({"id": 10**6, "method": "Page.navigate", "params": {"url": address}}))
-    asked = []
+    asked, is_loaded = [], False
     while True:
         try:
-            event = json.loads(page._connection.recv(timeout=1.5))
+            event = json.loads(page._connection.recv(timeout=1.5 if is_loaded else PATIENCE_S))
         except TimeoutError:
+            assert is_loaded, address
             return asked
+        is_loaded = is_loaded or event.get("method") == "Page.loadEventFired"
         if event.get("method") == "Network.requestWillBeSent":
             asked.append(event["params"]["request"]["url"])

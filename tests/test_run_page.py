@@ -2,13 +2,21 @@
 
 import json
 import uuid
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from flows.attend import Attention
 from flows.notify import to_prefect_event
+from flows.render.markdown import to_markdown
 from flows.report import RunReport
 from flows.run_page import MOST_ROWS, drift_rows, locate_history, name_run, recommendation_rows, tag_run
+from schemas.acknowledgement import Acknowledgement
 from schemas.words import Outcome
+from stages.acknowledge import acknowledge
+from stages.date import date_worlds
+from stages.summarize import summarize
 from tests.frames import NOON, actual, desired, judged
 
 NASTY = "<img src=x onerror=alert(1)>\x1b[31m\u202e|`"
@@ -56,6 +64,39 @@ def test_a_run_without_conclusions_is_named_by_its_outcome():
     skipped = RunReport(as_of=NOON, outcome=Outcome.SKIPPED, error="services.json: empty")
 
     assert (name_run(skipped), tag_run(skipped, dry_run=False)) == ("skipped", {"skipped"})
+
+
+def test_what_is_acknowledged_does_not_name_the_run():
+    want, have = desired("piha/web", "piha/db"), actual("piha/db")
+    judged_report = report(want, have)
+    drift, recommendations = judged_report.judgement.drift, judged_report.judgement.recommendations
+    until = NOON + timedelta(hours=1)
+    ack = Acknowledgement(node="piha", service="web", owner="anna", reason="known", acknowledged_at=NOON, until=until)
+    found = acknowledge(recommendations, [ack], NOON)
+    calm = Attention(found, summarize(drift, found.standing, date_worlds(have), have))
+
+    assert name_run(judged_report) == "degraded · 1 required"
+    assert name_run(replace(judged_report, attention=calm)) == "nominal"
+
+
+def test_the_summary_has_a_part_for_each_event_type_and_says_what_changed():
+    want = desired("piha/web", "piha/db", needs=[{"target": "piha/web", "dependency": "db"}])
+    lines = [
+        json.dumps({**EVENT, "payload": {"transition": word}}).encode() for word in ("opened", "opened", "resolved")
+    ]
+
+    text = to_markdown(replace(report(want, actual("vps/x", nodes=["piha"])), event_lines=tuple(lines)))
+
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        "## 🔴 unstable",
+        "### required",
+        "### blocked",
+    ]
+    assert "Since the last run: 2 opened, 1 resolved." in text
+    assert (
+        "| 🟠 error | piha/db | redeploy | db on piha is missing: services.json has no record of it; redeploy it. Explains 1 more. |"
+        in text
+    )
 
 
 def test_no_control_character_of_the_input_reaches_a_table():

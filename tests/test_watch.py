@@ -1,14 +1,19 @@
 """When `supervisor watch` runs: on a change, when nothing changed for long, and not too often."""
 
+import json
+import subprocess
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import pytest
 
 from flows.settings import Settings
 from flows.watch import is_input, watch_inputs
+from tests.homelab import environment
+from tests.past_worlds import inventory, world, write
+from tests.program import SUPERVISOR
 
 
 @pytest.fixture
@@ -105,6 +110,30 @@ def test_the_end_is_at_once(settings, stop):
 
     assert list(runs) == []
     assert time.monotonic() - begun < 2
+
+
+def test_the_command_runs_on_a_change_and_ends_when_it_is_told_to(tmp_path):
+    write(tmp_path / "home", inventory(piha=["web", "db"]))
+    place = write(tmp_path / "world", world(datetime.now(UTC), "piha/web", "piha/db"))
+    settings = {"INVENTORY": tmp_path / "home", "WORLD": place, "WORLD_TTL": "1h", "NODE_TTL": "1h"}
+    given = environment(tmp_path, **{f"SUPERVISOR_{name}": str(value) for name, value in settings.items()})
+    command = [*SUPERVISOR, "watch", "--format", "ndjson"]
+    with subprocess.Popen(command, env=given, stdout=subprocess.PIPE) as process:
+        before = next_state(process)
+        write(place, world(datetime.now(UTC), "piha/web", sick=["piha/db"]))
+        states = iter(lambda: next_state(process), "no state")
+        after = next(state for state in states if state not in {before, None})
+        process.terminate()
+
+    events = [json.loads(line)["correlation_id"] for line in (tmp_path / "events.log").read_text().splitlines()]
+    assert (before, after, process.returncode) == ("nominal", "degraded", 0)
+    assert events == ["redeploy-piha-db"]
+
+
+def next_state(process):
+    """Return what the next run says of the fleet; none where it could not read the world."""
+    records = (json.loads(line) for line in process.stdout)
+    return next((record["summary"] or {}).get("state") for record in records if record["record"] == "run")
 
 
 @pytest.mark.parametrize(

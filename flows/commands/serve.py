@@ -9,6 +9,8 @@ import typer
 from flows.commands import options
 
 if TYPE_CHECKING:
+    from subprocess import Popen
+
     from flows.settings import Settings
 
 HELP = """Reconcile on a schedule (every 5 minutes, or `serve_interval` or `serve_cron`), and show each run on a page.
@@ -60,10 +62,10 @@ def serve(
     home = settings.state_dir.absolute() / "prefect"
     environment = server_environment(home, host, port)
     print(f"starting the Prefect server at http://{host}:{port} ...", flush=True)
-    with run_server(environment, host, port):
+    with run_server(environment, host, port) as server:
         os.environ.update(environment)
         print(f"its pages ask for the password in {home / 'auth'}", flush=True)
-        return _serve(settings)
+        return _serve(settings, server)
 
 
 def _pass_on(given: dict[str, object]) -> None:
@@ -79,7 +81,7 @@ def _quieten(settings: "Settings") -> None:
     be_quiet(settings.state_dir.absolute() / "prefect")
 
 
-def _serve(settings: "Settings") -> int:
+def _serve(settings: "Settings", server: "Popen[bytes] | None" = None) -> int:
     import asyncio
     import signal
 
@@ -88,5 +90,5 @@ def _serve(settings: "Settings") -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     deployment = make_deployment(settings)
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve_deployment(deployment))
+        asyncio.run(serve_deployment(deployment, server))
     return 0

@@ -1,17 +1,23 @@
 """A run in Markdown: for a pull request, a chat, a run page."""
 
-from collections.abc import Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import polars as pl
 
 from flows.render.escape import markdown
 from flows.render.spoken import spoken
 from flows.report import RunReport
+from flows.sinks.event_line import unwrap
 from schemas.episode import Target
-from schemas.words import State
+from schemas.words import Severity, State, Transition
 
 MOST_ROWS = 200
 SIGN = {State.NOMINAL: "🟢", State.RECONCILING: "🔵", State.DEGRADED: "🟡", State.UNSTABLE: "🔴"}
+CHANGES = (Transition.OPENED, Transition.CHANGED, Transition.RESOLVED, Transition.REMINDER)
+SIGN_OF_SEVERITY = {Severity.INFO: "⚪", Severity.WARNING: "🟡", Severity.ERROR: "🟠", Severity.CRITICAL: "🔴"}
 
 
 def to_markdown(report: RunReport) -> str:
@@ -25,6 +31,7 @@ def to_markdown(report: RunReport) -> str:
     parts = [f"## {SIGN[state]} {state.value}", f"{counts}, {summary['held_count']} held back; {when}."]
     if report.is_partial:
         parts.append(f"**Partial:** a part of the inventory could not be read.\n\n{_faults(report)}")
+    parts.append(_changes(report.event_lines))
     parts += [_recommendations(report.standing), _acknowledged(report), _held(report.judgement.drift)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -44,19 +51,37 @@ def _faults(report: RunReport) -> str:
     return _table(("file", "problem"), rows, unread.height)
 
 
+def _changes(lines: Iterable[bytes]) -> str:
+    """Return how many episodes came, went or changed, as the run's events tell it."""
+    payloads: list[Any] = [unwrap(json.loads(line))["payload"] for line in lines]
+    counts = Counter(payload["transition"] for payload in payloads)
+    told = ", ".join(f"{counts[word]} {word}" for word in CHANGES if counts[word])
+    return f"Since the last run: {told}." if told else ""
+
+
 def _recommendations(recommendations: pl.DataFrame) -> str:
+    """Return a part for each event type: what to do where has little to say, and the reason has the room."""
+    shown = recommendations.head(MOST_ROWS).partition_by("event_type", maintain_order=True)
+    parts = [f"### {part['event_type'][0].removeprefix('reconcile_')}\n\n{_advice(part)}" for part in shown]
+    left = recommendations.height - MOST_ROWS
+    return "\n\n".join([*parts, f"and {left} more"] if left > 0 else parts)
+
+
+def _advice(recommendations: pl.DataFrame) -> str:
     rows = [
         (
-            row["event_type"].removeprefix("reconcile_"),
-            row["severity"],
-            row["action"].replace("_", " "),
+            f"{SIGN_OF_SEVERITY[row['severity']]} {row['severity']}",
             f"{row['node']}/{row['service']}",
-            row["blast_radius"] or "",
-            row["reason"],
+            row["action"].replace("_", " "),
+            f"{row['reason']}{_explained(row['blast_radius'])}",
         )
-        for row in recommendations.head(MOST_ROWS).iter_rows(named=True)
+        for row in recommendations.iter_rows(named=True)
     ]
-    return _table(("", "severity", "action", "target", "explains", "why, and what to do"), rows, recommendations.height)
+    return _table(("severity", "target", "action", "why, and what to do"), rows, len(rows))
+
+
+def _explained(count: int) -> str:
+    return f" Explains {count} more." if count else ""
 
 
 def _acknowledged(report: RunReport) -> str:

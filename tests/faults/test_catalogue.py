@@ -8,7 +8,7 @@ import yaml
 
 from tests.faults.cases import covered, read_catalogue
 
-MODULES = ("test_desired", "test_actual", "test_written", "test_program", "test_outputs")
+MODULES = ("test_desired", "test_actual", "test_written", "test_program", "test_outputs", "test_orchestration")
 SHARED = Path(__file__).parents[3] / "shared/faults.yaml"
 
 

@@ -1,0 +1,91 @@
+"""The flows, called from Python as a client of a real server, find what the process finds."""
+
+from datetime import datetime
+
+import pytest
+
+from flows.run import run_once
+from flows.settings import load_settings
+from flows.sources.history import ask_history, scan_history
+from tests.orchestration.supervised import EVENING, HOMELAB
+from tests.past_worlds import inventory, write
+from tests.test_backfill import keep
+
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.usefixtures("client")]
+
+WORLDS = sorted(path.name for path in HOMELAB.glob("world*") if (path / "services.json").exists())
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_flow_finds_what_the_process_finds(world):
+    from flows.reconcile import reconcile
+
+    moment = datetime.fromisoformat(EVENING)
+    alone = run_once(load_settings({"world": HOMELAB / world}).settings, moment, dry_run=True)
+    state = reconcile(world=HOMELAB / world, as_of=moment, dry_run=True, return_state=True)
+    report = state.result(raise_on_failure=False)
+
+    assert report.outcome is alone.outcome
+    assert (report.judgement is None) == (alone.judgement is None)
+    for mine, theirs in zip(report.judgement or (), alone.judgement or (), strict=True):
+        assert mine.equals(theirs)
+
+
+def test_a_world_that_cannot_be_read_ends_the_run_as_skipped(tmp_path):
+    from flows.reconcile import reconcile
+
+    state = reconcile(world=tmp_path, return_state=True)
+
+    assert (state.name, state.type.value) == ("Skipped", "COMPLETED")
+    assert "services.json" in state.message or "nodes.json" in state.message
+
+
+def test_an_inventory_that_cannot_be_read_ends_the_run_as_failed(tmp_path):
+    from flows.reconcile import reconcile
+
+    assert reconcile(inventory=tmp_path, return_state=True).is_failed()
+
+
+def test_a_run_that_finds_the_lock_held_ends_as_busy(tmp_path, monkeypatch):
+    from flows.reconcile import reconcile
+    from flows.run import _emitter
+
+    monkeypatch.setenv("SUPERVISOR_LOCK_TIMEOUT", "0.2s")
+    with _emitter(load_settings().settings):
+        state = reconcile(return_state=True)
+
+    assert (state.name, state.type.value) == ("Busy", "CANCELLED")
+
+
+@pytest.mark.dask
+@pytest.mark.filterwarnings("ignore")
+def test_shards_on_dask_find_what_one_process_finds(tmp_path):
+    pytest.importorskip("prefect_dask")
+    from benchmarks.fleet import write_fleet
+    from flows.fleet import reconcile_fleet
+
+    fleet = write_fleet(tmp_path / "fleet", 40, 12)
+    alone = run_once(
+        load_settings({"inventory": fleet.inventory, "world": fleet.world}).settings, fleet.as_of, dry_run=True
+    )
+    report = reconcile_fleet(inventory=fleet.inventory, world=fleet.world, as_of=fleet.as_of, dry_run=True)
+
+    assert alone.judgement.root_causes.height
+    for mine, theirs in zip(report.judgement, alone.judgement, strict=True):
+        assert mine.equals(theirs)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_backfill_makes_the_history_and_shows_how_far_it_is(served, tmp_path):
+    from flows.backfill import backfill
+
+    home = write(tmp_path / "home", inventory(piha=["web", "db"]))
+    source = keep(tmp_path / "kept", 6, down=(2, 3))
+
+    assert backfill(source=source, inventory=home) == 6
+    assert backfill(source=source, inventory=home) == 0
+
+    root = load_settings().settings.history_root()
+    assert ask_history(lambda: scan_history(root, "runs").collect()).height == 6
+    shown = served.api("/artifacts/filter", {"artifacts": {"key": {"any_": ["backfill"]}}})
+    assert [(one["type"], one["data"]) for one in shown] == [("progress", 100.0)] * 2
