@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 UNITS = Path(__file__).parents[1] / "examples" / "systemd"
-EXPOSURE = {"runtime-supervisor": 6, "runtime-supervisor-watch": 6, "runtime-supervisor-serve": 12}
+EXPOSURE = {
+    "runtime-supervisor": 6,
+    "runtime-supervisor-watch": 6,
+    "runtime-supervisor-serve": 12,
+    "runtime-supervisor-maintenance": 6,
+}
 """In tenths, as `systemd-analyze security --threshold` takes it; 100 is a unit without any protection."""
 
 pytestmark = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
