@@ -86,6 +86,6 @@ def test_a_backfill_makes_the_history_and_shows_how_far_it_is(served, tmp_path):
     assert backfill(source=source, inventory=home) == 0
 
     root = load_settings().settings.history_root()
-    assert ask_history(lambda: scan_history(root, "runs").collect()).height == 6
+    assert ask_history(lambda: scan_history(root, "runs").collect(), root).height == 6
     shown = served.api("/artifacts/filter", {"artifacts": {"key": {"any_": ["backfill"]}}})
     assert [(one["type"], one["data"]) for one in shown] == [("progress", 100.0)] * 2
