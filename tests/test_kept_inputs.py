@@ -7,14 +7,14 @@ import pytest
 
 from benchmarks.fleet import AS_OF, write_fleet
 from flows.errors import InventoryError
-from flows.sources import inventory_keeper
+from flows.sources import inventory_files, inventory_keeper
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory import read_inventory
 from flows.sources.inventory_files import InventoryLook, list_inventory
 from flows.sources.inventory_keeper import InventoryKeeper, is_settled
 from flows.sources.look_cache import LookCache
 from flows.sources.parse_cache import ParseCache
-from flows.sources.safe_file import Stamp
+from flows.sources.safe_file import Stamp, UnstableFileError
 from flows.sources.world import load_world
 from flows.sources.world_memory import WorldMemory
 from schemas.limits import Limits
@@ -35,6 +35,19 @@ def keeper(fleet, monkeypatch):
 
 def test_an_unchanged_inventory_is_not_read_again(keeper):
     assert keeper.read() is keeper.read()
+
+
+def test_a_read_that_failed_is_tried_again(fleet, keeper, monkeypatch):
+    read_file = inventory_files.read_file_in
+
+    def fail_once(folders, path, *, max_bytes):
+        monkeypatch.setattr(inventory_files, "read_file_in", read_file)
+        raise UnstableFileError(folders.root / path, "cannot be read: Input/output error")
+
+    monkeypatch.setattr(inventory_files, "read_file_in", fail_once)
+
+    assert not keeper.read().desired.unread.is_empty()
+    assert keeper.read().desired.unread.is_empty()
 
 
 def test_a_changed_inventory_is_read_again(fleet, keeper):

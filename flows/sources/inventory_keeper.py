@@ -63,7 +63,8 @@ class InventoryKeeper:
             self._memory = InventoryMemory(self._limits, self._cache)
         desired = build_desired(files, self._limits, memory=self._memory)
         kept = KeptInventory(desired, inventory_fingerprint(files), lambda: files)
-        if is_settled(look, looked_ns):
+        # A read that failed may succeed the next time, without a sign in any stamp.
+        if is_settled(look, looked_ns) and files.unreadable == look.unreadable:
             self._keep(kept, look)
         return kept
 
