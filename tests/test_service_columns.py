@@ -68,8 +68,9 @@ SEEN: st.SearchStrategy[object] = st.sampled_from(
     [None, 1780488000, 1780488000.0, 1780488000.25, "1780488000", "2026-06-03T11:59:00Z", "2026-06-03T13:59:00+02:00",
      "yesterday", True, 1, 1.0, 2**70, [], {}, ""]
 )  # fmt: skip
+CLAIMS = {"node": st.just("piha"), "service": st.just("web"), "id": st.just("vps/db"), "name": st.just("db")}
 RECORDS: st.SearchStrategy[object] = st.one_of(
-    st.fixed_dictionaries({}, optional={"status": STATUSES, "last_seen": SEEN, "more": st.just([{}])}),
+    st.fixed_dictionaries({}, optional={"status": STATUSES, "last_seen": SEEN, "more": st.just([{}]), **CLAIMS}),
     st.sampled_from(["healthy", None, 3, [], True]),
 )
 
@@ -111,6 +112,7 @@ def test_a_text_with_a_byte_wrong_is_read_or_refused_the_same_both_ways(records,
         pytest.param('{"piha/web": {"a:b": 1, "a:c": 2}}', id="a colon in a key"),
         pytest.param('{"piha/w{b": {"a": 1, "a": 2}}', id="a brace in a name"),
         pytest.param('{"piha/web": {"status": "ok"}, "box/web": {"status": "exited", "last_seen": 5}}', id="an alias"),
+        pytest.param('{"web": {"node": "piha", "service": "web"}}', id="a claim of a record without a usable key"),
         pytest.param('{"PIHA/web": {"status": "ok"}, "piha/web": {"status": "exited"}}', id="two spellings"),
     ],
 )
@@ -124,7 +126,7 @@ def test_a_usual_file_is_read_by_columns():
     table = record_table.read_record_table(json.dumps(records).encode(), ("status", "last_seen"))
 
     assert table is not None
-    assert table.rows.row(2999) == ("node-2999/web", '"ok"', "1780490999")
+    assert table.rows.select("key", "status", "last_seen").row(2999) == ("node-2999/web", '"ok"', "1780490999")
     assert table.others == []
 
 

@@ -36,7 +36,7 @@ class RecordTable(NamedTuple):
     """The flat records, and the others."""
 
     rows: pl.DataFrame
-    """`key`, and for each field the JSON text of its value, null where the record has no such field."""
+    """`key`, for each field the JSON text of its value, null where the record has none, and `piece`, its own text."""
     others: list[str]
     """JSON objects that hold the other records, each with its key."""
 
@@ -50,6 +50,7 @@ def read_record_table(data: bytes, fields: tuple[str, ...]) -> RecordTable | Non
         return None
     piece = pl.col("piece")
     found = pieces.to_frame().select(
+        piece,
         is_flat=piece.str.contains(_RECORD),
         key=piece.str.extract(_HEAD),
         shape=piece.str.replace_all(_BUT_KEYS, ":"),
@@ -60,7 +61,12 @@ def read_record_table(data: bytes, fields: tuple[str, ...]) -> RecordTable | Non
     is_cut_right = all(text.startswith(",") for text in others)
     if not is_cut_right or len(others) > MAX_OTHERS_RATIO * flat.height or not _are_plain(flat["shape"].unique()):
         return None
-    return RecordTable(flat.select("key", *fields), [f"{{{text[1:]}}}}}" for text in others])
+    return RecordTable(flat.select("key", *fields, "piece"), [close_piece(text) for text in others])
+
+
+def close_piece(piece: str) -> str:
+    """Return a JSON object that holds the record of a piece under its key."""
+    return f"{{{piece.lstrip(_BLANKS)[1:]}}}}}"
 
 
 def _value_of(field: str) -> str:

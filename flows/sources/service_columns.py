@@ -9,6 +9,7 @@ import msgspec
 import polars as pl
 
 from flows.sources.instants import EARLIEST_S, LATEST_S, SECOND_US, parse_instant
+from flows.sources.record_table import close_piece
 from flows.sources.strict_json import Records
 from flows.sources.world_names import UnusableNameError, WorldNames
 from schemas.limits import Limits
@@ -70,7 +71,7 @@ def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.Da
         & (pl.col("node") != FLEET)
     )
     joined = split.join(nodes, on="written", how="left", maintain_order="left")
-    return joined.select("key", *FIELDS, *TARGET, is_usual=is_usual.fill_null(False))
+    return joined.select("key", *FIELDS, "piece", *TARGET, is_usual=is_usual.fill_null(False))
 
 
 def _node_name(written: str, names: WorldNames) -> str | None:
@@ -93,11 +94,8 @@ def _targets(records: Records, names: WorldNames) -> pl.DataFrame:
 
 
 def _to_records(rows: pl.DataFrame) -> list[tuple[str, dict[str, Any]]]:
-    """Return rows as records, with the fields that they have."""
-    return [
-        (key, {name: msgspec.json.decode(text) for name, text in zip(FIELDS, texts, strict=True) if text is not None})
-        for key, *texts in rows.select("key", *FIELDS).iter_rows()
-    ]
+    """Return rows as whole records: one whose key is unusable may say by its fields what it is about."""
+    return [record for piece in rows["piece"] for record in msgspec.json.decode(close_piece(piece)).items()]
 
 
 def _read_words(texts: pl.Series) -> pl.Series:

@@ -31,7 +31,7 @@ class Records(NamedTuple):
     is_keyed: bool
     """The file is an object, not a list."""
     table: pl.DataFrame | None = None
-    """More records of a large object, by columns: `key`, and the JSON text of each field that was asked for."""
+    """More records of a large object, by columns: `key`, the JSON text of each field that was asked for, and its `piece`."""
 
 
 def parse_records(data: bytes, limits: Limits, fields: tuple[str, ...] = ()) -> Records:
