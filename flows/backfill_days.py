@@ -11,11 +11,11 @@ from typing import NamedTuple, TypeVar
 
 import polars as pl
 
+from flows.files.storage import open_storage
 from flows.past_day import Batch, Day, Judge, Problem
 from flows.sinks.history import derive_run_id, finish_day, write_day
 from flows.sources.history import ask_history, list_days, read_day, scan_day
 from flows.sources.world import WorldFiles
-from flows.storage import open_storage
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
 from schemas.words import Outcome

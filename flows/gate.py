@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flows.errors import SettingsError
+from flows.files.foreign import FileFaultError, read_file
 from flows.report import RunReport
-from flows.sources.safe_file import FileFaultError, read_file
 from schemas.episode import Key
 from schemas.words import Action, Severity
 

@@ -10,9 +10,9 @@ from pandera.errors import SchemaError
 from pandera.typing.polars import DataFrame
 
 from flows.errors import HistoryError
+from flows.files.storage import open_storage
 from flows.settings import Settings
 from flows.sources.history import ask_history, scan_days, scan_history
-from flows.storage import open_storage
 from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Sighting, Span
 from schemas.frame import columns
 from schemas.rules import PastRules

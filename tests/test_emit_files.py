@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from flows.errors import BusyError, EmitError, SettingsError
+from flows.files.lock import hold_lock
+from flows.files.own import UnsafeFileError
 from flows.sinks.checkpoint import VERSION, read_known
 from flows.sinks.emit import EmitPaths, open_emitter, read_episodes
-from flows.sinks.lock import hold_lock
-from flows.sinks.safe_file import UnsafeFileError
 from schemas.last_run import LastAttempt, LastRun
 from schemas.words import Outcome, Severity, State
 from stages.transition import decide_transitions
@@ -336,7 +336,7 @@ def test_another_process_that_locks_the_log_makes_us_busy(tmp_path):
 
 def test_a_child_does_not_keep_the_lock_of_its_dead_parent(tmp_path):
     parent = (
-        "import subprocess, sys, time; from pathlib import Path; from flows.sinks.lock import hold_lock\n"
+        "import subprocess, sys, time; from pathlib import Path; from flows.files.lock import hold_lock\n"
         f"with hold_lock(Path({str(tmp_path / 'lock')!r}), 1):\n"
         "    child = subprocess.Popen(['sleep', '60'], close_fds=False, stdout=subprocess.DEVNULL)\n"
         "    print(child.pid, flush=True); time.sleep(60)"

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.sinks.file_system import doubt_file_systems, find_file_system
+from flows.files.file_system import doubt_file_systems, find_file_system
 
 MOUNTS = r"""21 27 0:20 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime - ext4 /dev/root rw,discard

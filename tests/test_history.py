@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from flows.errors import EmitError, HistoryError
+from flows.files.storage import LocalStorage
 from flows.sinks.history import (
     commit,
     compact,
@@ -21,7 +22,6 @@ from flows.sinks.history import (
     write_run,
 )
 from flows.sources.history import ask_history, day_folder, read_day, scan_history
-from flows.storage import LocalStorage
 from schemas.frame import columns
 from schemas.history import TABLES, History, RunFacts
 from schemas.run import Judgement

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from flows.errors import HistoryError
+from flows.files.storage import open_storage
 from flows.past import study_past
 from flows.sinks.history import compact, write_day, write_run
 from flows.sources.history import ask_history, scan_history
-from flows.storage import open_storage
 from schemas.history import TABLES
 from schemas.rules import PastRules
 from tests.test_history import DAY, a_run

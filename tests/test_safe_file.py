@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.sources.safe_file import ADVICE, FileFaultError, MissingFileError, UnsafeFileError, read_file, stamp_file
+from flows.files.foreign import ADVICE, FileFaultError, MissingFileError, UnsafeFileError, read_file, stamp_file
 
 
 def refused(path, root=None, max_bytes=1000):

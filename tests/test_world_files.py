@@ -8,7 +8,8 @@ import time
 import pytest
 
 from flows.errors import WorldUnreadableError
-from flows.sources import safe_file, world_files
+from flows.files import foreign as safe_file
+from flows.sources import world_files
 from flows.sources.world import load_world, read_world
 from schemas.limits import Limits
 from tests.frames import NOON

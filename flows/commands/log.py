@@ -85,8 +85,8 @@ def tail(
     config: options.Config = None,
 ) -> int:
     """Print the latest events, the newest last."""
+    from flows.files.own import settle_path, trusted_owners
     from flows.sinks.event_log import START, EventLog
-    from flows.sinks.safe_file import settle_path, trusted_owners
 
     owners = trusted_owners()
     log = EventLog(settle_path(_load({"event_log": event_log}, config).event_log, owners), owners)
@@ -147,7 +147,7 @@ def _load(given: dict[str, object], config: Path | None) -> "Settings":
 
 
 def _own_files(settings: "Settings") -> list[Path]:
+    from flows.files.own import trusted_owners
     from flows.sinks.event_log import find_parts
-    from flows.sinks.safe_file import trusted_owners
 
     return [*find_parts(settings.event_log, trusted_owners()), settings.event_log]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import EmitError, SettingsError
+from flows.files.lock import hold_lock
+from flows.files.own import describe, make_private_folder, open_regular, sync_folder, write_temporary
 from flows.sinks.event_line import read_instant, write_instant
-from flows.sinks.lock import hold_lock
-from flows.sinks.safe_file import describe, make_private_folder, open_regular, sync_folder, write_temporary
 from schemas.acknowledgement import Acknowledgement
 
 FILE = "acknowledgements.json"

@@ -16,10 +16,7 @@ from typing import Any
 import msgspec
 
 from flows.errors import EmitError, SettingsError
-from flows.sinks.attempt import read_attempt
-from flows.sinks.event_line import read_instant, write_instant
-from flows.sinks.event_log import START, Position
-from flows.sinks.safe_file import (
+from flows.files.own import (
     UnsafeFileError,
     open_regular,
     remove_leftovers,
@@ -28,6 +25,9 @@ from flows.sinks.safe_file import (
     trusted_owners,
     write_temporary,
 )
+from flows.sinks.attempt import read_attempt
+from flows.sinks.event_line import read_instant, write_instant
+from flows.sinks.event_log import START, Position
 from schemas.episode import Episode, Key
 from schemas.last_run import LastAttempt, LastRun
 from schemas.wait import Wait

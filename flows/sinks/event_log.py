@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flows.errors import BusyError, EmitError
+from flows.files.lock import is_same_file, wait_for_lock
+from flows.files.own import UnsafeFileError, create_file, open_regular, sync_folder
 from flows.sinks.event_line import MAX_LINE, OwnEvent, read_own_event
-from flows.sinks.lock import is_same_file, wait_for_lock
-from flows.sinks.safe_file import UnsafeFileError, create_file, open_regular, sync_folder
 from flows.sinks.torn import find_torn_length
 
 _CHUNK = 1 << 20

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import polars as pl
 
 from flows.errors import EmitError, HistoryError
+from flows.files.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
 from flows.sources.history import (
     MERGED,
     PART,
@@ -25,7 +26,6 @@ from flows.sources.history import (
     read_day,
     scan_day,
 )
-from flows.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
 from schemas.history import HISTORY_VERSION, KEYS, TABLES, History
 
 MOST_FAULTS = 5

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from flows.files.own import open_regular
 from flows.sinks.acknowledgements import replace_file
 from flows.sinks.event_line import read_instant, write_instant
-from flows.sinks.safe_file import open_regular
 from schemas.episode import Target
 from schemas.outage import Message, News, Outage
 from schemas.words import Severity

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 import polars as pl
 
 from flows.errors import HistoryError
-from flows.storage import Storage, open_storage
+from flows.files.storage import Storage, open_storage
 from schemas.frame import dtypes, empty
 from schemas.history import KEYS, TABLES
 

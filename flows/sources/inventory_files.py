@@ -8,8 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from flows.errors import InventoryError
-from flows.sources.names import quote
-from flows.sources.safe_file import (
+from flows.files.foreign import (
     FileFaultError,
     MissingFileError,
     OpenFolders,
@@ -19,6 +18,7 @@ from flows.sources.safe_file import (
     read_file_in,
     stamp_file,
 )
+from flows.sources.names import quote
 from schemas.limits import Limits
 
 HOSTS = "hosts"

@@ -17,7 +17,7 @@ import msgspec
 import polars as pl
 import yaml
 
-from flows.sources.safe_file import FileFaultError, read_file
+from flows.files.foreign import FileFaultError, read_file
 from schemas.limits import Limits
 
 MAGIC = b"runtime-supervisor parse cache\n"

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 
 from flows.errors import SettingsError, SupervisorError
+from flows.files.foreign import FileFaultError, read_file
 from flows.sources.names import quote
-from flows.sources.safe_file import FileFaultError, read_file
 from flows.sources.yaml_tree import Fault, Node, TreeBuilder
 from schemas.limits import Limits
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from flows.errors import WorldUnreadableError
-from flows.sources.safe_file import (
+from flows.files.foreign import (
     FileContent,
     FileFaultError,
     MissingFileError,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flows.errors import WorldUnreadableError
-from flows.sources.safe_file import read_file
+from flows.files.foreign import read_file
 from flows.sources.world import decode_readable_worlds, read_world
 from flows.sources.world_files import WorldFiles
 from schemas.limits import Limits

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from flows.files.lock import hold_lock
 from flows.run import run_once
 from flows.settings import load_settings
-from flows.sinks.lock import hold_lock
 from tests.orchestration.supervised import EVENING, HOMELAB
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.errors import BusyError, EmitError
-from flows.sinks.safe_file import create_file, open_regular, write_all
+from flows.files.own import create_file, open_regular, write_all
 
 _PAUSE_S = 0.02
 
