@@ -24,10 +24,10 @@ import polars as pl
 
 from benchmarks.fleet import alias_of, service_name, write_fleet
 from benchmarks.snapshots import START, STEP, write_archive
+from flows.ledger.history_writer import encode
 from flows.past_day import Judge, group_days, within
 from flows.past_sources import choose_inventories, make_judge, open_snapshots
 from flows.settings import Settings
-from flows.sinks.history import encode
 from flows.sources.snapshots import SnapshotSource
 
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]

@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from flows.sinks.emit import open_emitter
+from flows.ledger.emit import open_emitter
 from stages.transition import decide_transitions
 from tests.episodes import DAY, judged, last_run, paths, recommended
 

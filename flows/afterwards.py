@@ -8,10 +8,10 @@ from flows.attend import Attention
 from flows.conclusions import to_recommended
 from flows.errors import SupervisorError
 from flows.files.lock import hold_lock
+from flows.ledger.acknowledgements import replace_file
+from flows.ledger.checkpoint import Known, read_known
 from flows.render.escape import message
 from flows.settings import Settings
-from flows.sinks.acknowledgements import replace_file
-from flows.sinks.checkpoint import Known, read_known
 from flows.sinks.outbox import (
     FILE,
     VARIABLE,

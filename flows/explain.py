@@ -12,11 +12,11 @@ from flows.dependencies import Branch, grow_tree
 from flows.errors import SupervisorError
 from flows.gather import Inputs, read_inputs
 from flows.judge import judge
+from flows.ledger.acknowledgements import read_acknowledgements
+from flows.ledger.checkpoint import Known, read_known
 from flows.past import Past, read_past
 from flows.render.document import rows
 from flows.settings import Settings
-from flows.sinks.acknowledgements import read_acknowledgements
-from flows.sinks.checkpoint import Known, read_known
 from flows.targets import find_target, suggest_targets
 from schemas.drift_episode import DriftEpisode
 from schemas.episode import Episode, Target

@@ -6,10 +6,10 @@ from typing import Annotated
 from prefect import flow, get_run_logger
 from pydantic import AfterValidator
 
+from flows.ledger.archive import open_archive
+from flows.ledger.archive_writer import edit_archive, shrink_archive
+from flows.ledger.history_writer import compact as compact_days
 from flows.settings import load_settings
-from flows.sinks.archive import edit_archive, shrink_archive
-from flows.sinks.history import compact as compact_days
-from flows.sources.archive import open_archive
 
 
 def _check_positive(number: int) -> int:

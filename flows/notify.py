@@ -11,8 +11,8 @@ from typing import Any
 
 from prefect.events import emit_event
 
+from flows.ledger.event_line import unwrap
 from flows.render.escape import show
-from flows.sinks.event_line import unwrap
 from schemas.words import ALL
 
 PREFIX = "runtime-supervisor"

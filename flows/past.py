@@ -11,8 +11,8 @@ from pandera.typing.polars import DataFrame
 
 from flows.errors import HistoryError
 from flows.files.storage import open_storage
+from flows.ledger.history import ask_history, scan_days, scan_history
 from flows.settings import Settings
-from flows.sources.history import ask_history, scan_days, scan_history
 from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Sighting, Span
 from schemas.frame import columns
 from schemas.rules import PastRules

@@ -15,11 +15,11 @@ from flows.attend import Attention, attend_episodes
 from flows.conclusions import remember_run, to_judged
 from flows.errors import EmitError, HistoryError, InventoryError
 from flows.gather import Inputs
+from flows.ledger.archive_writer import edit_archive
+from flows.ledger.emit import Emitter
+from flows.ledger.history import FOLDER, find_generation
+from flows.ledger.history_writer import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
 from flows.settings import Settings
-from flows.sinks.archive import edit_archive
-from flows.sinks.emit import Emitter
-from flows.sinks.history import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
-from flows.sources.history import FOLDER, find_generation
 from schemas.desired import Desired
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts

@@ -12,10 +12,10 @@ from flows.deadline import end_in_time
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
 from flows.gather import InputReader, Inputs, read_inputs
 from flows.judge import Result, Step, judge
+from flows.ledger.emit import EmitPaths, Emitter, open_emitter
 from flows.record import outcome_of, record, record_without_conclusion
 from flows.report import RunReport
 from flows.settings import Settings
-from flows.sinks.emit import EmitPaths, Emitter, open_emitter
 from schemas.words import Outcome
 
 

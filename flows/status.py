@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.sinks.checkpoint import read_known
+from flows.ledger.checkpoint import read_known
 from schemas.episode import Episode
 from schemas.last_run import LastAttempt, LastRun
 from schemas.words import EventType, Outcome, Severity, State

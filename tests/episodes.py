@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from flows.sinks.emit import EmitPaths
+from flows.ledger.emit import EmitPaths
 from schemas.episode import Judged, Recommended, Target
 from schemas.last_run import LastRun
 from schemas.words import Action, DriftKind, EventType, HeldBy, Outcome, Severity, State

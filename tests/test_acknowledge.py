@@ -9,7 +9,7 @@ import typer
 
 from flows.commands.ack import parse_end
 from flows.errors import SettingsError
-from flows.sinks.acknowledgements import FILE, change_acknowledgements, read_acknowledgements
+from flows.ledger.acknowledgements import FILE, change_acknowledgements, read_acknowledgements
 from schemas.acknowledgement import Acknowledgement
 from stages.acknowledge import acknowledge
 from tests import frames

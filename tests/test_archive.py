@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from flows.errors import HistoryError
-from flows.sinks.archive import edit_archive, export_world, shrink_archive
-from flows.sources.archive import FILE_NAME, INVENTORY, WORLD, from_micros, open_archive, to_micros
+from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, from_micros, open_archive, to_micros
+from flows.ledger.archive_writer import edit_archive, export_world, shrink_archive
 from flows.sources.inventory_files import InventoryFiles
 from flows.sources.inventory_pack import unpack_inventory
 from flows.sources.snapshots import ArchiveSource

@@ -12,15 +12,15 @@ import pytest
 
 from flows.backfill_days import Backfiller, DayDone, map_days
 from flows.errors import EmitError
+from flows.ledger.archive_writer import edit_archive
+from flows.ledger.history import ask_history, scan_history
+from flows.ledger.history_writer import sweep_temporaries
 from flows.past import study_past
 from flows.past_day import group_days
 from flows.past_events import write_events
 from flows.past_sources import choose_inventories, make_judge, open_snapshots
 from flows.run import run_once
 from flows.settings import Settings
-from flows.sinks.archive import edit_archive
-from flows.sinks.history import sweep_temporaries
-from flows.sources.history import ask_history, scan_history
 from flows.sources.inventory_files import InventoryFiles
 from flows.sources.world_files import WorldFiles
 from schemas.rules import PastRules
@@ -111,7 +111,7 @@ def test_one_by_other_rules_that_is_killed_is_completed(tmp_path, settings, monk
     backfill(by_other_rules(other), source)
     backfill(settings, source)
     with monkeypatch.context() as patched:
-        patched.setattr("flows.sinks.history.open_storage", lambda root: Dying(root, survives))
+        patched.setattr("flows.ledger.history_writer.open_storage", lambda root: Dying(root, survives))
         with contextlib.suppress(KeyboardInterrupt):
             backfill(by_other_rules(settings), source)
     assert set(table(settings, "runs")["run_id"]) <= set(table(settings, "drift")["run_id"])

@@ -15,8 +15,8 @@ import pytest
 from flows.errors import BusyError, EmitError, SettingsError
 from flows.files.lock import hold_lock
 from flows.files.own import UnsafeFileError
-from flows.sinks.checkpoint import VERSION, read_known
-from flows.sinks.emit import EmitPaths, open_emitter, read_episodes
+from flows.ledger.checkpoint import VERSION, read_known
+from flows.ledger.emit import EmitPaths, open_emitter, read_episodes
 from schemas.last_run import LastAttempt, LastRun
 from schemas.words import Outcome, Severity, State
 from stages.transition import decide_transitions
@@ -148,7 +148,7 @@ def test_a_log_that_grew_past_our_place_with_other_content_is_read_from_its_begi
 
 
 def test_events_of_a_lost_log_are_written_again_on_request(tmp_path):
-    from flows.sinks.chain import read_event_lines, verify_chain
+    from flows.ledger.chain import read_event_lines, verify_chain
 
     run(tmp_path, 0, ["web", "db"])
     backup = paths(tmp_path).event_log.rename(tmp_path / "backup")
@@ -372,7 +372,7 @@ def test_the_history_of_the_same_run_takes_the_place_of_the_one_before(tmp_path)
 
 def test_what_writes_events_needs_nothing_but_the_standard_library():
     heavy = "{'polars', 'pandera', 'pydantic', 'prefect', 'typer', 'yaml'} & {*sys.modules}"
-    code = f"import sys, flows.sinks.emit, flows.sinks.chain, stages.transition; sys.exit(len({heavy}))"
+    code = f"import sys, flows.ledger.emit, flows.ledger.chain, stages.transition; sys.exit(len({heavy}))"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

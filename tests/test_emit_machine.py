@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from flows.errors import EmitError
-from flows.sinks.emit import open_emitter, read_episodes
-from flows.sinks.event_line import read_own_event
+from flows.ledger.emit import open_emitter, read_episodes
+from flows.ledger.event_line import read_own_event
 from schemas.words import Severity
 from stages.transition import decide_transitions
 from tests.crash.invariants import log_lines

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.errors import EmitError
-from flows.sinks.event_line import MARKER, MAX_LINE, encode_change, read_own_event
+from flows.ledger.event_line import MARKER, MAX_LINE, encode_change, read_own_event
 from schemas.event import Event, event_schema
 from schemas.words import EventType, Severity
 from stages.transition import decide_transitions

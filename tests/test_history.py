@@ -11,7 +11,8 @@ import pytest
 
 from flows.errors import EmitError, HistoryError
 from flows.files.storage import LocalStorage
-from flows.sinks.history import (
+from flows.ledger.history import ask_history, day_folder, read_day, scan_history
+from flows.ledger.history_writer import (
     commit,
     compact,
     derive_run_id,
@@ -21,7 +22,6 @@ from flows.sinks.history import (
     write_day,
     write_run,
 )
-from flows.sources.history import ask_history, day_folder, read_day, scan_history
 from schemas.frame import columns
 from schemas.history import TABLES, History, RunFacts
 from schemas.run import Judgement

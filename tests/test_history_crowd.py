@@ -4,8 +4,8 @@ import multiprocessing
 from datetime import timedelta
 from pathlib import Path
 
-from flows.sinks.history import commit, compact, prepare_run, sweep_temporaries
-from flows.sources.history import ask_history, scan_history
+from flows.ledger.history import ask_history, scan_history
+from flows.ledger.history_writer import commit, compact, prepare_run, sweep_temporaries
 from tests.test_history import DAY, a_run, files
 
 RUNS = 50

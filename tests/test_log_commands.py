@@ -5,7 +5,7 @@ import typer
 from typer.testing import CliRunner
 
 from flows.commands import log
-from flows.sinks.chain import Place, verify_chain
+from flows.ledger.chain import Place, verify_chain
 from tests.crash.driver import run
 from tests.crash.invariants import log_lines
 from tests.episodes import paths

@@ -10,8 +10,8 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from flows.ledger.checkpoint import Known
 from flows.render.metrics import to_metrics
-from flows.sinks.checkpoint import Known
 from tests.homelab import reconcile, supervisor
 
 

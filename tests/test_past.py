@@ -7,9 +7,9 @@ from io import StringIO
 import polars as pl
 from rich.console import Console
 
+from flows.ledger.history_writer import write_run
 from flows.past import study_past
 from flows.render.past import past_to_csv, past_to_json, past_to_markdown, print_past
-from flows.sinks.history import write_run
 from schemas.history import History
 from schemas.rules import PastRules
 from tests.frames import NOON

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from flows.ledger.history_writer import compact
 from flows.past import study_past
 from flows.past_sources import open_snapshots
 from flows.run import run_once
 from flows.settings import Settings
-from flows.sinks.history import compact
 from schemas.limits import Limits
 from schemas.rules import PastRules
 from tests.crash.power import (

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import pytest
 
+from flows.ledger.emit import open_emitter
 from flows.render.status import to_document, to_lines
-from flows.sinks.emit import open_emitter
 from flows.status import read_status
 from schemas.words import Action, EventType, Outcome, Severity, State
 from stages.derive import derive_state

@@ -71,8 +71,8 @@ def add(
     config: options.Config = None,
 ) -> int:
     """Write it down; return 0."""
+    from flows.ledger.acknowledgements import change_acknowledgements
     from flows.render.escape import show
-    from flows.sinks.acknowledgements import change_acknowledgements
     from schemas.acknowledgement import Acknowledgement
 
     settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
@@ -113,7 +113,7 @@ def parse_end(text: str, now: datetime) -> datetime:
 
 def _find(wanted: str, settings: "Settings") -> tuple["Target", list["Target"]]:
     """Return the target, and those that the last run recommends something for."""
-    from flows.sinks.checkpoint import read_known
+    from flows.ledger.checkpoint import read_known
     from schemas.episode import Target
     from schemas.words import ALL
 
@@ -151,8 +151,8 @@ def list_all(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Print them, those that ran out too; return 0."""
+    from flows.ledger.acknowledgements import read_acknowledgements
     from flows.render.escape import show
-    from flows.sinks.acknowledgements import read_acknowledgements
 
     now = datetime.now(UTC)
     rows = read_acknowledgements(options.load({"state_dir": state_dir}, config).state_dir.absolute())
@@ -186,8 +186,8 @@ def remove(
     config: options.Config = None,
 ) -> int:
     """Remove it; return 0, or 1 where there was none."""
+    from flows.ledger.acknowledgements import change_acknowledgements, read_acknowledgements
     from flows.render.escape import show
-    from flows.sinks.acknowledgements import change_acknowledgements, read_acknowledgements
 
     settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
     aim, _ = _find(target, settings)

@@ -36,7 +36,7 @@ def list_archive(
     config: options.Config = None,
 ) -> int:
     """Print each snapshot: its moment, what it is, its size."""
-    from flows.sources.archive import INVENTORY, WORLD, open_archive
+    from flows.ledger.archive import INVENTORY, WORLD, open_archive
 
     begin, _ = options.parse_period(since, None)
     settings = options.load({"state_dir": state_dir}, config)
@@ -71,8 +71,8 @@ def prune(
     if older_than is None and max_size_mb is None:
         raise SettingsError("say what to drop: --older-than 90d, --max-size-mb 500, or both")
     before = options.parse_since(older_than, datetime.now(UTC)) if older_than else None
-    from flows.sinks.archive import edit_archive, shrink_archive
-    from flows.sources.archive import open_archive
+    from flows.ledger.archive import open_archive
+    from flows.ledger.archive_writer import edit_archive, shrink_archive
 
     settings = options.load({"state_dir": state_dir}, config)
     with open_archive(settings.state_dir):
@@ -93,8 +93,8 @@ def export(
 ) -> int:
     """Write the worlds of a period."""
     begin, end = options.parse_period(since, until)
-    from flows.sinks.archive import export_world
-    from flows.sources.archive import WORLD, open_archive
+    from flows.ledger.archive import WORLD, open_archive
+    from flows.ledger.archive_writer import export_world
 
     settings = options.load({"state_dir": state_dir}, config)
     with open_archive(settings.state_dir) as archive:

@@ -8,7 +8,7 @@ from flows.errors import SupervisorError
 def complete_target(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the targets that the checkpoint knows; nothing where it cannot be read, since a shell shows no error."""
     from flows.commands import options
-    from flows.sinks.checkpoint import read_known
+    from flows.ledger.checkpoint import read_known
 
     try:
         settings = options.load({"checkpoint": ctx.params.get("checkpoint")}, ctx.params.get("config"))

@@ -96,7 +96,7 @@ def compact(
     config: options.Config = None,
 ) -> int:
     """Merge the days before today."""
-    from flows.sinks.history import compact as compact_days
+    from flows.ledger.history_writer import compact as compact_days
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
     merged = compact_days(settings.history_root(), datetime.now(UTC).date())

@@ -10,9 +10,9 @@ import typer
 from flows.commands import options
 
 if TYPE_CHECKING:
+    from flows.ledger.event_line import OwnEvent
+    from flows.ledger.event_log import EventLog, Position
     from flows.settings import Settings
-    from flows.sinks.event_line import OwnEvent
-    from flows.sinks.event_log import EventLog, Position
 
 _PAUSE_S = 0.25
 _COLORS = {"critical": typer.colors.RED, "error": typer.colors.YELLOW, "info": typer.colors.GREEN}
@@ -53,8 +53,8 @@ def verify(
     config: options.Config = None,
 ) -> int:
     """Return 0 where the chain holds, 2 where it breaks."""
+    from flows.ledger.chain import verify_chain
     from flows.render.escape import show
-    from flows.sinks.chain import verify_chain
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint}, config)
     verdict = verify_chain(files or _own_files(settings))
@@ -69,7 +69,7 @@ def verify(
 
 
 def _compare_with_checkpoint(settings: "Settings", head: str | None) -> int:
-    from flows.sinks.checkpoint import read_known
+    from flows.ledger.checkpoint import read_known
 
     known = read_known(settings.checkpoint)
     if known is None or known.generation == 0 or known.head == head:
@@ -86,7 +86,7 @@ def tail(
 ) -> int:
     """Print the latest events, the newest last."""
     from flows.files.own import settle_path, trusted_owners
-    from flows.sinks.event_log import START, EventLog
+    from flows.ledger.event_log import START, EventLog
 
     owners = trusted_owners()
     log = EventLog(settle_path(_load({"event_log": event_log}, config).event_log, owners), owners)
@@ -129,8 +129,8 @@ def replay(
     config: options.Config = None,
 ) -> int:
     """Append what the log lacks; return 0."""
-    from flows.sinks.chain import read_event_lines
-    from flows.sinks.emit import EmitPaths, open_emitter
+    from flows.ledger.chain import read_event_lines
+    from flows.ledger.emit import EmitPaths, open_emitter
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint, "state_dir": state_dir}, config)
     paths = EmitPaths(event_log=settings.event_log, checkpoint=settings.checkpoint, state_dir=settings.state_dir)
@@ -148,6 +148,6 @@ def _load(given: dict[str, object], config: Path | None) -> "Settings":
 
 def _own_files(settings: "Settings") -> list[Path]:
     from flows.files.own import trusted_owners
-    from flows.sinks.event_log import find_parts
+    from flows.ledger.event_log import find_parts
 
     return [*find_parts(settings.event_log, trusted_owners()), settings.event_log]

@@ -30,9 +30,9 @@ def metrics(
     to_stdout: Annotated[bool, typer.Option("--stdout", help="Print even where metrics_file is set.")] = False,
 ) -> int:
     """Print or write; return 0, or 3 where there is no run yet."""
+    from flows.ledger.acknowledgements import replace_file
+    from flows.ledger.checkpoint import Known, read_known
     from flows.render.metrics import to_metrics
-    from flows.sinks.acknowledgements import replace_file
-    from flows.sinks.checkpoint import Known, read_known
 
     settings = options.load({"checkpoint": checkpoint, "metrics_file": metrics_file}, config)
     place = settings.checkpoint.absolute()

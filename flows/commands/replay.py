@@ -62,10 +62,10 @@ def replay(
     """Judge both ways and print what differs."""
     begin, end = options.parse_period(since, until)
     from flows.backfill_days import map_days
+    from flows.ledger.archive import open_archive
     from flows.past_day import group_days
     from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots
     from flows.replay import Replayer, compare, join_pairs, read_rules
-    from flows.sources.archive import open_archive
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir}, config)
     other = read_rules(rules, settings.rules())

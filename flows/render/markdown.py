@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from flows.ledger.event_line import unwrap
 from flows.render.escape import markdown
 from flows.render.spoken import spoken
 from flows.report import RunReport
-from flows.sinks.event_line import unwrap
 from schemas.episode import Target
 from schemas.words import Severity, State, Transition
 

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from flows.sinks.checkpoint import Known
+from flows.ledger.checkpoint import Known
 from schemas.last_run import LastRun
 from schemas.words import State
 

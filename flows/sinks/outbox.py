@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.files.own import open_regular
-from flows.sinks.acknowledgements import replace_file
-from flows.sinks.event_line import read_instant, write_instant
+from flows.ledger.acknowledgements import replace_file
+from flows.ledger.event_line import read_instant, write_instant
 from schemas.episode import Target
 from schemas.outage import Message, News, Outage
 from schemas.words import Severity

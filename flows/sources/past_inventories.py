@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flows.errors import InventoryError
-from flows.sources.archive import INVENTORY, ArchiveReader, open_archive
+from flows.ledger.archive import INVENTORY, ArchiveReader, open_archive
 from flows.sources.git_objects import Commit, GitObjects
 from flows.sources.inventory_files import (
     HOSTS,

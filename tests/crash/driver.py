@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from flows.errors import EmitError, SupervisorError
-from flows.sinks.emit import open_emitter
+from flows.ledger.emit import open_emitter
 from schemas.words import Severity
 from stages.transition import decide_transitions
 from tests.episodes import DAY, NOON, judged, last_run, paths, recommended

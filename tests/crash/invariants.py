@@ -4,9 +4,9 @@ from collections import Counter
 from pathlib import Path
 
 from flows.files.own import trusted_owners
-from flows.sinks.checkpoint import load_checkpoint
-from flows.sinks.event_line import read_own_event
-from flows.sinks.event_log import find_parts
+from flows.ledger.checkpoint import load_checkpoint
+from flows.ledger.event_line import read_own_event
+from flows.ledger.event_log import find_parts
 from tests.episodes import paths
 
 

@@ -25,12 +25,12 @@ import pytest
 
 from flows import run as run_module
 from flows.errors import HistoryError
+from flows.ledger import history as history_source
+from flows.ledger import history_writer as history_sink
 from flows.past import study_past
 from flows.render.escape import csv_cell, markdown, show
 from flows.render.past import past_to_csv
 from flows.settings import Settings, load_settings
-from flows.sinks import history as history_sink
-from flows.sources import history as history_source
 from tests.faults.cases import case
 from tests.faults.lab import NOON, Lab, call
 from tests.faults.test_desired import as_nobody

@@ -18,8 +18,8 @@ import pytest
 
 from flows import deadline
 from flows.errors import EmitError
-from flows.sinks.checkpoint import MAX_BYTES
-from flows.sinks.emit import open_emitter
+from flows.ledger.checkpoint import MAX_BYTES
+from flows.ledger.emit import open_emitter
 from stages.transition import decide_transitions
 from tests.crash.driver import run
 from tests.crash.invariants import find_violations

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from flows.errors import SettingsError, WorldUnreadableError
-from flows.sinks.checkpoint import decode_checkpoint, encode_checkpoint
-from flows.sinks.event_line import MARKER, read_own_event
-from flows.sinks.torn import find_torn_length
+from flows.ledger.checkpoint import decode_checkpoint, encode_checkpoint
+from flows.ledger.event_line import MARKER, read_own_event
+from flows.ledger.torn import find_torn_length
 from flows.sources.other_files import parse_capabilities, parse_service, parse_topology
 from flows.sources.services_file import parse_services
 from flows.sources.strict_yaml import YamlFaultError, parse_yaml

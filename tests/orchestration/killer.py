@@ -14,7 +14,7 @@ _real, _count = os.fsync, 0
 def _fsync(descriptor):
     global _count
     _real(descriptor)
-    if "flows.sinks.emit" in sys.modules and "prefect.flow_engine" in sys.modules and _wanted.exists():
+    if "flows.ledger.emit" in sys.modules and "prefect.flow_engine" in sys.modules and _wanted.exists():
         _count += 1
         number, process = map(int, _wanted.read_text().split())
         if _count == number:

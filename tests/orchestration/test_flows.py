@@ -4,9 +4,9 @@ from datetime import datetime
 
 import pytest
 
+from flows.ledger.history import ask_history, scan_history
 from flows.run import run_once
 from flows.settings import load_settings
-from flows.sources.history import ask_history, scan_history
 from tests.orchestration.supervised import EVENING, HOMELAB
 from tests.past_worlds import inventory, write
 from tests.test_backfill import keep

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from flows.errors import BusyError, EmitError
 from flows.files.lock import is_same_file, wait_for_lock
 from flows.files.own import UnsafeFileError, create_file, open_regular, sync_folder
-from flows.sinks.event_line import MAX_LINE, OwnEvent, read_own_event
-from flows.sinks.torn import find_torn_length
+from flows.ledger.event_line import MAX_LINE, OwnEvent, read_own_event
+from flows.ledger.torn import find_torn_length
 
 _CHUNK = 1 << 20
 _KEPT = 2 * MAX_LINE

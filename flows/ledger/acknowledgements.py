@@ -11,7 +11,7 @@ from typing import Any
 from flows.errors import EmitError, SettingsError
 from flows.files.lock import hold_lock
 from flows.files.own import describe, make_private_folder, open_regular, sync_folder, write_temporary
-from flows.sinks.event_line import read_instant, write_instant
+from flows.ledger.event_line import read_instant, write_instant
 from schemas.acknowledgement import Acknowledgement
 
 FILE = "acknowledgements.json"

@@ -15,7 +15,7 @@ import polars as pl
 
 from flows.errors import EmitError, HistoryError
 from flows.files.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
-from flows.sources.history import (
+from flows.ledger.history import (
     MERGED,
     PART,
     SUPERSEDES,

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.sinks.event_line import MARKER, OwnEvent, read_own_event
-from flows.sinks.event_log import Line, open_log_file, read_lines
+from flows.ledger.event_line import MARKER, OwnEvent, read_own_event
+from flows.ledger.event_log import Line, open_log_file, read_lines
 
 
 @dataclass(frozen=True, slots=True)

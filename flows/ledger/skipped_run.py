@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from flows.files.own import open_regular, trusted_owners, write_temporary
-from flows.sinks.event_line import read_instant, write_instant
+from flows.ledger.event_line import read_instant, write_instant
 from schemas.last_run import LastAttempt
 from schemas.words import Outcome
 

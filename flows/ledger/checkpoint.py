@@ -25,9 +25,9 @@ from flows.files.own import (
     trusted_owners,
     write_temporary,
 )
-from flows.sinks.attempt import read_attempt
-from flows.sinks.event_line import read_instant, write_instant
-from flows.sinks.event_log import START, Position
+from flows.ledger.event_line import read_instant, write_instant
+from flows.ledger.event_log import START, Position
+from flows.ledger.skipped_run import read_attempt
 from schemas.episode import Episode, Key
 from schemas.last_run import LastAttempt, LastRun
 from schemas.wait import Wait

@@ -17,8 +17,7 @@ from flows.errors import BusyError, EmitError
 from flows.files.file_system import doubt_file_systems
 from flows.files.lock import hold_lock
 from flows.files.own import make_private_folder, settle_path, sync_file, sync_folder, trusted_owners
-from flows.sinks.attempt import write_attempt
-from flows.sinks.checkpoint import (
+from flows.ledger.checkpoint import (
     Checkpoint,
     Known,
     Pending,
@@ -27,8 +26,9 @@ from flows.sinks.checkpoint import (
     save_checkpoint,
     set_aside,
 )
-from flows.sinks.event_line import OwnEvent, digest_line, encode_change, read_own_event
-from flows.sinks.event_log import START, EventLog, Scan
+from flows.ledger.event_line import OwnEvent, digest_line, encode_change, read_own_event
+from flows.ledger.event_log import START, EventLog, Scan
+from flows.ledger.skipped_run import write_attempt
 from schemas.episode import REMEMBERED_OPENINGS, Episode, Key, Transitions
 from schemas.last_run import LastAttempt, LastRun
 from schemas.words import Outcome
