@@ -17,8 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from flows.orchestration.server import run_server, server_environment
 from flows.run import run_once
-from flows.server import run_server, server_environment
 from flows.settings import load_settings
 
 LAB = Path(__file__).parents[1] / "examples" / "homelab"

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.quiet import be_quiet
+from flows.orchestration.quiet import be_quiet
 
 be_quiet()
 
@@ -28,9 +28,9 @@ from benchmarks.orchestration import own_server  # noqa: E402
 from flows.fleet import make_task_runner  # noqa: E402
 from flows.gather import read_inputs  # noqa: E402
 from flows.judge import judge  # noqa: E402
+from flows.orchestration.shard import ShardedStep  # noqa: E402
+from flows.orchestration.tasks import TaskStep  # noqa: E402
 from flows.settings import load_settings  # noqa: E402
-from flows.shard import ShardedStep  # noqa: E402
-from flows.tasks import TaskStep  # noqa: E402
 from schemas.rules import Rules  # noqa: E402
 from schemas.run import Judgement  # noqa: E402
 

@@ -12,9 +12,9 @@ from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from flows.errors import SettingsError
+from flows.orchestration.server import STOP_TIMEOUT_S, ServerError
 from flows.reconcile import reconcile
 from flows.render.escape import show
-from flows.server import STOP_TIMEOUT_S, ServerError
 from flows.settings import Settings
 
 NAME = "scheduled"

@@ -7,10 +7,10 @@ from prefect_dask import DaskTaskRunner
 from pydantic import AwareDatetime
 
 from flows.backfill import backfill
+from flows.orchestration.shard import ShardedStep
 from flows.reconcile import ParameterPath, run_in_flow
 from flows.report import RunReport
 from flows.settings import Settings, load_settings
-from flows.shard import ShardedStep
 
 IN_MEMORY = {
     # A worker that runs short of memory would write pickles to its disk; it waits instead.

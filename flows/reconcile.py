@@ -11,13 +11,13 @@ from prefect.states import Completed, Failed
 from pydantic import AfterValidator, AwareDatetime
 
 from flows.errors import BusyError, SettingsError, SupervisorError
-from flows.notify import publish_events
+from flows.orchestration.prefect_events import publish_events
+from flows.orchestration.run_page import label_run, locate_history, name_run, publish_artifacts
+from flows.orchestration.tasks import TaskStep
 from flows.render.escape import show
 from flows.report import RunReport
 from flows.run import reconcile_with
-from flows.run_page import label_run, locate_history, name_run, publish_artifacts
 from flows.settings import Settings, load_settings
-from flows.tasks import TaskStep
 from schemas.words import Outcome
 
 LONGEST_PATH = 4096

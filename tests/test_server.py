@@ -5,8 +5,8 @@ import stat
 import pytest
 
 from flows.errors import SettingsError
-from flows.quiet import quiet_environment
-from flows.server import is_loopback, load_auth, server_environment
+from flows.orchestration.quiet import quiet_environment
+from flows.orchestration.server import is_loopback, load_auth, server_environment
 
 
 def test_nothing_is_sent_and_nothing_is_pickled_whatever_the_user_set():

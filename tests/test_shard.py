@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.shard import merge_drift, split_by_node
+from flows.orchestration.shard import merge_drift, split_by_node
 from schemas.rules import Rules
 from stages.detect import detect_drift
 from tests.frames import actual, desired

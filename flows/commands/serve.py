@@ -44,7 +44,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", help="Port of the server.", min=1, max=65535)] = 4200,
 ) -> int:
     """Serve until interrupted, and return the exit code."""
-    from flows.server import run_server, server_environment
+    from flows.orchestration.server import run_server, server_environment
     from flows.settings import load_settings
 
     given = {
@@ -76,7 +76,7 @@ def _pass_on(given: dict[str, object]) -> None:
 
 
 def _quieten(settings: "Settings") -> None:
-    from flows.quiet import be_quiet
+    from flows.orchestration.quiet import be_quiet
 
     be_quiet(settings.state_dir.absolute() / "prefect")
 

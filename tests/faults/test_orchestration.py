@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from flows.server import run_server, server_environment
+from flows.orchestration.server import run_server, server_environment
 from tests.browser import CHROMIUM, open_browser
 from tests.faults.cases import case
 from tests.homelab import environment, reconcile, supervisor

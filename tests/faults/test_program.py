@@ -286,8 +286,8 @@ def test_the_command_runs_with_prefect_broken(lab):
 def test_no_result_is_kept_and_nothing_is_cached():
     from prefect.cache_policies import NO_CACHE
 
+    from flows.orchestration.tasks import as_task
     from flows.reconcile import reconcile
-    from flows.tasks import as_task
     from stages.detect import detect_drift
 
     assert reconcile.persist_result is False

@@ -31,6 +31,6 @@ def client(served, tmp_path, monkeypatch):
     own = {"EVENT_LOG": tmp_path / "log", "CHECKPOINT": tmp_path / "checkpoint", "STATE_DIR": tmp_path / "state"}
     for name, value in {**own, "INVENTORY": HOMELAB, "WORLD": HOMELAB / "world"}.items():
         monkeypatch.setenv(f"SUPERVISOR_{name}", str(value))
-    monkeypatch.setattr("flows.tasks.READ_PAUSES_S", [0.0])
+    monkeypatch.setattr("flows.orchestration.tasks.READ_PAUSES_S", [0.0])
     with as_client(served):
         yield

@@ -13,7 +13,7 @@ from pandera.typing.polars import DataFrame
 from prefect.futures import PrefectFuture
 
 from flows.judge import Result
-from flows.tasks import TaskStep, as_task
+from flows.orchestration.tasks import TaskStep, as_task
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flows.errors import SettingsError, SupervisorError
-from flows.quiet import quiet_environment
+from flows.orchestration.quiet import quiet_environment
 
 START_TIMEOUT_S = 120.0
 """A first start makes the database; on a small machine that takes a while."""
