@@ -25,8 +25,8 @@ import polars as pl
 from benchmarks.fleet import alias_of, service_name, write_fleet
 from benchmarks.snapshots import START, STEP, write_archive
 from flows.ledger.history_writer import encode
-from flows.past_day import Judge, group_days, within
-from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.past.day import Judge, group_days, within
+from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.settings import Settings
 from flows.sources.snapshots import SnapshotSource
 
@@ -153,9 +153,9 @@ def _first_tars(folder: Path) -> Path:
 
 
 def _profile_days(judge: Judge, source: SnapshotSource, days: list[Any]) -> dict[str, float]:
-    from flows.backfill_days import to_history
     from flows.judge import judge as judge_worlds
-    from flows.past_day import Batch
+    from flows.past.day import Batch
+    from flows.past.make_days import to_history
     from flows.sources.world import decode_readable_worlds
 
     taken: dict[str, float] = {}

@@ -13,10 +13,10 @@ from prefect.futures import as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import AfterValidator, AwareDatetime
 
-from flows.backfill_days import Backfiller, DayDone, map_days
 from flows.errors import SettingsError
-from flows.past_day import Day, group_days
-from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots
+from flows.past.day import Day, group_days
+from flows.past.make_days import Backfiller, DayDone, map_days
+from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 from flows.reconcile import ParameterPath, gather_settings
 from flows.render.escape import show
 from flows.settings import Settings

@@ -14,7 +14,7 @@ from flows.gather import Inputs, read_inputs
 from flows.judge import judge
 from flows.ledger.acknowledgements import read_acknowledgements
 from flows.ledger.checkpoint import Known, read_known
-from flows.past import Past, read_past
+from flows.past.study import Past, read_past
 from flows.render.document import rows
 from flows.settings import Settings
 from flows.targets import find_target, suggest_targets

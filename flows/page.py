@@ -10,7 +10,7 @@ from flows.attend import Attention, attend
 from flows.errors import InventoryError, WorldUnreadableError
 from flows.gather import Inputs, read_inputs
 from flows.judge import judge
-from flows.past import Past, read_past
+from flows.past.study import Past, read_past
 from flows.settings import Settings
 from schemas.expressions import target
 from schemas.run import Judgement

@@ -6,7 +6,7 @@ from pathlib import Path
 from flows.errors import HistoryError, InventoryError
 from flows.gather import read_inputs
 from flows.judge import judge
-from flows.replay import Comparison, compare, pair
+from flows.past.replay import Comparison, compare, pair
 from flows.settings import Settings
 from flows.sources.git_objects import GitObjects
 from flows.sources.inventory import build_desired

@@ -10,15 +10,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows.backfill_days import Backfiller, DayDone, map_days
 from flows.errors import EmitError
 from flows.ledger.archive_writer import edit_archive
 from flows.ledger.history import ask_history, scan_history
 from flows.ledger.history_writer import sweep_temporaries
-from flows.past import study_past
-from flows.past_day import group_days
-from flows.past_events import write_events
-from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.past.day import group_days
+from flows.past.events import write_events
+from flows.past.make_days import Backfiller, DayDone, map_days
+from flows.past.sources import choose_inventories, make_judge, open_snapshots
+from flows.past.study import study_past
 from flows.run import run_once
 from flows.settings import Settings
 from flows.sources.inventory_files import InventoryFiles

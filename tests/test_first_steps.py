@@ -17,12 +17,12 @@ from flows.cli import _run
 from flows.commands.config import config
 from flows.commands.options import parse_moment
 from flows.errors import SettingsError
+from flows.past.replay import read_rules
 from flows.render.document import to_document
 from flows.render.markdown import to_markdown
 from flows.render.screen import fold
 from flows.render.table import print_report
 from flows.render.tabulate import tabulate
-from flows.replay import read_rules
 from flows.settings import load_settings
 from schemas.rules import Rules
 from tests.fleet_on_disk import BAD, NOON, OK, WEB, reconcile

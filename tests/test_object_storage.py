@@ -9,7 +9,7 @@ from flows.errors import HistoryError
 from flows.files.storage import open_storage
 from flows.ledger.history import ask_history, scan_history
 from flows.ledger.history_writer import compact, write_day, write_run
-from flows.past import study_past
+from flows.past.study import study_past
 from schemas.history import TABLES
 from schemas.rules import PastRules
 from tests.test_history import DAY, a_run

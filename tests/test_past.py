@@ -8,7 +8,7 @@ import polars as pl
 from rich.console import Console
 
 from flows.ledger.history_writer import write_run
-from flows.past import study_past
+from flows.past.study import study_past
 from flows.render.past import past_to_csv, past_to_json, past_to_markdown, print_past
 from schemas.history import History
 from schemas.rules import PastRules

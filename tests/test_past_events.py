@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flows.past_day import group_days
-from flows.past_events import write_events
-from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.past.day import group_days
+from flows.past.events import write_events
+from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.run import run_once
 from flows.settings import Settings, load_settings
 from tests.frames import NOON

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from flows.ledger.history_writer import compact
-from flows.past import study_past
-from flows.past_sources import open_snapshots
+from flows.past.sources import open_snapshots
+from flows.past.study import study_past
 from flows.run import run_once
 from flows.settings import Settings
 from schemas.limits import Limits

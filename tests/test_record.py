@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from flows.backfill_days import Backfiller
 from flows.ledger.archive import FILE_NAME, INVENTORY, open_archive
 from flows.ledger.history import ask_history, scan_history
-from flows.past import study_past
-from flows.past_day import group_days
-from flows.past_sources import choose_inventories, make_judge, open_snapshots
-from flows.replay import Replayer
+from flows.past.day import group_days
+from flows.past.make_days import Backfiller
+from flows.past.replay import Replayer
+from flows.past.sources import choose_inventories, make_judge, open_snapshots
+from flows.past.study import study_past
 from flows.run import run_once
 from flows.settings import Settings
 from tests.frames import NOON

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from flows.errors import SettingsError
-from flows.past_day import group_days
-from flows.past_sources import choose_inventories, make_judge, open_snapshots
+from flows.past.day import group_days
+from flows.past.replay import Replayer, compare, join_pairs, read_rules
+from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.render.comparison import comparison_to_json, comparison_to_markdown, headline
-from flows.replay import Replayer, compare, join_pairs, read_rules
 from flows.settings import Settings
 from flows.what_if import compare_inventories
 from schemas.rules import Rules

@@ -14,7 +14,7 @@ import zstandard
 
 from flows.errors import HistoryError, SettingsError, WorldUnreadableError
 from flows.ledger.archive_writer import edit_archive
-from flows.past_sources import find_snapshots, open_snapshots
+from flows.past.sources import find_snapshots, open_snapshots
 from flows.sources.moment_names import parse_moment_name
 from flows.sources.snapshots import FolderSource
 from flows.sources.tars import read_tar_worlds

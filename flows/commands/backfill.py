@@ -11,7 +11,7 @@ import typer
 from flows.commands import options
 
 if TYPE_CHECKING:
-    from flows.backfill_days import DayDone
+    from flows.past.make_days import DayDone
 
 HELP = """Judge each snapshot at its own moment, against the inventory as it was then, and write the history.
 
@@ -48,9 +48,9 @@ def backfill(
 ) -> int:
     """Make the history, show the progress, and say what was passed over."""
     begin, end = options.parse_period(since, until)
-    from flows.backfill_days import Backfiller, map_days
-    from flows.past_day import group_days
-    from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots
+    from flows.past.day import group_days
+    from flows.past.make_days import Backfiller, map_days
+    from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir, "history": where}, config)
     with open_snapshots(source.absolute(), settings.limits, options.parse_zone(zone)) as snapshots:
@@ -62,7 +62,7 @@ def backfill(
             work = Backfiller(judge, settings.history_root())
             done = sorted(_watched(map_days(work, days, jobs or os.cpu_count() or 1), advance), key=lambda one: one.day)
         if events is not None:
-            from flows.past_events import write_events
+            from flows.past.events import write_events
 
             with progress(len(found), "events") as advance:
                 count = write_events(events, judge, days, settings, advance)

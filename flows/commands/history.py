@@ -10,7 +10,7 @@ import typer
 from flows.commands import options
 
 if TYPE_CHECKING:
-    from flows.past import Past
+    from flows.past.study import Past
 
 HELP = """Show drift over time: episodes, time to recovery, hours of drift, availability, worst offenders.
 
@@ -55,7 +55,7 @@ def history(
     if context.invoked_subcommand is not None:
         return 0
     begin, end = options.parse_period(since, until)
-    from flows.past import study_past
+    from flows.past.study import study_past
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
     past = study_past(

@@ -11,7 +11,7 @@ import typer
 from flows.commands import options
 
 if TYPE_CHECKING:
-    from flows.replay import Comparison
+    from flows.past.replay import Comparison
 
 REPLAY = """Judge the archive again under other rules: what would have been recommended instead.
 
@@ -61,11 +61,11 @@ def replay(
 ) -> int:
     """Judge both ways and print what differs."""
     begin, end = options.parse_period(since, until)
-    from flows.backfill_days import map_days
     from flows.ledger.archive import open_archive
-    from flows.past_day import group_days
-    from flows.past_sources import choose_inventories, find_snapshots, make_judge, open_snapshots
-    from flows.replay import Replayer, compare, join_pairs, read_rules
+    from flows.past.day import group_days
+    from flows.past.make_days import map_days
+    from flows.past.replay import Replayer, compare, join_pairs, read_rules
+    from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir}, config)
     other = read_rules(rules, settings.rules())

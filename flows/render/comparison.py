@@ -7,10 +7,10 @@ import polars as pl
 from rich.console import Console
 from rich.text import Text
 
+from flows.past.replay import Comparison
 from flows.render.document import dump
 from flows.render.escape import markdown, show
 from flows.render.tabulate import tabulate
-from flows.replay import Comparison
 from schemas.comparison import Change
 from schemas.words import State
 

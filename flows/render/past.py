@@ -9,7 +9,7 @@ import polars as pl
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from flows.past import Past
+from flows.past.study import Past
 from flows.render.document import dump
 from flows.render.escape import csv_cell, markdown, show
 from flows.render.spoken import spoken

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.past import Past
+from flows.past.study import Past
 from flows.render.spoken import spoken
 from schemas.expressions import target
 from schemas.words import FLEET, Severity, State

@@ -27,7 +27,7 @@ from flows import run as run_module
 from flows.errors import HistoryError
 from flows.ledger import history as history_source
 from flows.ledger import history_writer as history_sink
-from flows.past import study_past
+from flows.past.study import study_past
 from flows.render.escape import csv_cell, markdown, show
 from flows.render.past import past_to_csv
 from flows.settings import Settings, load_settings

@@ -11,7 +11,7 @@ from pandera.typing.polars import DataFrame
 from pydantic import ValidationError
 
 from flows.errors import SettingsError
-from flows.past_day import Day, Judge, Problem
+from flows.past.day import Day, Judge, Problem
 from flows.settings import Settings, explain_faults, suggest
 from flows.sources.strict_yaml import read_settings_file
 from schemas.comparison import Advice, ChangedAdvice, StatePair

@@ -9,7 +9,7 @@ from flows.conclusions import to_judged
 from flows.errors import EmitError
 from flows.files.storage import write_flushed
 from flows.ledger.event_line import digest_line, encode_change
-from flows.past_day import Batch, Day, InputPrint, Judge, Problem, one_run
+from flows.past.day import Batch, Day, InputPrint, Judge, Problem, one_run
 from flows.settings import Settings
 from schemas.episode import Episode, Key
 from schemas.wait import Wait

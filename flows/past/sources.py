@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.errors import HistoryError, SettingsError
 from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, open_archive
 from flows.ledger.archive_writer import Archive, edit_archive
-from flows.past_day import Judge, within
+from flows.past.day import Judge, within
 from flows.settings import Settings
 from flows.sources.git_objects import GitObjects
 from flows.sources.past_inventories import ArchivedInventories, GitInventories, InventorySource, OneInventory
