@@ -153,9 +153,9 @@ def _first_tars(folder: Path) -> Path:
 
 
 def _profile_days(judge: Judge, source: SnapshotSource, days: list[Any]) -> dict[str, float]:
-    from flows.judge import judge as judge_worlds
     from flows.past.day import Batch
     from flows.past.make_days import to_history
+    from flows.run.judge import judge as judge_worlds
     from flows.sources.world import decode_readable_worlds
 
     taken: dict[str, float] = {}

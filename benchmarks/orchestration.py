@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flows.orchestration.server import run_server, server_environment
-from flows.run import run_once
+from flows.run.cycle import run_once
 from flows.settings import load_settings
 
 LAB = Path(__file__).parents[1] / "examples" / "homelab"
@@ -79,7 +79,7 @@ def main() -> None:
         os.environ.update({f"SUPERVISOR_{key.upper()}": str(value) for key, value in given.items()})
         settings = load_settings().settings
         print(f"python alone                  {measure_import('pass')}")
-        print(f"import of the plain run       {measure_import('import flows.run')}")
+        print(f"import of the plain run       {measure_import('import flows.run.cycle')}")
         print(f"import of the flow            {measure_import('import flows.reconcile')}")
         print(f"a warm run in the process     {median(lambda: run_once(settings, MOMENT))}")
         with own_server(folder) as ready_s:

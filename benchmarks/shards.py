@@ -26,10 +26,10 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from benchmarks.fleet import Fleet, write_fleet  # noqa: E402
 from benchmarks.orchestration import own_server  # noqa: E402
 from flows.fleet import make_task_runner  # noqa: E402
-from flows.gather import read_inputs  # noqa: E402
-from flows.judge import judge  # noqa: E402
 from flows.orchestration.shard import ShardedStep  # noqa: E402
 from flows.orchestration.tasks import TaskStep  # noqa: E402
+from flows.run.gather import read_inputs  # noqa: E402
+from flows.run.judge import judge  # noqa: E402
 from flows.settings import load_settings  # noqa: E402
 from schemas.rules import Rules  # noqa: E402
 from schemas.run import Judgement  # noqa: E402

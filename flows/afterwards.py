@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from flows.attend import Attention
-from flows.conclusions import to_recommended
 from flows.errors import SupervisorError
 from flows.files.lock import hold_lock
 from flows.ledger.acknowledgements import replace_file
 from flows.ledger.checkpoint import Known, read_known
 from flows.render.escape import message
+from flows.run.attend import Attention
+from flows.run.conclude import to_recommended
 from flows.settings import Settings
 from flows.sinks.outbox import (
     FILE,

@@ -6,16 +6,16 @@ from typing import Any
 
 import polars as pl
 
-from flows.attend import remark_waits
 from flows.decisions import Line, weigh_decisions
 from flows.dependencies import Branch, grow_tree
 from flows.errors import SupervisorError
-from flows.gather import Inputs, read_inputs
-from flows.judge import judge
 from flows.ledger.acknowledgements import read_acknowledgements
 from flows.ledger.checkpoint import Known, read_known
 from flows.past.study import Past, read_past
 from flows.render.document import rows
+from flows.run.attend import remark_waits
+from flows.run.gather import Inputs, read_inputs
+from flows.run.judge import judge
 from flows.settings import Settings
 from flows.targets import find_target, suggest_targets
 from schemas.drift_episode import DriftEpisode

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime
 from flows.backfill import backfill
 from flows.orchestration.shard import ShardedStep
 from flows.reconcile import ParameterPath, run_in_flow
-from flows.report import RunReport
+from flows.run.result import RunReport
 from flows.settings import Settings, load_settings
 
 IN_MEMORY = {

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from flows.errors import SettingsError
 from flows.files.foreign import FileFaultError, read_file
-from flows.report import RunReport
+from flows.run.result import RunReport
 from schemas.episode import Key
 from schemas.words import Action, Severity
 

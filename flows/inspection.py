@@ -6,10 +6,10 @@ from typing import Any
 
 from pandera.typing.polars import DataFrame
 
-from flows.deadline import end_in_time
 from flows.errors import WorldUnreadableError
-from flows.gather import read_actual, read_desired
 from flows.render.document import rows
+from flows.run.deadline import end_in_time
+from flows.run.gather import read_actual, read_desired
 from flows.settings import Settings
 from schemas.rejected import Unread
 from stages.check import check_inventory

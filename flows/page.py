@@ -6,11 +6,11 @@ from typing import Any
 
 import polars as pl
 
-from flows.attend import Attention, attend
 from flows.errors import InventoryError, WorldUnreadableError
-from flows.gather import Inputs, read_inputs
-from flows.judge import judge
 from flows.past.study import Past, read_past
+from flows.run.attend import Attention, attend
+from flows.run.gather import Inputs, read_inputs
+from flows.run.judge import judge
 from flows.settings import Settings
 from schemas.expressions import target
 from schemas.run import Judgement

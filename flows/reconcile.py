@@ -15,8 +15,8 @@ from flows.orchestration.prefect_events import publish_events
 from flows.orchestration.run_page import label_run, locate_history, name_run, publish_artifacts
 from flows.orchestration.tasks import TaskStep
 from flows.render.escape import show
-from flows.report import RunReport
-from flows.run import reconcile_with
+from flows.run.cycle import reconcile_with
+from flows.run.result import RunReport
 from flows.settings import Settings, load_settings
 from schemas.words import Outcome
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from flows.gather import Inputs
+from flows.run.gather import Inputs
 from schemas.episode import Episode, Target
 from schemas.expressions import target
 from schemas.run import Judgement

@@ -4,9 +4,9 @@ from datetime import datetime
 from pathlib import Path
 
 from flows.errors import HistoryError, InventoryError
-from flows.gather import read_inputs
-from flows.judge import judge
 from flows.past.replay import Comparison, compare, pair
+from flows.run.gather import read_inputs
+from flows.run.judge import judge
 from flows.settings import Settings
 from flows.sources.git_objects import GitObjects
 from flows.sources.inventory import build_desired

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.render.document import to_document
-from flows.report import RunReport
-from flows.run import run_once
+from flows.run.cycle import run_once
+from flows.run.result import RunReport
 from flows.settings import load_settings
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)

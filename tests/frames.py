@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.judge import judge
+from flows.run.judge import judge
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
 from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
 from schemas.expressions import target

@@ -19,7 +19,7 @@ from flows.past.events import write_events
 from flows.past.make_days import Backfiller, DayDone, map_days
 from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.past.study import study_past
-from flows.run import run_once
+from flows.run.cycle import run_once
 from flows.settings import Settings
 from flows.sources.inventory_files import InventoryFiles
 from flows.sources.world_files import WorldFiles

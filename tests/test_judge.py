@@ -3,7 +3,7 @@
 import pytest
 from polars.testing import assert_frame_equal
 
-from flows.judge import judge
+from flows.run.judge import judge
 from schemas.rules import Rules
 from tests.frames import actual, advice, ago, batch, desired, judged, kinds
 

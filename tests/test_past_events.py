@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flows.past.day import group_days
 from flows.past.events import write_events
 from flows.past.sources import choose_inventories, make_judge, open_snapshots
-from flows.run import run_once
+from flows.run.cycle import run_once
 from flows.settings import Settings, load_settings
 from tests.frames import NOON
 from tests.past_worlds import inventory, world, write

@@ -7,7 +7,7 @@ import pytest
 from flows.ledger.history_writer import compact
 from flows.past.sources import open_snapshots
 from flows.past.study import study_past
-from flows.run import run_once
+from flows.run.cycle import run_once
 from flows.settings import Settings
 from schemas.limits import Limits
 from schemas.rules import PastRules

@@ -11,7 +11,7 @@ from flows.past.make_days import Backfiller
 from flows.past.replay import Replayer
 from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.past.study import study_past
-from flows.run import run_once
+from flows.run.cycle import run_once
 from flows.settings import Settings
 from tests.frames import NOON
 from tests.past_worlds import inventory, world, write

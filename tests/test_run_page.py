@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from flows.attend import Attention
 from flows.orchestration.prefect_events import to_prefect_event
 from flows.orchestration.run_page import MOST_ROWS, drift_rows, locate_history, name_run, recommendation_rows, tag_run
 from flows.render.markdown import to_markdown
-from flows.report import RunReport
+from flows.run.attend import Attention
+from flows.run.result import RunReport
 from schemas.acknowledgement import Acknowledgement
 from schemas.words import Outcome
 from stages.acknowledge import acknowledge

@@ -9,8 +9,8 @@ from itertools import islice
 
 import pytest
 
+from flows.run.watch import is_input, watch_inputs
 from flows.settings import Settings
-from flows.watch import is_input, watch_inputs
 from tests.homelab import environment
 from tests.past_worlds import inventory, world, write
 from tests.program import SUPERVISOR
@@ -63,7 +63,7 @@ def test_an_input_that_is_replaced_by_a_rename_is_noticed(tmp_path, settings, st
 
 
 def test_a_folder_that_is_replaced_as_a_whole_is_followed(tmp_path, settings, stop, monkeypatch):
-    monkeypatch.setattr("flows.watch.LOOK_AGAIN", timedelta(seconds=0.2))
+    monkeypatch.setattr("flows.run.watch.LOOK_AGAIN", timedelta(seconds=0.2))
     runs = watch_inputs(settings, stop)
     next(runs)
     (tmp_path / "world").rename(tmp_path / "old")
@@ -75,7 +75,7 @@ def test_a_folder_that_is_replaced_as_a_whole_is_followed(tmp_path, settings, st
 
 
 def test_a_world_that_is_not_there_yet_is_waited_for(tmp_path, settings, stop, monkeypatch):
-    monkeypatch.setattr("flows.watch.LOOK_AGAIN", timedelta(seconds=0.2))
+    monkeypatch.setattr("flows.run.watch.LOOK_AGAIN", timedelta(seconds=0.2))
     (tmp_path / "world").rmdir()
     runs = watch_inputs(settings, stop)
     next(runs)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benchmarks import snapshots
-from flows.gather import read_desired
+from flows.run.gather import read_desired
 from flows.settings import load_settings
 
 HOMELAB = Path(__file__).parents[1] / "examples" / "homelab"

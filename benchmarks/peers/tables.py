@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.fleet import AS_OF
-from flows.gather import read_actual
+from flows.run.gather import read_actual
 from flows.settings import load_settings
 from flows.sources.inventory import read_inventory
 

@@ -13,7 +13,7 @@ from flows.render.escape import show, show_lines
 
 if TYPE_CHECKING:
     from flows.gate import Criteria, Gate
-    from flows.report import RunReport
+    from flows.run.result import RunReport
     from schemas.episode import Key
     from schemas.words import Severity
 
@@ -66,7 +66,7 @@ def reconcile(
 ) -> int:
     """Run once and return the exit code."""
     moment = options.parse_moment(as_of)
-    from flows.run import run_once
+    from flows.run.cycle import run_once
     from flows.settings import load_settings
 
     criteria, known = _read_gate(fail_on, baseline) if fail_on or baseline else (None, None)

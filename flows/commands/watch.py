@@ -10,8 +10,8 @@ import typer
 from flows.commands import options
 
 if TYPE_CHECKING:
-    from flows.gather import InputReader
-    from flows.report import RunReport
+    from flows.run.gather import InputReader
+    from flows.run.result import RunReport
     from flows.settings import Settings
 
 HELP = """Reconcile whenever the world or the inventory changes, and at least once a minute, until interrupted.
@@ -44,9 +44,9 @@ def watch(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary lines alone.")] = False,
 ) -> int:
     """Run until SIGINT or SIGTERM; return 0."""
-    from flows.gather import InputReader
+    from flows.run.gather import InputReader
+    from flows.run.watch import watch_inputs
     from flows.settings import load_settings
-    from flows.watch import watch_inputs
 
     given = {
         "inventory": inventory,
@@ -76,7 +76,7 @@ def _run(settings: "Settings", reader: "InputReader", *, dry_run: bool) -> "RunR
     """Run once; what another run or a full disk is the cause of is said, and may be over the next time."""
     from flows.errors import SupervisorError
     from flows.render.escape import show
-    from flows.run import run_once
+    from flows.run.cycle import run_once
 
     try:
         return run_once(settings, dry_run=dry_run, reader=reader)

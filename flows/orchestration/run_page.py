@@ -10,7 +10,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 
 from flows.render.escape import show
 from flows.render.markdown import to_markdown
-from flows.report import RunReport
+from flows.run.result import RunReport
 from schemas.expressions import target
 from schemas.run import Judgement
 from schemas.words import State

@@ -12,8 +12,8 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 from prefect.futures import PrefectFuture
 
-from flows.judge import Result
 from flows.orchestration.tasks import TaskStep, as_task
+from flows.run.judge import Result
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift

@@ -8,9 +8,9 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from flows.errors import WorldUnreadableError
-from flows.judge import Result
+from flows.run.judge import Result
 
-READING = ("flows.gather", "flows.sources")
+READING = ("flows.run.gather", "flows.sources")
 READ_PAUSES_S = [1.0, 4.0]
 """A read is tried again after these pauses, in seconds: the observer or an editor may be writing."""
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import polars as pl
 
 from flows.errors import InventoryError, WorldUnreadableError
-from flows.gather import fingerprint_input, fingerprint_rules
-from flows.judge import judge
+from flows.run.gather import fingerprint_input, fingerprint_rules
+from flows.run.judge import judge
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
 from flows.sources.inventory import build_desired
 from flows.sources.past_inventories import InventorySource

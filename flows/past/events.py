@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from flows.attend import attend_episodes
-from flows.conclusions import to_judged
 from flows.errors import EmitError
 from flows.files.storage import write_flushed
 from flows.ledger.event_line import digest_line, encode_change
 from flows.past.day import Batch, Day, InputPrint, Judge, Problem, one_run
+from flows.run.attend import attend_episodes
+from flows.run.conclude import to_judged
 from flows.settings import Settings
 from schemas.episode import Episode, Key
 from schemas.wait import Wait

@@ -13,7 +13,7 @@ from flows.render.spoken import instant
 from schemas.drift import EVIDENCE
 
 if TYPE_CHECKING:
-    from flows.report import RunReport
+    from flows.run.result import RunReport
 
 SCHEMA_VERSION = 1
 _UNSHOWN = re.compile(r"[^\x00-\x7e]")

@@ -7,7 +7,7 @@ from flows.gate import Gate
 from flows.render.document import rows
 from flows.render.escape import show
 from flows.render.spoken import instant
-from flows.report import RunReport
+from flows.run.result import RunReport
 from schemas.episode import Key
 from schemas.words import Action
 

@@ -10,7 +10,7 @@ import polars as pl
 from flows.ledger.event_line import unwrap
 from flows.render.escape import markdown
 from flows.render.spoken import spoken
-from flows.report import RunReport
+from flows.run.result import RunReport
 from schemas.episode import Target
 from schemas.words import Severity, State, Transition
 

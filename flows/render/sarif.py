@@ -8,7 +8,7 @@ from typing import Any
 from flows.gate import Gate
 from flows.render.document import rows
 from flows.render.escape import show
-from flows.report import RunReport
+from flows.run.result import RunReport
 from schemas.episode import Key
 from schemas.words import Action, Severity
 

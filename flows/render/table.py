@@ -16,7 +16,7 @@ from schemas.run import Judgement
 from schemas.words import ALL, FLEET, HeldBy, Outcome, Severity, State
 
 if TYPE_CHECKING:
-    from flows.report import RunReport
+    from flows.run.result import RunReport
 
 STATE_STYLE = {
     State.NOMINAL: "bold green",

@@ -14,10 +14,10 @@ import pytest
 from markdown_it import MarkdownIt
 from prometheus_client.parser import text_string_to_metric_families
 
-from flows.gather import read_inputs
-from flows.judge import judge
 from flows.orchestration.prefect_events import to_prefect_event
 from flows.orchestration.run_page import drift_rows, recommendation_rows
+from flows.run.gather import read_inputs
+from flows.run.judge import judge
 from flows.settings import load_settings
 from flows.sinks.outbox import MOST_SINGLE
 from tests.faults.cases import case

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from flows import deadline
 from flows.errors import EmitError
 from flows.ledger.checkpoint import MAX_BYTES
 from flows.ledger.emit import open_emitter
+from flows.run import deadline
 from stages.transition import decide_transitions
 from tests.crash.driver import run
 from tests.crash.invariants import find_violations
@@ -706,7 +706,7 @@ def test_a_run_that_no_signal_reaches_is_ended_all_the_same():
     code = """
 import hashlib
 from datetime import timedelta
-from flows import deadline
+from flows.run import deadline
 deadline.LAST_RESORT_S = 0.3
 with deadline.end_in_time(timedelta(seconds=0.2)):
     print("begun", flush=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from flows.run import run_once
+from flows.run.cycle import run_once
 from flows.settings import load_settings
 from tests.orchestration.api import Api
 from tests.program import SUPERVISOR

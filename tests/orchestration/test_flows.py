@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from flows.ledger.history import ask_history, scan_history
-from flows.run import run_once
+from flows.run.cycle import run_once
 from flows.settings import load_settings
 from tests.orchestration.supervised import EVENING, HOMELAB
 from tests.past_worlds import inventory, write
@@ -48,7 +48,7 @@ def test_an_inventory_that_cannot_be_read_ends_the_run_as_failed(tmp_path):
 
 def test_a_run_that_finds_the_lock_held_ends_as_busy(tmp_path, monkeypatch):
     from flows.reconcile import reconcile
-    from flows.run import _emitter
+    from flows.run.cycle import _emitter
 
     monkeypatch.setenv("SUPERVISOR_LOCK_TIMEOUT", "0.2s")
     with _emitter(load_settings().settings):

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from flows.files.lock import hold_lock
-from flows.run import run_once
+from flows.run.cycle import run_once
 from flows.settings import load_settings
 from tests.orchestration.supervised import EVENING, HOMELAB
 

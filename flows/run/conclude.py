@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.attend import Attention
+from flows.run.attend import Attention
 from schemas.desired import Desired
 from schemas.drift import EVIDENCE, Drift
 from schemas.episode import Episode, Judged, Recommended, Target

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from flows.afterwards import follow_up
-from flows.attend import attend, remark_waits
-from flows.deadline import end_in_time
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
-from flows.gather import InputReader, Inputs, read_inputs
-from flows.judge import Result, Step, judge
 from flows.ledger.emit import EmitPaths, Emitter, open_emitter
-from flows.record import outcome_of, record, record_without_conclusion
-from flows.report import RunReport
+from flows.run.attend import attend, remark_waits
+from flows.run.deadline import end_in_time
+from flows.run.gather import InputReader, Inputs, read_inputs
+from flows.run.judge import Result, Step, judge
+from flows.run.record import outcome_of, record, record_without_conclusion
+from flows.run.result import RunReport
 from flows.settings import Settings
 from schemas.words import Outcome
 

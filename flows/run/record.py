@@ -11,14 +11,14 @@ from typing import NamedTuple
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from flows.attend import Attention, attend_episodes
-from flows.conclusions import remember_run, to_judged
 from flows.errors import EmitError, HistoryError, InventoryError
-from flows.gather import Inputs
 from flows.ledger.archive_writer import edit_archive
 from flows.ledger.emit import Emitter
 from flows.ledger.history import FOLDER, find_generation
 from flows.ledger.history_writer import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
+from flows.run.attend import Attention, attend_episodes
+from flows.run.conclude import remember_run, to_judged
+from flows.run.gather import Inputs
 from flows.settings import Settings
 from schemas.desired import Desired
 from schemas.frame import dtypes

@@ -7,9 +7,9 @@ from datetime import datetime
 from pandera.typing.polars import DataFrame
 
 from flows.errors import SupervisorError
-from flows.gather import Inputs
 from flows.ledger.acknowledgements import read_acknowledgements
 from flows.render.spoken import instant
+from flows.run.gather import Inputs
 from flows.settings import Settings
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Episode, Judged, Key, Target

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pandera.typing.polars import DataFrame
 
-from flows.attend import Attention
+from flows.run.attend import Attention
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.recommendation import Recommendation

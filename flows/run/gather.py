@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from flows.deadline import end_in_time
 from flows.errors import WorldUnreadableError
+from flows.run.deadline import end_in_time
 from flows.settings import Settings
 from flows.sources.fingerprint import world_fingerprint
 from flows.sources.inventory import build_desired
