@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flows.errors import SettingsError
-from flows.sources.strict_yaml import read_settings_file
+from flows.sources.formats.yaml_strict import read_settings_file
 from schemas.limits import MIB, Limits
 from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, split_words
 from schemas.words import EmitMode, Severity

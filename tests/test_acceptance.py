@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from flows.render.document import to_json
-from flows.sources.instants import parse_instant
+from flows.sources.formats.instants import parse_instant
 from schemas.words import Outcome
 from tests.fleet_on_disk import BAD, NOON, OK, UP, WEB, advice_of, ago, drift_of, events_of, reconcile, write
 

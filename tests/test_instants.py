@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.sources.instants import parse_instant, to_datetime, to_microseconds
+from flows.sources.formats.instants import parse_instant, to_datetime, to_microseconds
 
 MOMENT = datetime(2026, 5, 27, 10, 30, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.errors import WorldUnreadableError
-from flows.sources import record_table
-from flows.sources.json_fast import decode_plainly
+from flows.sources.formats import json_table as record_table
+from flows.sources.formats.json_fast import decode_plainly
 from flows.sources.world import WorldFiles, decode_worlds
 from schemas.limits import Limits
 

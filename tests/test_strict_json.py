@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.sources.json_fast import count_colons, count_pairs, decode_plainly
-from flows.sources.json_strict import JsonFaultError, Unfit, decode_strictly
-from flows.sources.strict_json import parse_records
+from flows.sources.formats.json_fast import count_colons, count_pairs, decode_plainly
+from flows.sources.formats.json_records import parse_records
+from flows.sources.formats.json_strict import JsonFaultError, Unfit, decode_strictly
 from schemas.limits import Limits
 
 LIMITS = Limits()

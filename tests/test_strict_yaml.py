@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.errors import SettingsError
-from flows.sources import strict_yaml
-from flows.sources.strict_yaml import YamlFaultError, parse_yaml, read_settings_file, to_plain
+from flows.sources.formats import yaml_strict as strict_yaml
+from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, read_settings_file, to_plain
 from schemas.limits import Limits
 
 LIMITS = Limits()

@@ -67,7 +67,7 @@ def parse_moment(text: str | None) -> datetime | None:
 
 
 def _read_moment(text: str) -> datetime:
-    from flows.sources.instants import NUMBER, parse_instant, to_datetime
+    from flows.sources.formats.instants import NUMBER, parse_instant, to_datetime
 
     if DATE.fullmatch(text):
         return datetime.fromisoformat(text).replace(tzinfo=UTC)

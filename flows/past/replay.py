@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from flows.errors import SettingsError
 from flows.past.day import Day, Judge, Problem
 from flows.settings import Settings, explain_faults, suggest
-from flows.sources.strict_yaml import read_settings_file
+from flows.sources.formats.yaml_strict import read_settings_file
 from schemas.comparison import Advice, ChangedAdvice, StatePair
 from schemas.frame import Frame, columns, empty
 from schemas.rules import Rules

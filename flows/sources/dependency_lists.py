@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from flows.sources.formats.yaml_tree import Node
 from flows.sources.names import quote
 from flows.sources.tree_reader import TreeReader, describe, suggest
-from flows.sources.yaml_tree import Node
 from schemas.words import DependencyScope
 
 SCOPES = {"local": DependencyScope.LOCAL, "external": DependencyScope.EXTERNAL}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import NamedTuple
 
+from flows.sources.formats.yaml_tree import Fault
 from flows.sources.inventory_files import HOSTS, NODE_FILES, SERVICE_FILE, SERVICES, TOPOLOGY, InventoryFiles
 from flows.sources.names import explain_name, normalize_name
 from flows.sources.other_files import (
@@ -14,7 +15,6 @@ from flows.sources.other_files import (
     parse_topology,
 )
 from flows.sources.services_file import ParsedServices, parse_services
-from flows.sources.yaml_tree import Fault
 from schemas.limits import Limits
 from schemas.words import DependencyScope
 

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from flows.sources.dependency_lists import Declared, read_dependencies
+from flows.sources.formats.yaml_tree import Fault, Node
 from flows.sources.names import is_name, normalize_name, quote
 from flows.sources.tree_reader import Mapping, TreeReader, describe, describe_word
-from flows.sources.yaml_tree import Fault, Node
 from schemas.limits import Limits
 
 CONNECTIVITY = ("stable", "intermittent")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from flows.sources.dependency_lists import read_dependencies
+from flows.sources.formats.yaml_tree import Fault, Node
 from flows.sources.names import quote
 from flows.sources.tree_reader import Mapping, TreeReader, describe, describe_word, suggest
-from flows.sources.yaml_tree import Fault, Node
 from schemas.limits import Limits
 from schemas.words import DependencyScope
 

@@ -3,9 +3,9 @@
 import difflib
 from functools import lru_cache
 
+from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml
+from flows.sources.formats.yaml_tree import Fault, Node
 from flows.sources.names import explain_name, normalize_name, quote
-from flows.sources.strict_yaml import YamlFaultError, parse_yaml
-from flows.sources.yaml_tree import Fault, Node
 from schemas.limits import Limits
 
 Mapping = dict[str, Node]

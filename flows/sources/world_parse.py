@@ -1,9 +1,9 @@
 """The files of one world snapshot, parsed: every unreadable one is named at once."""
 
 from flows.errors import WorldUnreadableError
-from flows.sources.json_strict import JsonFaultError, JsonLimitError
+from flows.sources.formats.json_records import Records, parse_records
+from flows.sources.formats.json_strict import JsonFaultError, JsonLimitError
 from flows.sources.service_columns import FIELDS
-from flows.sources.strict_json import Records, parse_records
 from flows.sources.world_files import (
     FILES,
     REQUIRED,

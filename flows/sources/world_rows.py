@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from flows.sources.instants import parse_instant, to_microseconds
-from flows.sources.json_strict import Unfit, describe
+from flows.sources.formats.instants import parse_instant, to_microseconds
+from flows.sources.formats.json_records import Records
+from flows.sources.formats.json_strict import Unfit, describe
 from flows.sources.service_columns import read_service_columns
-from flows.sources.strict_json import Records
 from flows.sources.world_files import (
     DEPLOYMENTS,
     INCIDENTS,

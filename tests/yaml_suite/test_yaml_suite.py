@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, to_plain
 from flows.sources.services_file import parse_services
-from flows.sources.strict_yaml import YamlFaultError, parse_yaml, to_plain
 from schemas.limits import Limits
 from tests.test_plain_services import as_parsed
 

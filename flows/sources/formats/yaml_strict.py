@@ -8,8 +8,8 @@ import yaml
 
 from flows.errors import SettingsError, SupervisorError
 from flows.files.foreign import FileFaultError, read_file
+from flows.sources.formats.yaml_tree import Fault, Node, TreeBuilder
 from flows.sources.names import quote
-from flows.sources.yaml_tree import Fault, Node, TreeBuilder
 from schemas.limits import Limits
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from yaml import events
 
+from flows.sources.formats.yaml_scalars import Scalar, read_scalar
 from flows.sources.names import quote
-from flows.sources.yaml_scalars import Scalar, read_scalar
 from schemas.limits import Limits
 
 UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from flows.sources.fingerprint import BOM
-from flows.sources.json_fast import decode_plainly
-from flows.sources.json_strict import (
+from flows.sources.formats.json_fast import decode_plainly
+from flows.sources.formats.json_strict import (
     JsonFaultError,
     JsonLimitError,
     Repeated,
@@ -17,7 +17,7 @@ from flows.sources.json_strict import (
     describe,
     find_flaw,
 )
-from flows.sources.record_table import read_record_table
+from flows.sources.formats.json_table import read_record_table
 from schemas.limits import Limits
 
 ADVICE = "mend what writes it, or raise that setting of 'limits'"

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from flows.sources.json_strict import MAX_INTEGER
+from flows.sources.formats.json_strict import MAX_INTEGER
 
 CHUNK_BYTES = 1024 * 1024
 SCALARS = {str, int, float, bool, type(None)}
