@@ -9,8 +9,8 @@ from flows.run.gather import read_inputs
 from flows.run.judge import judge
 from flows.settings import Settings
 from flows.sources.git_objects import GitObjects
-from flows.sources.inventory import build_desired
-from flows.sources.inventory_files import HOSTS, InventoryFiles, list_inventory
+from flows.sources.inventory.desired import build_desired
+from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
 from flows.sources.past_inventories import GitInventories
 from flows.sources.world import decode_worlds
 

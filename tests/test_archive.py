@@ -12,8 +12,8 @@ import pytest
 from flows.errors import HistoryError
 from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, from_micros, open_archive, to_micros
 from flows.ledger.archive_writer import edit_archive, export_world, shrink_archive
-from flows.sources.inventory_files import InventoryFiles
-from flows.sources.inventory_pack import unpack_inventory
+from flows.sources.inventory.files import InventoryFiles
+from flows.sources.inventory.pack import unpack_inventory
 from flows.sources.snapshots import ArchiveSource
 from flows.sources.world_files import WorldFiles
 from tests.frames import NOON, ago

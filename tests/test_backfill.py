@@ -21,7 +21,7 @@ from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.past.study import study_past
 from flows.run.cycle import run_once
 from flows.settings import Settings
-from flows.sources.inventory_files import InventoryFiles
+from flows.sources.inventory.files import InventoryFiles
 from flows.sources.world_files import WorldFiles
 from schemas.rules import PastRules
 from tests.frames import NOON

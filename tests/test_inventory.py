@@ -3,9 +3,9 @@
 import pytest
 
 from flows.errors import InventoryError
-from flows.sources.inventory import build_desired, read_inventory
-from flows.sources.inventory_files import InventoryFiles
-from flows.sources.services_file import parse_services
+from flows.sources.inventory.desired import build_desired, read_inventory
+from flows.sources.inventory.files import InventoryFiles
+from flows.sources.inventory.services_file import parse_services
 from schemas.limits import Limits
 
 LIMITS = Limits()

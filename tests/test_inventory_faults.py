@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.errors import InventoryError
-from flows.sources.inventory import build_desired, read_inventory
-from flows.sources.inventory_files import InventoryFiles
-from flows.sources.other_files import parse_capabilities, parse_service, parse_topology
-from flows.sources.services_file import parse_services
+from flows.sources.inventory.desired import build_desired, read_inventory
+from flows.sources.inventory.files import InventoryFiles
+from flows.sources.inventory.other_files import parse_capabilities, parse_service, parse_topology
+from flows.sources.inventory.services_file import parse_services
 from schemas.limits import Limits
 from tests.test_inventory import at, desired, services
 

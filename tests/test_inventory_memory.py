@@ -3,12 +3,12 @@
 import pytest
 
 from benchmarks.fleet import write_fleet
-from flows.sources import parse_pool
-from flows.sources.inventory import read_inventory
-from flows.sources.inventory_memory import InventoryMemory
-from flows.sources.parse_cache import ParseCache
-from flows.sources.parse_many import parse_many
-from flows.sources.sealed_file import MAX_INVENTORIES
+from flows.sources.inventory import parse_pool
+from flows.sources.inventory.cache_file import MAX_INVENTORIES
+from flows.sources.inventory.content_cache import ParseCache
+from flows.sources.inventory.desired import read_inventory
+from flows.sources.inventory.memory import InventoryMemory
+from flows.sources.inventory.parse_many import parse_many
 from schemas.limits import Limits
 
 LIMITS = Limits()
@@ -50,7 +50,7 @@ def test_a_warm_cache_parses_only_what_is_faulty(fleet, cache, monkeypatch):
     remembered(fleet, cache)
     parsed = []
     monkeypatch.setattr(
-        "flows.sources.inventory_memory.parse_on_all_cores",
+        "flows.sources.inventory.memory.parse_on_all_cores",
         lambda files, limits: parsed.extend(files) or parse_many(files, limits),
     )
 

@@ -8,13 +8,14 @@ import pytest
 from benchmarks.fleet import AS_OF, write_fleet
 from flows.errors import InventoryError
 from flows.files.foreign import Stamp, UnstableFileError
-from flows.sources import inventory_files, inventory_keeper
 from flows.sources.fingerprint import inventory_fingerprint
-from flows.sources.inventory import read_inventory
-from flows.sources.inventory_files import InventoryLook, list_inventory
-from flows.sources.inventory_keeper import InventoryKeeper, is_settled
-from flows.sources.look_cache import LookCache
-from flows.sources.parse_cache import ParseCache
+from flows.sources.inventory import files as inventory_files
+from flows.sources.inventory import keeper as inventory_keeper
+from flows.sources.inventory.content_cache import ParseCache
+from flows.sources.inventory.desired import read_inventory
+from flows.sources.inventory.files import InventoryLook, list_inventory
+from flows.sources.inventory.keeper import InventoryKeeper, is_settled
+from flows.sources.inventory.stamp_cache import LookCache
 from flows.sources.world import load_world
 from flows.sources.world_memory import WorldMemory
 from schemas.limits import Limits

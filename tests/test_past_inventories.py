@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from flows.errors import HistoryError, InventoryError
-from flows.sources.inventory import build_desired
+from flows.sources.inventory.desired import build_desired
 from flows.sources.past_inventories import GitInventories
 from schemas.limits import Limits
 from tests.frames import NOON

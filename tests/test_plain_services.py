@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.sources.plain_services import recognise_services
-from flows.sources.services_file import DependencyRow, ParsedServices, ServiceRow, parse_services
+from flows.sources.inventory.plain_services import recognise_services
+from flows.sources.inventory.services_file import DependencyRow, ParsedServices, ServiceRow, parse_services
 from schemas.limits import Limits
 
 PLAIN = """\

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
-from flows.sources.inventory_files import InventoryFiles
+from flows.sources.inventory.files import InventoryFiles
 from flows.sources.world import WorldFiles, dangling_aliases, decode_worlds
 from schemas.limits import Limits
 from tests.frames import NOON, ago

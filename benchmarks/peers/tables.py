@@ -16,7 +16,7 @@ import polars as pl
 from benchmarks.fleet import AS_OF
 from flows.run.gather import read_actual
 from flows.settings import load_settings
-from flows.sources.inventory import read_inventory
+from flows.sources.inventory.desired import read_inventory
 
 KEY = ["node", "service"]
 

@@ -16,8 +16,8 @@ from flows.files.own import describe
 from flows.files.storage import make_folder, write_flushed
 from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, to_micros
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
-from flows.sources.inventory_files import InventoryFiles
-from flows.sources.inventory_pack import pack_inventory
+from flows.sources.inventory.files import InventoryFiles
+from flows.sources.inventory.pack import pack_inventory
 from flows.sources.world_files import WorldFiles
 
 _SCHEMA = """

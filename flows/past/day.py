@@ -13,7 +13,7 @@ from flows.errors import InventoryError, WorldUnreadableError
 from flows.run.gather import fingerprint_input, fingerprint_rules
 from flows.run.judge import judge
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
-from flows.sources.inventory import build_desired
+from flows.sources.inventory.desired import build_desired
 from flows.sources.past_inventories import InventorySource
 from flows.sources.snapshots import SnapshotRef, SnapshotSource
 from flows.sources.world import WorldFiles, decode_readable_worlds

@@ -11,12 +11,12 @@ from flows.errors import WorldUnreadableError
 from flows.run.deadline import end_in_time
 from flows.settings import Settings
 from flows.sources.fingerprint import world_fingerprint
-from flows.sources.inventory import build_desired
-from flows.sources.inventory_files import InventoryFiles, list_inventory
-from flows.sources.inventory_keeper import InventoryKeeper
-from flows.sources.look_cache import LookCache
+from flows.sources.inventory.content_cache import ParseCache
+from flows.sources.inventory.desired import build_desired
+from flows.sources.inventory.files import InventoryFiles, list_inventory
+from flows.sources.inventory.keeper import InventoryKeeper
+from flows.sources.inventory.stamp_cache import LookCache
 from flows.sources.names import quote
-from flows.sources.parse_cache import ParseCache
 from flows.sources.world import LoadedWorld, WorldFiles, dangling_aliases, load_world
 from flows.sources.world_files import SERVICES
 from flows.sources.world_memory import WorldMemory

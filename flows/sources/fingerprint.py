@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from hashlib import sha256
 
-from flows.sources.inventory_files import InventoryFiles
-from flows.sources.inventory_pack import pack_inventory
+from flows.sources.inventory.files import InventoryFiles
+from flows.sources.inventory.pack import pack_inventory
 
 BOM = b"\xef\xbb\xbf"
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from flows.errors import InventoryError
 from flows.ledger.archive import INVENTORY, ArchiveReader, open_archive
 from flows.sources.git_objects import Commit, GitObjects
-from flows.sources.inventory_files import (
+from flows.sources.inventory.files import (
     HOSTS,
     SERVICES,
     InventoryFiles,
@@ -18,7 +18,7 @@ from flows.sources.inventory_files import (
     is_near_miss,
     list_inventory,
 )
-from flows.sources.inventory_pack import unpack_inventory
+from flows.sources.inventory.pack import unpack_inventory
 from schemas.limits import Limits
 
 _TOP = (HOSTS, SERVICES, "inventory")

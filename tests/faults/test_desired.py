@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from flows.errors import InventoryError
-from flows.sources import inventory_files
-from flows.sources.inventory import read_inventory
-from flows.sources.inventory_files import list_inventory
+from flows.sources.inventory import files as inventory_files
+from flows.sources.inventory.desired import read_inventory
+from flows.sources.inventory.files import list_inventory
 from schemas.limits import Limits
 from tests.faults.cases import case
 from tests.faults.lab import NOBODY, Lab, call

@@ -10,8 +10,8 @@ from flows.ledger.checkpoint import decode_checkpoint, encode_checkpoint
 from flows.ledger.event_line import MARKER, read_own_event
 from flows.ledger.torn import find_torn_length
 from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml
-from flows.sources.other_files import parse_capabilities, parse_service, parse_topology
-from flows.sources.services_file import parse_services
+from flows.sources.inventory.other_files import parse_capabilities, parse_service, parse_topology
+from flows.sources.inventory.services_file import parse_services
 from flows.sources.world import decode_readable_worlds
 from flows.sources.world_files import FILES, NODES, SERVICES, WorldFiles
 from flows.sources.world_names import WorldNames

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, to_plain
-from flows.sources.services_file import parse_services
+from flows.sources.inventory.services_file import parse_services
 from schemas.limits import Limits
 from tests.test_plain_services import as_parsed
 

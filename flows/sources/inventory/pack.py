@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from flows.sources.inventory_files import InventoryFiles, is_inventory_path
+from flows.sources.inventory.files import InventoryFiles, is_inventory_path
 
 _FOLDERS, _UNREADABLE, _NEAR_MISSES = ".folders.json", ".unreadable.json", ".near-misses.json"
 

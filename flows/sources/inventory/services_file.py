@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from flows.sources.dependency_lists import read_dependencies
 from flows.sources.formats.yaml_tree import Fault, Node
+from flows.sources.inventory.dependency_lists import read_dependencies
+from flows.sources.inventory.tree_reader import Mapping, TreeReader, describe, describe_word, suggest
 from flows.sources.names import quote
-from flows.sources.tree_reader import Mapping, TreeReader, describe, describe_word, suggest
 from schemas.limits import Limits
 from schemas.words import DependencyScope
 

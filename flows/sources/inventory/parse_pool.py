@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from flows.sources.parse_many import ParsedFiles, join_parsed, parse_many
+from flows.sources.inventory.parse_many import ParsedFiles, join_parsed, parse_many
 from schemas.limits import Limits
 
 POOL_BYTES = 16 * 1024 * 1024
@@ -59,7 +59,7 @@ def _ask_worker(files: list[bytes], limits: Limits) -> ParsedFiles:
     with suppress(OSError, subprocess.SubprocessError, msgspec.DecodeError):
         # Without -P, modules in the current folder, which may be the inventory, would come first.
         answer = subprocess.run(
-            [sys.executable, "-P", "-m", "flows.sources.parse_pool"],
+            [sys.executable, "-P", "-m", "flows.sources.inventory.parse_pool"],
             input=work,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from flows.sources.formats.yaml_tree import Node
+from flows.sources.inventory.tree_reader import TreeReader, describe, suggest
 from flows.sources.names import quote
-from flows.sources.tree_reader import TreeReader, describe, suggest
 from schemas.words import DependencyScope
 
 SCOPES = {"local": DependencyScope.LOCAL, "external": DependencyScope.EXTERNAL}

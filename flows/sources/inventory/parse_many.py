@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from flows.sources.formats.yaml_tree import Fault
-from flows.sources.plain_services import PlainServices, recognise_services
-from flows.sources.services_file import ParsedServices, parse_services
+from flows.sources.inventory.plain_services import PlainServices, recognise_services
+from flows.sources.inventory.services_file import ParsedServices, parse_services
 from schemas.limits import Limits
 from schemas.words import DependencyScope
 

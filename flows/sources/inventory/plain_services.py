@@ -10,9 +10,9 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from flows.sources.dependency_lists import SCOPES
-from flows.sources.services_file import KNOWN
-from flows.sources.tree_reader import suggest
+from flows.sources.inventory.dependency_lists import SCOPES
+from flows.sources.inventory.services_file import KNOWN
+from flows.sources.inventory.tree_reader import suggest
 from schemas.limits import Limits
 from schemas.words import ALL, DependencyScope
 

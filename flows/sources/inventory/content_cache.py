@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from flows.sources.sealed_file import SealedFile, frame_of_bytes, frame_to_bytes
+from flows.sources.inventory.cache_file import SealedFile, frame_of_bytes, frame_to_bytes
 from schemas.limits import Limits
 from schemas.words import DependencyScope
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pandera.errors
 import polars as pl
 
-from flows.sources.inventory_files import InventoryLook
-from flows.sources.sealed_file import SealedFile, frame_of_bytes, frame_to_bytes
+from flows.sources.inventory.cache_file import SealedFile, frame_of_bytes, frame_to_bytes
+from flows.sources.inventory.files import InventoryLook
 from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
 from schemas.limits import Limits
 from schemas.rejected import Unread

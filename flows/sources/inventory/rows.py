@@ -4,9 +4,8 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from typing import NamedTuple
 
 from flows.sources.formats.yaml_tree import Fault
-from flows.sources.inventory_files import HOSTS, NODE_FILES, SERVICE_FILE, SERVICES, TOPOLOGY, InventoryFiles
-from flows.sources.names import explain_name, normalize_name
-from flows.sources.other_files import (
+from flows.sources.inventory.files import HOSTS, NODE_FILES, SERVICE_FILE, SERVICES, TOPOLOGY, InventoryFiles
+from flows.sources.inventory.other_files import (
     ParsedCapabilities,
     ParsedService,
     ParsedTopology,
@@ -14,7 +13,8 @@ from flows.sources.other_files import (
     parse_service,
     parse_topology,
 )
-from flows.sources.services_file import ParsedServices, parse_services
+from flows.sources.inventory.services_file import ParsedServices, parse_services
+from flows.sources.names import explain_name, normalize_name
 from schemas.limits import Limits
 from schemas.words import DependencyScope
 

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from flows.sources.dependency_lists import Declared, read_dependencies
 from flows.sources.formats.yaml_tree import Fault, Node
+from flows.sources.inventory.dependency_lists import Declared, read_dependencies
+from flows.sources.inventory.tree_reader import Mapping, TreeReader, describe, describe_word
 from flows.sources.names import is_name, normalize_name, quote
-from flows.sources.tree_reader import Mapping, TreeReader, describe, describe_word
 from schemas.limits import Limits
 
 CONNECTIVITY = ("stable", "intermittent")

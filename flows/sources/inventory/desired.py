@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 
 from flows.errors import InventoryError
-from flows.sources.inventory_files import HOSTS, InventoryFiles, list_inventory
-from flows.sources.inventory_memory import InventoryMemory, KnownServices
-from flows.sources.inventory_rows import InventoryRows, Parsers, by_place
+from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
+from flows.sources.inventory.memory import InventoryMemory, KnownServices
+from flows.sources.inventory.rows import InventoryRows, Parsers, by_place
 from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
 from schemas.frame import Frame, dtypes
 from schemas.limits import Limits

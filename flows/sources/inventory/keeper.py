@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 from flows.errors import InventoryError
 from flows.sources.fingerprint import inventory_fingerprint
-from flows.sources.inventory import build_desired
-from flows.sources.inventory_files import (
+from flows.sources.inventory.content_cache import ParseCache
+from flows.sources.inventory.desired import build_desired
+from flows.sources.inventory.files import (
     InventoryFiles,
     InventoryLook,
     list_and_look,
     list_inventory,
     look_at_inventory,
 )
-from flows.sources.inventory_memory import InventoryMemory
-from flows.sources.look_cache import LookCache, SeenInventory, digest_look
-from flows.sources.parse_cache import ParseCache
+from flows.sources.inventory.memory import InventoryMemory
+from flows.sources.inventory.stamp_cache import LookCache, SeenInventory, digest_look
 from schemas.desired import Desired
 from schemas.limits import Limits
 

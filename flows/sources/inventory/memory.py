@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import polars as pl
 
-from flows.sources.inventory_files import HOSTS, NODE_FILES
-from flows.sources.inventory_rows import Parsers
-from flows.sources.other_files import (
+from flows.sources.inventory.content_cache import Pack, ParseCache, empty_pack
+from flows.sources.inventory.files import HOSTS, NODE_FILES
+from flows.sources.inventory.other_files import (
     ParsedCapabilities,
     ParsedService,
     ParsedTopology,
@@ -17,10 +17,10 @@ from flows.sources.other_files import (
     parse_service,
     parse_topology,
 )
-from flows.sources.parse_cache import Pack, ParseCache, empty_pack
-from flows.sources.parse_many import ParsedFiles
-from flows.sources.parse_pool import parse_on_all_cores
-from flows.sources.services_file import ParsedServices, parse_services
+from flows.sources.inventory.parse_many import ParsedFiles
+from flows.sources.inventory.parse_pool import parse_on_all_cores
+from flows.sources.inventory.rows import Parsers
+from flows.sources.inventory.services_file import ParsedServices, parse_services
 from schemas.limits import Limits
 
 Document = TypeVar("Document", ParsedCapabilities, ParsedService, ParsedTopology)
