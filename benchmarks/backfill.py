@@ -28,7 +28,7 @@ from flows.ledger.history_writer import encode
 from flows.past.day import Judge, group_days, within
 from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.settings import Settings
-from flows.sources.snapshots import SnapshotSource
+from flows.sources.snapshots.worlds import SnapshotSource
 
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 PROFILED_DAYS = 7

@@ -8,10 +8,10 @@ from flows.past.replay import Comparison, compare, pair
 from flows.run.gather import read_inputs
 from flows.run.judge import judge
 from flows.settings import Settings
-from flows.sources.git_objects import GitObjects
 from flows.sources.inventory.desired import build_desired
 from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
-from flows.sources.past_inventories import GitInventories
+from flows.sources.snapshots.git_objects import GitObjects
+from flows.sources.snapshots.inventories import GitInventories
 from flows.sources.world import decode_worlds
 
 

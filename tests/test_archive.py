@@ -14,7 +14,7 @@ from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, from_micros, open_
 from flows.ledger.archive_writer import edit_archive, export_world, shrink_archive
 from flows.sources.inventory.files import InventoryFiles
 from flows.sources.inventory.pack import unpack_inventory
-from flows.sources.snapshots import ArchiveSource
+from flows.sources.snapshots.worlds import ArchiveSource
 from flows.sources.world_files import WorldFiles
 from tests.frames import NOON, ago
 

@@ -6,7 +6,7 @@ import pytest
 
 from flows.errors import HistoryError, InventoryError
 from flows.sources.inventory.desired import build_desired
-from flows.sources.past_inventories import GitInventories
+from flows.sources.snapshots.inventories import GitInventories
 from schemas.limits import Limits
 from tests.frames import NOON
 from tests.past_worlds import commit, commit_all, inventory

@@ -15,9 +15,9 @@ import zstandard
 from flows.errors import HistoryError, SettingsError, WorldUnreadableError
 from flows.ledger.archive_writer import edit_archive
 from flows.past.sources import find_snapshots, open_snapshots
-from flows.sources.moment_names import parse_moment_name
-from flows.sources.snapshots import FolderSource
-from flows.sources.tars import read_tar_worlds
+from flows.sources.snapshots.moment_names import parse_moment_name
+from flows.sources.snapshots.tars import read_tar_worlds
+from flows.sources.snapshots.worlds import FolderSource
 from flows.sources.world_files import FILES, WorldFiles
 from schemas.limits import Limits
 from tests.frames import NOON

@@ -14,8 +14,8 @@ from flows.run.gather import fingerprint_input, fingerprint_rules
 from flows.run.judge import judge
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
 from flows.sources.inventory.desired import build_desired
-from flows.sources.past_inventories import InventorySource
-from flows.sources.snapshots import SnapshotRef, SnapshotSource
+from flows.sources.snapshots.inventories import InventorySource
+from flows.sources.snapshots.worlds import SnapshotRef, SnapshotSource
 from flows.sources.world import WorldFiles, decode_readable_worlds
 from schemas.desired import Desired
 from schemas.limits import Limits

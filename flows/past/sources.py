@@ -11,10 +11,10 @@ from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, open_archive
 from flows.ledger.archive_writer import Archive, edit_archive
 from flows.past.day import Judge, within
 from flows.settings import Settings
-from flows.sources.git_objects import GitObjects
-from flows.sources.past_inventories import ArchivedInventories, GitInventories, InventorySource, OneInventory
-from flows.sources.snapshots import ArchiveSource, FolderSource, GitSource, SnapshotRef, SnapshotSource
-from flows.sources.tars import find_tars, read_tar_worlds
+from flows.sources.snapshots.git_objects import GitObjects
+from flows.sources.snapshots.inventories import ArchivedInventories, GitInventories, InventorySource, OneInventory
+from flows.sources.snapshots.tars import find_tars, read_tar_worlds
+from flows.sources.snapshots.worlds import ArchiveSource, FolderSource, GitSource, SnapshotRef, SnapshotSource
 from flows.sources.world_files import WorldFiles
 from schemas.limits import Limits
 from schemas.rules import Rules

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from flows.errors import InventoryError
 from flows.ledger.archive import INVENTORY, ArchiveReader, open_archive
-from flows.sources.git_objects import Commit, GitObjects
 from flows.sources.inventory.files import (
     HOSTS,
     SERVICES,
@@ -19,6 +18,7 @@ from flows.sources.inventory.files import (
     list_inventory,
 )
 from flows.sources.inventory.pack import unpack_inventory
+from flows.sources.snapshots.git_objects import Commit, GitObjects
 from schemas.limits import Limits
 
 _TOP = (HOSTS, SERVICES, "inventory")

@@ -13,7 +13,7 @@ from typing import IO
 import zstandard
 
 from flows.errors import HistoryError
-from flows.sources.moment_names import parse_moment_name
+from flows.sources.snapshots.moment_names import parse_moment_name
 from flows.sources.world_files import FILES, WorldFiles, file_limits
 from schemas.limits import Limits
 

@@ -18,8 +18,8 @@ from flows.errors import HistoryError, WorldUnreadableError
 from flows.files.foreign import FileFaultError, MissingFileError, read_file
 from flows.ledger.archive import WORLD, ArchiveReader, open_archive
 from flows.ledger.history import ask_history, scan_history
-from flows.sources.git_objects import GitObjects
-from flows.sources.moment_names import parse_moment_name
+from flows.sources.snapshots.git_objects import GitObjects
+from flows.sources.snapshots.moment_names import parse_moment_name
 from flows.sources.world_files import FILES, REQUIRED, WorldFiles, file_limits
 from schemas.limits import Limits
 
