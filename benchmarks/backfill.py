@@ -156,7 +156,7 @@ def _profile_days(judge: Judge, source: SnapshotSource, days: list[Any]) -> dict
     from flows.past.day import Batch
     from flows.past.make_days import to_history
     from flows.run.judge import judge as judge_worlds
-    from flows.sources.world import decode_readable_worlds
+    from flows.sources.world.actual import decode_readable_worlds
 
     taken: dict[str, float] = {}
 

@@ -12,7 +12,7 @@ from flows.sources.inventory.desired import build_desired
 from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
 from flows.sources.snapshots.git_objects import GitObjects
 from flows.sources.snapshots.inventories import GitInventories
-from flows.sources.world import decode_worlds
+from flows.sources.world.actual import decode_worlds
 
 
 def compare_inventories(settings: Settings, other: str, as_of: datetime) -> Comparison:

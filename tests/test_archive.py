@@ -15,7 +15,7 @@ from flows.ledger.archive_writer import edit_archive, export_world, shrink_archi
 from flows.sources.inventory.files import InventoryFiles
 from flows.sources.inventory.pack import unpack_inventory
 from flows.sources.snapshots.worlds import ArchiveSource
-from flows.sources.world_files import WorldFiles
+from flows.sources.world.files import WorldFiles
 from tests.frames import NOON, ago
 
 

@@ -22,7 +22,7 @@ from flows.past.study import study_past
 from flows.run.cycle import run_once
 from flows.settings import Settings
 from flows.sources.inventory.files import InventoryFiles
-from flows.sources.world_files import WorldFiles
+from flows.sources.world.files import WorldFiles
 from schemas.rules import PastRules
 from tests.frames import NOON
 from tests.past_worlds import commit, inventory, world, write

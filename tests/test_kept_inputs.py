@@ -16,8 +16,8 @@ from flows.sources.inventory.desired import read_inventory
 from flows.sources.inventory.files import InventoryLook, list_inventory
 from flows.sources.inventory.keeper import InventoryKeeper, is_settled
 from flows.sources.inventory.stamp_cache import LookCache
-from flows.sources.world import load_world
-from flows.sources.world_memory import WorldMemory
+from flows.sources.world.actual import load_world
+from flows.sources.world.memory import WorldMemory
 from schemas.limits import Limits
 
 LIMITS = Limits()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flows.errors import WorldUnreadableError
 from flows.sources.formats import json_table as record_table
 from flows.sources.formats.json_fast import decode_plainly
-from flows.sources.world import WorldFiles, decode_worlds
+from flows.sources.world.actual import WorldFiles, decode_worlds
 from schemas.limits import Limits
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ from flows.past.sources import find_snapshots, open_snapshots
 from flows.sources.snapshots.moment_names import parse_moment_name
 from flows.sources.snapshots.tars import read_tar_worlds
 from flows.sources.snapshots.worlds import FolderSource
-from flows.sources.world_files import FILES, WorldFiles
+from flows.sources.world.files import FILES, WorldFiles
 from schemas.limits import Limits
 from tests.frames import NOON
 from tests.past_worlds import commit, world, write

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
 from flows.sources.inventory.files import InventoryFiles
-from flows.sources.world import WorldFiles, dangling_aliases, decode_worlds
+from flows.sources.world.actual import WorldFiles, dangling_aliases, decode_worlds
 from schemas.limits import Limits
 from tests.frames import NOON, ago
 

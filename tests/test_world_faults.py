@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.errors import WorldUnreadableError
-from flows.sources.world import WorldFiles, decode_readable_worlds
+from flows.sources.world.actual import WorldFiles, decode_readable_worlds
 from tests.frames import NOON, ago
 from tests.test_world import KNOWN, LIMITS, SEEN, decode, files, rejected, services
 

@@ -9,8 +9,8 @@ import pytest
 
 from flows.errors import WorldUnreadableError
 from flows.files import foreign as safe_file
-from flows.sources import world_files
-from flows.sources.world import load_world, read_world
+from flows.sources.world import files as world_files
+from flows.sources.world.actual import load_world, read_world
 from schemas.limits import Limits
 from tests.frames import NOON
 

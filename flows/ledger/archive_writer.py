@@ -18,7 +18,7 @@ from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Ent
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
 from flows.sources.inventory.files import InventoryFiles
 from flows.sources.inventory.pack import pack_inventory
-from flows.sources.world_files import WorldFiles
+from flows.sources.world.files import WorldFiles
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS content (

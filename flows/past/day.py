@@ -16,7 +16,7 @@ from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
 from flows.sources.inventory.desired import build_desired
 from flows.sources.snapshots.inventories import InventorySource
 from flows.sources.snapshots.worlds import SnapshotRef, SnapshotSource
-from flows.sources.world import WorldFiles, decode_readable_worlds
+from flows.sources.world.actual import WorldFiles, decode_readable_worlds
 from schemas.desired import Desired
 from schemas.limits import Limits
 from schemas.rules import Rules

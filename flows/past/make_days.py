@@ -15,7 +15,7 @@ from flows.files.storage import open_storage
 from flows.ledger.history import ask_history, list_days, read_day, scan_day
 from flows.ledger.history_writer import derive_run_id, finish_day, write_day
 from flows.past.day import Batch, Day, Judge, Problem
-from flows.sources.world import WorldFiles
+from flows.sources.world.actual import WorldFiles
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
 from schemas.words import Outcome

@@ -15,7 +15,7 @@ from flows.sources.snapshots.git_objects import GitObjects
 from flows.sources.snapshots.inventories import ArchivedInventories, GitInventories, InventorySource, OneInventory
 from flows.sources.snapshots.tars import find_tars, read_tar_worlds
 from flows.sources.snapshots.worlds import ArchiveSource, FolderSource, GitSource, SnapshotRef, SnapshotSource
-from flows.sources.world_files import WorldFiles
+from flows.sources.world.files import WorldFiles
 from schemas.limits import Limits
 from schemas.rules import Rules
 

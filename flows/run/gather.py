@@ -17,9 +17,9 @@ from flows.sources.inventory.files import InventoryFiles, list_inventory
 from flows.sources.inventory.keeper import InventoryKeeper
 from flows.sources.inventory.stamp_cache import LookCache
 from flows.sources.names import quote
-from flows.sources.world import LoadedWorld, WorldFiles, dangling_aliases, load_world
-from flows.sources.world_files import SERVICES
-from flows.sources.world_memory import WorldMemory
+from flows.sources.world.actual import LoadedWorld, WorldFiles, dangling_aliases, load_world
+from flows.sources.world.files import SERVICES
+from flows.sources.world.memory import WorldMemory
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.rules import Rules

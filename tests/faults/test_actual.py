@@ -14,8 +14,8 @@ import pytest
 
 from flows.errors import WorldUnreadableError
 from flows.files.foreign import read_file
-from flows.sources.world import decode_readable_worlds, read_world
-from flows.sources.world_files import WorldFiles
+from flows.sources.world.actual import decode_readable_worlds, read_world
+from flows.sources.world.files import WorldFiles
 from schemas.limits import Limits
 from tests.faults.cases import case
 from tests.faults.lab import NOON, SEEN, Lab

@@ -12,10 +12,10 @@ from flows.ledger.torn import find_torn_length
 from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml
 from flows.sources.inventory.other_files import parse_capabilities, parse_service, parse_topology
 from flows.sources.inventory.services_file import parse_services
-from flows.sources.world import decode_readable_worlds
-from flows.sources.world_files import FILES, NODES, SERVICES, WorldFiles
-from flows.sources.world_names import WorldNames
-from flows.sources.world_rows import WorldRows
+from flows.sources.world.actual import decode_readable_worlds
+from flows.sources.world.files import FILES, NODES, SERVICES, WorldFiles
+from flows.sources.world.names import WorldNames
+from flows.sources.world.rows import WorldRows
 from schemas.limits import Limits
 
 LIMITS = Limits()

@@ -14,7 +14,7 @@ import zstandard
 
 from flows.errors import HistoryError
 from flows.sources.snapshots.moment_names import parse_moment_name
-from flows.sources.world_files import FILES, WorldFiles, file_limits
+from flows.sources.world.files import FILES, WorldFiles, file_limits
 from schemas.limits import Limits
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz", ".tbz2")

@@ -20,7 +20,7 @@ from flows.ledger.archive import WORLD, ArchiveReader, open_archive
 from flows.ledger.history import ask_history, scan_history
 from flows.sources.snapshots.git_objects import GitObjects
 from flows.sources.snapshots.moment_names import parse_moment_name
-from flows.sources.world_files import FILES, REQUIRED, WorldFiles, file_limits
+from flows.sources.world.files import FILES, REQUIRED, WorldFiles, file_limits
 from schemas.limits import Limits
 
 WORLD_FOLDERS = ("", "world", "state/world")

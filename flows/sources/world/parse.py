@@ -3,8 +3,7 @@
 from flows.errors import WorldUnreadableError
 from flows.sources.formats.json_records import Records, parse_records
 from flows.sources.formats.json_strict import JsonFaultError, JsonLimitError
-from flows.sources.service_columns import FIELDS
-from flows.sources.world_files import (
+from flows.sources.world.files import (
     FILES,
     REQUIRED,
     SERVICES,
@@ -13,6 +12,7 @@ from flows.sources.world_files import (
     WorldFiles,
     file_limits,
 )
+from flows.sources.world.service_columns import FIELDS
 from schemas.limits import Limits
 
 NO_RECORDS = Records((), True)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import polars as pl
 
-from flows.sources.world_files import WorldFiles
+from flows.sources.world.files import WorldFiles
 from schemas.actual import Actual, Snapshot
 from schemas.frame import dtypes
 from schemas.limits import Limits

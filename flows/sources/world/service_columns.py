@@ -11,7 +11,7 @@ import polars as pl
 from flows.sources.formats.instants import EARLIEST_S, LATEST_S, SECOND_US, parse_instant
 from flows.sources.formats.json_records import Records
 from flows.sources.formats.json_table import close_piece
-from flows.sources.world_names import UnusableNameError, WorldNames
+from flows.sources.world.names import UnusableNameError, WorldNames
 from schemas.limits import Limits
 from schemas.words import ALL, FLEET
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from flows.errors import WorldUnreadableError
-from flows.sources.world_files import WorldFiles, read_world_files
-from flows.sources.world_memory import WorldMemory
-from flows.sources.world_names import WorldNames, dangling_aliases
-from flows.sources.world_rows import Row, WorldRows
+from flows.sources.world.files import WorldFiles, read_world_files
+from flows.sources.world.memory import WorldMemory
+from flows.sources.world.names import WorldNames, dangling_aliases
+from flows.sources.world.rows import Row, WorldRows
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
 from schemas.frame import Frame, dtypes
 from schemas.limits import Limits

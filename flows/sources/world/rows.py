@@ -9,8 +9,7 @@ import polars as pl
 from flows.sources.formats.instants import parse_instant, to_microseconds
 from flows.sources.formats.json_records import Records
 from flows.sources.formats.json_strict import Unfit, describe
-from flows.sources.service_columns import read_service_columns
-from flows.sources.world_files import (
+from flows.sources.world.files import (
     DEPLOYMENTS,
     INCIDENTS,
     NODES,
@@ -19,8 +18,9 @@ from flows.sources.world_files import (
     LastingWorldFaultError,
     WorldFiles,
 )
-from flows.sources.world_names import Target, UnusableNameError, WorldNames, field_text, incident_service
-from flows.sources.world_parse import parse_files
+from flows.sources.world.names import Target, UnusableNameError, WorldNames, field_text, incident_service
+from flows.sources.world.parse import parse_files
+from flows.sources.world.service_columns import read_service_columns
 from schemas.limits import Limits
 
 SHOWN_KEY = 255
