@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from flows.ledger.checkpoint import Known
-from flows.render.metrics import to_metrics
+from flows.telling.metrics import to_metrics
 from tests.homelab import reconcile, supervisor
 
 

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from flows.sinks.outbox import MOST_SINGLE, Outbox, deliver, enqueue, read_outbox, write_outbox
+from flows.telling.outbox import MOST_SINGLE, Outbox, deliver, enqueue, read_outbox, write_outbox
 from schemas.episode import Target
 from schemas.outage import Message, News, Outage
 from schemas.words import Severity

@@ -32,7 +32,7 @@ def metrics(
     """Print or write; return 0, or 3 where there is no run yet."""
     from flows.ledger.acknowledgements import replace_file
     from flows.ledger.checkpoint import Known, read_known
-    from flows.render.metrics import to_metrics
+    from flows.telling.metrics import to_metrics
 
     settings = options.load({"checkpoint": checkpoint, "metrics_file": metrics_file}, config)
     place = settings.checkpoint.absolute()

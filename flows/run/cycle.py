@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from flows.afterwards import follow_up
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
 from flows.ledger.emit import EmitPaths, Emitter, open_emitter
 from flows.run.attend import attend, remark_waits
@@ -16,6 +15,7 @@ from flows.run.judge import Result, Step, judge
 from flows.run.record import outcome_of, record, record_without_conclusion
 from flows.run.result import RunReport
 from flows.settings import Settings
+from flows.telling.follow_up import follow_up
 from schemas.words import Outcome
 
 

@@ -19,7 +19,7 @@ from flows.orchestration.run_page import drift_rows, recommendation_rows
 from flows.run.gather import read_inputs
 from flows.run.judge import judge
 from flows.settings import load_settings
-from flows.sinks.outbox import MOST_SINGLE
+from flows.telling.outbox import MOST_SINGLE
 from tests.faults.cases import case
 from tests.faults.lab import SEEN, Lab, call
 

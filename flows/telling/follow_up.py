@@ -12,7 +12,7 @@ from flows.render.escape import message
 from flows.run.attend import Attention
 from flows.run.conclude import to_recommended
 from flows.settings import Settings
-from flows.sinks.outbox import (
+from flows.telling.outbox import (
     FILE,
     VARIABLE,
     Outbox,
@@ -53,7 +53,7 @@ def follow_up(
 def _write_metrics(settings: Settings, known: Known) -> Iterator[str]:
     if settings.metrics_file is None:
         return
-    from flows.render.metrics import to_metrics
+    from flows.telling.metrics import to_metrics
 
     try:
         replace_file(settings.metrics_file.absolute(), to_metrics(known), 0o644)
