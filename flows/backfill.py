@@ -18,8 +18,8 @@ from flows.past.day import Day, group_days
 from flows.past.make_days import Backfiller, DayDone, map_days
 from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 from flows.reconcile import ParameterPath, gather_settings
-from flows.render.escape import show
 from flows.settings import Settings
+from flows.text.escape import show
 
 MOST_PROBLEMS = 20
 

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from flows.errors import SupervisorError
-from flows.render.escape import show
+from flows.text.escape import show
 
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
 COMMANDS = (

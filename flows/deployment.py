@@ -14,8 +14,8 @@ from prefect.types.entrypoint import EntrypointType
 from flows.errors import SettingsError
 from flows.orchestration.server import STOP_TIMEOUT_S, ServerError
 from flows.reconcile import reconcile
-from flows.render.escape import show
 from flows.settings import Settings
+from flows.text.escape import show
 
 NAME = "scheduled"
 ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)

@@ -14,10 +14,10 @@ from flows.errors import BusyError, SettingsError, SupervisorError
 from flows.orchestration.prefect_events import publish_events
 from flows.orchestration.run_page import label_run, locate_history, name_run, publish_artifacts
 from flows.orchestration.tasks import TaskStep
-from flows.render.escape import show
 from flows.run.cycle import reconcile_with
 from flows.run.result import RunReport
 from flows.settings import Settings, load_settings
+from flows.text.escape import show
 from schemas.words import Outcome
 
 LONGEST_PATH = 4096

@@ -72,7 +72,7 @@ def add(
 ) -> int:
     """Write it down; return 0."""
     from flows.ledger.acknowledgements import change_acknowledgements
-    from flows.render.escape import show
+    from flows.text.escape import show
     from schemas.acknowledgement import Acknowledgement
 
     settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
@@ -152,7 +152,7 @@ def list_all(
 ) -> int:
     """Print them, those that ran out too; return 0."""
     from flows.ledger.acknowledgements import read_acknowledgements
-    from flows.render.escape import show
+    from flows.text.escape import show
 
     now = datetime.now(UTC)
     rows = read_acknowledgements(options.load({"state_dir": state_dir}, config).state_dir.absolute())
@@ -187,7 +187,7 @@ def remove(
 ) -> int:
     """Remove it; return 0, or 1 where there was none."""
     from flows.ledger.acknowledgements import change_acknowledgements, read_acknowledgements
-    from flows.render.escape import show
+    from flows.text.escape import show
 
     settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
     aim, _ = _find(target, settings)

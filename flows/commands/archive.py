@@ -46,7 +46,7 @@ def list_archive(
     entries.sort(key=lambda entry: (entry.as_of, entry.kind))
     if as_json:
         from flows.render.document import dump
-        from flows.render.spoken import instant
+        from flows.text.spoken import instant
 
         rows = [
             {**entry._asdict(), "as_of": instant(entry.as_of), "files_at": instant(entry.files_at)} for entry in entries

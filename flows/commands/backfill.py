@@ -91,7 +91,7 @@ def progress(total: int, what: str = "snapshots") -> Iterator[Any]:
 
 
 def _report(done: "list[DayDone]", passed_over: tuple[str, ...]) -> int:
-    from flows.render.escape import show
+    from flows.text.escape import show
 
     judged, known = sum(one.judged_count for one in done), sum(one.known_count for one in done)
     problems = [problem for one in done for problem in one.problems]

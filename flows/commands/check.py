@@ -49,9 +49,9 @@ def check(
 def _print(found: "Inspection") -> None:
     from rich.text import Text
 
-    from flows.render.escape import show
     from flows.render.table import faults
     from flows.render.terminal import open_console
+    from flows.text.escape import show
 
     console = open_console()
     for line in faults(found.inventory, most=None):

@@ -63,9 +63,9 @@ def config(
 def _print_table(settings: "Settings", origins: Mapping[str, str]) -> None:
     from rich.text import Text
 
-    from flows.render.escape import show
     from flows.render.tabulate import tabulate
     from flows.render.terminal import open_console
+    from flows.text.escape import show
 
     rows = []
     for name, value, meaning in _list_values(settings):

@@ -105,6 +105,6 @@ def compact(
 
 
 def _shown(place: Path | str) -> str:
-    from flows.render.escape import show
+    from flows.text.escape import show
 
     return show(place)

@@ -54,7 +54,7 @@ def verify(
 ) -> int:
     """Return 0 where the chain holds, 2 where it breaks."""
     from flows.ledger.chain import verify_chain
-    from flows.render.escape import show
+    from flows.text.escape import show
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint}, config)
     verdict = verify_chain(files or _own_files(settings))
@@ -110,8 +110,8 @@ def _follow(log: "EventLog", position: "Position", seen: set[str]) -> Iterator["
 
 
 def _print(event: "OwnEvent") -> None:
-    from flows.render.escape import show
     from flows.render.screen import print_lines
+    from flows.text.escape import show
 
     episode = event.episode
     word = str(event.resolution or event.transition).replace("_", " ")

@@ -9,7 +9,7 @@ import typer
 
 from flows.commands import options
 from flows.commands.options import Format
-from flows.render.escape import show, show_lines
+from flows.text.escape import show, show_lines
 
 if TYPE_CHECKING:
     from flows.gate import Criteria, Gate

@@ -48,8 +48,8 @@ def report(
         raise typer.BadParameter("--since must lie before the moment of the report")
     from flows.ledger.acknowledgements import replace_file
     from flows.page import gather_page
-    from flows.render.escape import show
     from flows.render.html import to_html
+    from flows.text.escape import show
 
     given = {"inventory": inventory, "world": world, "state_dir": state_dir, "history": history}
     page = gather_page(options.load(given, config), moment, moment - begin)

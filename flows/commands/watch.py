@@ -75,8 +75,8 @@ def watch(
 def _run(settings: "Settings", reader: "InputReader", *, dry_run: bool) -> "RunReport | None":
     """Run once; what another run or a full disk is the cause of is said, and may be over the next time."""
     from flows.errors import SupervisorError
-    from flows.render.escape import show
     from flows.run.cycle import run_once
+    from flows.text.escape import show
 
     try:
         return run_once(settings, dry_run=dry_run, reader=reader)

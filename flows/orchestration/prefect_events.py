@@ -12,7 +12,7 @@ from typing import Any
 from prefect.events import emit_event
 
 from flows.ledger.event_line import unwrap
-from flows.render.escape import show
+from flows.text.escape import show
 from schemas.words import ALL
 
 PREFIX = "runtime-supervisor"

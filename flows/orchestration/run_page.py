@@ -8,9 +8,9 @@ import polars as pl
 from prefect import get_client, runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
-from flows.render.escape import show
 from flows.render.markdown import to_markdown
 from flows.run.result import RunReport
+from flows.text.escape import show
 from schemas.expressions import target
 from schemas.run import Judgement
 from schemas.words import State

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from flows.past.replay import Comparison
 from flows.render.document import dump
-from flows.render.escape import markdown, show
 from flows.render.tabulate import tabulate
+from flows.text.escape import markdown, show
 from schemas.comparison import Change
 from schemas.words import State
 

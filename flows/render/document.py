@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from flows.render.escape import show, show_lines
-from flows.render.spoken import instant
+from flows.text.escape import show, show_lines
+from flows.text.spoken import instant
 from schemas.drift import EVIDENCE
 
 if TYPE_CHECKING:

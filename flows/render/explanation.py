@@ -9,8 +9,8 @@ from flows.decisions import RULES
 from flows.dependencies import Branch
 from flows.explain import Explanation, Row
 from flows.render.document import rows
-from flows.render.escape import show
-from flows.render.spoken import instant, spoken, spoken_since
+from flows.text.escape import show
+from flows.text.spoken import instant, spoken, spoken_since
 from schemas.words import FLEET, DriftKind, EventType, Severity
 
 _COLOR = {Severity.INFO: "blue", Severity.WARNING: "yellow", Severity.ERROR: "red", Severity.CRITICAL: "red"}

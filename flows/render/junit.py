@@ -5,9 +5,9 @@ from typing import Any
 
 from flows.gate import Gate
 from flows.render.document import rows
-from flows.render.escape import show
-from flows.render.spoken import instant
 from flows.run.result import RunReport
+from flows.text.escape import show
+from flows.text.spoken import instant
 from schemas.episode import Key
 from schemas.words import Action
 

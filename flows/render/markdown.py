@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from flows.ledger.event_line import unwrap
-from flows.render.escape import markdown
-from flows.render.spoken import spoken
 from flows.run.result import RunReport
+from flows.text.escape import markdown
+from flows.text.spoken import spoken
 from schemas.episode import Target
 from schemas.words import Severity, State, Transition
 

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from flows.past.study import Past
 from flows.render.document import dump
-from flows.render.escape import csv_cell, markdown, show
-from flows.render.spoken import spoken
 from flows.render.table import SEVERITY_STYLE, STATE_STYLE
 from flows.render.tabulate import tabulate
+from flows.text.escape import csv_cell, markdown, show
+from flows.text.spoken import spoken
 from schemas.drift_episode import DriftEpisode
 from schemas.frame import columns
 from schemas.words import Severity, State

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from flows.past.study import Past
-from flows.render.spoken import spoken
+from flows.text.spoken import spoken
 from schemas.expressions import target
 from schemas.words import FLEET, Severity, State
 

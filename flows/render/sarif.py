@@ -7,8 +7,8 @@ from typing import Any
 
 from flows.gate import Gate
 from flows.render.document import rows
-from flows.render.escape import show
 from flows.run.result import RunReport
+from flows.text.escape import show
 from schemas.episode import Key
 from schemas.words import Action, Severity
 

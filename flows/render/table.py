@@ -8,8 +8,8 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from flows.render.escape import show, show_lines
-from flows.render.spoken import spoken
+from flows.text.escape import show, show_lines
+from flows.text.spoken import spoken
 from schemas.episode import Target
 from schemas.expressions import target
 from schemas.run import Judgement

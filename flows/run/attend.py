@@ -8,9 +8,9 @@ from pandera.typing.polars import DataFrame
 
 from flows.errors import SupervisorError
 from flows.ledger.acknowledgements import read_acknowledgements
-from flows.render.spoken import instant
 from flows.run.gather import Inputs
 from flows.settings import Settings
+from flows.text.spoken import instant
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Episode, Judged, Key, Target
 from schemas.rules import spell_patience

@@ -8,7 +8,6 @@ from flows.errors import SupervisorError
 from flows.files.lock import hold_lock
 from flows.ledger.acknowledgements import replace_file
 from flows.ledger.checkpoint import Known, read_known
-from flows.render.escape import message
 from flows.run.attend import Attention
 from flows.run.conclude import to_recommended
 from flows.settings import Settings
@@ -25,6 +24,7 @@ from flows.telling.outbox import (
     send_with_apprise,
     write_outbox,
 )
+from flows.text.escape import message
 from schemas.episode import Episode, Key, Recommended, Target
 from schemas.outage import Trouble
 from schemas.run import Judgement

@@ -27,10 +27,10 @@ from flows.errors import HistoryError
 from flows.ledger import history as history_source
 from flows.ledger import history_writer as history_sink
 from flows.past.study import study_past
-from flows.render.escape import csv_cell, markdown, show
 from flows.render.past import past_to_csv
 from flows.run import cycle as run_module
 from flows.settings import Settings, load_settings
+from flows.text.escape import csv_cell, markdown, show
 from tests.faults.cases import case
 from tests.faults.lab import NOON, Lab, call
 from tests.faults.test_desired import as_nobody
