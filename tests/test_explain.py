@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.decisions import weigh_decisions
-from flows.dependencies import grow_tree
 from flows.render.document import rows
+from flows.views.decisions import weigh_decisions
+from flows.views.dependencies import grow_tree
 from schemas.episode import Target
 from schemas.rules import Rules
 from schemas.words import Action

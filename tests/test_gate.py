@@ -10,12 +10,12 @@ from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 from lxml import etree  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 from flows.errors import SettingsError
-from flows.gate import hold_against, parse_criteria, read_baseline
 from flows.render.document import to_json
 from flows.render.junit import to_junit
 from flows.render.sarif import to_sarif
 from flows.run.attend import Attention
 from flows.run.result import RunReport
+from flows.views.gate import hold_against, parse_criteria, read_baseline
 from schemas.acknowledgement import Acknowledgement
 from schemas.words import Outcome, Severity
 from stages.acknowledge import acknowledge

@@ -10,7 +10,7 @@ from flows.past.replay import Replayer, compare, join_pairs, read_rules
 from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.render.comparison import comparison_to_json, comparison_to_markdown, headline
 from flows.settings import Settings
-from flows.what_if import compare_inventories
+from flows.views.what_if import compare_inventories
 from schemas.rules import Rules
 from schemas.words import State
 from tests.frames import NOON

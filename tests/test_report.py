@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.page import gather_page
 from flows.render.figures import draw_causes
 from flows.render.html import MOST_NODES_IN_FULL, to_html
 from flows.render.plots import Scale, Slots, draw_heat, draw_openings, draw_states, draw_timeline
 from flows.settings import load_settings
+from flows.views.fleet_page import gather_page
 from tests import fleet_on_disk
 from tests.browser import CHROMIUM, PATIENCE_S, open_browser
 from tests.examples import HOMELAB

@@ -12,7 +12,7 @@ import pytest
 
 from flows.ledger.emit import open_emitter
 from flows.render.status import to_document, to_lines
-from flows.status import read_status
+from flows.views.status import read_status
 from schemas.words import Action, EventType, Outcome, Severity, State
 from stages.derive import derive_state
 from stages.transition import decide_transitions

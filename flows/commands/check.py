@@ -7,7 +7,7 @@ import typer
 from flows.commands import options
 
 if TYPE_CHECKING:
-    from flows.inspection import Inspection
+    from flows.views.check import Inspection
 
 HELP = """Validate the whole inventory and the world: every fault at once, with file and line.
 
@@ -33,8 +33,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Look at both, print what is wrong or odd, and return the exit code."""
-    from flows.inspection import inspect_inputs
     from flows.settings import load_settings
+    from flows.views.check import inspect_inputs
 
     found = inspect_inputs(load_settings({"inventory": inventory, "world": world}, config).settings)
     if as_json:

@@ -53,9 +53,9 @@ def explain(
     """Print it and return 0."""
     moment = options.parse_moment(as_of) or datetime.now(UTC)
     begin = options.parse_since(since, moment)
-    from flows.explain import explain as explain_target
     from flows.render.explanation import to_document, to_lines
     from flows.render.screen import print_lines
+    from flows.views.explain import explain as explain_target
 
     given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}
     found = explain_target(options.load(given | {"history": history}, config), target, moment, moment - begin)

@@ -12,8 +12,8 @@ from flows.commands.options import Format
 from flows.text.escape import show, show_lines
 
 if TYPE_CHECKING:
-    from flows.gate import Criteria, Gate
     from flows.run.result import RunReport
+    from flows.views.gate import Criteria, Gate
     from schemas.episode import Key
     from schemas.words import Severity
 
@@ -89,7 +89,7 @@ def reconcile(
 
 
 def _read_gate(fail_on: list[str] | None, baseline: Path | None) -> "tuple[Criteria, dict[Key, Severity] | None]":
-    from flows.gate import parse_criteria, read_baseline
+    from flows.views.gate import parse_criteria, read_baseline
 
     return parse_criteria(fail_on or []), read_baseline(baseline) if baseline else None
 
@@ -99,7 +99,7 @@ def _hold_against(
 ) -> "Gate | None":
     if criteria is None:
         return None
-    from flows.gate import hold_against
+    from flows.views.gate import hold_against
 
     return hold_against(report, criteria, known)
 

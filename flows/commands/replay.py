@@ -101,7 +101,7 @@ def what_if(
 ) -> int:
     """Judge against both inventories and print what differs."""
     moment = options.parse_moment(as_of) or datetime.now(UTC)
-    from flows.what_if import compare_inventories
+    from flows.views.what_if import compare_inventories
 
     settings = options.load({"inventory": base, "world": world}, config)
     _print(compare_inventories(settings, other, moment), output)

@@ -47,9 +47,9 @@ def report(
     if begin >= moment:
         raise typer.BadParameter("--since must lie before the moment of the report")
     from flows.ledger.acknowledgements import replace_file
-    from flows.page import gather_page
     from flows.render.html import to_html
     from flows.text.escape import show
+    from flows.views.fleet_page import gather_page
 
     given = {"inventory": inventory, "world": world, "state_dir": state_dir, "history": history}
     page = gather_page(options.load(given, config), moment, moment - begin)

@@ -37,7 +37,7 @@ def status(
     now = options.parse_moment(as_of) or datetime.now(UTC)
     from flows.render.screen import print_lines
     from flows.render.status import to_document, to_lines
-    from flows.status import read_status
+    from flows.views.status import read_status
 
     settings = options.load({"checkpoint": checkpoint}, config)
     found = read_status(settings.checkpoint, settings.run_ttl, now)

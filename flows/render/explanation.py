@@ -5,12 +5,12 @@ from typing import Any
 
 import typer
 
-from flows.decisions import RULES
-from flows.dependencies import Branch
-from flows.explain import Explanation, Row
 from flows.render.document import rows
 from flows.text.escape import show
 from flows.text.spoken import instant, spoken, spoken_since
+from flows.views.decisions import RULES
+from flows.views.dependencies import Branch
+from flows.views.explain import Explanation, Row
 from schemas.words import FLEET, DriftKind, EventType, Severity
 
 _COLOR = {Severity.INFO: "blue", Severity.WARNING: "yellow", Severity.ERROR: "red", Severity.CRITICAL: "red"}

@@ -4,11 +4,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from flows.page import Page, list_causes, list_nodes
 from flows.render.figures import draw_causes
 from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timeline
 from flows.text.escape import show
 from flows.text.spoken import spoken
+from flows.views.fleet_page import Page, list_causes, list_nodes
 from schemas.words import ALL
 
 MOST_BARS = 20

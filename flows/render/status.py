@@ -5,9 +5,9 @@ from typing import Any
 
 import typer
 
-from flows.status import Status
 from flows.text.escape import show
 from flows.text.spoken import instant, spoken, spoken_since
+from flows.views.status import Status
 from schemas.words import Severity, State
 
 COLOR = {State.NOMINAL: "green", State.RECONCILING: "cyan", State.DEGRADED: "yellow", State.UNSTABLE: "red"}

@@ -6,8 +6,6 @@ from typing import Any
 
 import polars as pl
 
-from flows.decisions import Line, weigh_decisions
-from flows.dependencies import Branch, grow_tree
 from flows.errors import SupervisorError
 from flows.ledger.acknowledgements import read_acknowledgements
 from flows.ledger.checkpoint import Known, read_known
@@ -17,7 +15,9 @@ from flows.run.attend import remark_waits
 from flows.run.gather import Inputs, read_inputs
 from flows.run.judge import judge
 from flows.settings import Settings
-from flows.targets import find_target, suggest_targets
+from flows.views.decisions import Line, weigh_decisions
+from flows.views.dependencies import Branch, grow_tree
+from flows.views.targets import find_target, suggest_targets
 from schemas.drift_episode import DriftEpisode
 from schemas.episode import Episode, Target
 from schemas.expressions import target
