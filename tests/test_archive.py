@@ -12,9 +12,9 @@ import pytest
 from flows.errors import HistoryError
 from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, from_micros, open_archive, to_micros
 from flows.ledger.archive_writer import edit_archive, export_world, shrink_archive
+from flows.past.archive_source import ArchiveSource
 from flows.sources.inventory.files import InventoryFiles
 from flows.sources.inventory.pack import unpack_inventory
-from flows.sources.snapshots.worlds import ArchiveSource
 from flows.sources.world.files import WorldFiles
 from tests.frames import NOON, ago
 

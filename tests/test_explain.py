@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.render.document import rows
+from flows.text.rows import rows
 from flows.views.decisions import weigh_decisions
 from flows.views.dependencies import grow_tree
 from schemas.episode import Target

@@ -9,12 +9,13 @@ from pathlib import Path
 from flows.errors import HistoryError, SettingsError
 from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, open_archive
 from flows.ledger.archive_writer import Archive, edit_archive
+from flows.past.archive_source import ArchivedInventories, ArchiveSource
 from flows.past.day import Judge, within
 from flows.settings import Settings
 from flows.sources.snapshots.git_objects import GitObjects
-from flows.sources.snapshots.inventories import ArchivedInventories, GitInventories, InventorySource, OneInventory
+from flows.sources.snapshots.inventories import GitInventories, InventorySource, OneInventory
 from flows.sources.snapshots.tars import find_tars, read_tar_worlds
-from flows.sources.snapshots.worlds import ArchiveSource, FolderSource, GitSource, SnapshotRef, SnapshotSource
+from flows.sources.snapshots.worlds import FolderSource, GitSource, SnapshotRef, SnapshotSource
 from flows.sources.world.files import WorldFiles
 from schemas.limits import Limits
 from schemas.rules import Rules

@@ -9,6 +9,7 @@ import msgspec
 import polars as pl
 
 from flows.text.escape import show, show_lines
+from flows.text.rows import rows
 from flows.text.spoken import instant
 from schemas.drift import EVIDENCE
 
@@ -98,9 +99,3 @@ def _recommendations(report: "RunReport") -> list[dict[str, Any]]:
 def _escape(found: re.Match[str]) -> str:
     """Return a character beyond ASCII, or the one that deletes, as JSON's escape."""
     return json.dumps(found[0])[1:-1] if found[0] != "\x7f" else r"\u007f"
-
-
-def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as plain values, instants as text."""
-    instants = pl.selectors.datetime()
-    return frame.with_columns(instants.dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")).to_dicts()

@@ -5,8 +5,8 @@ from typing import Any
 
 import typer
 
-from flows.render.document import rows
 from flows.text.escape import show
+from flows.text.rows import rows
 from flows.text.spoken import instant, spoken, spoken_since
 from flows.views.decisions import RULES
 from flows.views.dependencies import Branch

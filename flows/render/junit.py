@@ -3,9 +3,9 @@
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from flows.render.document import rows
 from flows.run.result import RunReport
 from flows.text.escape import show
+from flows.text.rows import rows
 from flows.text.spoken import instant
 from flows.views.gate import Gate
 from schemas.episode import Key

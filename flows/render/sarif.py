@@ -5,9 +5,9 @@ import re
 from importlib.metadata import version
 from typing import Any
 
-from flows.render.document import rows
 from flows.run.result import RunReport
 from flows.text.escape import show
+from flows.text.rows import rows
 from flows.views.gate import Gate
 from schemas.episode import Key
 from schemas.words import Action, Severity

@@ -7,10 +7,10 @@ from typing import Any
 from pandera.typing.polars import DataFrame
 
 from flows.errors import WorldUnreadableError
-from flows.render.document import rows
 from flows.run.deadline import end_in_time
 from flows.run.gather import read_actual, read_desired
 from flows.settings import Settings
+from flows.text.rows import rows
 from schemas.rejected import Unread
 from stages.check import check_inventory
 from stages.link import link_dependencies

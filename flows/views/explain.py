@@ -10,11 +10,11 @@ from flows.errors import SupervisorError
 from flows.ledger.acknowledgements import read_acknowledgements
 from flows.ledger.checkpoint import Known, read_known
 from flows.past.study import Past, read_past
-from flows.render.document import rows
 from flows.run.attend import remark_waits
 from flows.run.gather import Inputs, read_inputs
 from flows.run.judge import judge
 from flows.settings import Settings
+from flows.text.rows import rows
 from flows.views.decisions import Line, weigh_decisions
 from flows.views.dependencies import Branch, grow_tree
 from flows.views.targets import find_target, suggest_targets

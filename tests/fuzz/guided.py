@@ -4,7 +4,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["flows.sources", "flows.sinks", "yaml", "json"]):
+with atheris.instrument_imports(include=["flows.sources", "flows.ledger", "yaml", "json"]):
     from tests.fuzz.targets import TARGETS
 
 

@@ -1,14 +1,12 @@
-"""The inventory as it was: from the archive, from a Git repository's commits, or one folder for all times."""
+"""The inventory as it was: from a Git repository's commits, or one folder for all times."""
 
 from bisect import bisect_right
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from flows.errors import InventoryError
-from flows.ledger.archive import INVENTORY, ArchiveReader, open_archive
 from flows.sources.inventory.files import (
     HOSTS,
     SERVICES,
@@ -17,7 +15,6 @@ from flows.sources.inventory.files import (
     is_near_miss,
     list_inventory,
 )
-from flows.sources.inventory.pack import unpack_inventory
 from flows.sources.snapshots.git_objects import Commit, GitObjects
 from schemas.limits import Limits
 
@@ -54,36 +51,6 @@ class OneInventory:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-@dataclass
-class ArchivedInventories:
-    """The inventories that runs have read."""
-
-    state_dir: Path
-    _stack: ExitStack = field(default_factory=ExitStack, repr=False)
-    _archive: ArchiveReader | None = None
-
-    def version_at(self, moment: datetime) -> str:
-        """Return the newest inventory that was read not after a moment."""
-        entry = self._opened().find_latest(INVENTORY, moment)
-        if entry is None:
-            raise InventoryError(f"{self.state_dir}: the archive has no inventory of {moment:%Y-%m-%dT%H:%M:%SZ}")
-        return str(entry.snapshot)
-
-    def read_version(self, version: str) -> InventoryFiles:
-        """Return an archived inventory."""
-        return unpack_inventory(self._opened().read_contents(int(version)))
-
-    def _opened(self) -> ArchiveReader:
-        if self._archive is None:
-            self._archive = self._stack.enter_context(open_archive(self.state_dir))
-        return self._archive
-
-    def close(self) -> None:
-        """Close the archive."""
-        self._archive = None
-        self._stack.close()
 
 
 @dataclass

@@ -1,23 +1,17 @@
-"""Sources of world snapshots: the archive, a folder of folders named by time, tar archives of them, a Git repository.
+"""Sources of world snapshots: a folder of folders named by time, tar archives of them, a Git repository.
 
 A source lists its snapshots without reading them, and reads one at a time; it can be sent to another process.
 """
 
 import os
-from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-import polars as pl
-
-from flows.errors import HistoryError, WorldUnreadableError
+from flows.errors import WorldUnreadableError
 from flows.files.foreign import FileFaultError, MissingFileError, read_file
-from flows.ledger.archive import WORLD, ArchiveReader, open_archive
-from flows.ledger.history import ask_history, scan_history
 from flows.sources.snapshots.git_objects import GitObjects
 from flows.sources.snapshots.moment_names import parse_moment_name
 from flows.sources.world.files import FILES, REQUIRED, WorldFiles, file_limits
@@ -49,61 +43,6 @@ class SnapshotSource(Protocol):
 
     def close(self) -> None:
         """Let go of what is open; it opens again when needed."""
-
-
-@dataclass
-class ArchiveSource:
-    """The worlds of an archive."""
-
-    state_dir: Path
-    problems: tuple[str, ...] = ()
-    _stack: ExitStack = field(default_factory=ExitStack, repr=False)
-    _archive: ArchiveReader | None = None
-
-    def list_snapshots(self) -> list[SnapshotRef]:
-        """Return the worlds, the oldest first, each once for every live run that read it.
-
-        A world that did not change is kept once, and grew older in each of those runs.
-        """
-        entries = self._opened().list_entries(WORLD)
-        read = _list_live_runs(self.state_dir) if entries else []
-        known = {entry.as_of: entry for entry in entries}
-        for as_of, fingerprint in read:
-            place = bisect_right(entries, as_of, key=lambda entry: entry.as_of)
-            if place and entries[place - 1].fingerprint == fingerprint:
-                known[as_of] = entries[place - 1]
-        return [SnapshotRef(as_of, str(known[as_of].snapshot)) for as_of in sorted(known)]
-
-    def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
-        """Return a snapshot's files; raises `WorldUnreadableError` where one is damaged."""
-        entry = self._opened().find_latest(WORLD, snapshot.as_of)
-        if entry is None or str(entry.snapshot) != snapshot.place:
-            raise WorldUnreadableError(f"{self.state_dir}: the world of {snapshot.as_of} was pruned meanwhile")
-        try:
-            contents = self._opened().read_contents(entry.snapshot)
-        except HistoryError as error:
-            raise WorldUnreadableError(str(error)) from None
-        return WorldFiles(snapshot.as_of, contents, entry.files_at, f"archive of {snapshot.as_of:%Y-%m-%dT%H:%M:%SZ}")
-
-    def _opened(self) -> ArchiveReader:
-        if self._archive is None:
-            self._archive = self._stack.enter_context(open_archive(self.state_dir))
-        return self._archive
-
-    def close(self) -> None:
-        """Close the archive."""
-        self._archive = None
-        self._stack.close()
-
-
-def _list_live_runs(state_dir: Path) -> list[tuple[datetime, str]]:
-    """Return when each live run of a state folder's history was, and the fingerprint of the world that it read."""
-
-    def read() -> pl.DataFrame:
-        is_live = (pl.col("source") == "live") & pl.col("state").is_not_null()
-        return scan_history(state_dir, "runs").filter(is_live).select("as_of", "world_fingerprint").collect()
-
-    return ask_history(read, state_dir).rows()
 
 
 @dataclass

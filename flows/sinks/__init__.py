@@ -1,1 +1,0 @@
-"""Writers: the event log, the checkpoint, the history and the archive."""
