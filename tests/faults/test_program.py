@@ -736,7 +736,9 @@ def test_a_clock_that_jumps_back_numbers_runs_on(lab):
 
 @case("HIS-018")
 def test_pruning_by_any_age_keeps_the_newest_world(tmp_path):
-    from tests.test_archive import test_pruning_by_age_keeps_the_newest_world_whatever_its_age as keeps_the_newest
+    from tests.ledger.test_archive import (
+        test_pruning_by_age_keeps_the_newest_world_whatever_its_age as keeps_the_newest,
+    )
 
     keeps_the_newest(tmp_path)
 

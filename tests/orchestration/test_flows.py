@@ -8,8 +8,8 @@ from flows.ledger.history import ask_history, scan_history
 from flows.run.cycle import run_once
 from flows.settings import load_settings
 from tests.orchestration.supervised import EVENING, HOMELAB
+from tests.past.test_backfill import keep
 from tests.past_worlds import inventory, write
-from tests.test_backfill import keep
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.usefixtures("client")]
 

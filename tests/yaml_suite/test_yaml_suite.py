@@ -10,7 +10,7 @@ import yaml
 from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, to_plain
 from flows.sources.inventory.services_file import parse_services
 from schemas.limits import Limits
-from tests.test_plain_services import as_parsed
+from tests.sources.test_plain_services import as_parsed
 
 LIMITS = Limits()
 CASES = [json.loads(line) for line in (Path(__file__).parent / "cases.jsonl").read_text().splitlines()]

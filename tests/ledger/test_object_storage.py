@@ -12,7 +12,7 @@ from flows.ledger.history_writer import compact, write_day, write_run
 from flows.past.study import study_past
 from schemas.history import TABLES
 from schemas.rules import PastRules
-from tests.test_history import DAY, a_run
+from tests.ledger.test_history import DAY, a_run
 
 boto3 = pytest.importorskip("boto3")
 pytest.importorskip("s3fs")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flows.ledger.history import ask_history, scan_history
 from flows.ledger.history_writer import commit, compact, prepare_run, sweep_temporaries
-from tests.test_history import DAY, a_run, files
+from tests.ledger.test_history import DAY, a_run, files
 
 RUNS = 50
 CONTEXT = multiprocessing.get_context("spawn")

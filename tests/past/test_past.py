@@ -13,7 +13,7 @@ from flows.render.past import past_to_csv, past_to_json, past_to_markdown, print
 from schemas.history import History
 from schemas.rules import PastRules
 from tests.frames import NOON
-from tests.test_history import a_run
+from tests.ledger.test_history import a_run
 
 
 def renamed(run: History, node: str) -> History:

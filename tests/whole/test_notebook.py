@@ -10,7 +10,7 @@ from tests.examples import HOMELAB
 from tests.homelab import environment
 from tests.program import SUPERVISOR
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks" / "drift.ipynb"
 DAYS = 3
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-UNITS = Path(__file__).parents[1] / "examples" / "systemd"
+UNITS = Path(__file__).parents[2] / "examples" / "systemd"
 EXPOSURE = {
     "runtime-supervisor": 6,
     "runtime-supervisor-watch": 6,

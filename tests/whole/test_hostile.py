@@ -8,7 +8,7 @@ import pytest
 from benchmarks.hostile import main
 from schemas.limits import Limits
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_what_is_refused_at_sight_needs_no_memory():

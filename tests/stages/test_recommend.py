@@ -3,7 +3,7 @@
 import pytest
 
 from tests.frames import actual, advice, ago, desired, judged
-from tests.test_link import needs
+from tests.stages.test_link import needs
 
 WEB = "piha/web"
 EXITED = {"target": WEB, "status": "exited"}

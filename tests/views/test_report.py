@@ -197,7 +197,7 @@ def test_each_picture_says_in_words_what_it_shows(folder):
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 def test_no_request_leaves_the_page_and_it_fits_and_is_readable_wide_and_narrow_light_and_dark(folder, tmp_path):
     backgrounds, requests, contrasts = set(), [], []
-    measure = (Path(__file__).parent / "contrast.js").read_text()
+    measure = (Path(__file__).parents[1] / "contrast.js").read_text()
     with open_browser(tmp_path) as page:
         page.call("Network.enable")
         page.call("Page.enable")

@@ -22,7 +22,7 @@ from stages.acknowledge import acknowledge
 from tests import frames
 from tests.frames import NOON
 
-STANDARDS = Path(__file__).parent / "standards"
+STANDARDS = Path(__file__).parents[1] / "standards"
 FAILED = {"target": "piha/db", "status": "failed"}
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from flows.errors import WorldUnreadableError
 from flows.sources.world.actual import WorldFiles, decode_readable_worlds
 from tests.frames import NOON, ago
-from tests.test_world import KNOWN, LIMITS, SEEN, decode, files, rejected, services
+from tests.sources.test_world import KNOWN, LIMITS, SEEN, decode, files, rejected, services
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from flows.sources.inventory.files import InventoryFiles
 from flows.sources.inventory.other_files import parse_capabilities, parse_service, parse_topology
 from flows.sources.inventory.services_file import parse_services
 from schemas.limits import Limits
-from tests.test_inventory import at, desired, services
+from tests.sources.test_inventory import at, desired, services
 
 LIMITS = Limits()
 GOOD = {"hosts/good/services.yaml": "[web]"}

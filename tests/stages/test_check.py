@@ -4,7 +4,7 @@ import pytest
 
 from stages.check import check_inventory
 from stages.link import link_dependencies
-from tests.test_inventory import at
+from tests.sources.test_inventory import at
 
 WEB = {"hosts/a/services.yaml": "services:\n  web:\n"}
 TOPOLOGY = "inventory/topology.yaml"

@@ -15,7 +15,7 @@ from schemas.words import EventType, Severity
 from stages.transition import decide_transitions
 from tests.episodes import DAY, NOON, judged, recommended
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "event.schema.json"
+SCHEMA = Path(__file__).parents[2] / "schemas" / "event.schema.json"
 ENVELOPE = {"timestamp", "node", "type", "severity", "source", "service", "correlation_id", "payload"}
 
 

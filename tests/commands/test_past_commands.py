@@ -9,8 +9,8 @@ import pytest
 
 from flows.cli import _run
 from tests.frames import NOON
+from tests.past.test_backfill import keep
 from tests.past_worlds import inventory, world, write
-from tests.test_backfill import keep
 
 
 @pytest.fixture

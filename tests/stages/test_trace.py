@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from tests.frames import actual, ago, desired, judged
-from tests.test_link import needs
+from tests.stages.test_link import needs
 
 APP, DB, DISK = "a/app", "a/db", "a/disk"
 

@@ -356,7 +356,7 @@ def test_no_history_has_no_rows(tmp_path):
 
 
 def test_the_readme_documents_every_column():
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
     rows = dict(re.findall(r"^\| `(runs|drift|recommendations)` \| [^|]+ \| (.+) \|$", readme, re.MULTILINE))
 
     assert {table: re.findall(r"`(\w+)`", rows[table]) for table in TABLES} == {

@@ -25,8 +25,8 @@ from flows.sources.inventory.files import InventoryFiles
 from flows.sources.world.files import WorldFiles
 from schemas.rules import PastRules
 from tests.frames import NOON
+from tests.ledger.test_history import Dying
 from tests.past_worlds import commit, inventory, world, write
-from tests.test_history import Dying
 
 STEP = timedelta(hours=6)
 HOUR = timedelta(hours=1)
