@@ -13,7 +13,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo pictures test test-marked test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
+.PHONY: help install demo pictures test test-quick mutants test-marked test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,12 @@ pictures: demo ## Draw the README's pictures anew (the report's needs Chromium)
 
 test: dev-$(INSTALL_MODE) ## Run the tests that need nothing else
 	$(PYTEST) -m "not ($(MARKED))" $(PYTEST_ARGS)
+
+test-quick: dev-editable ## Run the tests of the rules alone (seconds), while a stage changes
+	$(PYTEST) -m "not ($(MARKED))" tests/stages tests/run $(PYTEST_ARGS)
+
+mutants: .venv/.dev ## Break the code on purpose, and see that the tests notice
+	.venv/bin/python -m tests.mutants $(MUTANTS)
 
 test-marked: dev-$(INSTALL_MODE) ## Run the tests that need a server, a browser, strace or time
 	tools/with-postgres.sh $(PYTEST) -m "$(MARKED)" --timeout 600 $(PYTEST_ARGS)
