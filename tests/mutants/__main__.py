@@ -17,7 +17,18 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("flows", "stages", "schemas", "tests", "examples", "benchmarks", "tools", "docs", "pyproject.toml", "README.md")
+COPIED = (
+    "flows",
+    "stages",
+    "schemas",
+    "tests",
+    "examples",
+    "benchmarks",
+    "tools",
+    "docs",
+    "pyproject.toml",
+    "README.md",
+)
 TARGET = 0.95
 """The share of mutants that must be caught."""
 
@@ -47,7 +58,9 @@ def apply(mutant: Mutant, tree: Path) -> None:
     path = tree / mutant.file
     text = path.read_text()
     if text.count(mutant.old) != 1:
-        raise ValueError(f"{mutant.name}: the text occurs {text.count(mutant.old)} times in {mutant.file}, expected once")
+        raise ValueError(
+            f"{mutant.name}: the text occurs {text.count(mutant.old)} times in {mutant.file}, expected once"
+        )
     path.write_text(text.replace(mutant.old, mutant.new))
 
 
@@ -61,7 +74,18 @@ def is_caught(mutant: Mutant) -> bool:
             elif (ROOT / name).exists():
                 shutil.copy2(ROOT / name, tree / name)
         apply(mutant, tree)
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *mutant.tests]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            *mutant.tests,
+        ]
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode not in {0, 1}:
         raise ValueError(f"{mutant.name}: the tests did not run\n{done.stdout[-2000:]}{done.stderr[-1000:]}")
