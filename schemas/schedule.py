@@ -107,14 +107,14 @@ def _find_changes(windows: Iterable[Window], after: datetime, until: datetime) -
 def _find_changes_of_day(window: Window, day: datetime) -> tuple[datetime, ...]:
     """Return the moments of one day of UTC at which the window may open or close.
 
-    What is read off the local clock changes where it passes a bound or midnight, or where it is set. A time that it
+    What is read off the local clock changes where it passes a bound, or where it is set. A time that it
     shows twice is two moments; for one that it never shows, a moment too many is looked at.
     """
     zone = ZoneInfo(window.zone)
     wall = {
         datetime.combine(day.date() + shift * DAY, time(), zone) + minutes * MINUTE
         for shift in (-1, 0, 1)
-        for minutes in (0, window.from_min, window.to_min)
+        for minutes in (window.from_min, window.to_min)
     }
     passed = {local.replace(fold=fold).astimezone(UTC) for local in wall for fold in (0, 1)}
     return tuple(moment for moment in passed | {*_find_clock_changes(window.zone, day)} if day <= moment < day + DAY)

@@ -1,5 +1,6 @@
 """Windows against their definition, read off minute by minute; over both clock changes of zones that have odd ones."""
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -56,6 +57,28 @@ def next_by_definition(schedule: Schedule, at: datetime, margin: timedelta, sear
     return None
 
 
+ODD = [0, 2 * 60, 2 * 60 + 15, 3 * 60, 3 * 60 + 30]
+
+
+@pytest.mark.parametrize(("zone", "day"), CHANGES)
+@pytest.mark.parametrize("is_denied", [False, True])
+def test_around_a_clock_change_what_fits_next_is_what_every_minute_says(zone, day, is_denied):
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(zone)).astimezone(UTC) - timedelta(days=1)
+    minutes = [noon + step * MINUTE for step in range(30 * 60)]
+    seen = 0
+    for begin, end in itertools.product(ODD, [*ODD, 24 * 60]):
+        window = Window(from_min=begin, to_min=end, first_on=day - timedelta(days=1), last_on=day, zone=zone)
+        schedule = Schedule(deny=(window,)) if is_denied else Schedule(allow=(window,))
+        allowed = [is_open_by_definition(window, minute) is not is_denied for minute in minutes]
+        for start, margin in itertools.product((0, 13 * 60, 15 * 60), (0, 14, 15, 29, 30, 59, 60, 120)):
+            fitting = (at for at in range(start, len(minutes) - margin) if all(allowed[at : at + margin + 1]))
+            expected = next(fitting, None)
+            if expected is not None:
+                seen += 1
+                assert next_allowed(schedule, minutes[start], margin * MINUTE) == minutes[expected], (window, margin)
+    assert seen > 300
+
+
 @st.composite
 def windows_and_moments(draw):
     """Windows and a moment around a clock change, their bounds mostly in the hours that it skips or repeats."""
@@ -81,7 +104,7 @@ def windows_and_moments(draw):
 
 
 @given(windows_and_moments(), st.integers(0, 5 * 3600).map(lambda seconds: timedelta(seconds=seconds)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_fits_and_when_next_is_what_looking_at_every_minute_finds(case, margin):
     schedule, at = case
 
@@ -94,7 +117,7 @@ def test_what_fits_and_when_next_is_what_looking_at_every_minute_finds(case, mar
 
 
 @given(windows_and_moments())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_window_is_open_and_ends_as_its_definition_says(case):
     schedule, at = case
     for window in (*schedule.allow, *schedule.deny):
