@@ -1,13 +1,14 @@
 """The actual state: what one or more world snapshots show. `as_of` tells the snapshots of a batch apart."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import pandera.polars as pa
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from schemas.frame import Frame, Instant
-from schemas.rejected import Rejected
+from schemas.frame import Frame, Instant, StringList
+from schemas.rejected import Doubtful, Rejected
+from schemas.words import Health, SeenState
 
 
 class Snapshot(Frame):
@@ -20,7 +21,9 @@ class Snapshot(Frame):
     files_at: Instant
     """The newest time of the snapshot's files."""
     unreadable_timestamp_count: pl.UInt32
-    """Timestamps that were there and could not be read; they are null in the other frames."""
+    """Doubtful times: null in the other frames, and all of them in `doubtful`."""
+    refreshes: pl.Boolean = pa.Field(nullable=True)
+    """`runtime-summary.json`'s word on whether its observer writes every record anew each time."""
 
     class Config(Frame.Config):
         """The frame's name in messages."""
@@ -34,8 +37,16 @@ class ActualNode(Frame):
     as_of: Instant
     node: str
     status: str = pa.Field(nullable=True)
-    """Stripped and lower-cased."""
+    """Stripped and lower-cased; null where the record has none."""
+    reason_class: str = pa.Field(nullable=True)
+    """Why nobody may look at it, as its observer classes it."""
     last_seen_at: Instant = pa.Field(nullable=True)
+    last_seen_state: Annotated[pl.Enum, SeenState]
+    online_since_at: Instant = pa.Field(nullable=True)
+    has_disk_pressure: bool
+    has_memory_pressure: bool
+    names_set_aside: StringList
+    """Other names that came to this node, whose records were set aside."""
     key: str
     """The record's key in the file, as it is written."""
 
@@ -46,14 +57,20 @@ class ActualNode(Frame):
 
 
 class ActualService(Frame):
-    """One service of one snapshot's `services.json`; `(as_of, node, service)` is unique, which its reader ensures."""
+    """One record of a service or container; `(as_of, node, service)` is unique, which its reader ensures."""
 
     as_of: Instant
     node: str
     service: str
+    """Its normalised name: a service's own, or that of one of its containers."""
     status: str = pa.Field(nullable=True)
-    """Stripped and lower-cased."""
+    """Stripped and lower-cased, what `docker ps` prints as the rules' word; a record without one is set aside."""
     last_seen_at: Instant = pa.Field(nullable=True)
+    last_seen_state: Annotated[pl.Enum, SeenState]
+    since_at: Instant = pa.Field(nullable=True)
+    """Since when it has this status."""
+    incident_id: str = pa.Field(nullable=True)
+    """The incident that it is of."""
     key: str
     """The record's key in the file, as it is written."""
 
@@ -61,6 +78,36 @@ class ActualService(Frame):
         """The frame's name in messages."""
 
         name = "actual_service"
+
+
+class ObservedService(Frame):
+    """One service as its records show it together: each that the inventory asks for, and each that it does not."""
+
+    as_of: Instant
+    node: str
+    service: str
+    health: Annotated[pl.Enum, Health]
+    """Of the worst of its containers."""
+    status: str = pa.Field(nullable=True)
+    """What the worst says; null where its record cannot be read, or is not there."""
+    last_seen_at: Instant = pa.Field(nullable=True)
+    """The newest of its records."""
+    since_at: Instant = pa.Field(nullable=True)
+    """The oldest of the worst; null where one of them has none."""
+    healthy_count: pl.UInt32
+    container_count: pl.UInt32
+    containers: str = pa.Field(nullable=True)
+    """Which containers are not healthy, in words, where there are several."""
+    is_desired: bool
+    """An inventory asks for it, monitored or not; else it is unexpected."""
+    file: str
+    key: str
+    """The key of its worst record."""
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "observed_service"
 
 
 class Deployment(Frame):
@@ -72,6 +119,8 @@ class Deployment(Frame):
     status: str = pa.Field(nullable=True)
     begun_at: Instant = pa.Field(nullable=True)
     """The first readable of `started_at`, `completed_at`, `timestamp` and `updated_at`."""
+    ended_at: Instant = pa.Field(nullable=True)
+    """`completed_at`, where it is readable."""
     file_order: pl.UInt32
     """Its place in the file, which orders deployments without a readable time."""
     key: str
@@ -93,6 +142,10 @@ class Incident(Frame):
     severity: str = pa.Field(nullable=True)
     trigger_type: str = pa.Field(nullable=True)
     started_at: Instant = pa.Field(nullable=True)
+    last_activity_at: Instant = pa.Field(nullable=True)
+    """The newest readable of `started_at`, `last_occurrence`, `timestamp` and `updated_at`."""
+    resolved_at: Instant = pa.Field(nullable=True)
+    occurrence_count: pl.Int64 = pa.Field(nullable=True)
     key: str
     """The incident id."""
 
@@ -103,7 +156,7 @@ class Incident(Frame):
 
 
 class Actual(NamedTuple):
-    """A batch of world snapshots (a live run is a batch of one), and the records of them that were set aside."""
+    """A batch of world snapshots (a live run is a batch of one), and what of them could not be read."""
 
     snapshots: DataFrame[Snapshot]
     nodes: DataFrame[ActualNode]
@@ -111,3 +164,4 @@ class Actual(NamedTuple):
     deployments: DataFrame[Deployment]
     incidents: DataFrame[Incident]
     rejected: DataFrame[Rejected]
+    doubtful: DataFrame[Doubtful]

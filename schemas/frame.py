@@ -86,6 +86,15 @@ def empty(schema: type[Frame]) -> pl.DataFrame:
     return pl.DataFrame(schema=dtypes(schema))
 
 
+def complete(rows: pl.DataFrame, schema: type[Frame], **values: object) -> pl.DataFrame:
+    """Return the rows with all columns of the schema: what they do not have is the value given, else null."""
+    types = dtypes(schema)
+    return rows.select(
+        pl.col(name) if name in rows.columns else pl.lit(values.get(name), dtype=kind).alias(name)
+        for name, kind in types.items()
+    )
+
+
 @cache
 def dtypes(schema: type[Frame]) -> dict[str, pl.DataType]:
     """Return the schema's polars types by column, for building a frame without inference."""

@@ -24,6 +24,23 @@ class Rejected(Frame):
         name = "rejected"
 
 
+class Doubtful(Frame):
+    """One time of one snapshot that cannot be read, or lies more than `clock_tolerance` after `as_of`."""
+
+    as_of: Instant
+    file: str
+    key: str
+    """The record's key, escaped so that it is safe to print; empty where the time is of no record."""
+    field: str
+    value: str
+    """What it says, escaped and cut so that it is safe to print."""
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "doubtful"
+
+
 class Unread(Frame):
     """One fault of an inventory file; what it leaves unknown is its scope."""
 
@@ -33,9 +50,9 @@ class Unread(Frame):
     problem: str
     """What was found, what was expected, what to do; escaped, and without the source line."""
     node: str = pa.Field(nullable=True)
-    """The node whose services are unknown for it; null when the fault hides no node's services."""
+    """The node of which it leaves something open; null where it hides no node's services (capabilities, say)."""
     service: str = pa.Field(nullable=True)
-    """The service that is unknown, where the fault is about one service alone."""
+    """The service alone that it leaves open: with a node a bad entry, without one a `service.yaml`."""
     is_warning: bool
     """A warning hides nothing: the run is not partial for it."""
 

@@ -74,8 +74,14 @@ def spell_duration(duration: timedelta) -> str:
     return f"{length_s / size:g}{unit}"
 
 
+def _named(given: object) -> object:
+    names = split_words(given)
+    return frozenset(names) if isinstance(names, list | tuple | set) else names
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
 Words = Annotated[frozenset[str], BeforeValidator(_lowered)]
+Names = Annotated[frozenset[str], BeforeValidator(_named)]
 Count = Annotated[int, Field(ge=1)]
 OpenAfter = dict[DriftKind, Annotated[Patience, PlainValidator(parse_patience), PlainSerializer(spell_patience)]]
 
@@ -88,18 +94,56 @@ class Rules(BaseModel):
     world_ttl: Duration = Field(timedelta(minutes=15), description="a world older than this is stale")
     node_ttl: Duration = Field(timedelta(minutes=5), description="a node not seen for longer is offline")
     node_ttl_intermittent: Duration = Field(timedelta(minutes=60), description="the same for an intermittent node")
+    service_ttl: Duration = Field(
+        timedelta(minutes=15), description="a healthy record not seen for longer is stale; 0: never"
+    )
+    clock_tolerance: Duration = Field(timedelta(minutes=5), description="a time further in the future is doubtful")
+    refreshes: bool | None = Field(
+        None, description="the observer writes every record anew each time (else as runtime-summary.json says)"
+    )
     mass_drift_min: Count = Field(5, description="missing services from which the observer itself is suspect")
     mass_drift_share: float = Field(0.5, gt=0, le=1, description="and their share of the monitored services")
     node_drift_min: Count = Field(3, description="services of a node, all missing, that make its observer suspect")
+    mass_offline_min: Count = Field(3, description="nodes gone at once from which the observer itself is suspect")
+    mass_offline_span: Duration = Field(
+        timedelta(minutes=60), description="a node not seen for so long before these is dead since longer"
+    )
     deployment_window: Duration = Field(timedelta(hours=24), description="a failed deployment counts this long")
     max_deployment_failures: Count = Field(3, description="consecutive failures after which to stop and diagnose")
     progress_deadline: Duration = Field(timedelta(minutes=10), description="a deployment in flight has this long")
+    max_restarts: Count = Field(5, description="occurrences of an incident after which to stop and diagnose")
     report_unexpected: bool = Field(False, description="recommend a review of services that no inventory asks for")
     reminder_interval: Duration = Field(timedelta(hours=24), description="repeat an unchanged event; 0: never")
 
     healthy_words: Words = Field(frozenset({"ok", "healthy"}), description="what a healthy service's status says")
     online_words: Words = Field(
         frozenset({"online", "active", "ready", "up", "ok", "healthy"}), description="what an online node's status says"
+    )
+    offline_words: Words = Field(
+        frozenset({"offline", "down", "dead", "failed", "error", "stopped", "not ready", "not_ready", "notready"}),
+        description="what a node's status says that is known to be off",
+    )
+    silent_words: Words = Field(
+        frozenset({"unreachable", "unknown", "disconnected", "lost"}),
+        description="what a node's status says that nobody could reach",
+    )
+    settling_words: Words = Field(frozenset({"starting"}), description="a service that is about to be healthy")
+    looping_words: Words = Field(
+        frozenset({"restarting", "crash_looping"}), description="a service that starts and fails again and again"
+    )
+    completed_words: Words = Field(
+        frozenset({"completed", "complete", "finished", "done", "success", "succeeded", "exited (0)"}),
+        description="a job that is done; of no other service is this healthy",
+    )
+    unhealthy_words: Words = Field(
+        frozenset(
+            {
+                *("unhealthy", "exited", "exited (n)", "dead", "down", "stopped", "failed", "error", "crashed"),
+                *("paused", "created", "removing", "degraded", "inactive", "offline", "unreachable", "start_failed"),
+                *("oom_killed", "job_failed", "job_overdue", "skipped", "masked", "load_failed"),
+            }
+        ),
+        description="what an unhealthy service's status says; a word that no list knows is unhealthy too",
     )
     failed_words: Words = Field(frozenset({"failed", "failure", "error"}), description="a deployment failed")
     in_flight_words: Words = Field(
@@ -113,6 +157,17 @@ class Rules(BaseModel):
         frozenset({"containers_not_running", "mqtt_unreachable"}),
         description="incidents that ask for a restart, not a redeploy",
     )
+    no_redeploy_triggers: Words = Field(
+        frozenset({"disk_usage_high", "disk_full", "image_pull_failed"}),
+        description="incidents that a redeploy makes worse",
+    )
+    no_cleanup_nodes: Names = Field(frozenset(), description="nodes (globs) whose disk nobody cleans without a look")
+
+    match_short_names: bool = Field(True, description="a world's node name is known by its first label as well")
+    naive_timezone: str = Field("UTC", description="the zone of times and windows that name none")
+    profiles: Names = Field(frozenset(), description="compose profiles whose services are asked for")
+    compose: bool = Field(True, description="read a node's compose files beside its services.yaml")
+    ignore_hosts: Names = Field(frozenset({"_*", ".*"}), description="folders (globs) under hosts/ that are no nodes")
 
 
 class PastRules(BaseModel):

@@ -17,22 +17,32 @@ class DriftKind(StrEnum):
 
     STALE_WORLD = "stale_world"
     OBSERVER_SUSPECT = "observer_suspect"
+    NODE_SUSPECT = "node_suspect"
     OFFLINE_NODE = "offline_node"
     MISSING_SERVICE = "missing_service"
+    MISPLACED_SERVICE = "misplaced_service"
     UNHEALTHY_SERVICE = "unhealthy_service"
     UNREADABLE_OBSERVATION = "unreadable_observation"
+    STALE_OBSERVATION = "stale_observation"
     FAILED_DEPLOYMENT = "failed_deployment"
+    NODE_PRESSURE = "node_pressure"
     UNRESOLVED_INCIDENT = "unresolved_incident"
+    EMPTY_INVENTORY = "empty_inventory"
     UNEXPECTED_SERVICE = "unexpected_service"
+    UNEXPECTED_NODE = "unexpected_node"
 
 
 class HeldBy(StrEnum):
     """What explains a drift that gives no recommendation, in the order of precedence (SEMANTICS 4)."""
 
+    MAINTENANCE = "maintenance"
     STALE_WORLD = "stale_world"
     OBSERVER_SUSPECT = "observer_suspect"
     OFFLINE_NODE = "offline_node"
+    UNREADABLE_OBSERVATION = "unreadable_observation"
     DEPLOYMENT_IN_FLIGHT = "deployment_in_flight"
+    SETTLING = "settling"
+    NODE_SUSPECT = "node_suspect"
 
 
 class EventType(StrEnum):
@@ -49,10 +59,13 @@ class Action(StrEnum):
 
     OBSERVER_REVIEW = "observer_review"
     FAILOVER_REVIEW = "failover_review"
+    NODE_REVIEW = "node_review"
     DIAGNOSTICS = "diagnostics"
     DELAYED_DEPLOYMENT = "delayed_deployment"
     CONTAINER_RESTART = "container_restart"
     REDEPLOY = "redeploy"
+    PLACEMENT_REVIEW = "placement_review"
+    DISK_CLEANUP = "disk_cleanup"
     INCIDENT_REVIEW = "incident_review"
     INVENTORY_REVIEW = "inventory_review"
 
@@ -91,6 +104,7 @@ class Resolution(StrEnum):
     DRIFT_RESOLVED = "drift_resolved"
     REMOVED_FROM_DESIRED_STATE = "removed_from_desired_state"
     SUPERSEDED = "superseded"
+    EXPIRED = "expired"
 
 
 class EmitMode(StrEnum):
@@ -107,6 +121,36 @@ class DependencyScope(StrEnum):
     LOCAL = "local"
     EXTERNAL = "external"
     ANYWHERE = "anywhere"
+
+
+class RunMode(StrEnum):
+    """How a service runs: all the time, once until it is done, or every now and then (SEMANTICS 2, jobs)."""
+
+    SERVICE = "service"
+    ONCE = "once"
+    SCHEDULED = "scheduled"
+
+
+class SeenState(StrEnum):
+    """What a record says of when it was last seen (SEMANTICS 2, times)."""
+
+    ABSENT = "absent"
+    """It has no such key."""
+    NEVER = "never"
+    """The key is there, and says null, nothing, 0, -1 or the year 1."""
+    DOUBTFUL = "doubtful"
+    """What it says cannot be read, or lies too far after `as_of`."""
+    READABLE = "readable"
+
+
+class Health(StrEnum):
+    """What a service's status says of it, the worst first (SEMANTICS 2, health and containers)."""
+
+    LOOPING = "looping"
+    UNHEALTHY = "unhealthy"
+    UNREADABLE = "unreadable"
+    SETTLING = "settling"
+    HEALTHY = "healthy"
 
 
 FLEET = "fleet"

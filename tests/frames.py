@@ -8,10 +8,18 @@ import polars as pl
 
 from flows.run.judge import judge
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
-from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
+from schemas.desired import (
+    ContainerName,
+    Dependency,
+    Desired,
+    DesiredNode,
+    DesiredService,
+    ListedService,
+    MaintenanceWindow,
+)
 from schemas.expressions import target
 from schemas.frame import Frame, columns, dtypes
-from schemas.rejected import Rejected, Unread
+from schemas.rejected import Doubtful, Rejected, Unread
 from schemas.rules import Rules
 from schemas.run import Judgement
 from stages.date import date_worlds
@@ -43,8 +51,41 @@ def _rows(wanted: Sequence[str | Row]) -> list[Row]:
     return [{**_split(row.pop("target")), **row} if "target" in row else row for row in mapped]
 
 
+NODE_DEFAULTS = {
+    "is_monitored": True,
+    "is_intermittent": False,
+    "is_best_effort": False,
+    "has_readable_capabilities": True,
+    "is_readable": True,
+    "has_inventory": True,
+    "roles": [],
+    "desired_hash": "",
+}
+SERVICE_DEFAULTS = {
+    "is_monitored": True,
+    "run": "service",
+    "has_readable_dependencies": True,
+    "desired_hash": "",
+    "line": 2,
+}
+NEED_DEFAULTS = {"scope": "local", "is_completion": False, "file": "hosts/x/services.yaml", "line": 3}
+WINDOW_DEFAULTS = {
+    "days": [0, 1, 2, 3, 4, 5, 6],
+    "from_min": 0,
+    "to_min": 24 * 60,
+    "zone": "UTC",
+    "file": "hosts/x/node.yaml",
+    "line": 1,
+}
+
+
 def desired(
-    *services: str | Row, nodes: Sequence[str | Row] = (), needs: Sequence[Row] = (), unread: Sequence[Row] = ()
+    *services: str | Row,
+    nodes: Sequence[str | Row] = (),
+    needs: Sequence[Row] = (),
+    unread: Sequence[Row] = (),
+    names: Sequence[Row] = (),
+    maintenance: Sequence[Row] = (),
 ) -> Desired:
     """Return a desired state: services as `"node/service"`, their nodes, and `needs` as dependency rows."""
     rows = _rows(services)
@@ -52,14 +93,27 @@ def desired(
     known = {row["node"] for row in given}
     implied = [{"node": node} for node in sorted({row["node"] for row in rows} - known)]
     node_rows = sorted([*given, *implied], key=lambda row: str(row["node"]))
-    node_defaults = {"is_intermittent": False, "is_readable": True}
+    files = {row["node"]: row.get("file", f"hosts/{row['node']}/services.yaml") for row in node_rows}
+    asked = [{"file": files[row["node"]], **row} for row in sorted(rows, key=lambda r: (r["node"], r["service"]))]
     return Desired(
-        frame(DesiredNode, node_defaults, [{"file": f"hosts/{r['node']}/services.yaml", **r} for r in node_rows]),
-        frame(DesiredService, {"is_monitored": True, "line": 2}, sorted(rows, key=lambda r: (r["node"], r["service"]))),
-        frame(Dependency, {"scope": "local", "file": "hosts/x/services.yaml", "line": 3}, _rows(needs)),
+        frame(DesiredNode, NODE_DEFAULTS, [{"file": files[row["node"]], **row} for row in node_rows]),
+        frame(DesiredService, SERVICE_DEFAULTS, asked),
+        frame(Dependency, NEED_DEFAULTS, _rows(needs)),
         frame(Unread, {"is_warning": False}, _rows(unread)),
         frame(ListedService, {"line": 4}, []),
+        frame(ContainerName, {}, _rows(names)),
+        frame(MaintenanceWindow, WINDOW_DEFAULTS, _rows(maintenance)),
     )
+
+
+BARE_NODE = {"has_disk_pressure": False, "has_memory_pressure": False, "names_set_aside": []}
+
+
+def _seen(rows: Sequence[Row]) -> list[Row]:
+    """Say of each record whether it has a readable time: it has, unless its row says that it has none."""
+    return [
+        {"last_seen_state": "absent" if row.get("last_seen_at", NOON) is None else "readable", **row} for row in rows
+    ]
 
 
 def actual(
@@ -68,6 +122,7 @@ def actual(
     deployments: Sequence[Row] = (),
     incidents: Sequence[Row] = (),
     rejected: Sequence[Row] = (),
+    doubtful: Sequence[Row] = (),
     as_of: datetime = NOON,
     **snapshot: Any,
 ) -> Actual:
@@ -82,11 +137,12 @@ def actual(
     happened = [{"key": f"inc-{i}", "service": "all", **r} for i, r in enumerate(_rows(incidents))]
     return Actual(
         frame(Snapshot, base | world, [snapshot]),
-        frame(ActualNode, base | {"status": "online", "last_seen_at": as_of}, node_rows),
-        frame(ActualService, base | {"status": "healthy", "last_seen_at": as_of}, rows),
+        frame(ActualNode, base | {"status": "online", "last_seen_at": as_of} | BARE_NODE, _seen(node_rows)),
+        frame(ActualService, base | {"status": "healthy", "last_seen_at": as_of}, _seen(rows)),
         frame(Deployment, base | {"status": "completed", "begun_at": as_of - timedelta(hours=1)}, deployed),
         frame(Incident, base | {"status": "active", "severity": "error"}, happened),
         frame(Rejected, base | {"file": "services.json", "key": "?", "reason": "not an object"}, _rows(rejected)),
+        frame(Doubtful, base | {"file": "services.json", "key": "?", "field": "last_seen"}, doubtful),
     )
 
 

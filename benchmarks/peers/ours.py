@@ -11,13 +11,40 @@ import polars as pl
 
 from benchmarks.fleet import AS_OF
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
-from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
-from schemas.frame import Frame, dtypes, empty
-from schemas.rejected import Rejected, Unread
+from schemas.desired import (
+    ContainerName,
+    Dependency,
+    Desired,
+    DesiredNode,
+    DesiredService,
+    ListedService,
+    MaintenanceWindow,
+)
+from schemas.frame import Frame, complete, empty
+from schemas.rejected import Doubtful, Rejected, Unread
 from schemas.rules import Rules
 from stages.detect import detect_drift
 
 KINDS = {"missing_service": "missing", "unexpected_service": "unexpected", "unhealthy_service": "unhealthy"}
+
+
+NEUTRAL = {
+    "is_monitored": True,
+    "is_intermittent": False,
+    "is_best_effort": False,
+    "has_readable_capabilities": True,
+    "is_readable": True,
+    "has_inventory": True,
+    "has_readable_dependencies": True,
+    "has_disk_pressure": False,
+    "has_memory_pressure": False,
+    "run": "service",
+    "last_seen_state": "readable",
+    "roles": [],
+    "names_set_aside": [],
+    "desired_hash": "",
+}
+"""What a record says that says nothing unusual."""
 
 
 def compare(folder: Path) -> dict[str, int]:
@@ -25,12 +52,15 @@ def compare(folder: Path) -> dict[str, int]:
     wanted, shown = (pl.read_parquet(folder / f"{name}.parquet") for name in ("desired", "actual"))
     as_of = pl.lit(AS_OF).cast(pl.Datetime("us", "UTC"))
     names = wanted.select(pl.col("node").unique())
-    nodes = names.with_columns(is_intermittent=False, is_readable=True, file=pl.lit(""))
-    services = wanted.with_columns(is_monitored=True, line=pl.lit(1, dtype=pl.Int32))
+    nodes = names.with_columns(file=pl.lit(""))
+    services = wanted.with_columns(file=pl.lit(""), line=pl.lit(1, dtype=pl.Int32))
     desired = Desired(
         fit(DesiredNode, nodes),
         fit(DesiredService, services),
-        *(fit(schema, empty(schema)) for schema in (Dependency, Unread, ListedService)),
+        *(
+            fit(schema, empty(schema))
+            for schema in (Dependency, Unread, ListedService, ContainerName, MaintenanceWindow)
+        ),
     )
     none = pl.lit(0, pl.UInt32)
     moments = pl.select(as_of=as_of, last_update_at=as_of, files_at=as_of, unreadable_timestamp_count=none)
@@ -43,6 +73,7 @@ def compare(folder: Path) -> dict[str, int]:
         fit(Deployment, empty(Deployment)),
         fit(Incident, empty(Incident)),
         fit(Rejected, empty(Rejected)),
+        fit(Doubtful, empty(Doubtful)),
     )
     drift = detect_drift(desired, actual, Rules())
     return {word: drift.filter(pl.col("kind") == kind).height for kind, word in KINDS.items()}
@@ -50,7 +81,7 @@ def compare(folder: Path) -> dict[str, int]:
 
 def fit(schema: type[Frame], rows: pl.DataFrame) -> "pl.DataFrame":
     """Return the rows as a validated frame."""
-    return schema.validate(rows.select(list(dtypes(schema))))
+    return schema.validate(complete(rows, schema, **NEUTRAL))
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def split_by_node(desired: Desired, actual: Actual, count: int) -> list[tuple[De
 
     Snapshots are in every part, and so is everything that names no node.
     """
-    names = pl.concat([desired.nodes["node"], *(frame["node"] for frame in actual[1:])])
+    names = pl.concat([desired.nodes["node"], *(frame["node"] for frame in actual if "node" in frame.columns)])
     nodes = names.drop_nulls().unique().sort().to_frame().with_row_index("rank")
     size = max(1, -(-nodes.height // count))
     parts = [nodes["node"].slice(start, size) for start in range(0, max(1, nodes.height), size)]

@@ -127,7 +127,7 @@ def test_an_incident_without_a_service_is_about_its_node(service):
 def test_a_snapshot_knows_its_times():
     actual = decode(files(runtime_summary={"last_update": NOON.timestamp(), "status": "NOMINAL"}))
 
-    assert actual.snapshots.rows() == [(NOON, NOON, ago(minutes=1), 0)]
+    assert actual.snapshots.rows() == [(NOON, NOON, ago(minutes=1), 0, None)]
 
 
 def test_a_batch_keeps_its_snapshots_apart():

@@ -9,13 +9,24 @@ import polars as pl
 from flows.errors import InventoryError
 from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
 from flows.sources.inventory.memory import InventoryMemory, KnownServices
-from flows.sources.inventory.rows import InventoryRows, Parsers, by_place
-from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
-from schemas.frame import Frame, dtypes
+from flows.sources.inventory.rows import InventoryRows, NodeRow, Parsers, by_place
+from schemas.desired import (
+    ContainerName,
+    Dependency,
+    Desired,
+    DesiredNode,
+    DesiredService,
+    ListedService,
+    MaintenanceWindow,
+)
+from schemas.frame import Frame, complete, dtypes, empty
 from schemas.limits import Limits
 from schemas.rejected import Unread
+from schemas.words import RunMode
 
 SHOWN_FAULTS = 20
+SERVICE_FIELDS = ("node", "service", "is_monitored", "line")
+DEPENDENCY_FIELDS = ("node", "service", "dependency", "scope", "file", "line")
 
 
 def read_inventory(root: Path, limits: Limits, memory: InventoryMemory | None = None) -> Desired:
@@ -44,26 +55,46 @@ def build_desired(
     if memory:
         memory.keep()
     return Desired(
-        DesiredNode.validate(_frame(DesiredNode, rows.nodes.values()).sort("node"), lazy=True),
+        DesiredNode.validate(_nodes(rows).sort("node"), lazy=True),
         DesiredService.validate(_services(rows, known).sort("node", "service"), lazy=True),
         Dependency.validate(_sorted(_dependencies(rows, known)), lazy=True),
         Unread.validate(_sorted(_unread(rows, known)), lazy=True),
         ListedService.validate(_sorted(_frame(ListedService, rows.listed)), lazy=True),
+        ContainerName.validate(empty(ContainerName), lazy=True),
+        MaintenanceWindow.validate(empty(MaintenanceWindow), lazy=True),
+    )
+
+
+def _nodes(rows: InventoryRows) -> pl.DataFrame:
+    found = _frame(DesiredNode, rows.nodes.values(), NodeRow._fields)
+    return complete(
+        found.with_columns(has_inventory=pl.col("file").str.starts_with(HOSTS)),
+        DesiredNode,
+        is_monitored=True,
+        is_best_effort=False,
+        has_readable_capabilities=True,
+        roles=[],
+        desired_hash="",
     )
 
 
 def _services(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
-    gathered = _frame(DesiredService, rows.services)
-    if known is None:
-        return gathered
-    return pl.concat([gathered, _of_nodes(known.services, rows, known, gathered.columns)])
+    files = pl.DataFrame(
+        [(row.node, row.file) for row in rows.nodes.values()],
+        schema={"node": pl.String, "file": pl.String},
+        orient="row",
+    )
+    gathered = _frame(DesiredService, rows.services, SERVICE_FIELDS).join(files, on="node")
+    if known is not None:
+        gathered = pl.concat([gathered, _of_nodes(known.services, rows, known, gathered.columns)])
+    return complete(gathered, DesiredService, run=RunMode.SERVICE, has_readable_dependencies=True, desired_hash="")
 
 
 def _dependencies(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
-    gathered = _frame(Dependency, rows.dependencies)
-    if known is None:
-        return gathered
-    return pl.concat([gathered, _of_nodes(known.dependencies, rows, known, gathered.columns)])
+    gathered = _frame(Dependency, rows.dependencies, DEPENDENCY_FIELDS)
+    if known is not None:
+        gathered = pl.concat([gathered, _of_nodes(known.dependencies, rows, known, gathered.columns)])
+    return complete(gathered, Dependency, is_completion=False)
 
 
 def _unread(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
@@ -77,9 +108,10 @@ def _unread(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
 
 def _of_nodes(by_file: pl.DataFrame, rows: InventoryRows, known: KnownServices, columns: list[str]) -> pl.DataFrame:
     """Return the rows of known files with the node and the path of each; equal files are of several nodes."""
-    numbers = [known.numbers[taken.path] for taken in rows.taken]
+    taken = rows.taken
+    numbers = [known.numbers[one.path] for one in taken]
     places = pl.DataFrame(
-        {"number": numbers, "node": [taken.node for taken in rows.taken], "file": [taken.file for taken in rows.taken]},
+        {"number": numbers, "node": [one.node for one in taken], "file": [one.file for one in taken]},
         schema={"number": pl.UInt32, "node": pl.String, "file": pl.String},
     )
     return by_file.rename({"file": "number"}).join(places, on="number").select(columns)
@@ -100,9 +132,9 @@ def _refuse_nothing(rows: InventoryRows, source: str) -> None:
     raise InventoryError(f"{where}: no services.yaml can be read{listed}")
 
 
-def _frame(schema: type[Frame], rows: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
+def _frame(schema: type[Frame], rows: Iterable[tuple[Any, ...]], names: Iterable[str] = ()) -> pl.DataFrame:
     """Return a frame of rows, handed over by column, which is how polars takes many of them fastest."""
-    types = dtypes(schema)
+    types = {name: dtypes(schema)[name] for name in names or dtypes(schema)}
     return pl.DataFrame(dict(zip(types, zip(*rows, strict=True), strict=False)), schema=types)
 
 

@@ -13,11 +13,25 @@ import polars as pl
 
 from flows.sources.inventory.cache_file import SealedFile, frame_of_bytes, frame_to_bytes
 from flows.sources.inventory.files import InventoryLook
-from schemas.desired import Dependency, Desired, DesiredNode, DesiredService, ListedService
+from schemas.desired import (
+    ContainerName,
+    Dependency,
+    Desired,
+    DesiredNode,
+    DesiredService,
+    ListedService,
+    MaintenanceWindow,
+)
 from schemas.limits import Limits
 from schemas.rejected import Unread
 
-_SCHEMAS = dict(zip(Desired._fields, (DesiredNode, DesiredService, Dependency, Unread, ListedService), strict=True))
+_SCHEMAS = dict(
+    zip(
+        Desired._fields,
+        (DesiredNode, DesiredService, Dependency, Unread, ListedService, ContainerName, MaintenanceWindow),
+        strict=True,
+    )
+)
 
 
 class SeenInventory(NamedTuple):

@@ -13,11 +13,19 @@ from flows.sources.world.memory import WorldMemory
 from flows.sources.world.names import WorldNames, dangling_aliases
 from flows.sources.world.rows import Row, WorldRows
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
-from schemas.frame import Frame, dtypes
+from schemas.frame import Frame, complete, dtypes, empty
 from schemas.limits import Limits
-from schemas.rejected import Rejected
+from schemas.rejected import Doubtful, Rejected
+from schemas.words import SeenState
 
 __all__ = ["Actual", "LoadedWorld", "WorldFiles", "dangling_aliases", "decode_worlds", "load_world", "read_world"]
+
+
+SNAPSHOT_FIELDS = ("as_of", "last_update_at", "files_at", "unreadable_timestamp_count")
+NODE_FIELDS = ("as_of", "node", "status", "last_seen_at", "key")
+SERVICE_FIELDS = ("as_of", "node", "service", "status", "last_seen_at", "key")
+DEPLOYMENT_FIELDS = ("as_of", "node", "service", "status", "begun_at", "file_order", "key")
+INCIDENT_FIELDS = ("as_of", "node", "service", "status", "severity", "trigger_type", "started_at", "key")
 
 
 class LoadedWorld(NamedTuple):
@@ -107,18 +115,54 @@ def decode_readable_worlds(
 def _to_frames(rows: WorldRows) -> Actual:
     target = ["as_of", "node", "service"]
     return Actual(
-        Snapshot.validate(_frame(Snapshot, rows.snapshots, ["as_of"]), lazy=True),
-        ActualNode.validate(_frame(ActualNode, rows.nodes, ["as_of", "node"]), lazy=True),
-        ActualService.validate(_frame(ActualService, rows.services, target, rows.service_columns), lazy=True),
-        Deployment.validate(_frame(Deployment, rows.deployments, [*target, "file_order"]), lazy=True),
-        Incident.validate(_frame(Incident, rows.incidents, [*target, "key"]), lazy=True),
+        Snapshot.validate(
+            complete(_frame(Snapshot, rows.snapshots, ["as_of"], names=SNAPSHOT_FIELDS), Snapshot), lazy=True
+        ),
+        ActualNode.validate(
+            complete(
+                _seen(_frame(ActualNode, rows.nodes, ["as_of", "node"], names=NODE_FIELDS)),
+                ActualNode,
+                has_disk_pressure=False,
+                has_memory_pressure=False,
+                names_set_aside=[],
+            ),
+            lazy=True,
+        ),
+        ActualService.validate(
+            complete(
+                _seen(_frame(ActualService, rows.services, target, rows.service_columns, SERVICE_FIELDS)), ActualService
+            ),
+            lazy=True,
+        ),
+        Deployment.validate(
+            complete(
+                _frame(Deployment, rows.deployments, [*target, "file_order"], names=DEPLOYMENT_FIELDS), Deployment
+            ),
+            lazy=True,
+        ),
+        Incident.validate(
+            complete(_frame(Incident, rows.incidents, [*target, "key"], names=INCIDENT_FIELDS), Incident), lazy=True
+        ),
         Rejected.validate(_frame(Rejected, rows.rejected, ["as_of", "file", "key", "reason"]), lazy=True),
+        Doubtful.validate(empty(Doubtful), lazy=True),
     )
 
 
-def _frame(schema: type[Frame], rows: list[Row], key: list[str], columns: Iterable[pl.DataFrame] = ()) -> pl.DataFrame:
+def _seen(rows: pl.DataFrame) -> pl.DataFrame:
+    """Say of each record whether it has a readable time."""
+    state = pl.when(pl.col("last_seen_at").is_not_null()).then(pl.lit(SeenState.READABLE, pl.Enum(SeenState)))
+    return rows.with_columns(last_seen_state=state.otherwise(pl.lit(SeenState.ABSENT, pl.Enum(SeenState))))
+
+
+def _frame(
+    schema: type[Frame],
+    rows: list[Row],
+    key: list[str],
+    columns: Iterable[pl.DataFrame] = (),
+    names: Iterable[str] = (),
+) -> pl.DataFrame:
     """Return a frame of rows, handed over by column with instants as integers: polars takes them fastest so."""
-    types = dtypes(schema)
+    types = {name: dtypes(schema)[name] for name in names or dtypes(schema)}
     raw: dict[str, Any] = {name: pl.Int64 if isinstance(of, pl.Datetime) else of for name, of in types.items()}
     gathered = pl.DataFrame(dict(zip(types, zip(*rows, strict=True), strict=False)), schema=raw)
     whole = pl.concat([gathered, *(part.select(gathered.columns) for part in columns)])
