@@ -13,7 +13,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo pictures test test-quick mutants test-marked test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
+.PHONY: help install demo pictures test manual test-quick mutants test-marked test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ pictures: demo ## Draw the README's pictures anew (the report's needs Chromium)
 	@.venv/bin/python -m tools.example_past .demo
 	@.venv/bin/supervisor backfill .demo/past --inventory examples/homelab --state-dir .demo/state
 	@touch $@
+
+manual: .venv/.dev ## Write the manual's generated tables anew
+	.venv/bin/python -m tools.manual
 
 test: dev-$(INSTALL_MODE) ## Run the tests that need nothing else
 	$(PYTEST) -m "not ($(MARKED))" $(PYTEST_ARGS)

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.hostile import main
 from schemas.limits import Limits
 
-README = Path(__file__).parents[2] / "README.md"
+LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 
 
 def test_what_is_refused_at_sight_needs_no_memory():
@@ -22,7 +22,7 @@ def test_the_worst_inputs_need_no_more_than_three_gibibytes():
 
 @pytest.mark.parametrize("name", Limits.model_fields)
 def test_the_readme_has_each_limit_with_its_default(name):
-    (row,) = [line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{name}` ")]
+    (row,) = [line for line in LIMITS.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{name}` ")]
     default = getattr(Limits(), name)
     number = default.total_seconds() if isinstance(default, timedelta) else default
     shown = {f"{number:,}", f"{number:g} s", f"{number / 2**20:g} MiB"}
