@@ -1,0 +1,139 @@
+"""Attempts: intents that were started, and intents that may be (ACTIONS 9, 14.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from schemas.episode import Target
+from schemas.ledger import AttemptNumbers, AttemptOutcome, Basis, Result
+from schemas.verb import Mode, Risk, Verb, is_mutating
+
+FAILURES = frozenset(
+    {AttemptOutcome.NOT_RECOVERED, AttemptOutcome.WORSE, AttemptOutcome.UNKNOWN, AttemptOutcome.RELAPSED}
+)
+"""Outcomes that are a failure of the ladder."""
+BREAKING = FAILURES | {AttemptOutcome.NO_EFFECT}
+"""Outcomes that are a failure for breakers."""
+
+
+class IntentState(StrEnum):
+    """Where an intent is in its life (ACTIONS 14.3)."""
+
+    SUGGESTED = "suggested"
+    PENDING = "pending"
+    APPROVED = "approved"
+    RUNNING = "running"
+    VERIFYING = "verifying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+
+
+UNSTARTED = frozenset({IntentState.SUGGESTED, IntentState.PENDING, IntentState.APPROVED})
+"""States of an intent that may still start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One intent that was started; open until its outcome is known."""
+
+    n: int
+    """The number of its `started`."""
+    intent_id: str
+    node: str
+    service: str
+    verb: Verb
+    params: Mapping[str, str]
+    number: int
+    problem_at: datetime
+    started_at: datetime
+    fence: int
+    step_hash: str | None
+    desired_hash: str | None
+    numbers: AttemptNumbers
+    basis: Basis
+    result: Result | None = None
+    exit_code: int | None = None
+    ended_at: datetime | None = None
+    """Of one that was lost, when that was found."""
+    outcome: AttemptOutcome | None = None
+    settled_at: datetime | None = None
+    """When its outcome was first known; a relapse does not move it."""
+    is_illegal: bool = False
+    """It was started without leave; it counts all the same."""
+
+    @property
+    def target(self) -> Target:
+        """What it is done to."""
+        return Target(self.node, self.service)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that it occupies; of a failover both."""
+        return (self.node, self.params["to"]) if "to" in self.params else (self.node,)
+
+    @property
+    def is_open(self) -> bool:
+        """Its outcome is not known yet."""
+        return self.outcome is None
+
+    @property
+    def is_mutating(self) -> bool:
+        """It changes something."""
+        return is_mutating(self.verb)
+
+    @property
+    def gives_up_at(self) -> datetime:
+        """From this moment on it is taken for lost, where nobody says how it ended."""
+        return self.started_at + timedelta(seconds=self.numbers.timeout + self.numbers.verify_grace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """One person's yes to an intent, and what it passes."""
+
+    uid: int
+    name: str
+    at: datetime
+    ends_at: datetime
+    overrides: tuple[str, ...] = ()
+    overrides_end_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What was proposed, and what became of it."""
+
+    intent_id: str
+    action_id: str
+    node: str
+    service: str
+    verb: Verb
+    risk: Risk
+    params: Mapping[str, str]
+    number: int
+    problem_at: datetime
+    evidence_fingerprint: str
+    recommendation_id: str | None
+    rule_id: str | None
+    mode: Mode
+    approvals: int
+    requested: int | None
+    state: IntentState
+    created_at: datetime
+    updated_at: datetime
+    consents: tuple[Consent, ...] = ()
+    """Since it was last proposed; of a request that of its requester too."""
+    rejected_at: datetime | None = None
+    refused_at: datetime | None = None
+    """The newest world that the executor refused it on."""
+    was_started: bool = False
+    history: tuple[tuple[str, str, datetime, str], ...] = field(default=())
+    """Each transition: from, to, when, by whom."""
+
+    @property
+    def target(self) -> Target:
+        """What it is about."""
+        return Target(self.node, self.service)

@@ -1,0 +1,53 @@
+"""Problems: the life of trouble with one target, over several episodes; counters belong to it (ACTIONS 13.3)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.attempt import FAILURES, Attempt
+from schemas.episode import Target
+from schemas.ledger import AttemptOutcome, EscalationReason
+from schemas.verb import Verb
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One open problem of a target, with its attempts in order."""
+
+    node: str
+    service: str
+    problem_at: datetime
+    opened_n: int
+    """The number of the record that opened it."""
+    desired_hash: str | None
+    stable_for: int
+    """Seconds of clean time that end it."""
+    escalated: EscalationReason | None = None
+    escalated_at: datetime | None = None
+    is_reset: bool = False
+    """An operator ends it; the next run says so."""
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def target(self) -> Target:
+        """What it is about."""
+        return Target(self.node, self.service)
+
+    @property
+    def ladder_failures(self) -> int:
+        """The attempts that failed: f."""
+        return sum(attempt.outcome in FAILURES for attempt in self.attempts)
+
+    @property
+    def no_effect(self) -> int:
+        """The attempts that provably sent nothing: k."""
+        return sum(attempt.outcome is AttemptOutcome.NO_EFFECT for attempt in self.attempts)
+
+    @property
+    def position(self) -> int:
+        """How far the ladder is climbed: p."""
+        return self.ladder_failures + sum(attempt.verb is Verb.DIAGNOSTICS for attempt in self.attempts)
+
+    @property
+    def has_open_attempt(self) -> bool:
+        """One of its attempts has no outcome yet."""
+        return any(attempt.is_open for attempt in self.attempts)
