@@ -14,6 +14,7 @@ from typing import NamedTuple
 import polars as pl
 
 from flows.errors import EmitError, HistoryError
+from flows.files.lock import is_alive
 from flows.files.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
 from flows.ledger.history import (
     MERGED,
@@ -89,15 +90,7 @@ def sweep_temporaries(state_dir: Path, keep: frozenset[Path] = frozenset()) -> i
 def _is_being_written(temporary: Path) -> bool:
     """Return whether the process that a temporary name ends with is alive."""
     process = temporary.suffixes[-2].removeprefix(".")
-    if not process.isdigit() or int(process) == os.getpid():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return process.isdigit() and int(process) != os.getpid() and is_alive(int(process))
 
 
 def write_run(root: Path | str, rows: History) -> None:

@@ -1,12 +1,12 @@
 """What a user names as the past, opened: which kind of source it is, and where its inventory comes from."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from flows.errors import HistoryError, SettingsError
+from flows.files.scratch import scratch_folder
 from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, open_archive
 from flows.ledger.archive_writer import Archive, edit_archive
 from flows.past.archive_source import ArchivedInventories, ArchiveSource
@@ -31,11 +31,11 @@ def open_snapshots(source: Path, limits: Limits, zone: tzinfo = UTC) -> Iterator
     if (source / FILE_NAME).is_file():
         yield ArchiveSource(source)
     elif (source / ".git").exists() or ((source / "objects").is_dir() and (source / "HEAD").is_file()):
-        yield GitSource(source)
+        yield GitSource(source, limits)
     elif tars := find_tars(source):
-        with tempfile.TemporaryDirectory(prefix="supervisor-") as unpacked:
-            problems = [_import_tar(tar, Path(unpacked), limits, zone) for tar in tars]
-            yield ArchiveSource(Path(unpacked), tuple(problem for problem in problems if problem))
+        with scratch_folder() as unpacked:
+            problems = [_import_tar(tar, unpacked, limits, zone) for tar in tars]
+            yield ArchiveSource(unpacked, tuple(problem for problem in problems if problem))
     elif source.is_dir():
         yield FolderSource(source, limits, zone)
     else:
@@ -75,6 +75,7 @@ def choose_inventories(settings: Settings, git: Path | None, source: SnapshotSou
     if git is not None:
         with GitObjects(git) as objects:
             objects.list_commits()
+            source.problems = (*source.problems, *objects.problems)
             prefix = objects.find_prefix()
         return GitInventories(git.absolute(), settings.limits, folder=prefix)
     if isinstance(source, ArchiveSource):

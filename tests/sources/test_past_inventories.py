@@ -88,7 +88,7 @@ def test_a_commit_without_hosts_is_a_clear_error(tmp_path):
 
 
 def test_what_is_no_repository_is_a_clear_error(tmp_path):
-    with pytest.raises(HistoryError, match="git log"):
+    with pytest.raises(HistoryError, match="in no Git repository"):
         GitInventories(tmp_path, LIMITS).version_at(NOON)
 
 

@@ -15,10 +15,12 @@ from flows.sources.inventory.files import (
     is_near_miss,
     list_inventory,
 )
-from flows.sources.snapshots.git_objects import Commit, GitObjects
+from flows.sources.snapshots.git_objects import Commit, GitObjects, OddObjectError
 from schemas.limits import Limits
 
 _TOP = (HOSTS, SERVICES, "inventory")
+MOST_KEPT_BYTES = 256 * 1024 * 1024
+"""Of contents that versions may share."""
 
 
 class InventorySource(Protocol):
@@ -54,8 +56,22 @@ class OneInventory:
 
 
 @dataclass
+class _Gathered:
+    """What of a version is read so far."""
+
+    left_bytes: int
+    contents: dict[str, bytes] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    near_misses: set[str] = field(default_factory=set)
+
+
+@dataclass
 class GitInventories:
-    """A repository that holds `hosts/`: a moment's inventory is that of the newest commit not after it."""
+    """A repository that holds `hosts/`: a moment's inventory is that of the newest commit not after it.
+
+    An object that is too large, damaged or absent is a fault of the file or the version that needs it, by name.
+    """
 
     repository: Path
     limits: Limits
@@ -64,6 +80,7 @@ class GitInventories:
     _objects: GitObjects | None = None
     _commits: list[Commit] | None = None
     _blobs: dict[str, bytes] = field(default_factory=dict, repr=False)
+    _blob_bytes: int = 0
 
     def version_at(self, moment: datetime) -> str:
         """Return the digests of the top folders at that moment: commits that changed nothing there are one version."""
@@ -75,8 +92,11 @@ class GitInventories:
 
     def version_of(self, commit: str) -> str:
         """Return the version that a commit has; raises `InventoryError` where it has no `hosts/`."""
-        root = f"{commit}:{self.folder}"
-        tops = {entry.name: entry.digest for entry in self._opened().list_tree(root) if entry.is_folder}
+        try:
+            entries = self._opened().list_tree(f"{commit}:{self.folder}")
+        except OddObjectError as error:
+            raise InventoryError(str(error)) from None
+        tops = {entry.name: entry.digest for entry in entries if entry.is_folder}
         if HOSTS not in tops:
             raise InventoryError(f"{self.repository}: commit {commit[:12]} has no {HOSTS}/")
         return " ".join(f"{name}={tops[name]}" for name in _TOP if name in tops)
@@ -94,46 +114,68 @@ class GitInventories:
 
     def read_version(self, version: str) -> InventoryFiles:
         """Return the files of a version; a content that several versions share is read once."""
-        contents: dict[str, bytes] = {}
-        unreadable: dict[str, str] = {}
-        folders: set[str] = set()
-        near_misses: set[str] = set()
+        found = _Gathered(self.limits.max_inventory_bytes)
         for top, digest in (part.split("=") for part in version.split()):
-            self._gather(top, digest, contents, unreadable, folders, near_misses)
-        return InventoryFiles(contents, unreadable, frozenset(folders), frozenset(near_misses), str(self.repository))
+            try:
+                self._gather(top, digest, found)
+            except OddObjectError as error:
+                raise InventoryError(str(error)) from None
+        return InventoryFiles(
+            found.contents,
+            found.unreadable,
+            frozenset(found.folders),
+            frozenset(found.near_misses),
+            str(self.repository),
+        )
 
-    def _gather(
-        self,
-        path: str,
-        digest: str,
-        contents: dict[str, bytes],
-        unreadable: dict[str, str],
-        folders: set[str],
-        near_misses: set[str],
-    ) -> None:
-        for entry in self._opened().list_tree(digest):
+    def _gather(self, path: str, digest: str, found: _Gathered) -> None:
+        entries = self._opened().list_tree(digest)
+        if len(entries) > self.limits.max_records:
+            raise InventoryError(f"{self.repository}: {path}/ has {len(entries)} entries, over limits.max_records")
+        for entry in entries:
             inner = f"{path}/{entry.name}"
             if entry.is_folder and path in {HOSTS, SERVICES} and not entry.name.startswith("."):
-                folders |= {inner} if path == HOSTS else set()
-                self._gather(inner, entry.digest, contents, unreadable, folders, near_misses)
+                found.folders |= {inner} if path == HOSTS else set()
+                self._gather_folder(inner, entry.digest, found)
             elif is_inventory_path(inner) and entry.is_file:
-                data = self._blob(entry.digest)
-                if len(data) > self.limits.max_inventory_file_bytes:
-                    unreadable[inner] = f"{len(data)} bytes, over the limit of {self.limits.max_inventory_file_bytes}"
-                else:
-                    contents[inner] = data
+                self._gather_file(inner, entry.digest, found)
             elif is_inventory_path(inner):
-                unreadable[inner] = "a symbolic link or a folder, which is not followed; commit the file itself"
+                found.unreadable[inner] = "a symbolic link or a folder, which is not followed; commit the file itself"
             elif is_near_miss(inner):
-                near_misses.add(inner)
+                found.near_misses.add(inner)
+
+    def _gather_folder(self, path: str, digest: str, found: _Gathered) -> None:
+        try:
+            self._gather(path, digest, found)
+        except OddObjectError as error:
+            found.unreadable[path] = str(error)
+
+    def _gather_file(self, path: str, digest: str, found: _Gathered) -> None:
+        try:
+            data = self._blob(digest)
+        except OddObjectError as error:
+            found.unreadable[path] = str(error)
+            return
+        # A repository of 300 kB can name one content a hundred thousand times.
+        found.left_bytes -= len(data)
+        if found.left_bytes < 0:
+            raise InventoryError(f"{self.repository}: its files together are over limits.max_inventory_bytes")
+        found.contents[path] = data
 
     def _blob(self, digest: str) -> bytes:
         if digest not in self._blobs:
-            data = self._opened().read(digest)
+            data = self._opened().read(digest, self.limits.max_inventory_file_bytes)
             if data is None:
-                raise InventoryError(f"{self.repository}: object {digest} is absent; is the clone shallow or partial?")
-            self._blobs[digest] = data
+                raise OddObjectError(f"object {digest[:12]} is absent; is the clone shallow or partial?")
+            self._remember(digest, data)
         return self._blobs[digest]
+
+    def _remember(self, digest: str, data: bytes) -> None:
+        """Keep a content for the versions that share it; what was read first is forgotten where there is too much."""
+        self._blobs[digest] = data
+        self._blob_bytes += len(data)
+        while self._blob_bytes > MOST_KEPT_BYTES and len(self._blobs) > 1:
+            self._blob_bytes -= len(self._blobs.pop(next(iter(self._blobs))))
 
     def _opened(self) -> GitObjects:
         if self._objects is None:

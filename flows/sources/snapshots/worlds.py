@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from flows.errors import WorldUnreadableError
 from flows.files.foreign import FileFaultError, MissingFileError, read_file
-from flows.sources.snapshots.git_objects import GitObjects
+from flows.sources.snapshots.git_objects import GitObjects, OddObjectError
 from flows.sources.snapshots.moment_names import parse_moment_name
 from flows.sources.world.files import FILES, REQUIRED, WorldFiles, file_limits
 from schemas.limits import Limits
@@ -106,6 +106,7 @@ class GitSource:
     """A repository whose commits hold the world: each commit that changed it is a snapshot of its moment."""
 
     repository: Path
+    limits: Limits
     branch: str = "HEAD"
     folder: str | None = None
     problems: tuple[str, ...] = ()
@@ -114,34 +115,52 @@ class GitSource:
     def list_snapshots(self) -> list[SnapshotRef]:
         """Return the snapshots, the oldest first; of two commits of one second, the later in the branch."""
         commits = self._opened().list_commits(self.branch)
+        problems = list(self._opened().problems)
         found: dict[datetime, str] = {}
         before = None
         for commit in commits:
-            tree = self._tree_of(commit.digest)
+            try:
+                tree = self._tree_of(commit.digest)
+            except OddObjectError as error:
+                problems.append(f"commit {commit.digest[:12]}: {error}")
+                continue
             if tree is not None and tree != before:
                 found[commit.committed_at] = f"{commit.digest}:{self.folder or ''}"
                 before = tree
+        self.problems = tuple(problems)
         return [SnapshotRef(moment, found[moment]) for moment in sorted(found)]
 
     def _tree_of(self, commit: str) -> tuple[tuple[str, str], ...] | None:
         """Return the world's files in a commit, by name and digest; finds out where the world is, the first time."""
         for folder in WORLD_FOLDERS if self.folder is None else (self.folder,):
-            entries = self._opened().list_tree(f"{commit}:{folder}")
-            files = tuple((entry.name, entry.digest) for entry in entries if entry.is_file and entry.name in FILES)
+            files = self._world_files(f"{commit}:{folder}")
             if files:
                 self.folder = folder
-                return files
+                return tuple(files.items())
         return None
 
+    def _world_files(self, tree: str) -> dict[str, str]:
+        """Return the digest of each world file of a tree."""
+        entries = self._opened().list_tree(tree)
+        return {entry.name: entry.digest for entry in entries if entry.is_file and entry.name in FILES}
+
     def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
-        """Return a snapshot's files; raises `WorldUnreadableError` where a required one is absent."""
-        entries = self._opened().list_tree(snapshot.place)
-        digests = {entry.name: entry.digest for entry in entries if entry.is_file and entry.name in FILES}
-        missing = [name for name in REQUIRED if name not in digests]
+        """Return a snapshot's files; raises `WorldUnreadableError` where one is absent, damaged or over its limit."""
+        try:
+            digests = self._world_files(snapshot.place)
+            contents = {name: self._read(name, digest) for name, digest in digests.items()}
+        except OddObjectError as error:
+            raise WorldUnreadableError(f"{snapshot.place}: {error}") from None
+        missing = [name for name in REQUIRED if name not in contents]
         if missing:
             raise WorldUnreadableError(f"{snapshot.place}/{missing[0]}: no such file in this commit")
-        contents = {name: self._opened().read(digest) or b"" for name, digest in digests.items()}
         return WorldFiles(snapshot.as_of, contents, snapshot.as_of, snapshot.place)
+
+    def _read(self, name: str, digest: str) -> bytes:
+        data = self._opened().read(digest, file_limits(name, self.limits).max_world_file_bytes)
+        if data is None:
+            raise OddObjectError(f"{name}: object {digest[:12]} is absent; is the clone shallow or partial?")
+        return data
 
     def _opened(self) -> GitObjects:
         if self._objects is None:
