@@ -14,14 +14,20 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from flows.errors import SettingsError
 from flows.sources.formats.yaml_strict import read_settings_file
-from schemas.limits import MIB, Limits
+from schemas.limits import KIB, MIB, Limits
+from schemas.numbers import Numbers
 from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, split_words
 from schemas.words import EmitMode, Severity
 
 FILE_NAME = "supervisor.yaml"
+POLICY_NAME = "policy.yaml"
+ETC = Path("/etc/runtime-supervisor")
 ALIASES = "node_alias_map"
 ALIAS_VARIABLE = "NODE_ALIAS_MAP"
+SECTIONS = ("limits", "actions")
 PREFIX = "SUPERVISOR_"
+PATHS = ("inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file")
+ACTION_PATHS = ("policy", "actions_dir", "executor_config", "operators", "clock")
 OTHER_VARIABLES = ("CONFIG", "NOTIFY_URLS")
 DURATION = "seconds, or a duration such as 90s, 15m, 24h or 30d"
 
@@ -50,6 +56,25 @@ UserPath = Annotated[Path, BeforeValidator(_expand)]
 PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
 Owners = Annotated[list[int], BeforeValidator(split_words)]
 AliasMap = Annotated[dict[str, str], NoDecode, BeforeValidator(_unquote)]
+
+
+class ActionSettings(Numbers):
+    """The section `actions`: the numbers of acting, and where its files are. Nothing of it counts while it is off."""
+
+    policy: UserPath = Field(Path(POLICY_NAME), description="what may be done; default: beside the settings")
+    actions_dir: UserPath | None = Field(None, description="journals and files of actions; default: in state_dir")
+    executor_config: UserPath = Field(ETC / "executor.yaml", description="what the executor can do")
+    operators: UserPath = Field(ETC / "operators.yaml", description="who may approve")
+    decider_uids: Owners = Field(default_factory=list, description="users whose decisions count; default: this one")
+    executor_uids: Owners = Field(default_factory=list, description="users whose starts count; default: this one")
+    output_max: Count = Field(64 * KIB, description="bytes of an action's output that are kept")
+    output_keep: PositiveDuration = Field(timedelta(days=30), description="for so long")
+    projection_keep: PositiveDuration = Field(timedelta(days=7), description="files of ended actions are kept so long")
+    clock: UserPath | None = Field(None, description="for tests: a file with the moment that is taken for now")
+
+    def numbers(self) -> Numbers:
+        """Return what a decision depends on, alone."""
+        return Numbers(**{name: getattr(self, name) for name in Numbers.model_fields})
 
 
 class Settings(Rules, PastRules, BaseSettings):
@@ -95,6 +120,7 @@ class Settings(Rules, PastRules, BaseSettings):
     notify_per_hour: Count = Field(12, description="and send no more messages than this within an hour")
     run_ttl: Duration = Field(timedelta(minutes=30), description="supervisor status: an older last run is stale")
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
+    actions: ActionSettings = Field(default_factory=ActionSettings, description="what may be done, and how often")
 
     @classmethod
     def settings_customise_sources(  # type: ignore[override]  # only the first of the sources is used
@@ -110,6 +136,10 @@ class Settings(Rules, PastRules, BaseSettings):
     def past_rules(self) -> PastRules:
         """Return what the past is read by, alone."""
         return PastRules(**{name: getattr(self, name) for name in PastRules.model_fields})
+
+    def actions_root(self) -> Path:
+        """Return the folder of the journals and files of actions."""
+        return (self.actions.actions_dir or self.state_dir / "actions").absolute()
 
     def history_root(self) -> Path | str:
         """Return the place that holds the history: a folder, or an address with `://`."""
@@ -149,13 +179,22 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
     file = _find_file(config, given.get("inventory", environment.get("inventory")))
     written, lines = _file_values(file) if file else ({}, {})
     origins = dict.fromkeys(Settings.model_fields, "default")
-    origins |= {name: f"{file}:{lines.get(name, 1)}" for name in written}
+    origins |= {name: f"{file}:{lines[name]}" for name in written if name in lines}
     origins |= {name: f"environment {variables[name]}" for name in environment}
     origins |= {name: f"option --{name.replace('_', '-')}" for name in given}
     try:
-        return Loaded(Settings(**{**written, **environment, **given}), origins)
+        return Loaded(Settings(**{**_merge_sections(written, environment), **given}), origins)
     except ValidationError as error:
         raise SettingsError(explain_faults(error, origins)) from None
+
+
+def _merge_sections(written: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of both, the latter over the former; of a section, key by key."""
+    both = {name: (written[name], environment[name]) for name in SECTIONS if name in written and name in environment}
+    merged = {
+        name: {**old, **new} for name, (old, new) in both.items() if isinstance(old, dict) and isinstance(new, dict)
+    }
+    return {**written, **environment, **merged}
 
 
 def _environment() -> tuple[dict[str, Any], dict[str, str]]:
@@ -198,14 +237,22 @@ def _file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
             raise SettingsError(
                 f"{file}:{lines[name]}: {name!a} is not a setting{suggest(name, Settings.model_fields)}"
             )
-    paths = {"inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file"}
-    for name in paths & values.keys():
-        if isinstance(values[name], str):
-            values[name] = file.parent / Path(values[name]).expanduser()
+    _place(values, PATHS, file.parent)
+    actions = values.setdefault("actions", {})
+    if isinstance(actions, dict):
+        actions.setdefault("policy", POLICY_NAME)
+        _place(actions, ACTION_PATHS, file.parent)
     history = values.get("history")
     if isinstance(history, str) and "://" not in history:
         values["history"] = str(file.parent / Path(history).expanduser())
     return values, lines
+
+
+def _place(values: dict[str, Any], names: Iterable[str], folder: Path) -> None:
+    """Take the paths of a file relative to its folder."""
+    for name in names:
+        if isinstance(values.get(name), str):
+            values[name] = folder / Path(values[name]).expanduser()
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

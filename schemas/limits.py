@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.rules import Count, Duration
 
-MIB = 1024 * 1024
+KIB = 1024
+MIB = 1024 * KIB
 NonNegative = Annotated[int, Field(ge=0)]
 
 

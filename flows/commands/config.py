@@ -77,13 +77,17 @@ def _print_table(settings: "Settings", origins: Mapping[str, str]) -> None:
 
 def _list_values(settings: "Settings") -> Iterator[tuple[str, object, str]]:
     """Return each setting's name, value and meaning: where things are, then the rules, then the limits."""
+    from flows.settings import SECTIONS
+
     rules = {*settings.rules().model_dump(), *settings.past_rules().model_dump()}
     fields = sorted(type(settings).model_fields.items(), key=lambda item: item[0] in rules)
     for name, field in fields:
-        if name != "limits":
+        if name not in SECTIONS:
             yield name, getattr(settings, name), field.description or ""
-    for name, field in type(settings.limits).model_fields.items():
-        yield f"limits.{name}", getattr(settings.limits, name), field.description or ""
+    for section in SECTIONS:
+        part = getattr(settings, section)
+        for name, field in type(part).model_fields.items():
+            yield f"{section}.{name}", getattr(part, name), field.description or ""
 
 
 def _spell(value: object) -> object:

@@ -280,7 +280,7 @@ def test_a_line_is_folded_between_words_and_keeps_its_indent(line, folded):
 
 
 def test_settings_are_shown_as_they_are_written(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.chdir(tmp_path)
     Path("supervisor.yaml").write_text("node_ttl: 90s\nopen_after: {unhealthy_service: 2 runs}\n")
     text = told(capsys, "config")

@@ -1,0 +1,45 @@
+"""The section `actions` of the settings."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.errors import SettingsError
+from flows.settings import load_settings
+from schemas.numbers import Automation, Numbers
+
+
+def test_nothing_is_acted_upon_unless_it_is_asked_for():
+    actions = load_settings().settings.actions
+
+    assert actions.automation is Automation.OFF
+    assert actions.numbers() == Numbers()
+
+
+def test_a_variable_changes_one_number_of_the_section_and_leaves_the_others_of_the_file(tmp_path, monkeypatch):
+    file = tmp_path / "supervisor.yaml"
+    file.write_text("actions: {automation: auto, cooldown: 10m, operators: who.yaml}\n")
+    monkeypatch.setenv("SUPERVISOR_ACTIONS__COOLDOWN", "20m")
+
+    actions = load_settings(config=file).settings.actions
+
+    assert (actions.automation, actions.cooldown) == (Automation.AUTO, timedelta(minutes=20))
+    assert (actions.policy, actions.operators) == (tmp_path / "policy.yaml", tmp_path / "who.yaml")
+
+
+def test_actions_are_kept_in_the_state_folder_unless_they_have_one_of_their_own(tmp_path):
+    file = tmp_path / "supervisor.yaml"
+    file.write_text("state_dir: state\n")
+    assert load_settings(config=file).settings.actions_root() == tmp_path / "state" / "actions"
+
+    file.write_text("state_dir: state\nactions: {actions_dir: /srv/actions}\n")
+    assert load_settings(config=file).settings.actions_root() == Path("/srv/actions")
+
+
+def test_a_wrong_number_is_named_with_its_section(tmp_path):
+    file = tmp_path / "supervisor.yaml"
+    file.write_text("actions:\n  cooldown: soon\n")
+
+    with pytest.raises(SettingsError, match=r"supervisor.yaml:1: actions.cooldown: expected seconds, or a duration"):
+        load_settings(config=file)
