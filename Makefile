@@ -5,7 +5,7 @@ INSTALL_MODE ?= editable
 JOBS ?= 2
 # Two cores' worth of processes; a module's tests stay together, since they share its fixtures.
 PYTEST = .venv/bin/pytest -n $(JOBS) --dist loadscope
-MARKED = server or browser or postgres or crash or dask or slow
+MARKED = server or browser or postgres or crash or dask or slow or engine
 PACKAGES = flows stages schemas
 # The evening that examples/homelab/world was taken; without it the example would be stale by now.
 DEMO = --config examples/demo.yaml --as-of 2026-06-03T19:42:00Z
@@ -13,7 +13,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo pictures test manual test-quick mutants test-marked test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
+.PHONY: help install demo pictures test manual test-quick mutants test-marked test-engines test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,9 +63,12 @@ mutants: .venv/.dev ## Break the code on purpose, and see that the tests notice
 	.venv/bin/python -m tests.mutants $(MUTANTS)
 
 test-marked: dev-$(INSTALL_MODE) ## Run the tests that need a server, a browser, strace or time
-	tools/with-postgres.sh $(PYTEST) -m "$(MARKED)" --timeout 600 $(PYTEST_ARGS)
+	tools/with-postgres.sh $(PYTEST) -m "($(MARKED)) and not engine" --timeout 600 $(PYTEST_ARGS)
 
-test-all: test test-marked ## Run all tests
+test-engines: dev-$(INSTALL_MODE) ## Run the tests on real Docker engines, in a lab on this machine (needs root)
+	.venv/bin/python -m tests.lab enter -- .venv/bin/pytest -n 0 -m engine --timeout 300 $(PYTEST_ARGS) || [ $$? = 77 ]
+
+test-all: test test-marked test-engines ## Run all tests
 
 lint: .venv/.dev ## Check style, types and layers
 	.venv/bin/ruff check .
