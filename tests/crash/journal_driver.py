@@ -8,7 +8,8 @@ from pathlib import Path
 
 from flows.errors import SupervisorError
 from flows.ledger.actions.append import identify, open_ledger
-from flows.ledger.actions.places import ActionPlace, Role
+from flows.ledger.actions.places import ActionPlace
+from schemas.ledger import Role
 from tests.episodes import NOON
 
 

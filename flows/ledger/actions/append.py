@@ -1,5 +1,6 @@
 """Appending to one's own journal: under the lock of all, durable before anyone may act on it, and never half."""
 
+import hashlib
 import os
 import pwd
 import socket
@@ -14,7 +15,6 @@ from typing import Any
 from flows.errors import EmitError, SupervisorError
 from flows.files.lock import is_same_file, wait_for_lock
 from flows.files.own import create_file, open_regular, settle_path, sync_folder, trusted_owners, write_all
-from flows.ledger.actions.canonical import digest, encode_canonical
 from flows.ledger.actions.journals import (
     MAX_LINE,
     MAX_PART,
@@ -25,8 +25,9 @@ from flows.ledger.actions.journals import (
     part_path,
     read_journals,
 )
-from flows.ledger.actions.places import ActionPlace, Role
-from flows.ledger.event_line import write_instant
+from flows.ledger.actions.places import ActionPlace
+from schemas.canonical import spell_instant, write_canonical
+from schemas.ledger import Role
 
 LOCK_TIMEOUT_S = 30.0
 
@@ -88,7 +89,7 @@ class LockedLedger:
         tails = dict(self.journals.tails or {})
         tails[self._author.role, self._author.uid] = Tail(tail.part, tail.size + len(data), b"", lines[-1].digest)
         self.journals = Journals((*self.journals.lines, *lines), (), tails)
-        return lines
+        return tuple(lines)
 
     def _encode(
         self, records: Sequence[tuple[str, Mapping[str, object]]], at: datetime, tail: Tail
@@ -97,14 +98,14 @@ class LockedLedger:
         lines: list[JournalLine] = []
         data, head, first = b"", tail.digest, self.journals.greatest + 1
         for n, (kind, fields) in enumerate(records, start=first):
-            record: dict[str, Any] = {**fields, "v": VERSION, "n": n, "at": write_instant(at), "kind": kind}
+            record: dict[str, Any] = {**fields, "v": VERSION, "n": n, "at": spell_instant(at), "kind": kind}
             record |= {"by": self._author.by(), "prev": head}
-            content = encode_canonical(record)
+            content = write_canonical(record).encode("ascii")
             if len(content) > MAX_LINE:
                 raise LedgerWriteError(
                     f"a record '{kind}' of {len(content)} bytes is more than the {MAX_LINE} of a journal's line"
                 )
-            head = digest(content)
+            head = hashlib.sha256(content).hexdigest()
             # The number of the line in its file is for messages about what was read, and not known here.
             lines.append(JournalLine(n, self._author.role, self._author.uid, record, head, path, 0))
             data += content + b"\n"

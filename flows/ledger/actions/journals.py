@@ -4,6 +4,7 @@ Reading takes no lock. What an appender has under way is an unterminated last li
 the same until its owner cuts it. Everything else that is not as it should be breaks the ledger, and says where.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -16,8 +17,8 @@ from typing import Any, NamedTuple
 from flows.errors import EmitError, SupervisorError
 from flows.files.file_system import doubt_file_systems
 from flows.files.own import open_regular
-from flows.ledger.actions.canonical import digest
-from flows.ledger.actions.places import ActionPlace, Role
+from flows.ledger.actions.places import ActionPlace
+from schemas.ledger import Role
 
 VERSION = 1
 BEGINNING = "0" * 64
@@ -100,11 +101,12 @@ def read_journals(place: ActionPlace) -> Journals:
     Read again while they change and something does not fit: a line of one journal can be seen before an earlier one of
     another.
     """
+    before, found = _stamp(place), _read_all(place)
     for _ in range(_ROUNDS):
-        before = _stamp(place)
-        found = _read_all(place)
-        if not found.problems or before == _stamp(place):
-            return found
+        after = _stamp(place)
+        if not found.problems or before == after:
+            break
+        before, found = after, _read_all(place)
     return found
 
 
@@ -219,12 +221,12 @@ def _read_part(path: Path, uid: int) -> bytes:
 def _read_line(content: bytes, role: Role, uid: int, path: Path, number: int) -> JournalLine:
     try:
         record = json.loads(content)
-        is_ours = len(content) <= MAX_LINE and _has_form(record)
+        is_ours = len(content) <= MAX_LINE and _has_form(record) and _is_by(record["by"], role, uid)
     except (ValueError, RecursionError, KeyError, TypeError):
-        is_ours = False
+        record, is_ours = {}, False
     if not is_ours:
-        raise _BrokenError(f"{path}:{number}: is no record of ours; it was changed")
-    return JournalLine(record["n"], role, uid, record, digest(content), path, number)
+        raise _BrokenError(f"{path}:{number}: is no record of this journal's user; it was changed")
+    return JournalLine(record["n"], role, uid, record, hashlib.sha256(content).hexdigest(), path, number)
 
 
 def _has_form(record: Any) -> bool:
@@ -237,6 +239,11 @@ def _has_form(record: Any) -> bool:
         and isinstance(record["by"], dict)
         and isinstance(record["prev"], str)
     )
+
+
+def _is_by(by: Mapping[str, Any], role: Role, uid: int) -> bool:
+    """Tell whether a record names whom the kernel names: a string in it says nothing."""
+    return bool(by["uid"] == uid and by["role"] == role)
 
 
 def _is_count(value: object) -> bool:

@@ -2,17 +2,9 @@
 
 import os
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
-
-class Role(StrEnum):
-    """Who writes a journal."""
-
-    DECIDER = "decider"
-    OPERATOR = "operator"
-    EXECUTOR = "executor"
-
+from schemas.ledger import Role
 
 STATUS_FOLDERS = ("pending", "approved", "running", "completed", "failed", "rejected", "cancelled")
 

@@ -1,0 +1,141 @@
+"""`executor.yaml`: every fault at once with its place, and the first line that offers."""
+
+import os
+
+import pytest
+
+from flows.errors import SettingsError
+from flows.executor.config import read_executor_config
+from flows.executor.offer import Workshop
+from schemas.episode import Target
+from schemas.verb import Verb
+
+SCRIPT = "steps:\n  - {targets: ['*/*'], verbs: [restart], backend: script, path: %s}\n"
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(text):
+        path = tmp_path / "executor.yaml"
+        path.write_text(text)
+        path.chmod(0o640)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def program(tmp_path):
+    path = tmp_path / "fake"
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("stepz: []\n", "executor.yaml:1:1: unknown key stepz; did you mean steps?", id="misspelt"),
+        pytest.param("steps:\n  - {targets: ['piha/*'], verbs: [restart], backend: magic}\n", ":2:", id="no backend"),
+        pytest.param(
+            "steps:\n  - {targets: [a/b], verbs: [redeploy], backend: docker}\n",
+            "cannot redeploy",
+            id="a verb too many",
+        ),
+        pytest.param(
+            "steps:\n  - {targets: ['Piha'], verbs: [restart], backend: docker}\n", "lower case", id="no glob"
+        ),
+        pytest.param(SCRIPT % "relative/x", "absolute", id="a relative path"),
+        pytest.param(
+            "steps:\n  - {targets: [a/b], verbs: [restart], backend: systemd, unit: -x}\n", "dash", id="a dash"
+        ),
+        pytest.param(
+            "steps:\n  - {targets: [a/b], verbs: [restart], backend: systemd, unit: 'x;reboot'}\n",
+            "one word",
+            id="a shell",
+        ),
+        pytest.param(
+            "steps:\n  - {targets: [a/b], verbs: [restart], backend: webhook, url: 'http://x/', secret: S}\n",
+            "https",
+            id="no TLS",
+        ),
+        pytest.param("secrets: [PATH]\n", "environment variable", id="a variable that is ours"),
+        pytest.param("steps: &a []\n", "anchors", id="an anchor"),
+        pytest.param(
+            "steps:\n  - {targets: [a/b], verbs: [restart], backend: compose, project: p, directory: /x/../y}\n",
+            "'..'",
+            id="out of the folder",
+        ),
+    ],
+)
+def test_a_fault_is_told_with_its_place(config, text, says):
+    with pytest.raises(SettingsError, match="executor.yaml:") as caught:
+        read_executor_config(config(text))
+    assert says in str(caught.value)
+
+
+def test_all_faults_come_at_once(config):
+    with pytest.raises(SettingsError) as caught:
+        read_executor_config(config("a: 1\nb: 2\n"))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_who_else_can_write_is_refused(config):
+    path = config("steps: []\n")
+    path.chmod(0o660)
+    with pytest.raises(SettingsError, match="chmod go-w"):
+        read_executor_config(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_another_owner_is_refused(config):
+    path = config("steps: []\n")
+    os.chown(path, 12345, -1)
+    with pytest.raises(SettingsError, match="12345"):
+        read_executor_config(path)
+
+
+def test_a_link_and_an_absent_file_are_refused(config, tmp_path):
+    (tmp_path / "link").symlink_to(config("steps: []\n"))
+    with pytest.raises(SettingsError, match="link"):
+        read_executor_config(tmp_path / "link")
+    with pytest.raises(SettingsError, match="--init"):
+        read_executor_config(tmp_path / "absent")
+
+
+def test_the_first_line_that_has_the_verb_offers_it(config):
+    text = "steps:\n"
+    text += "  - {targets: [piha/web], verbs: [diagnostics], backend: docker}\n"
+    text += "  - {targets: ['piha/*'], verbs: [restart, diagnostics], backend: systemd, unit: '{service}.service'}\n"
+    found = read_executor_config(config(text))
+
+    assert found.find_step(Verb.DIAGNOSTICS, "piha", "web").backend == "docker"
+    assert found.find_step(Verb.RESTART, "piha", "web").backend == "systemd"
+    assert found.find_step(Verb.RESTART, "vps", "web") is None
+
+
+def test_a_verb_is_offered_where_it_fits(config, program):
+    text = f"steps:\n  - {{targets: ['*/*'], verbs: [restart, cleanup], backend: script, path: {program}}}\n"
+    offers = Workshop(read_executor_config(config(text)), {}).offer_all([Target("piha", "web"), Target("piha", "all")])
+
+    assert [(offer.target, offer.verb) for offer in offers.offers] == [("piha/all", "cleanup"), ("piha/web", "restart")]
+
+
+def test_another_program_is_another_step(config, program):
+    workshop = Workshop(read_executor_config(config(SCRIPT % program)), {})
+    before = workshop.offer(Verb.RESTART, "piha", "web")
+    program.write_text("#!/bin/sh\nreboot\n")
+
+    assert workshop.offer(Verb.RESTART, "piha", "web").step_hash != before.step_hash
+
+
+def test_a_program_that_others_can_write_to_is_never_offered(config, program):
+    program.chmod(0o777)
+    with pytest.raises(SettingsError, match="chmod go-w"):
+        Workshop(read_executor_config(config(SCRIPT % program)), {}).offer(Verb.RESTART, "piha", "web")
+
+
+def test_with_a_clock_for_tests_nothing_but_scripts_is_offered(config):
+    text = "steps:\n  - {targets: ['*/*'], verbs: [restart], backend: docker}\n"
+
+    assert Workshop(read_executor_config(config(text)), {}, scripts_only=True).offer(Verb.RESTART, "a", "b") is None

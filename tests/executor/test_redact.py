@@ -1,0 +1,53 @@
+"""Output without secrets, and without what moves a terminal."""
+
+import time
+
+import pytest
+
+from flows.executor.redact import decode_output, pick_line, redact
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        pytest.param("password=hunter2", "hunter2", id="assigned"),
+        pytest.param('{"api_token": "abc123"}', "abc123", id="in JSON"),
+        pytest.param("Authorization: Bearer abc.def", "abc.def", id="a header"),
+        pytest.param("https://joe:pw@host/x", "joe:pw", id="an address"),
+        pytest.param("-----BEGIN RSA PRIVATE KEY-----\nMIIE\nqq==\n-----END RSA PRIVATE KEY-----", "MIIE", id="a key"),
+        pytest.param("-----BEGIN RSA PRIVATE KEY-----\nMIIE\nqq==", "qq==", id="a key that was cut"),
+        pytest.param("got eyJhbGciOi.eyJzdWIi.sig_1", "eyJzdWIi", id="a token"),
+        pytest.param("the value s3cr3t and", "s3cr3t", id="known"),
+    ],
+)
+def test_what_is_or_looks_like_a_secret_is_hidden(text, hidden):
+    assert hidden not in redact(text, {"DEPLOY_TOKEN": "s3cr3t"})
+
+
+def test_a_known_secret_leaves_its_name():
+    assert redact("a s3cr3t b", {"DEPLOY_TOKEN": "s3cr3t"}) == "a «DEPLOY_TOKEN» b"
+
+
+def test_the_longer_of_two_secrets_goes_first():
+    assert "tail" not in redact("abctail", {"A": "abc", "B": "abctail"})
+
+
+def test_plain_words_stay():
+    assert redact("container web restarted in 3 s", {}) == "container web restarted in 3 s"
+
+
+def test_control_characters_become_visible():
+    assert "\x1b" not in decode_output(b"\x1b[31mred\x1b[0m\xff\n", {})
+
+
+def test_many_words_of_secrets_take_no_time():
+    begun = time.perf_counter()
+    redact("passtoken" * 8000, {})
+
+    assert time.perf_counter() - begun < 2
+
+
+def test_the_line_that_is_kept_is_the_last_with_something_in_it():
+    assert pick_line("one\ntwo\n\n") == "two"
+    assert pick_line("\n") is None
+    assert len(pick_line("x" * 900)) == 200
