@@ -81,7 +81,7 @@ format: .venv/.dev ## Format and sort imports
 	.venv/bin/ruff format .
 
 lock: .venv/.runtime ## Resolve the versions anew, within pyproject.toml's ranges
-	$(COMPILE) --upgrade pyproject.toml --extra notebook --group install -o requirements.lock
+	$(COMPILE) --upgrade pyproject.toml --group install -o requirements.lock
 	$(COMPILE) --upgrade pyproject.toml --extra notebook --extra dask --extra s3 --extra mqtt --group install --group dev \
 		-c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --upgrade --group bench -o requirements-bench.lock

@@ -2,11 +2,10 @@
 
 import asyncio
 from subprocess import Popen
-from typing import Any, cast
+from typing import Any
 
 from httpx import HTTPError
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
@@ -23,16 +22,15 @@ LOOK_S = 1.0
 """How often to see whether the server still runs."""
 
 
-def make_deployment(settings: Settings) -> RunnerDeployment:
-    """Return the deployment `reconcile/scheduled`; its parameters are those of the flow, and Prefect checks them."""
-    deployment: Any = reconcile.to_deployment(
-        name=NAME,
-        schedule=make_schedule(settings),
-        concurrency_limit=ONE_AT_A_TIME,
-        tags=["runtime-supervisor"],
-        entrypoint_type=EntrypointType.MODULE_PATH,
-    )
-    return cast("RunnerDeployment", deployment)
+def deployment_options(settings: Settings) -> dict[str, Any]:
+    """Return what makes the deployment `reconcile/scheduled`; its parameters are the flow's, and Prefect checks them."""
+    return {
+        "name": NAME,
+        "schedule": make_schedule(settings),
+        "concurrency_limit": ONE_AT_A_TIME,
+        "tags": ["runtime-supervisor"],
+        "entrypoint_type": EntrypointType.MODULE_PATH,
+    }
 
 
 def make_schedule(settings: Settings) -> Schedule:
@@ -45,13 +43,13 @@ def make_schedule(settings: Settings) -> Schedule:
         raise SettingsError(f"serve_cron: {settings.serve_cron!a} is no cron schedule such as '*/5 * * * *'") from None
 
 
-async def serve_deployment(deployment: RunnerDeployment, server: Popen[bytes] | None = None) -> None:
+async def serve_deployment(options: dict[str, Any], server: Popen[bytes] | None = None) -> None:
     """Register the deployment, and run what is due until interrupted.
 
     The schedule stays on when this process ends: after a reboot it goes on. Raises `ServerError` where there is no API to
     ask any more, at once where the server is ours; whoever starts us again starts the server as well.
     """
-    serving = asyncio.create_task(_run_what_is_due(deployment))
+    serving = asyncio.create_task(_run_what_is_due(options))
     try:
         while not serving.done() and (server is None or server.poll() is None):
             await asyncio.wait({serving}, timeout=LOOK_S)
@@ -69,9 +67,14 @@ async def _give_up(serving: asyncio.Task[None]) -> None:
     await asyncio.wait({serving}, timeout=STOP_TIMEOUT_S)
 
 
-async def _run_what_is_due(deployment: RunnerDeployment) -> None:
+async def _run_what_is_due(options: dict[str, Any]) -> None:
+    """Run the flow of this process, whatever the server says: a deployment's entrypoint and its pull steps are not asked.
+
+    A flow that is added is known to the runner, for its runs and for what follows one that is cancelled; of a deployment
+    that is added, it would ask the server what to run.
+    """
     runner = Runner(name=NAME, pause_on_shutdown=False, limit=2)
-    await runner.aadd_deployment(deployment)
+    await runner.aadd_flow(reconcile, **options)
     await runner.start()
 
 

@@ -1,12 +1,14 @@
 """The reconcile flow for a fleet that one process is too slow for: the same run, its nodes judged on Dask."""
 
 import dask
+from distributed.security import Security
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect_dask import DaskTaskRunner
 from pydantic import AwareDatetime
 
 from flows.backfill import backfill
+from flows.errors import SettingsError
 from flows.orchestration.shard import ShardedStep
 from flows.reconcile import ParameterPath, run_in_flow
 from flows.run.result import RunReport
@@ -18,18 +20,32 @@ IN_MEMORY = {
     "distributed.worker.memory.spill": False,
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.diagnostics.nvml": False,
+    # Its web pages have no TLS and no password; nobody looks at them here.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
 
 
 def make_task_runner(settings: Settings) -> DaskTaskRunner:
-    """Return a runner on the scheduler that the settings name, or on own processes that only this machine can reach."""
+    """Return a runner on the scheduler that the settings name, or on own processes that nobody else can speak to.
+
+    Whoever speaks to a scheduler or a worker runs code as its user. So ours take TLS alone, by a key that is made for
+    this process and is never written; a scheduler that is named must be one of TLS, too. Raises `SettingsError`.
+    """
     dask.config.set(IN_MEMORY)
     if settings.dask_address is not None:
+        if not settings.dask_address.startswith("tls://"):
+            raise SettingsError(
+                "dask_address: expected tls://HOST:PORT, since whoever reaches a scheduler without TLS runs code there; "
+                "the certificates are Dask's own settings (DASK_DISTRIBUTED__COMM__TLS__...)"
+            )
         return DaskTaskRunner(address=settings.dask_address)
     own = {
+        "security": Security.temporary(),
         "n_workers": settings.dask_workers,
         "threads_per_worker": 1,
         "host": "127.0.0.1",
+        "protocol": "tls",
         "dashboard_address": None,
         "silence_logs": 40,
     }

@@ -85,10 +85,10 @@ def _serve(settings: "Settings", server: "Popen[bytes] | None" = None) -> int:
     import asyncio
     import signal
 
-    from flows.deployment import make_deployment, serve_deployment
+    from flows.deployment import deployment_options, serve_deployment
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    deployment = make_deployment(settings)
+    given = deployment_options(settings)
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve_deployment(deployment, server))
+        asyncio.run(serve_deployment(given, server))
     return 0

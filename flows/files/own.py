@@ -4,7 +4,9 @@ Nothing here follows a link at the last part of a path, waits for a FIFO, or ope
 """
 
 import errno
+import grp
 import os
+import pwd
 import secrets
 import stat
 from collections.abc import Iterable
@@ -14,6 +16,10 @@ from flows.errors import EmitError
 
 _NEVER = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _STICKY_OR_PRIVATE = "make it the owner's own (chmod o-w), or sticky like /tmp (chmod +t)"
+_NO_GROUP = "take the group's right to write (chmod g-w), or make it sticky (chmod +t)"
+_OF_THE_SYSTEM = {
+    "/var/log": ["syslog"]
+}  # Ubuntu's own way; who writes every log of the machine could change ours, too
 
 
 class UnsafeFileError(EmitError):
@@ -50,8 +56,24 @@ def _check_folder_part(part: Path, owners: frozenset[int]) -> None:
         raise UnsafeFileError(f"{part}: belongs to user {found.st_uid}, who could put other files in our place")
     if not stat.S_ISDIR(found.st_mode) and not stat.S_ISLNK(found.st_mode):
         raise UnsafeFileError(f"{part}: expected a folder, found {describe(found)}")
-    if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+    if not stat.S_ISDIR(found.st_mode) or found.st_mode & stat.S_ISVTX:
+        return
+    if found.st_mode & stat.S_IWOTH:
         raise UnsafeFileError(f"{part}: every user can replace files in it; {_STICKY_OR_PRIVATE}")
+    others = _others_in_group(found.st_gid, owners | {found.st_uid}) if found.st_mode & stat.S_IWGRP else []
+    if others and others != _OF_THE_SYSTEM.get(str(part)):
+        raise UnsafeFileError(f"{part}: others of its group ({', '.join(others)}) can replace files in it; {_NO_GROUP}")
+
+
+def _others_in_group(group: int, trusted: frozenset[int]) -> list[str]:
+    """Return the users of a group who are not trusted; a user's own group, as many systems give each, has none."""
+    try:
+        named = set(grp.getgrgid(group).gr_mem)
+    except KeyError:
+        named = set()
+    users = [user for user in pwd.getpwall() if user.pw_gid == group or user.pw_name in named]
+    unknown = named - {user.pw_name for user in users}
+    return sorted(unknown | {user.pw_name for user in users if user.pw_uid not in trusted})
 
 
 def make_private_folder(path: Path) -> Path:

@@ -20,6 +20,8 @@ from flows.orchestration.quiet import quiet_environment
 START_TIMEOUT_S = 120.0
 """A first start makes the database; on a small machine that takes a while."""
 STOP_TIMEOUT_S = 20.0
+RETENTION_DAYS = 30
+"""How long the server keeps a run with its logs and artifacts, and an event; it looks once an hour."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -52,6 +54,10 @@ def server_environment(home: Path, host: str, port: int, given: Mapping[str, str
         # A run that is killed with its server holds its place in the deployment for five minutes. In memory, the default,
         # that end would be forgotten with the server, and every later run be cancelled.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        # Prefect keeps its runs, their logs and artifacts for ever; the record is the event log and the history.
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(RETENTION_DAYS * 86_400),
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{RETENTION_DAYS}D",
     }
     return {**safe, **environment}
 

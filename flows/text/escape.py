@@ -5,6 +5,8 @@ import unicodedata
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|!~&$])")
+_LIVE = re.compile(r"(?<=[@#!])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
+_JOINER = "\u2060"
 _ALIKE = str.maketrans("@<>[]`", "\uff20\u2039\u203a\uff3b\uff3d\u02cb")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -27,8 +29,17 @@ def _escape(character: str) -> str:
 
 
 def markdown(text: object) -> str:
-    """Return the text so that Markdown shows it literally, on one line: no markup, link, tag or table cell."""
-    return _MARKDOWN.sub(r"\\\1", show(text)).replace("\\<", "&lt;").replace("\\>", "&gt;").replace("\\&", "&amp;")
+    """Return the text so that Markdown shows it literally, on one line: no markup, link, mention, tag or table cell.
+
+    Addresses and mentions are found in the text that is shown, whatever was escaped; a character without width in them
+    leaves them readable, and dead.
+    """
+    return (
+        _MARKDOWN.sub(r"\\\1", _LIVE.sub(_JOINER, show(text)))
+        .replace("\\<", "&lt;")
+        .replace("\\>", "&gt;")
+        .replace("\\&", "&amp;")
+    )
 
 
 def message(text: object) -> str:

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from flows.errors import BusyError, EmitError, SettingsError
 from flows.files.lock import hold_lock
-from flows.files.own import UnsafeFileError
+from flows.files.own import UnsafeFileError, settle_path, trusted_owners
 from flows.ledger.checkpoint import VERSION, read_known
 from flows.ledger.emit import EmitPaths, open_emitter, read_episodes
 from schemas.last_run import LastAttempt, LastRun
@@ -289,6 +290,25 @@ def test_a_folder_in_which_anyone_can_replace_files_is_refused(tmp_path):
 
     with pytest.raises(UnsafeFileError, match="every user can replace files"):
         run(tmp_path / "open", 0, ["web"])
+
+
+@as_root
+def test_a_folder_in_which_others_of_its_group_can_replace_files_is_refused(tmp_path):
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    os.chown(folder, -1, pwd.getpwnam("daemon").pw_gid)
+    folder.chmod(0o775)
+
+    with pytest.raises(UnsafeFileError, match=r"others of its group \(daemon.*chmod g-w"):
+        settle_path(folder / "log", trusted_owners())
+    folder.chmod(0o1775)
+    assert settle_path(folder / "log", trusted_owners()) == folder / "log"
+
+
+def test_a_folder_of_a_group_that_has_nobody_else_is_ours_alone(tmp_path):
+    tmp_path.chmod(0o775)
+
+    assert settle_path(tmp_path / "log", trusted_owners()) == tmp_path / "log"
 
 
 def test_a_second_run_waits_and_then_says_who_holds_the_lock(tmp_path):

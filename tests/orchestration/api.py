@@ -18,27 +18,29 @@ class Api:
         self.url = url
         self.auth = auth
 
-    def api(self, path: str, body: Any = None, *, auth: str | None = None, **headers: str) -> Any:
+    def api(
+        self, path: str, body: Any = None, *, auth: str | None = None, method: str | None = None, **headers: str
+    ) -> Any:
         """Return the answer; while its SQLite is locked, Prefect answers 503, and its own clients ask again as well."""
         for pause_s in BUSY_PAUSES_S:
             try:
-                return self._ask(path, body, auth, headers)
+                return self._ask(path, body, auth, headers, method)
             except urllib.error.HTTPError as error:
                 if error.code != 503:
                     raise
             time.sleep(pause_s)
-        return self._ask(path, body, auth, headers)
+        return self._ask(path, body, auth, headers, method)
 
-    def _ask(self, path: str, body: Any, auth: str | None, headers: Mapping[str, str]) -> Any:
+    def _ask(self, path: str, body: Any, auth: str | None, headers: Mapping[str, str], method: str | None) -> Any:
         secret = b64encode((self.auth if auth is None else auth).encode()).decode()
         headers = {"Authorization": f"Basic {secret}", "Content-Type": "application/json", **headers}
         if body is not None and "Prefect-Csrf-Token" not in headers:
             token = self.api("/csrf-token?client=tests")["token"]
             headers |= {"Prefect-Csrf-Client": "tests", "Prefect-Csrf-Token": token}
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/api{path}", data, headers)
+        request = urllib.request.Request(f"{self.url}/api{path}", data, headers, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+            return json.loads(answer.read() or b"null")
 
     def run(self, run_id: str) -> Any:
         return self.api(f"/flow_runs/{run_id}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.files.lock import hold_lock
 from tests.crash.sweep import has_strace
 from tests.orchestration.supervised import EVENING, Served
 
@@ -55,6 +56,39 @@ def test_what_the_server_keeps_is_for_us_alone_and_holds_no_pickle(served, eveni
     modes = {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in [home, *home.glob("prefect.db*"), home / "auth"]}
     assert modes == {0}
     assert [path.name for path in home.glob("storage/**/*") if path.is_file()] == []
+
+
+@pytest.fixture
+def changed(served, tmp_path):
+    """A deployment of which somebody with the password says that it runs a program of theirs; and what that makes."""
+    sprung = tmp_path / "sprung"
+    (tmp_path / "evil.py").write_text(f"open({str(sprung)!r}, 'w')\n")
+    step = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {sprung}"}}
+    place = f"/deployments/{served.deployment()['id']}"
+    before = {name: served.deployment()[name] for name in ("pull_steps", "entrypoint", "path")}
+    evil = {"pull_steps": [step], "entrypoint": f"{tmp_path}/evil.py:reconcile", "path": str(tmp_path)}
+    served.api(place, evil, method="PATCH")
+    yield sprung
+    served.api(place, before, method="PATCH")
+
+
+def test_a_changed_deployment_runs_our_own_flow_and_no_pull_step(served, changed):
+    run = served.finish(served.start_run(as_of=EVENING))
+
+    assert served.deployment()["pull_steps"]
+    assert run["state_type"] == "COMPLETED"
+    assert not changed.exists()
+
+
+def test_no_pull_step_follows_a_run_that_is_cancelled(served, changed):
+    with hold_lock(served.state_dir / "lock", timeout_s=60):
+        run = served.start_run(as_of=EVENING)
+        served.wait(lambda: served.run(run)["state_type"] == "RUNNING")
+        served.api(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}, "force": True})
+        ended = served.finish(run)
+
+    assert ended["state_type"] in {"CANCELLED", "CRASHED"}
+    assert not changed.exists()
 
 
 @pytest.mark.skipif(not has_strace(), reason="strace is missing, or may not trace here")

@@ -75,6 +75,36 @@ def test_shards_on_dask_find_what_one_process_finds(tmp_path):
         assert mine.equals(theirs)
 
 
+@pytest.mark.dask
+@pytest.mark.filterwarnings("ignore")
+def test_nobody_without_its_key_speaks_to_the_cluster():
+    pytest.importorskip("prefect_dask")
+    from distributed import Client, LocalCluster
+    from distributed.security import Security
+
+    from flows.fleet import make_task_runner
+
+    options = make_task_runner(load_settings({"dask_workers": 1}).settings).cluster_kwargs
+    with LocalCluster(**options) as cluster:
+        places = [cluster.scheduler_address, *(worker.address for worker in cluster.workers.values())]
+        with Client(cluster) as friend:
+            assert friend.submit(sum, [1, 2]).result() == 3
+        assert {place.partition("://")[0] for place in places} == {"tls"}
+        for place in places:
+            for address, key in ((place, Security.temporary()), (place.replace("tls", "tcp"), None)):
+                with pytest.raises(OSError, match="Timed out|refused|closed"):
+                    Client(address, security=key, timeout=2)
+
+
+def test_a_scheduler_without_tls_is_refused():
+    pytest.importorskip("prefect_dask")
+    from flows.errors import SettingsError
+    from flows.fleet import make_task_runner
+
+    with pytest.raises(SettingsError, match="tls://"):
+        make_task_runner(load_settings({"dask_address": "tcp://10.0.0.1:8786"}).settings)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_backfill_makes_the_history_and_shows_how_far_it_is(served, tmp_path):
     from flows.backfill import backfill

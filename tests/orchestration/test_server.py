@@ -1,6 +1,8 @@
 """The Prefect server of our own: what it is started with, before it is started."""
 
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -47,6 +49,15 @@ def test_a_server_has_a_password_a_token_and_one_origin(tmp_path):
     assert environment["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"] == "true"
     assert environment["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == "http://127.0.0.1:4205"
     assert environment["PREFECT_API_URL"] == "http://127.0.0.1:4205/api"
+
+
+def test_a_server_forgets_a_run_and_an_event_after_thirty_days(tmp_path):
+    environment = server_environment(tmp_path / "prefect", "127.0.0.1", 4205, {})
+    said = "from prefect.settings import get_current_settings as s; v = s().server.services.db_vacuum; "
+    said += "print(sorted(v.enabled_vacuum_types), v.retention_period.days, s().server.events.retention_period.days)"
+    done = subprocess.run([sys.executable, "-c", said], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split("]") == ["['events', 'flow_runs', 'orphans'", " 30 30\n"]
 
 
 def test_the_password_is_made_once_and_for_us_alone(tmp_path):
