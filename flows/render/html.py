@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from flows.render.figures import draw_causes
 from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timeline
@@ -18,16 +18,25 @@ MOST_NODES_IN_FULL = 16
 
 def to_html(page: Page) -> str:
     """Return the whole document."""
+    return make_environment().get_template("report.html.j2").render(list_content(page), is_live=False) + "\n"
+
+
+def make_environment(*packages: str) -> Environment:
+    """Return what renders our templates, and those of further packages, with every foreign text escaped."""
     environment = Environment(
-        loader=PackageLoader("flows.render"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=ChoiceLoader([PackageLoader(name) for name in (*packages, "flows.render")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     environment.filters |= {"spoken": spoken, "said": lambda word: str(word).replace("_", " ")}
     # Control and bidirectional characters are no markup, so that autoescaping leaves them as they are.
     environment.finalize = lambda value: show(value, limit=3000) if type(value) is str else value
-    return environment.get_template("report.html.j2").render(_content(page)) + "\n"
+    return environment
 
 
-def _content(page: Page) -> dict[str, Any]:
+def list_content(page: Page) -> dict[str, Any]:
+    """Return what the templates show of a page, as plain values."""
     summary = page.attention.summary.row(0, named=True) if page.attention else None
     return {
         "as_of": page.as_of,
