@@ -36,8 +36,8 @@ def build_graph(case: Case, drift: list[Drift]) -> Graph:
     """Return what needs what, with the cycles numbered."""
     graph = Graph(case)
     graph.broken = {row.target for row in drift if row.kind in BROKEN}
-    graph.broken |= {target for target in case.desired.services if target[0] in case.offline}
     graph.misplaced = {row.target for row in drift if row.kind == "misplaced_service"}
+    graph.broken |= {target for target in case.desired.services if target[0] in case.offline} - graph.misplaced
     graph.broken |= set(unread_and_broken(case))
     instances = defaultdict(list)
     for target in [*case.desired.services, *unread_with_record(case)]:

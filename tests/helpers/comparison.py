@@ -1,0 +1,80 @@
+"""One random fleet, judged by the supervisor and by the plain script, and where the two differ."""
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.peers.plain import Found, UnreadableWorldError, document, look
+from flows.render.document import to_document
+from tests.helpers.random_fleet import Fleet, make_fleet
+from tests.helpers.real_run import run_in
+from tests.helpers.twists import TWISTS
+
+COLUMNS = (
+    "recommendation_id",
+    "event_type",
+    "action",
+    "severity",
+    "node",
+    "service",
+    "blast_radius",
+    "root_causes",
+    "causing_kinds",
+)
+
+
+class Compared(NamedTuple):
+    """What came of one fleet."""
+
+    fleet: Fleet
+    found: Found | None
+    """What the plain script found; None where it cannot read the world."""
+    differences: list[str]
+
+
+def compare(seed: int, folder: Path) -> Compared:
+    """Judge the fleet of a seed twice, in an empty folder."""
+    fleet = make_fleet(seed, TWISTS)
+    shutil.rmtree(folder, ignore_errors=True)
+    fleet.write(folder)
+    acknowledged = sorted(set(fleet.acknowledged))
+    report, _ = run_in(folder, fleet.as_of, acknowledged, dry_run=True, **fleet.given)
+    try:
+        found = look(folder, folder / "world", fleet.as_of, fleet.given, "c")
+    except UnreadableWorldError:
+        same = report.outcome == "skipped"
+        return Compared(fleet, None, [] if same else [f"plain: skipped; real: {report.outcome}"])
+    if report.judgement is None:
+        return Compared(fleet, found, [f"real: {report.outcome}: {report.error}"])
+    return Compared(fleet, found, differences(document(found, acknowledged), to_document(report)))
+
+
+def differences(plain: Mapping[str, Any], real: Mapping[str, Any]) -> list[str]:
+    """Return what only one of the two says."""
+    said = []
+    for name, mine, its in (
+        ("state", plain["summary"]["state"], real["summary"]["state"]),
+        ("partial", plain["partial"], real["partial"]),
+        ("acknowledged", plain["acknowledged_count"], real["summary"]["acknowledged_count"]),
+    ):
+        if mine != its:
+            said.append(f"{name}: plain {mine}, real {its}")
+    for name, line in (("drift", drift_line), ("recommendations", advice_line)):
+        mine, its = ([line(row) for row in told[name]] for told in (plain, real))
+        said += [f"{name}: plain alone: {row}" for row in sorted((Counter(mine) - Counter(its)).elements())]
+        said += [f"{name}: real alone: {row}" for row in sorted((Counter(its) - Counter(mine)).elements())]
+        if name == "recommendations" and sorted(mine) == sorted(its) and mine != its:
+            said.append(f"order: plain {mine}, real {its}")
+    return said
+
+
+def drift_line(row: Mapping[str, Any]) -> str:
+    """Return one drift in a line."""
+    return f"{row['kind']} {row['node']}/{row['service']} {row['severity']} {row['held_by']}"
+
+
+def advice_line(row: Mapping[str, Any]) -> str:
+    """Return one recommendation in a line."""
+    return " ".join(str(row[name]) for name in COLUMNS)

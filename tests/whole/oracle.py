@@ -1,0 +1,52 @@
+"""Judge thousands of random fleets twice, and print where supervisor and plain script differ, and what was reached.
+
+python -m tests.whole.oracle --fleets 5000
+"""
+
+import argparse
+import sys
+import tempfile
+import traceback
+from collections import Counter
+from pathlib import Path
+
+from tests.helpers.comparison import compare
+from tests.helpers.coverage import LINES, lines_reached
+
+
+def main() -> int:
+    """Print differences and coverage; return 1 where there is a difference."""
+    parser = argparse.ArgumentParser(description="Compare the supervisor with the plain script on random fleets.")
+    parser.add_argument("--fleets", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0, help="of the first fleet")
+    parser.add_argument("--show", type=int, default=20, help="fleets of which the differences are printed")
+    options = parser.parse_args()
+    reached: Counter[str] = Counter()
+    different = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(options.seed, options.seed + options.fleets):
+            found, lines = judge_both(seed, Path(folder) / "fleet")
+            reached.update(found)
+            different += bool(lines)
+            if lines and different <= options.show:
+                print(f"seed {seed}:", *lines, sep="\n  ", flush=True)
+    for line in LINES:
+        print(f"{reached[line]:6d}  {line}")
+    print(
+        f"{options.fleets} fleets, {different} with differences, {sum(not reached[line] for line in LINES)} lines not reached"
+    )
+    return 1 if different else 0
+
+
+def judge_both(seed: int, folder: Path) -> tuple[list[str], list[str]]:
+    """Return the lines that a fleet reached, and the differences; an error is one as well."""
+    try:
+        compared = compare(seed, folder)
+    except Exception:  # noqa: BLE001 - a run that raises is a difference like another
+        return [], traceback.format_exc().splitlines()[-12:]
+    twists = [f"({', '.join(compared.fleet.twists)})"] if compared.differences else []
+    return lines_reached(compared.fleet, compared.found) if compared.found else [], twists + compared.differences
+
+
+if __name__ == "__main__":
+    sys.exit(main())
