@@ -113,12 +113,15 @@ def _print(event: "OwnEvent") -> None:
     from flows.render.screen import print_lines
     from flows.text.escape import show
 
-    episode = event.episode
-    word = str(event.resolution or event.transition).replace("_", " ")
-    when = typer.style(f"{episode.last_event_at:%Y-%m-%d %H:%M:%S}Z", dim=True)
-    head = typer.style(f"{word:<14}  {episode.severity:<8}", fg=_COLORS.get(episode.severity))
-    what = f"{episode.action.replace('_', ' ')}: {show(event.reason)}"
-    print_lines([f"{when}  {head}  {show(episode.node)}/{show(episode.service)}  {what}"])
+    about = event.episode or event.action
+    if about is None:
+        return
+    word = str(event.resolution or event.transition).removeprefix("action_").replace("_", " ")
+    at = event.episode.last_event_at if event.episode else event.action.as_of if event.action else None
+    when = typer.style(f"{at:%Y-%m-%d %H:%M:%S}Z", dim=True)
+    head = typer.style(f"{word:<14}  {about.severity:<8}", fg=_COLORS.get(about.severity))
+    what = f"{event.episode.action.replace('_', ' ')}: {event.reason}" if event.episode else event.reason
+    print_lines([f"{when}  {head}  {show(about.node)}/{show(about.service)}  {show(what)}"])
 
 
 def replay(

@@ -49,6 +49,10 @@ class Known:
     """The hash of our latest event's line."""
     episodes: Mapping[Key, Episode] = field(default_factory=dict)
     last_run: LastRun | None = None
+    action_seq: int = 0
+    """Events about acting that were written."""
+    acting: Mapping[str, object] | None = None
+    """What a run must know about acting, as values of JSON; None where it is off."""
     last_attempt: LastAttempt | None = None
     """A run since, without conclusions; it is noted beside the checkpoint, not in it."""
 
@@ -229,25 +233,32 @@ def _parse(body: Mapping[str, Any]) -> Checkpoint:
 
 
 def _dump_known(known: Known) -> dict[str, object]:
+    # Only where acting was ever on, so that a checkpoint without it is byte for byte what it was.
+    is_acting = known.acting is not None or known.action_seq > 0
+    acting = {"action_seq": known.action_seq, "acting": known.acting} if is_acting else {}
     return {
+        **acting,
         "generation": known.generation,
         "head": known.head,
-        "episodes": [_dump_episode(episode) for episode in known.episodes.values()],
+        "episodes": [dump_episode(episode) for episode in known.episodes.values()],
         "last_run": _dump_run(known.last_run) if known.last_run else None,
     }
 
 
 def _parse_known(form: Mapping[str, Any]) -> Known:
-    episodes = [_parse_episode(row) for row in form["episodes"]]
+    episodes = [parse_episode(row) for row in form["episodes"]]
     return Known(
         generation=_whole(form["generation"]),
         head=None if form["head"] is None else str(form["head"]),
         episodes={episode.key: episode for episode in episodes},
         last_run=_parse_run(form["last_run"]) if form["last_run"] else None,
+        action_seq=_whole(form.get("action_seq", 0)),
+        acting=None if form.get("acting") is None else dict(form["acting"]),
     )
 
 
-def _dump_episode(episode: Episode) -> dict[str, object]:
+def dump_episode(episode: Episode) -> dict[str, object]:
+    """Return an episode as values of JSON."""
     return {
         "id": episode.recommendation_id,
         "type": episode.event_type,
@@ -264,7 +275,8 @@ def _dump_episode(episode: Episode) -> dict[str, object]:
     }
 
 
-def _parse_episode(form: Mapping[str, Any]) -> Episode:
+def parse_episode(form: Mapping[str, Any]) -> Episode:
+    """Return the episode of values that `dump_episode` made; ValueError, KeyError or TypeError for others."""
     return Episode(
         recommendation_id=str(form["id"]),
         event_type=EventType(form["type"]),

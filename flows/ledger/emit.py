@@ -26,9 +26,10 @@ from flows.ledger.checkpoint import (
     save_checkpoint,
     set_aside,
 )
-from flows.ledger.event_line import OwnEvent, digest_line, encode_change, read_own_event
+from flows.ledger.event_line import OwnEvent, digest_line, encode_action_event, encode_change, read_own_event
 from flows.ledger.event_log import START, EventLog, Scan
 from flows.ledger.skipped_run import write_attempt
+from schemas.action_event import Acting
 from schemas.episode import REMEMBERED_OPENINGS, Episode, Key, Transitions
 from schemas.last_run import LastAttempt, LastRun
 from schemas.words import Outcome
@@ -57,6 +58,7 @@ def open_emitter(
     lock_timeout_s: float = 10.0,
     recall: EventLines | None = None,
     as_cloudevents: bool = False,
+    platform_words: bool = False,
     max_events: int = MAX_EVENTS,
 ) -> Iterator["Emitter"]:
     """Hold the locks, complete what a killed run left, and give the emitter of this run.
@@ -72,7 +74,14 @@ def open_emitter(
         log = EventLog(settle_path(paths.event_log, log_owners), log_owners)
     beside = checkpoint.with_name(f"{checkpoint.name}.lock")
     with hold_lock(state_dir / "lock", lock_timeout_s), hold_lock(beside, lock_timeout_s):
-        emitter = Emitter(log, checkpoint, lock_timeout_s, as_cloudevents=as_cloudevents, max_events=max_events)
+        emitter = Emitter(
+            log,
+            checkpoint,
+            lock_timeout_s,
+            as_cloudevents=as_cloudevents,
+            platform_words=platform_words,
+            max_events=max_events,
+        )
         emitter.warnings += doubt_file_systems((log.path, checkpoint, state_dir))
         with _explained(paths):
             emitter.recover(recall)
@@ -86,23 +95,33 @@ def read_episodes(paths: EmitPaths) -> Mapping[Key, Episode]:
         log = EventLog(settle_path(paths.event_log, log_owners), log_owners)
         checkpoint = load_checkpoint(settle_path(paths.checkpoint, trusted_owners())).checkpoint or Checkpoint()
         known = checkpoint.pending.after if checkpoint.pending else checkpoint.known
-        return _fold(known.episodes, log.scan(checkpoint.position).events)[0]
+        return _fold(known, log.scan(checkpoint.position).events)[0].episodes
 
 
 class Emitter:
     """The events of one run; made by `open_emitter`."""
 
     def __init__(
-        self, log: EventLog, path: Path, lock_timeout_s: float, *, as_cloudevents: bool, max_events: int
+        self,
+        log: EventLog,
+        path: Path,
+        lock_timeout_s: float,
+        *,
+        as_cloudevents: bool,
+        platform_words: bool,
+        max_events: int,
     ) -> None:
         """Take note of the paths; `recover` reads them."""
         self._log = log
         self._path = path
         self._lock_timeout_s = lock_timeout_s
         self._as_cloudevents = as_cloudevents
+        self._platform_words = platform_words
         self._max_events = max_events
         self._checkpoint = Checkpoint()
         self.warnings: list[str] = []
+        self.told_ids: frozenset[str] = frozenset()
+        """Events about acting that a log holds whose checkpoint is lost: they are not told again."""
 
     @property
     def episodes(self) -> Mapping[Key, Episode]:
@@ -124,27 +143,41 @@ class Emitter:
         known = self._checkpoint.known
         self._checkpoint = replace(self._checkpoint, known=replace(known, generation=max(known.generation, generation)))
 
+    @property
+    def acting(self) -> Mapping[str, object] | None:
+        """What the last run left about acting; None where it never was on."""
+        return self._checkpoint.known.acting
+
     def commit(
-        self, transitions: Transitions, last_run: LastRun, files: Sequence[tuple[Path, Path]] = ()
+        self,
+        transitions: Transitions,
+        last_run: LastRun,
+        files: Sequence[tuple[Path, Path]] = (),
+        acting: Acting | None = None,
     ) -> tuple[bytes, ...]:
         """Write the run's events, put its files in place, and remember it; return the lines without their ends.
 
         `files` are finished temporary files and the new names that they get, in the same folder. All of it
         happens, or is completed by the next run; before the intent is written, an error leaves everything as it was.
         """
-        if len(transitions.changes) > self._max_events:
+        acting = acting or Acting(known=self._checkpoint.known.acting)
+        count = len(transitions.changes) + len(acting.events)
+        if count > self._max_events:
             raise EmitError(
-                f"refused: {len(transitions.changes)} events in one run are more than the {self._max_events} of"
+                f"refused: {count} events in one run are more than the {self._max_events} of"
                 " limits.max_events; nothing was written"
             )
         _check_files(files)
-        lines = self._encode(transitions)
-        events = [(change.event_id, line) for change, line in zip(transitions.changes, lines, strict=True)]
+        lines = self._encode(transitions, acting)
+        told = [change.event_id for change in transitions.changes] + [event.event_id for event in acting.events]
+        events = [*zip(told, lines, strict=True)]
         after = Known(
             generation=self.generation,
             head=digest_line(lines[-1]) if lines else self._checkpoint.known.head,
             episodes=transitions.episodes,
             last_run=self._date(last_run),
+            action_seq=self._checkpoint.known.action_seq + len(acting.events),
+            acting=acting.known,
         )
         with _explained_at(self._path):
             if not events and not files:
@@ -161,14 +194,14 @@ class Emitter:
 
     def write_again(self, events: Iterable[tuple[OwnEvent, bytes]]) -> int:
         """Append committed events that the log and its parts no longer hold, as they were; return how many."""
-        known = self._checkpoint.known.episodes
+        known = self._checkpoint.known
         deadline = time.monotonic() + self._lock_timeout_s
         with _explained_at(self._path), self._log.locked(deadline):
             there = self._log.scan(START).places
             missing = {
                 event.event_id: line
                 for event, line in events
-                if event.event_id not in there and _is_committed(event.episode, known)
+                if event.event_id not in there and _is_committed(event, known)
             }
             scan = self._log.append([*missing.items()], START, deadline)
             self._save(replace(self._checkpoint, position=scan.end))
@@ -194,12 +227,18 @@ class Emitter:
             self._checkpoint = replace(self._checkpoint, position=START)
         self._checkpoint = replace(self._checkpoint, log=str(self._log.path))
 
-    def _encode(self, transitions: Transitions) -> tuple[bytes, ...]:
+    def _encode(self, transitions: Transitions, acting: Acting) -> tuple[bytes, ...]:
         lines: list[bytes] = []
         head = self._checkpoint.known.head
         for change in transitions.changes:
             lines.append(encode_change(change, head, as_cloudevent=self._as_cloudevents))
             head = digest_line(lines[-1])
+        for seq, event in enumerate(acting.events, start=self._checkpoint.known.action_seq + 1):
+            line = encode_action_event(
+                event, seq, head, as_cloudevent=self._as_cloudevents, platform_words=self._platform_words
+            )
+            lines.append(line)
+            head = digest_line(line)
         return tuple(lines)
 
     def _date(self, run: LastRun) -> LastRun:
@@ -223,7 +262,7 @@ class Emitter:
 
     def _check_alone(self) -> None:
         scan = self._log.scan(self._checkpoint.position)
-        _, news = _fold(self._checkpoint.known.episodes, scan.events)
+        _, news = _fold(self._checkpoint.known, scan.events)
         if news is not None:
             raise BusyError(f"{self._log.path}: another supervisor wrote to it during this run; run again")
 
@@ -284,8 +323,10 @@ class Emitter:
             self.warnings.append(
                 f"{self._log.path}: was replaced since the last run; earlier events are not written to it again"
             )
-        episodes, head = _fold(known.episodes, events)
-        after = replace(known, head=head or known.head, episodes=episodes)
+        if is_lost:
+            self.told_ids = frozenset(event.event_id for event in events if event.action is not None)
+        after, head = _fold(known, events)
+        after = replace(after, head=head or known.head)
         self._checkpoint = replace(self._checkpoint, known=after, position=scan.end)
 
     def _accept(self, scan: Scan) -> list[OwnEvent]:
@@ -306,15 +347,21 @@ class Emitter:
         self._checkpoint = save_checkpoint(self._path, checkpoint)
 
 
-def _fold(episodes: Mapping[Key, Episode], events: Iterable[OwnEvent]) -> tuple[dict[Key, Episode], str | None]:
-    """Return the episodes after the events, and the digest of the last that was news (a lower `seq` is none)."""
-    after, head = dict(episodes), None
+def _fold(known: Known, events: Iterable[OwnEvent]) -> tuple[Known, str | None]:
+    """Return what is known after the events, and the digest of the last that was news (a lower `seq` is none)."""
+    episodes, action_seq, head = dict(known.episodes), known.action_seq, None
     for event in events:
-        before = after.get(event.episode.key)
-        if before is None or event.episode.seq > before.seq:
-            after[event.episode.key] = replace(event.episode, openings=_remember_opening(before, event.episode))
-            head = event.digest
-    return after, head
+        if event.episode is None:
+            is_news = event.seq > action_seq
+            action_seq = max(action_seq, event.seq)
+        else:
+            before = episodes.get(event.episode.key)
+            is_news = before is None or event.seq > before.seq
+            if is_news:
+                openings = _remember_opening(before, event.episode)
+                episodes[event.episode.key] = replace(event.episode, openings=openings)
+        head = event.digest if is_news else head
+    return replace(known, episodes=episodes, action_seq=action_seq), head
 
 
 def _remember_opening(before: Episode | None, episode: Episode) -> tuple[datetime, ...]:
@@ -324,8 +371,10 @@ def _remember_opening(before: Episode | None, episode: Episode) -> tuple[datetim
     return (*openings, episode.opened_at)[-REMEMBERED_OPENINGS:]
 
 
-def _is_committed(episode: Episode, known: Mapping[Key, Episode]) -> bool:
-    return episode.key in known and episode.seq <= known[episode.key].seq
+def _is_committed(event: OwnEvent, known: Known) -> bool:
+    if event.episode is None:
+        return event.seq <= known.action_seq
+    return event.episode.key in known.episodes and event.seq <= known.episodes[event.episode.key].seq
 
 
 def _as_text(events: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, str], ...]:

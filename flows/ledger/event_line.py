@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from flows.errors import EmitError
+from schemas.action_event import FIELDS, PLATFORM_TYPES, ActionEvent, ActionTransition
 from schemas.episode import Change, Episode
 from schemas.words import Action, DriftKind, EventType, Resolution, Severity, Transition
 
@@ -17,6 +18,7 @@ MARKER = b'{"source":"runtime-supervisor",'
 MAX_LINE = 64 * 1024
 _KEPT_TEXT = 1000
 _KEPT_ITEMS = 20
+_ACTION_TRANSITIONS = frozenset(ActionTransition)
 _RESOLVED = {
     Resolution.DRIFT_RESOLVED: "there is no drift any more",
     Resolution.REMOVED_FROM_DESIRED_STATE: "it is not desired or monitored any more",
@@ -32,11 +34,14 @@ class OwnEvent:
     digest: str
     """The SHA-256 of the line without its end: what our next event carries as `previous`."""
     previous: str | None
-    transition: Transition
+    transition: Transition | ActionTransition
     resolution: Resolution | None
-    episode: Episode
-    """As it is after the event; its `openings` hold at most the latest."""
+    episode: Episode | None
+    """As it is after the event; its `openings` hold at most the latest. None for an event about acting."""
     reason: str
+    seq: int
+    """Of the episode's events; of all events about acting for one of those."""
+    action: ActionEvent | None = None
 
 
 def digest_line(line: bytes) -> str:
@@ -139,6 +144,35 @@ def encode_change(change: Change, previous: str | None, *, as_cloudevent: bool =
     return line
 
 
+def encode_action_event(
+    event: ActionEvent, seq: int, previous: str | None, *, as_cloudevent: bool = False, platform_words: bool = False
+) -> bytes:
+    """Return the line, without its end, of an event about acting; EmitError where it is longer than any may be."""
+    type_ = PLATFORM_TYPES.get(event.transition, str(event.transition)) if platform_words else str(event.transition)
+    form: dict[str, object] = {
+        "source": SOURCE,
+        "timestamp": write_instant(event.as_of),
+        "node": event.node,
+        "service": event.service,
+        "type": type_,
+        "severity": str(event.severity),
+        "correlation_id": event.correlation_id,
+        "payload": {
+            "event_id": event.event_id,
+            "transition": str(event.transition),
+            **{name: event.fields.get(name) for name in FIELDS},
+            "seq": seq,
+            "previous": previous,
+            "as_of": write_instant(event.as_of),
+        },
+    }
+    form = wrap_cloudevent(form, event.event_id) if as_cloudevent else form
+    line = json.dumps(form, allow_nan=False, separators=(",", ":"), default=_encode_instant).encode("ascii")
+    if len(line) > MAX_LINE:
+        raise EmitError(f"the event {event.transition} of {event.correlation_id[:80]} is longer than {MAX_LINE} bytes")
+    return line
+
+
 def _shorten(payload: Mapping[str, object], digest: str) -> dict[str, object]:
     short: dict[str, object] = {"truncated": True, "sha256": digest}
     for name, value in payload.items():
@@ -208,6 +242,8 @@ def _read_event(value: Mapping[str, object], digest: str) -> OwnEvent:
     payload = event["payload"]
     if not isinstance(payload, Mapping):
         raise TypeError("payload")
+    if payload["transition"] in _ACTION_TRANSITIONS:
+        return _read_action_event(event, payload, digest)
     transition = Transition(payload["transition"])
     opened_at = read_instant(payload["opened_at"])
     episode = Episode(
@@ -233,7 +269,39 @@ def _read_event(value: Mapping[str, object], digest: str) -> OwnEvent:
         resolution=None if resolution is None else Resolution(resolution),
         episode=episode,
         reason=_text(payload["reason"]),
+        seq=episode.seq,
     )
+
+
+def _read_action_event(event: Mapping[str, object], payload: Mapping[str, object], digest: str) -> OwnEvent:
+    action = ActionEvent(
+        event_id=_text(payload["event_id"]),
+        transition=ActionTransition(_text(payload["transition"])),
+        severity=Severity(_text(event["severity"])),
+        node=_text(event["node"]),
+        service=_text(event["service"]),
+        correlation_id=_text(event["correlation_id"]),
+        as_of=read_instant(payload["as_of"]),
+        fields={name: payload.get(name) for name in FIELDS},
+    )
+    return OwnEvent(
+        event_id=action.event_id,
+        digest=digest,
+        previous=None if payload["previous"] is None else _text(payload["previous"]),
+        transition=action.transition,
+        resolution=None,
+        episode=None,
+        reason=_spell_action(action),
+        seq=_count(payload["seq"]),
+        action=action,
+    )
+
+
+def _spell_action(action: ActionEvent) -> str:
+    """Return what an event about acting says, for people."""
+    words = {name: action.fields.get(name) for name in ("verb", "result", "outcome", "until", "by")}
+    said = [f"{name} {value}" if name in {"until", "by"} else str(value) for name, value in words.items() if value]
+    return ", ".join(said)
 
 
 def _text(value: object) -> str:
