@@ -18,12 +18,16 @@ LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
 class YamlFaultError(SupervisorError):
-    """A file is not the YAML that is read here; `faults` holds each reason with its place."""
+    """A file is not the YAML that is read here; `faults` holds each reason with its place.
 
-    def __init__(self, faults: list[Fault]) -> None:
+    `root` is what was read all the same, for whoever looks for further faults; none where the file ends in the middle.
+    """
+
+    def __init__(self, faults: list[Fault], root: Node | None = None) -> None:
         """Keep them in their order."""
         super().__init__("; ".join(f"{fault.line}:{fault.column}: {fault.problem}" for fault in faults))
         self.faults = faults
+        self.root = root
 
 
 def parse_yaml(data: bytes, limits: Limits) -> Node | None:
@@ -47,7 +51,7 @@ def parse_yaml(data: bytes, limits: Limits) -> Node | None:
         # The pure Python scanner raises ValueError for an escape beyond Unicode.
         builder.faults.append(Fault(1, 1, "not YAML"))
     if builder.faults:
-        raise YamlFaultError(builder.faults)
+        raise YamlFaultError(builder.faults, builder.root)
     return builder.root
 
 
