@@ -61,6 +61,8 @@ class Attempt:
     outcome: AttemptOutcome | None = None
     settled_at: datetime | None = None
     """When its outcome was first known; a relapse does not move it."""
+    settled_n: int = 0
+    """The number of the record that said so; 0 where this run says it."""
     is_illegal: bool = False
     """It was started without leave; it counts all the same."""
 
@@ -126,6 +128,8 @@ class Intent:
     updated_at: datetime
     consents: tuple[Consent, ...] = ()
     """Since it was last proposed; of a request that of its requester too."""
+    given_at: datetime | None = None
+    """When it was last proposed."""
     rejected_at: datetime | None = None
     refused_at: datetime | None = None
     """The newest world that the executor refused it on."""

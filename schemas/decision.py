@@ -44,6 +44,8 @@ class Guard(StrEnum):
     FLAPPING = "flapping"
     ACT_AFTER = "act_after"
     START_GRACE = "start_grace"
+    BUSY_ITSELF = "busy_itself"
+    """Told as `busy`: of the target itself."""
     CHAIN_BUSY = "chain_busy"
     QUORUM = "quorum"
     NEEDS = "needs"
@@ -94,6 +96,7 @@ GUARDS: dict[Guard, GuardTrait] = {
     Guard.FLAPPING: _trait(15, "wait", "AO"),
     Guard.ACT_AFTER: _trait(16, "wait", "AO"),
     Guard.START_GRACE: _trait(17, "wait", "O"),
+    Guard.BUSY_ITSELF: _trait(25, "wait", "A"),
     Guard.CHAIN_BUSY: _trait(18, "wait"),
     Guard.QUORUM: _trait(19, "wait"),
     Guard.NEEDS: _trait(20, "wait", "A"),
@@ -112,7 +115,9 @@ GUARDS: dict[Guard, GuardTrait] = {
 }
 """The guards, in order of precedence; what may keep from asking, and what may be overridden for one intent."""
 
-OVERRIDABLE = frozenset(guard for guard, trait in GUARDS.items() if trait.is_overridable)
+PLACES = {guard: place for place, guard in enumerate(Guard)}
+"""The guards' places in the order of precedence."""
+OVERRIDABLE = frozenset(str(guard) for guard, trait in GUARDS.items() if trait.is_overridable)
 
 
 class GuardHit(NamedTuple):
@@ -128,6 +133,21 @@ class GuardHit(NamedTuple):
     unblocked_by: str
     keeps_from_asking: bool
     """It counts for the verdict of an action that nobody approved yet; of a busy target itself too."""
+
+
+def make_hit(
+    guard: Guard,
+    text: str,
+    unblocked_by: str,
+    until: datetime | None = None,
+    *,
+    verdict: Verdict | None = None,
+    name: str | None = None,
+) -> GuardHit:
+    """Return one guard that fails, with what is true of it whomever it holds back."""
+    trait = GUARDS[guard]
+    told = name or ("busy" if guard is Guard.BUSY_ITSELF else str(guard))
+    return GuardHit(guard, told, verdict or trait.verdict, until, text, unblocked_by, trait.keeps_from_asking)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Problems: the life of trouble with one target, over several episodes; counters belong to it (ACTIONS 13.3)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,21 +34,21 @@ class Problem:
         return Target(self.node, self.service)
 
     @property
-    def ladder_failures(self) -> int:
-        """The attempts that failed: f."""
-        return sum(attempt.outcome in FAILURES for attempt in self.attempts)
-
-    @property
-    def no_effect(self) -> int:
-        """The attempts that provably sent nothing: k."""
-        return sum(attempt.outcome is AttemptOutcome.NO_EFFECT for attempt in self.attempts)
-
-    @property
-    def position(self) -> int:
-        """How far the ladder is climbed: p."""
-        return self.ladder_failures + sum(attempt.verb is Verb.DIAGNOSTICS for attempt in self.attempts)
-
-    @property
     def has_open_attempt(self) -> bool:
         """One of its attempts has no outcome yet."""
         return any(attempt.is_open for attempt in self.attempts)
+
+
+def count_failures(attempts: Iterable[Attempt]) -> int:
+    """Return how many failed: f."""
+    return sum(attempt.outcome in FAILURES for attempt in attempts)
+
+
+def count_no_effect(attempts: Iterable[Attempt]) -> int:
+    """Return how many provably sent nothing: k."""
+    return sum(attempt.outcome is AttemptOutcome.NO_EFFECT for attempt in attempts)
+
+
+def count_position(attempts: tuple[Attempt, ...]) -> int:
+    """Return how far the ladder is climbed: p."""
+    return count_failures(attempts) + sum(attempt.verb is Verb.DIAGNOSTICS for attempt in attempts)

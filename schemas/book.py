@@ -1,0 +1,174 @@
+"""The book: what the ledger comes to when its records are folded in their order (ACTIONS 14.3)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from schemas.attempt import Attempt, Consent, Intent
+from schemas.episode import Target
+from schemas.ledger import Capabilities, Requested
+from schemas.numbers import Numbers
+from schemas.operator import Operator
+from schemas.problem import Problem
+from schemas.verb import Risk
+
+
+class Held(NamedTuple):
+    """One hold of an operator."""
+
+    target: str
+    by: str
+    at: datetime
+    until: datetime
+    reason: str
+
+
+class Halted(NamedTuple):
+    """One halt of an operator."""
+
+    by: str
+    at: datetime
+    until: datetime | None
+    reason: str
+    abort: bool
+
+
+class Asking(NamedTuple):
+    """One request by hand."""
+
+    n: int
+    at: datetime
+    uid: int
+    by: str
+    request: Requested
+    is_over: bool = False
+    """An intent of it was started, rejected or given up."""
+
+    @property
+    def target(self) -> Target:
+        """What it is about."""
+        return Target(self.request.node, self.request.service)
+
+
+class Ignored(NamedTuple):
+    """One record that was not allowed where it stands."""
+
+    n: int
+    kind: str
+    why: str
+
+
+class Attested(NamedTuple):
+    """Somebody swears that a node is down."""
+
+    at: datetime
+    by: str
+
+
+class Able(NamedTuple):
+    """What the executor said last that it can do."""
+
+    at: datetime
+    capabilities: Capabilities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """All that the ledger says, as it stands now."""
+
+    intents: Mapping[str, Intent] = field(default_factory=dict)
+    attempts: tuple[Attempt, ...] = ()
+    """In the order of their start."""
+    problems: Mapping[Target, Problem] = field(default_factory=dict)
+    """The open ones."""
+    closed_at: Mapping[Target, datetime] = field(default_factory=dict)
+    """When the target's last problem ended."""
+    requests: tuple[Asking, ...] = ()
+    holds: tuple[Held, ...] = ()
+    halts: tuple[Halted, ...] = ()
+    resets: Mapping[str, int] = field(default_factory=dict)
+    """By target, the number of its last reset."""
+    attested: Mapping[str, Attested] = field(default_factory=dict)
+    able: Able | None = None
+    fence: int = 0
+    """The number of the last `claimed`."""
+    fence_host: str | None = None
+    taken_over_by: str | None = None
+    """The host that the executor was last allowed to move to, since the last claim."""
+    ignored: tuple[Ignored, ...] = ()
+    illegal: tuple[int, ...] = ()
+    """The numbers of starts without leave."""
+    newest_at: datetime | None = None
+    """The latest moment of any record."""
+    broken: str | None = None
+
+    def halts_at(self, moment: datetime) -> tuple[Halted, ...]:
+        """Return the halts in force."""
+        return tuple(halt for halt in self.halts if halt.until is None or moment < halt.until)
+
+    def holds_at(self, moment: datetime) -> tuple[Held, ...]:
+        """Return the holds in force."""
+        return tuple(hold for hold in self.holds if moment < hold.until)
+
+    @property
+    def open_attempts(self) -> tuple[Attempt, ...]:
+        """The attempts whose outcome is not known yet."""
+        return tuple(attempt for attempt in self.attempts if attempt.is_open)
+
+
+def with_attempts(book: Book, changed: Mapping[int, Attempt]) -> Book:
+    """Return the book with these attempts, by their number, in place of what they were."""
+    if not changed:
+        return book
+    attempts = tuple(changed.get(attempt.n, attempt) for attempt in book.attempts)
+    return replace(book, attempts=attempts, problems=give_attempts(book.problems.values(), attempts))
+
+
+def give_attempts(problems: Iterable[Problem], attempts: Iterable[Attempt]) -> dict[Target, Problem]:
+    """Return the problems by target, each with its attempts: those that name its target and its beginning."""
+    belonging: dict[tuple[Target, datetime], list[Attempt]] = {}
+    for attempt in attempts:
+        belonging.setdefault((attempt.target, attempt.problem_at), []).append(attempt)
+    return {
+        problem.target: replace(problem, attempts=tuple(belonging.get((problem.target, problem.problem_at), ())))
+        for problem in problems
+    }
+
+
+def consent_of(asking: Asking, risk: Risk, numbers: Numbers) -> Consent:
+    """Return what a request counts for: its requester's yes (but where a dangerous one needs others), its overrides."""
+    request = asking.request
+    needs_others = risk is Risk.DANGEROUS and numbers.dangerous_approvals >= 2
+    return Consent(
+        uid=NOBODY if needs_others else asking.uid,
+        name=asking.by,
+        at=asking.at,
+        ends_at=request.ends_at,
+        overrides=request.overrides,
+        overrides_end_at=end_overrides(request.overrides_end_at, asking.at, numbers.max_override),
+    )
+
+
+def end_overrides(given: datetime | None, at: datetime, longest: timedelta) -> datetime:
+    """Return when an override ends: none is without an end, or longer than the longest."""
+    return min(given or at + longest, at + longest)
+
+
+def count_consents(
+    consents: Iterable[Consent], risk: Risk, target: str, moment: datetime, operators: Mapping[int, Operator]
+) -> int:
+    """Return how many different people's yes holds at a moment."""
+    return len(
+        {
+            consent.uid
+            for consent in consents
+            if moment < consent.ends_at
+            and consent.uid in operators
+            and operators[consent.uid].may_approve(risk, target)
+        }
+    )
+
+
+NOBODY = -1
+"""The uid of a yes that counts for nothing."""

@@ -1,0 +1,110 @@
+"""Candidates: what might be done, and what policy makes of it before guards are asked (ACTIONS 13.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from schemas.attempt import Attempt, Intent
+from schemas.book import Asking
+from schemas.decision import GuardHit
+from schemas.episode import Target
+from schemas.ledger import AttemptOutcome, EscalationReason, Offer
+from schemas.numbers import Numbers
+from schemas.policy import Rule
+from schemas.problem import Problem, count_no_effect
+from schemas.scene import Advice
+from schemas.verb import Mode, Risk, Verb
+
+NO_PARAMS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One target that something is recommended or requested for; without a ladder nothing can be done by a verb."""
+
+    target: Target
+    advice: Advice | None = None
+    asking: Asking | None = None
+    """The request by hand that it is about."""
+    ladder: tuple[Verb, ...] = ()
+    """The default one, fitted; of a request its verb."""
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that it would occupy; of a failover both."""
+        return (self.target.node, self.params["to"]) if "to" in self.params else (self.target.node,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One candidate with the rule, the mode and the identities that it has in this run."""
+
+    candidate: Candidate
+    target: Target
+    verb: Verb
+    ladder: tuple[Verb, ...]
+    position: int
+    """Its place in the ladder, from 0; at or behind the end a person is needed."""
+    rule: Rule | None
+    risk: Risk
+    mode: Mode
+    lowered_by: str | None
+    """What made the mode lower than the rule's."""
+    numbers: Numbers
+    """Those of the rule."""
+    problem: Problem | None
+    """The open one."""
+    problem_at: datetime
+    """When it began, or would have."""
+    attempts: tuple[Attempt, ...]
+    """Those of the problem."""
+    offer: Offer | None
+    evidence_fingerprint: str
+    intent_id: str
+    intent: Intent | None
+    """What the ledger knows of it."""
+    approvals: int
+    """How many different people must say yes."""
+    is_approved: bool
+    overrides: frozenset[str] = frozenset()
+    """Guards that somebody passes for it."""
+    open_attempt: Attempt | None = None
+    """That of its target."""
+    last_mutating: Attempt | None = None
+    """The target's last, of any problem."""
+
+    last_settled: Attempt | None = None
+    """The target's last whose outcome is known, of any problem."""
+
+    @property
+    def number(self) -> int:
+        """The attempt within the problem that it would be."""
+        return len(self.attempts) + 1
+
+    @property
+    def is_behind_ladder(self) -> bool:
+        """All verbs of the ladder were tried."""
+        return self.position >= len(self.ladder)
+
+    def why_human(self, max_no_effect: int) -> EscalationReason | None:
+        """Return why a person is needed; None where none is."""
+        settled = [attempt for attempt in self.attempts if not attempt.is_open]
+        if settled and settled[-1].outcome is AttemptOutcome.WORSE:
+            return EscalationReason.WORSE
+        if count_no_effect(self.attempts) >= max_no_effect:
+            return EscalationReason.NO_EFFECT
+        return EscalationReason.LADDER_END if self.is_behind_ladder else None
+
+    def rejection_ends_at(self, hold: timedelta) -> datetime | None:
+        """Return until when a person's no to this intent holds; None where nobody said no."""
+        rejected_at = self.intent.rejected_at if self.intent else None
+        return None if rejected_at is None else rejected_at + hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """One case with all guards that fail, in their order."""
+
+    case: Case
+    hits: tuple[GuardHit, ...] = ()

@@ -1,0 +1,294 @@
+"""Admission: who starts first, and what may not run beside what (ACTIONS 15.2, guards 18, 19, 23, 25 and 26)."""
+
+from bisect import bisect_right, insort
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from schemas.attempt import BREAKING, Attempt
+from schemas.book import Book
+from schemas.candidate import Case, Weighed
+from schemas.decision import GUARDS, PLACES, Guard, GuardHit, Verdict, make_hit
+from schemas.episode import Target
+from schemas.ledger import AttemptOutcome
+from schemas.numbers import Numbers, Rate
+from schemas.policy import Group, Policy
+from schemas.scene import SEVERITY_RANK, Scene, look_at, spell_target
+from schemas.verb import Mode, is_mutating
+from schemas.words import ALL, FLEET, DriftKind
+
+Hits = Iterator[GuardHit]
+_LATE = 1 << 62
+"""What this run settles comes behind all that the ledger holds of the same moment."""
+_NOTHING = Policy()
+
+
+def admit(
+    weighed: Iterable[Weighed], scene: Scene, book: Book, policy: Policy | None, numbers: Numbers
+) -> tuple[Weighed, ...]:
+    """Return the cases with the guards added that depend on what else runs, and on what was admitted before in this run.
+
+    Those that all other guards let pass go first, in the order of admission: severity, blast radius, age of the problem,
+    name. What fails waits, and the next one is still looked at. All others are held against the ledger alone.
+    """
+    rows = [*weighed]
+    ledger = _Floor(scene, book, policy or _NOTHING, numbers)
+    alone = [_find(ledger, row.case) for row in rows]
+    ready = [place for place, row in enumerate(rows) if _may_start(row, alone[place])]
+    filled = _Floor(scene, book, policy or _NOTHING, numbers)
+    for place in sorted(ready, key=lambda place: _order(rows[place].case)):
+        alone[place] = _find(filled, rows[place].case)
+        if not alone[place] and not rows[place].hits:
+            filled.add(rows[place].case)
+    return tuple(_merge(row, hits) for row, hits in zip(rows, alone, strict=True))
+
+
+def _find(floor: "_Floor", case: Case) -> tuple[GuardHit, ...]:
+    hits = floor.find(case)
+    return tuple(hit for hit in hits if hit.name not in case.overrides or not GUARDS[hit.guard].is_overridable)
+
+
+def _may_start(row: Weighed, hits: tuple[GuardHit, ...]) -> bool:
+    """Return whether 1 to 24 and 27 pass."""
+    may_run = row.case.mode is Mode.AUTO or row.case.is_approved
+    is_held = any(hit.guard is not Guard.REFUSED for hit in row.hits) or any(hit.guard in _EARLY for hit in hits)
+    return may_run and not is_held
+
+
+_EARLY = {Guard.CHAIN_BUSY, Guard.QUORUM, Guard.BREAKER}
+
+
+def _order(case: Case) -> tuple[int, int, datetime, Target, str]:
+    advice = case.candidate.advice
+    severity = -SEVERITY_RANK[advice.severity] if advice else 1
+    return severity, -advice.blast_radius if advice else 0, case.problem_at, case.target, case.verb
+
+
+def _merge(row: Weighed, hits: tuple[GuardHit, ...]) -> Weighed:
+    if not hits:
+        return row
+    return replace(row, hits=tuple(sorted((*row.hits, *hits), key=lambda hit: PLACES[hit.guard])))
+
+
+class _Occupant(NamedTuple):
+    """What runs, or was admitted to."""
+
+    target: Target
+    nodes: tuple[str, ...]
+    is_mutating: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Breaker:
+    """How the breaker of a scope is, by the ledger."""
+
+    until: datetime | None = None
+    """Open until then; behind that half open."""
+
+
+@dataclass(slots=True)
+class _Floor:
+    """Who is on it: the open attempts and the starts of the ledger, and those admitted in this run."""
+
+    scene: Scene
+    book: Book
+    policy: Policy
+    numbers: Numbers
+    occupants: list[_Occupant] = field(default_factory=list)
+    nodes: Counter[str] = field(default_factory=Counter)
+    domains: Counter[str] = field(default_factory=Counter)
+    starts: dict[tuple[str, ...], list[datetime]] = field(default_factory=dict)
+    breakers: dict[str, _Breaker] = field(default_factory=dict)
+    failures: Mapping[str, list[Attempt]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for attempt in self.book.open_attempts:
+            self._occupy(_Occupant(attempt.target, attempt.nodes, attempt.is_mutating))
+        for attempt in self.book.attempts:
+            self._note_start(attempt.target, attempt.nodes, attempt.is_mutating, attempt.started_at)
+        self.failures = _by_scope(self.book.attempts)
+
+    def add(self, case: Case) -> None:
+        """Count a case that starts."""
+        mutates = is_mutating(case.verb)
+        self._occupy(_Occupant(case.target, case.candidate.nodes, mutates))
+        self._note_start(case.target, case.candidate.nodes, mutates, self.scene.as_of)
+
+    def _occupy(self, occupant: _Occupant) -> None:
+        self.occupants.append(occupant)
+        self.nodes.update(occupant.nodes)
+        self.domains.update({domain for node in occupant.nodes for domain in self.policy.domains_of(node)})
+
+    def _note_start(self, target: Target, nodes: tuple[str, ...], mutates: bool, at: datetime) -> None:
+        scopes = [("target", *target), *(("node", node) for node in nodes), ("fleet",)] if mutates else [("look",)]
+        for scope in scopes:
+            insort(self.starts.setdefault(scope, []), at)
+
+    def find(self, case: Case) -> Hits:
+        """Yield the guards that fail for a case, in their order."""
+        if is_mutating(case.verb):
+            if case.target.service != ALL:
+                yield from self._find_chain_busy(case)
+                yield from self._find_quorum(case)
+            yield from self._find_breaker(case)
+        if case.open_attempt is None:
+            yield from self._find_busy(case)
+        yield from self._find_rates(case)
+
+    def _others(self, target: Target) -> Iterator[_Occupant]:
+        return (occupant for occupant in self.occupants if occupant.target != target)
+
+    def _find_chain_busy(self, case: Case) -> Hits:
+        chain = self.scene.chain.get(case.target, frozenset())
+        busy = next((other.target for other in self._others(case.target) if other.target in chain), None)
+        if busy is not None:
+            yield make_hit(Guard.CHAIN_BUSY, f"{spell_target(busy)} of its chain is being acted on", "its outcome")
+
+    def _find_quorum(self, case: Case) -> Hits:
+        groups = self.policy.groups_of(spell_target(case.target)) if self.policy.groups else ()
+        busy = self._find_busy_peer(case.target, groups)
+        if busy is not None:
+            yield make_hit(Guard.QUORUM, f"{spell_target(busy)} is being acted on", spell_target(busy))
+        elif not self._is_missing(case.target):
+            short = next((group for group in groups if self._is_short(case.target, group)), None)
+            if short is not None:
+                text = f"too few others of the group {short.name} are well"
+                yield make_hit(Guard.QUORUM, text, "a person", verdict=Verdict.REFUSE)
+
+    def _find_busy_peer(self, target: Target, groups: tuple[Group, ...]) -> Target | None:
+        for other in self._others(target):
+            if groups:
+                is_peer = any(other.target in self.scene.members.get(group.name, ()) for group in groups)
+            else:
+                is_peer = other.target.service == target.service
+            if is_peer:
+                return other.target
+        return None
+
+    def _is_missing(self, target: Target) -> bool:
+        findings = self.scene.findings.get(target, ())
+        return any(finding.kind is DriftKind.MISSING_SERVICE for finding in findings)
+
+    def _is_short(self, target: Target, group: Group) -> bool:
+        members = self.scene.members.get(group.name, frozenset())
+        busy = {occupant.target for occupant in self.occupants}
+        well = sum(look_at(self.scene, other).is_clean for other in members - busy - {target})
+        return well < (len(members) // 2 + 1 if group.min_available is None else group.min_available)
+
+    def _find_breaker(self, case: Case) -> Hits:
+        for scope in (FLEET, *(f"{node}/{ALL}" for node in case.candidate.nodes)):
+            breaker = self.breakers.get(scope)
+            if breaker is None:
+                breaker = self.breakers[scope] = _read_breaker(
+                    scope, self.failures, self.book, self.numbers, self.scene
+                )
+            if breaker.until is None:
+                continue
+            where = "the fleet" if scope == FLEET else scope.partition("/")[0]
+            unblocked = f"supervisor actions reset {scope if scope != FLEET else f'{FLEET}/{ALL}'}"
+            if self.scene.as_of < breaker.until:
+                yield make_hit(Guard.BREAKER, f"the breaker of {where} is open", unblocked, breaker.until)
+            elif any(other.is_mutating and (scope == FLEET or where in other.nodes) for other in self.occupants):
+                yield make_hit(Guard.BREAKER, f"the breaker of {where} waits for one probe", unblocked)
+
+    def _find_busy(self, case: Case) -> Hits:
+        nodes = case.candidate.nodes
+        if any(self.nodes[node] for node in nodes):
+            yield make_hit(Guard.BUSY, "an attempt on the node waits for its outcome", "its outcome")
+        elif any(self.domains[domain] for node in nodes for domain in self.policy.domains_of(node)):
+            yield make_hit(Guard.BUSY, "an attempt in the domain waits for its outcome", "its outcome")
+        elif len(self.occupants) >= self.numbers.max_concurrent:
+            yield make_hit(Guard.BUSY, f"{len(self.occupants)} attempts wait for their outcomes", "their outcomes")
+
+    def _find_rates(self, case: Case) -> Hits:
+        numbers = self.numbers
+        if not is_mutating(case.verb):
+            yield from self._find_rate(Guard.RATE_DIAGNOSTICS, numbers.rate_diagnostics, [("look",)])
+            return
+        yield from self._find_rate(Guard.RATE_TARGET, numbers.rate_target, [("target", *case.target)])
+        yield from self._find_rate(
+            Guard.RATE_NODE, numbers.rate_node, [("node", node) for node in case.candidate.nodes]
+        )
+        yield from self._find_rate(Guard.RATE_FLEET, numbers.rate_fleet, [("fleet",)])
+        yield from self._find_rate(Guard.BUDGET, numbers.budget, [("fleet",)])
+
+    def _find_rate(self, guard: Guard, rate: Rate, scopes: list[tuple[str, ...]]) -> Hits:
+        untils = [self._free_at(rate, scope) for scope in scopes]
+        reached = [until for until in untils if until is not None]
+        if reached:
+            yield make_hit(guard, f"{rate} starts are reached", "time", max(reached))
+
+    def _free_at(self, rate: Rate, scope: tuple[str, ...]) -> datetime | None:
+        """Return when the start that must leave does; None where the limit is not reached."""
+        as_of, starts = self.scene.as_of, self.starts.get(scope)
+        if not starts:
+            return None
+        last = bisect_right(starts, as_of)
+        first = bisect_right(starts, as_of - rate.window)
+        return None if last - first < rate.count else starts[last - rate.count] + rate.window
+
+
+def _by_scope(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """Return the settled attempts that change something and are not neutral, of each scope, as they were settled."""
+    found: dict[str, list[Attempt]] = {}
+    counted = BREAKING | {AttemptOutcome.RECOVERED}
+    settled = [attempt for attempt in attempts if attempt.is_mutating and attempt.outcome in counted]
+    for attempt in sorted(settled, key=_settled_order):
+        for scope in (FLEET, *(f"{node}/{ALL}" for node in attempt.nodes)):
+            found.setdefault(scope, []).append(attempt)
+    return found
+
+
+def _settled_order(attempt: Attempt) -> tuple[datetime, int, int]:
+    return attempt.settled_at or attempt.started_at, attempt.settled_n or _LATE, attempt.n
+
+
+def _read_breaker(
+    scope: str, failures: Mapping[str, list[Attempt]], book: Book, numbers: Numbers, scene: Scene
+) -> _Breaker:
+    row = _failures_in_a_row(failures.get(scope, []), book.resets.get(f"{FLEET}/{ALL}" if scope == FLEET else scope, 0))
+    row = _within(row, numbers.breaker_max, scene.as_of)
+    tripped = _find_trip(row, scope == FLEET, numbers)
+    if tripped is None:
+        return _Breaker()
+    rest = numbers.breaker_cooldown
+    for _ in range(len(row) - tripped - 1):
+        rest = min(2 * rest, numbers.breaker_max)
+    return _Breaker((row[-1].settled_at or row[-1].started_at) + min(rest, numbers.breaker_max))
+
+
+def _failures_in_a_row(settled: list[Attempt], reset_n: int) -> list[Attempt]:
+    """Return those behind the last success and the last reset."""
+    row: list[Attempt] = []
+    for attempt in settled:
+        if attempt.outcome is AttemptOutcome.RECOVERED:
+            row = []
+        elif not attempt.settled_n or attempt.settled_n > reset_n:
+            row.append(attempt)
+    return row
+
+
+def _within(row: list[Attempt], longest: timedelta, as_of: datetime) -> list[Attempt]:
+    """Return the end of the row in which each lies so close behind the one before, and the last so close to now."""
+    near: list[Attempt] = []
+    later = as_of
+    for attempt in reversed(row):
+        at = attempt.settled_at or attempt.started_at
+        if later - at > longest:
+            break
+        near.append(attempt)
+        later = at
+    return near[::-1]
+
+
+def _find_trip(row: list[Attempt], is_fleet: bool, numbers: Numbers) -> int | None:
+    """Return the place of the failure that trips the breaker; None where none does."""
+    problems: set[tuple[Target, datetime]] = set()
+    limit = numbers.breaker_failures if is_fleet else numbers.breaker_node_failures
+    for place, attempt in enumerate(row):
+        problems.add((attempt.target, attempt.problem_at))
+        if len(problems) >= limit or (not is_fleet and attempt.outcome is AttemptOutcome.WORSE):
+            return place
+    return None

@@ -1,0 +1,254 @@
+"""The rule that decides, the verb, the mode in force and the identity of what would be done (ACTIONS 9, 12.3, 14.1)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from schemas.attempt import Attempt, Intent, IntentState
+from schemas.book import Book, consent_of, count_consents
+from schemas.candidate import Candidate, Case
+from schemas.canonical import identify_evidence, identify_intent, identify_request
+from schemas.decision import OVERRIDABLE
+from schemas.episode import Target
+from schemas.ledger import Capabilities, Offer
+from schemas.match import Subject, find_mismatch
+from schemas.numbers import Numbers
+from schemas.operator import Operator
+from schemas.policy import InForce, Policy, Rule, find_mode, numbers_of, risk_of
+from schemas.problem import count_position
+from schemas.scene import Asked, NodeTraits, Scene, limit_of, node_target, spell_target
+from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder, is_mutating, pick_verb
+from schemas.words import Action
+
+NOTHING = Policy()
+_ASKED, _NODE = Asked(), NodeTraits()
+
+
+class _Choice(NamedTuple):
+    """What one line of the rules, or none, makes of a candidate."""
+
+    rule: Rule | None
+    ladder: tuple[Verb, ...]
+    verb: Verb
+    risk: Risk
+
+
+def apply_policy(
+    candidates: Iterable[Candidate],
+    scene: Scene,
+    book: Book,
+    policy: Policy | None,
+    numbers: Numbers,
+    operators: Mapping[int, Operator],
+    capabilities: Capabilities | None,
+) -> tuple[Case, ...]:
+    """Return each candidate that has a verb with the rule that decides, its mode and its intent.
+
+    A policy that is not valid (None) has no rules: its cases are shown with the default ladder and observed.
+    """
+    desk = _make_desk(scene, book, policy, numbers, operators, capabilities)
+    return tuple(desk.judge(candidate) for candidate in candidates if candidate.ladder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    scene: Scene
+    book: Book
+    policy: Policy
+    is_valid: bool
+    numbers: Numbers
+    operators: Mapping[int, Operator]
+    offers: Mapping[tuple[Verb, str], Offer]
+    attempts: Mapping[Target, tuple[Attempt, ...]]
+    collateral_limit: int
+
+    def judge(self, candidate: Candidate) -> Case:
+        """Return the case of a candidate."""
+        target = candidate.target
+        past = self.attempts.get(target, ())
+        problem = self.book.problems.get(target)
+        problem_at = problem.problem_at if problem else self._begin(candidate)
+        attempts = tuple(attempt for attempt in past if attempt.problem_at == problem_at)
+        position = count_position(attempts)
+        subject = self._describe(candidate)
+        choice = self._choose(candidate, subject, position)
+        numbers = numbers_of(choice.rule, self.numbers)
+        in_force = self._find_mode(candidate, choice, subject)
+        offer = self.offers.get((choice.verb, subject.target))
+        evidence = self._identify(candidate, offer)
+        intent_id = identify_intent(
+            verb=choice.verb,
+            node=target.node,
+            service=target.service,
+            params=candidate.params,
+            problem_at=problem_at,
+            number=len(attempts) + 1,
+            evidence_fingerprint=evidence,
+        )
+        intent = self.book.intents.get(intent_id)
+        approvals = _count_needed(choice.risk, numbers)
+        return Case(
+            candidate=candidate,
+            target=target,
+            verb=choice.verb,
+            ladder=choice.ladder,
+            position=0 if candidate.asking else position,
+            rule=choice.rule,
+            risk=choice.risk,
+            mode=in_force.mode,
+            lowered_by=in_force.lowered_by,
+            numbers=numbers,
+            problem=problem,
+            problem_at=problem_at,
+            attempts=attempts,
+            offer=offer,
+            evidence_fingerprint=evidence,
+            intent_id=intent_id,
+            intent=intent,
+            approvals=approvals,
+            is_approved=in_force.mode is Mode.APPROVE and self._is_approved(candidate, choice.risk, intent, approvals),
+            overrides=self._find_overrides(candidate, choice.risk, intent),
+            open_attempt=next((attempt for attempt in past if attempt.is_open), None),
+            last_mutating=next((attempt for attempt in reversed(past) if attempt.is_mutating), None),
+            last_settled=next((attempt for attempt in reversed(past) if not attempt.is_open), None),
+        )
+
+    def _begin(self, candidate: Candidate) -> datetime:
+        """Return when a problem of the target would have begun, were it opened now.
+
+        Behind the end of the target's last problem, so that what was started in that one is never taken for ours.
+        """
+        target = candidate.target
+        moments = [episode.opened_at for episode in self.scene.episodes.get(target, ())]
+        if "to" in candidate.params:
+            moments += [episode.opened_at for episode in self.scene.episodes.get(node_target(target.node), ())]
+        begun_at = min(moments, default=self.scene.as_of)
+        return max(begun_at, self.book.closed_at.get(target, begun_at))
+
+    def _describe(self, candidate: Candidate) -> Subject:
+        target, advice = candidate.target, candidate.advice
+        asked = self.scene.asked.get(target, _ASKED)
+        node = self.scene.nodes.get(target.node, _NODE)
+        until = self.scene.flapping.get(target)
+        given = advice if candidate.asking is None else None
+        return Subject(
+            action=given.action if given else None,
+            event_type=given.event_type if given else None,
+            drift_kind=given.causing_kinds if given else (),
+            severity=given.severity if given else None,
+            node=target.node,
+            service=target.service,
+            role=asked.role,
+            exposure=asked.exposure,
+            deployment_model=asked.deployment_model,
+            node_role=node.roles,
+            connectivity=node.connectivity,
+            flapping=until is not None and self.scene.as_of < until,
+            blast_radius=given.blast_radius if given else None,
+            consecutive_failures=given.consecutive_failures if given else None,
+        )
+
+    def _choose(self, candidate: Candidate, subject: Subject, position: int) -> _Choice:
+        """Return the first line that matches, each tried with the verb that its own ladder has at this moment."""
+        if candidate.asking is not None or candidate.advice is None:
+            verb = candidate.ladder[0]
+            return _Choice(None, candidate.ladder, verb, TRAITS[verb].risk)
+        advice = candidate.advice
+        for rule in self.policy.rules:
+            choice = _try(rule, advice.action, advice.causing_kinds, position, candidate.ladder)
+            if find_mismatch(rule.match, subject, choice.risk) is None:
+                return choice
+        verb = pick_verb(candidate.ladder, position)
+        return _Choice(None, candidate.ladder, verb, TRAITS[verb].risk)
+
+    def _find_mode(self, candidate: Candidate, choice: _Choice, subject: Subject) -> InForce:
+        if not self.is_valid:
+            return InForce(Mode.OBSERVE, None)
+        if candidate.asking is not None:
+            return find_mode(Mode.APPROVE, choice.risk, self.numbers.automation, self.policy, subject)
+        if choice.rule is None:
+            return InForce(Mode.OBSERVE, None)
+        in_force = find_mode(choice.rule.mode, choice.risk, self.numbers.automation, self.policy, subject)
+        if in_force.mode is not Mode.AUTO or not is_mutating(choice.verb):
+            return in_force
+        is_broad = self.scene.dependants.get(candidate.target, 0) > self.collateral_limit
+        return InForce(Mode.APPROVE, "collateral") if is_broad else in_force
+
+    def _identify(self, candidate: Candidate, offer: Offer | None) -> str:
+        step_hash = offer.step_hash if offer else None
+        advice, asking = candidate.advice, candidate.asking
+        if asking is not None or advice is None:
+            return identify_request(asking.n if asking else 0, step_hash)
+        asked = self.scene.asked.get(candidate.target)
+        return identify_evidence(
+            action=advice.action,
+            event_type=advice.event_type,
+            causing_kinds=advice.causing_kinds,
+            drift_ids=advice.drift_ids,
+            root_causes=advice.root_causes,
+            desired_hash=asked.desired_hash if asked else None,
+            step_hash=step_hash,
+        )
+
+    def _is_approved(self, candidate: Candidate, risk: Risk, intent: Intent | None, approvals: int) -> bool:
+        if intent is not None:
+            is_open = intent.state is IntentState.APPROVED and intent.mode is Mode.APPROVE
+            consents = intent.consents if is_open else ()
+        else:
+            asking = candidate.asking
+            consents = () if asking is None else (consent_of(asking, risk, self.numbers),)
+        target = spell_target(candidate.target)
+        return count_consents(consents, risk, target, self.scene.as_of, self.operators) >= approvals
+
+    def _find_overrides(self, candidate: Candidate, risk: Risk, intent: Intent | None) -> frozenset[str]:
+        consents = intent.consents if intent else ()
+        if intent is None and candidate.asking is not None:
+            consents = (consent_of(candidate.asking, risk, self.numbers),)
+        target, as_of = spell_target(candidate.target), self.scene.as_of
+        return frozenset(
+            name
+            for consent in consents
+            if consent.overrides_end_at is not None and as_of < consent.overrides_end_at
+            if consent.uid in self.operators and self.operators[consent.uid].may_approve(risk, target)
+            for name in consent.overrides
+            if name in OVERRIDABLE
+        )
+
+
+def _make_desk(
+    scene: Scene,
+    book: Book,
+    policy: Policy | None,
+    numbers: Numbers,
+    operators: Mapping[int, Operator],
+    capabilities: Capabilities | None,
+) -> _Desk:
+    able = capabilities or Capabilities()
+    attempts: dict[Target, tuple[Attempt, ...]] = {}
+    for attempt in book.attempts:
+        attempts[attempt.target] = (*attempts.get(attempt.target, ()), attempt)
+    valid = policy or NOTHING
+    limit = limit_of(numbers.collateral_share, scene.service_count, numbers.collateral_min)
+    return _Desk(
+        scene=scene,
+        book=book,
+        policy=replace(valid, protected=(*valid.protected, *able.self)) if able.self else valid,
+        is_valid=policy is not None,
+        numbers=numbers,
+        operators=operators,
+        offers={(offer.verb, offer.target): offer for offer in able.offers},
+        attempts=attempts,
+        collateral_limit=min(numbers.collateral_max, limit),
+    )
+
+
+def _try(rule: Rule, action: Action, kinds: tuple[str, ...], position: int, default: tuple[Verb, ...]) -> _Choice:
+    ladder = fit_ladder(rule.ladder, action, kinds) if rule.ladder else default  # type: ignore[arg-type]
+    verb = pick_verb(ladder, position)
+    return _Choice(rule, ladder, verb, risk_of(TRAITS[verb].risk, rule))
+
+
+def _count_needed(risk: Risk, numbers: Numbers) -> int:
+    """Return how many different people must say yes; of the dangerous class never fewer than of others."""
+    return max(numbers.approvals, numbers.dangerous_approvals) if risk is Risk.DANGEROUS else numbers.approvals
