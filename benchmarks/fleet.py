@@ -93,6 +93,10 @@ def service_name(n: int, k: int) -> str:
     return f"shared-{n // 3:05d}" if k == 2 else f"svc-{k:04d}"
 
 
+SPARE = "spare"
+"""A node that the topology has, whose services nobody asks for any more."""
+
+
 # ---- inventory ----
 
 
@@ -105,6 +109,8 @@ def write_inventory(folder: Path, plan: Plan) -> None:
         connectivity = "intermittent" if n % 20 == 3 else "stable"
         write(host / "capabilities.yaml", f"capabilities:\n  operational:\n    connectivity: {connectivity}\n")
         topology.append(f"  {node_name(n)}:\n    roles: [worker]\n")
+    if plan.is_drifting:
+        topology.append(f"  {SPARE}:\n    services: [web]\n")
     write(folder / "inventory" / "topology.yaml", "".join(topology))
     for k in range(7, plan.services, 40):
         name, dependency = service_name(0, k), service_name(0, k - 1)
@@ -174,11 +180,27 @@ def write_world(folder: Path, plan: Plan) -> None:
             for line in service_lines(n, plan, deployments, incidents):
                 file.write(separator + line)
                 separator = ",\n"
+        file.writelines(f"{separator}{line}" for line in left_over(plan))
         file.write("\n}\n")
+    if plan.is_drifting:
+        nodes |= {name: {"status": "online", "last_seen": stamp(15, 0)} for name in (SPARE, "retired")}
     dump(folder / "nodes.json", {key: record for key, record in nodes.items() if record is not None})
     dump(folder / "deployments.json", deployments)
     dump(folder / "incidents.json", incidents)
     dump(folder / "runtime-summary.json", {"status": "NOMINAL", "last_update": EPOCH - 20.5})
+
+
+def left_over(plan: Plan) -> Iterator[str]:
+    """Yield what runs in a drifting world where nobody asks for it: a gateway of another node, all of the spare one."""
+    if plan.is_drifting:
+        places = [f"{SPARE}/{name}" for name in "xyz"]
+        places += [f"{alias_of(n - 1)}/{service_name(n, 1)}" for n in range(plan.nodes) if is_moved(n)]
+        yield from (f'"{place}": {{"status": "ok", "last_seen": {SEEN[0][0]}}}' for place in places)
+
+
+def is_moved(n: int) -> bool:
+    """Return whether a node's gateway runs on the node before it in a drifting world."""
+    return n % 120 == 31
 
 
 def dump(path: Path, records: dict[str, object]) -> None:
@@ -213,7 +235,7 @@ def node_record(n: int, plan: Plan, incidents: dict[str, object]) -> object:
         return "online"
     elif draw < 14:
         age_s = 60 * 40
-    pressure = {"disk_pressure": False, "memory_pressure": False}
+    pressure = {"disk_pressure": plan.is_drifting and n % 90 == 21, "memory_pressure": False}
     return {"status": status, "roles": ["worker"], "last_seen": stamp(age_s, n), **pressure}
 
 
@@ -238,15 +260,12 @@ FAULT_OF = [fault for fault, share in FAULTS.items() for _ in range(share)]
 
 def service_lines(n: int, plan: Plan, deployments: dict[str, object], incidents: dict[str, object]) -> Iterator[str]:
     """Yield a node's lines of `services.json`, and add what is under way on it to the two other files."""
-    node, random = alias_of(n), plan.random.random
+    node = alias_of(n)
     is_vanished = plan.is_drifting and (plan.chance(3) or n == plan.nodes * 2 // 3)
     for k in range(plan.services):
         name = service_name(n, k)
-        seen = SEEN[(n + k) % 10][(n * 7 + k) % 60]
-        draw = int(random() * 1000) if plan.is_drifting else 999
-        fault = FAULT_OF[draw] if draw < len(FAULT_OF) else None
-        if plan.is_drifting and is_stricken(n, k):
-            fault = "unhealthy" if k % 2 else "missing"
+        seen = seen_at(n, k, plan)
+        fault = fault_of(n, k, plan)
         if fault in {"failed", "in flight", "history"}:
             add_deployments(n, k, fault, deployments)
         if fault in {"incident", "restartable", "history"}:
@@ -259,6 +278,22 @@ def service_lines(n: int, plan: Plan, deployments: dict[str, object], incidents:
             yield f'"{node}/{name}": {{"status": "{status}", {incident}"last_seen": {seen}}}'
         if fault == "unexpected":
             yield f'"{node}/left-over-{k}": {{"status": "exited", "incident_id": null, "last_seen": null}}'
+
+
+def fault_of(n: int, k: int, plan: Plan) -> str | None:
+    """Return what is wrong with a service, drawing once for each in a drifting world."""
+    draw = int(plan.random.random() * 1000) if plan.is_drifting else 999
+    if plan.is_drifting and is_stricken(n, k):
+        return "unhealthy" if k % 2 else "missing"
+    if plan.is_drifting and k == 1 and is_moved(n):
+        return "missing"
+    return FAULT_OF[draw] if draw < len(FAULT_OF) else None
+
+
+def seen_at(n: int, k: int, plan: Plan) -> str:
+    """Return when a service was seen, as JSON: just now, but for one in a thousand of a drifting world."""
+    is_old = plan.is_drifting and (n * 13 + k * 7) % 997 == 5
+    return json.dumps(stamp(3600 * 72, n)) if is_old else SEEN[(n + k) % 10][(n * 7 + k) % 60]
 
 
 def status_word(k: int, *, is_healthy: bool) -> str:
