@@ -39,7 +39,10 @@ def test_a_nominal_fleet_has_no_drift(tmp_path: Path) -> None:
 def test_a_drifting_fleet_has_every_finding_about_nodes_and_services(tmp_path: Path) -> None:
     judged = outcome(tmp_path)
 
-    assert {row["kind"] for row in judged["drift"]} == set(DriftKind) - {DriftKind.STALE_WORLD, DriftKind.OBSERVER_SUSPECT}
+    assert {row["kind"] for row in judged["drift"]} == set(DriftKind) - {
+        DriftKind.STALE_WORLD,
+        DriftKind.OBSERVER_SUSPECT,
+    }
     assert {row["node"] for row in judged["drift"]}.isdisjoint({"fleet"})
     assert max(row["blast_radius"] for row in judged["recommendations"]) >= 15
 
