@@ -155,6 +155,20 @@ class Incident(Frame):
         name = "incident"
 
 
+class TakenName(Frame):
+    """One name of a node, as the world writes it, that was taken for a known node which it is not just so."""
+
+    as_of: Instant
+    written: str
+    """Escaped so that it is safe to print."""
+    node: str
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "taken_name"
+
+
 class Actual(NamedTuple):
     """A batch of world snapshots (a live run is a batch of one), and what of them could not be read."""
 
@@ -165,3 +179,4 @@ class Actual(NamedTuple):
     incidents: DataFrame[Incident]
     rejected: DataFrame[Rejected]
     doubtful: DataFrame[Doubtful]
+    taken: DataFrame[TakenName]

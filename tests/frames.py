@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from flows.run.judge import judge
-from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
+from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot, TakenName
 from schemas.desired import (
     ContainerName,
     Dependency,
@@ -123,6 +123,7 @@ def actual(
     incidents: Sequence[Row] = (),
     rejected: Sequence[Row] = (),
     doubtful: Sequence[Row] = (),
+    taken: Sequence[Row] = (),
     as_of: datetime = NOON,
     **snapshot: Any,
 ) -> Actual:
@@ -143,6 +144,7 @@ def actual(
         frame(Incident, base | {"status": "active", "severity": "error"}, happened),
         frame(Rejected, base | {"file": "services.json", "key": "?", "reason": "not an object"}, _rows(rejected)),
         frame(Doubtful, base | {"file": "services.json", "key": "?", "field": "last_seen"}, doubtful),
+        frame(TakenName, base, taken),
     )
 
 

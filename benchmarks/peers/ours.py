@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.fleet import AS_OF
-from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
+from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot, TakenName
 from schemas.desired import (
     ContainerName,
     Dependency,
@@ -74,6 +74,7 @@ def compare(folder: Path) -> dict[str, int]:
         fit(Incident, empty(Incident)),
         fit(Rejected, empty(Rejected)),
         fit(Doubtful, empty(Doubtful)),
+        fit(TakenName, empty(TakenName)),
     )
     drift = detect_drift(desired, actual, Rules())
     return {word: drift.filter(pl.col("kind") == kind).height for kind, word in KINDS.items()}

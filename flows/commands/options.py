@@ -67,14 +67,14 @@ def parse_moment(text: str | None) -> datetime | None:
 
 
 def _read_moment(text: str) -> datetime:
-    from flows.sources.formats.instants import NUMBER, parse_instant, to_datetime
+    from flows.sources.formats.instants import LATEST_S, NUMBER, parse_instant, to_datetime
 
     if DATE.fullmatch(text):
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
     if not NUMBER.fullmatch(text):
         return datetime.fromisoformat(text)
     microseconds = parse_instant(text)
-    if microseconds is None:
+    if microseconds is None or abs(float(text)) > LATEST_S:
         raise ValueError(text)
     return to_datetime(microseconds)
 

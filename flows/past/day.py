@@ -123,7 +123,9 @@ class Judge:
     def judge_worlds(self, version: str, worlds: Sequence[WorldFiles], problems: list[Problem]) -> Batch | None:
         """Return the judgement of worlds under one inventory; None where none of them can be read."""
         desired = self.know(version).desired
-        decoded = decode_readable_worlds(worlds, self.aliases, frozenset(desired.nodes["node"]), self.limits)
+        decoded = decode_readable_worlds(
+            worlds, self.aliases, frozenset(desired.nodes["node"]), self.limits, self.rules
+        )
         problems += [Problem(world.as_of, world.problem) for world in decoded.unreadable]
         if decoded.actual.snapshots.is_empty():
             return None

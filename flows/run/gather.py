@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 from flows.errors import WorldUnreadableError
 from flows.run.deadline import end_in_time
@@ -22,9 +23,8 @@ from flows.sources.world.files import SERVICES
 from flows.sources.world.memory import WorldMemory
 from schemas.actual import Actual
 from schemas.desired import Desired
+from schemas.rejected import Doubtful
 from schemas.rules import Rules
-
-CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,14 @@ def read_actual(
     known = frozenset(desired.nodes["node"])
     aliases = settings.node_alias_map
     world = load_world(
-        settings.world.absolute(), as_of, aliases, known, settings.limits, settings.runtime_summary, memory
+        settings.world.absolute(),
+        as_of,
+        aliases,
+        known,
+        settings.limits,
+        settings.runtime_summary,
+        memory,
+        settings.rules(),
     )
     _refuse_strangers(desired, world.actual, settings)
     lost = dangling_aliases(aliases, known)
@@ -106,7 +113,7 @@ def read_actual(
         f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used"
         for alias, name in lost.items()
     ]
-    return world, (*notes, *_doubt_clocks(world.actual, as_of))
+    return world, (*notes, *tell_doubt(world.actual.doubtful))
 
 
 def _refuse_strangers(desired: Desired, actual: Actual, settings: Settings) -> None:
@@ -126,11 +133,17 @@ def _refuse_strangers(desired: Desired, actual: Actual, settings: Settings) -> N
         )
 
 
-def _doubt_clocks(actual: Actual, as_of: datetime) -> Iterator[str]:
-    """Yield a note where the world is from the future: it would never be stale."""
-    at = actual.snapshots["last_update_at"][0]
-    if at is not None and at - as_of > CLOCK_TOLERANCE:
-        yield f"the world says that it was updated at {at:%Y-%m-%dT%H:%M:%SZ}, which is still to come; check the clocks"
+def tell_doubt(doubtful: DataFrame[Doubtful]) -> Iterator[str]:
+    """Yield a note that says how many times are in doubt, with one example."""
+    if doubtful.height:
+        file, key, field, value = doubtful.row(0)[1:]
+        place = f"{file}#{key}" if key else file
+        subject = (
+            "1 time cannot be read, or lies"
+            if doubtful.height == 1
+            else f"{doubtful.height} times cannot be read, or lie"
+        )
+        yield f"{subject} in the future, such as '{field}' of {place}: {value}; check that clock"
 
 
 def fingerprint_input(inventory: str, world: str, rules: str, aliases: Mapping[str, str]) -> str:

@@ -23,7 +23,7 @@ def compare_inventories(settings: Settings, other: str, as_of: datetime) -> Comp
     inputs = read_inputs(settings, as_of)
     desired = build_desired(_read_other(settings, other), settings.limits)
     known = frozenset(desired.nodes["node"])
-    actual = decode_worlds([inputs.world_files], settings.node_alias_map, known, settings.limits)
+    actual = decode_worlds([inputs.world_files], settings.node_alias_map, known, settings.limits, settings.rules())
     rules = settings.rules()
     both = pair(judge(inputs.desired, inputs.actual, rules), judge(desired, actual, rules))
     return compare(both, settings.longest_span)

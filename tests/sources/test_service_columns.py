@@ -4,13 +4,15 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from flows.errors import WorldUnreadableError
-from flows.sources.formats import json_table as record_table
+from flows.sources.formats import json_table
 from flows.sources.formats.json_fast import decode_plainly
+from flows.sources.world import rows
 from flows.sources.world.actual import WorldFiles, decode_worlds
+from flows.sources.world.service_columns import read_service_columns
 from schemas.limits import Limits
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
@@ -26,18 +28,29 @@ def worlds(text):
         return str(error)
 
 
-def assert_both_ways_agree(text):
+def read_both_ways(text):
+    """Return how many services came by columns, once both ways agree; none where the file is refused."""
+    counts = []
+
+    def counted(*arguments):
+        columns = read_service_columns(*arguments)
+        counts.append(columns.rows.height if columns else 0)
+        return columns
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record_table, "MIN_RECORDS", 0)
-        patch.setattr(record_table, "MAX_OTHERS_RATIO", 10**9)
+        patch.setattr(rows, "read_service_columns", counted)
+        patch.setattr(json_table, "MIN_RECORDS", 0)
+        patch.setattr(json_table, "MAX_OTHERS_RATIO", 10**9)
         by_columns = worlds(text)
-        patch.setattr(record_table, "MIN_RECORDS", 10**9)
+        patch.setattr(json_table, "MIN_RECORDS", 10**9)
         by_rows = worlds(text)
     if isinstance(by_rows, str):
         assert by_columns == by_rows
-        return
+        return None
     for name, left, right in zip(by_rows._fields, by_columns, by_rows, strict=True):
         assert left.equals(right), name
+    assert counts[1] == 0, "the second way is by rows"
+    return counts[0]
 
 
 USUAL_KEYS = [
@@ -61,24 +74,71 @@ KEYS = st.one_of(
     st.builds("{}/{}".format, st.sampled_from(["piha", "vps", "box"]), st.text(st.sampled_from("ab.-_"), max_size=3)),
 )
 STATUSES: st.SearchStrategy[object] = st.one_of(
-    st.sampled_from([None, "ok", " Healthy\u00a0", "EXITED", True, 1, 1.0, [], {"a": 1}, "x" * 1001, "y" * 1000]),
+    st.sampled_from(
+        [None, "ok", " Healthy\u00a0", "EXITED", "", " ", True, 1, 1.0, [], {"a": 1}, "x" * 1001, "y" * 1000]
+    ),
     st.text(st.sampled_from('okOK \x1c\u2003ßİ"\\{}[],:'), max_size=4),
 )
 SEEN: st.SearchStrategy[object] = st.sampled_from(
     [None, 1780488000, 1780488000.0, 1780488000.25, "1780488000", "2026-06-03T11:59:00Z", "2026-06-03T13:59:00+02:00",
-     "yesterday", True, 1, 1.0, 2**70, [], {}, ""]
+     "yesterday", True, 0, -1, 1, 1.0, 2**70, [], {}, "", "2026-06-03T11:59:00", 1780488000123, 1780488000123456,
+     1780488000123456789, 1780488000123.5, "1780488000123456789", 1780488300, 1780488301, "2026-06-03T12:05:01Z"]
 )  # fmt: skip
+IDS: st.SearchStrategy[object] = st.sampled_from(["inc-1", " inc-2 ", "", None, 5, "i" * 300])
 CLAIMS = {"node": st.just("piha"), "service": st.just("web"), "id": st.just("vps/db"), "name": st.just("db")}
 RECORDS: st.SearchStrategy[object] = st.one_of(
-    st.fixed_dictionaries({}, optional={"status": STATUSES, "last_seen": SEEN, "more": st.just([{}]), **CLAIMS}),
+    st.fixed_dictionaries(
+        {},
+        optional={"status": STATUSES, "last_seen": SEEN, "since": SEEN, "incident_id": IDS, "more": st.just([{}])}
+        | CLAIMS,
+    ),
     st.sampled_from(["healthy", None, 3, [], True]),
 )
+
+
+PLAIN_KEYS = [
+    "piha/web",
+    "PIHA/Web",
+    "box/db",
+    "vps/all",
+    "vps/cache",
+    "Vps.lan/cache",
+    "x/y",
+    "fleet/web",
+    "vps./z",
+    "a_b/c.d",
+]
+PLAIN_STATUSES = ["ok", "EXITED", " Up 3 hours (healthy) ", "Exited (1) 2 minutes ago", "", " ", None, 1, True]
+PLAIN_SEEN = [None, 1780488000, 1780488000.0000005, 1780487999.9999996, 1780488000123, 1780488000123456789, 0, -1, 17, True,
+              "2026-06-03T11:59:00Z", "2026-06-03T12:05:01Z", "2026-06-03T13:59:00", "", "never", 1780488300, 1780488301]  # fmt: skip
+PLAIN_RECORDS = st.fixed_dictionaries(
+    {"status": st.sampled_from(PLAIN_STATUSES)},
+    optional={
+        "last_seen": st.sampled_from(PLAIN_SEEN),
+        "since": st.sampled_from(PLAIN_SEEN),
+        "incident_id": st.sampled_from([None, "inc-1", " inc-2 ", "", 5]),
+        "more": st.sampled_from([1, "x", None, True]),
+    },
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    records=st.dictionaries(st.sampled_from(PLAIN_KEYS), PLAIN_RECORDS, max_size=8),
+    sure=st.fixed_dictionaries({"last_seen": st.sampled_from(PLAIN_SEEN), "since": st.sampled_from(PLAIN_SEEN)}),
+)
+def test_plain_records_come_by_columns_and_are_read_as_they_are_by_rows(records, sure):
+    count = read_both_ways(json.dumps({**records, "vps/sure": {"status": "Ok", **sure}}))
+
+    event(f"{count} by columns")
+    assert count is not None
+    assert count >= 1
 
 
 @settings(deadline=None)
 @given(records=st.dictionaries(KEYS, RECORDS, max_size=8))
 def test_any_records_are_read_the_same_both_ways(records):
-    assert_both_ways_agree(json.dumps(records))
+    read_both_ways(json.dumps(records))
 
 
 @settings(deadline=None)
@@ -89,7 +149,7 @@ def test_a_text_with_a_byte_wrong_is_read_or_refused_the_same_both_ways(records,
     with_other = data.draw(
         st.sampled_from(["", " ", "{", "}", '"', ",", ":", "[", "1", "0", "-", "e9", "null", "\u20ac"])
     )
-    assert_both_ways_agree(text[:at] + with_other + text[at + data.draw(st.integers(0, 2)) :])
+    read_both_ways(text[:at] + with_other + text[at + data.draw(st.integers(0, 2)) :])
 
 
 @pytest.mark.parametrize(
@@ -113,17 +173,21 @@ def test_a_text_with_a_byte_wrong_is_read_or_refused_the_same_both_ways(records,
         pytest.param('{"piha/w{b": {"a": 1, "a": 2}}', id="a brace in a name"),
         pytest.param('{"piha/web": {"status": "ok"}, "box/web": {"status": "exited", "last_seen": 5}}', id="an alias"),
         pytest.param('{"web": {"node": "piha", "service": "web"}}', id="a claim of a record without a usable key"),
+        pytest.param(
+            '{"PIHA/web": {"status": "ok"}, "Piha/web": {"status": "exited", "m": []}, "vps/db": {"status": "ok"}}',
+            id="two spellings, one of them in the table",
+        ),
         pytest.param('{"PIHA/web": {"status": "ok"}, "piha/web": {"status": "exited"}}', id="two spellings"),
     ],
 )
 def test_what_could_be_cut_wrong_is_read_the_same_both_ways(text):
-    assert_both_ways_agree(text)
+    read_both_ways(text)
 
 
 def test_a_usual_file_is_read_by_columns():
     records = {f"node-{n}/web": {"status": "ok", "incident_id": None, "last_seen": 1780488000 + n} for n in range(3000)}
 
-    table = record_table.read_record_table(json.dumps(records).encode(), ("status", "last_seen"))
+    table = json_table.read_record_table(json.dumps(records).encode(), ("status", "last_seen"))
 
     assert table is not None
     assert table.rows.select("key", "status", "last_seen").row(2999) == ("node-2999/web", '"ok"', "1780490999")
@@ -133,7 +197,20 @@ def test_a_usual_file_is_read_by_columns():
 @settings(deadline=None)
 @given(pairs=st.lists(st.tuples(KEYS, RECORDS), max_size=6))
 def test_keys_that_come_twice_are_read_the_same_both_ways(pairs):
-    assert_both_ways_agree("{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in pairs) + "}")
+    read_both_ways("{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in pairs) + "}")
+
+
+@pytest.mark.parametrize(
+    ("records", "count"),
+    [
+        pytest.param({"PIHA/Web": "OK"}, 1, id="capitals"),
+        pytest.param({"vps/all": "ok", "vps/web": "ok"}, 1, id="a reserved name"),
+        pytest.param({"box/web": "ok", "piha/web": "exited", "vps/web": "ok"}, 1, id="one target twice"),
+        pytest.param({"piha/web": None, "piha/db": 5, "piha/c": "", "vps/web": "ok"}, 1, id="no status"),
+    ],
+)
+def test_what_of_a_plain_file_comes_by_columns(records, count):
+    assert read_both_ways(json.dumps({key: {"status": status} for key, status in records.items()})) == count
 
 
 @pytest.mark.parametrize(

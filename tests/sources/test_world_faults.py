@@ -9,18 +9,28 @@ from hypothesis import strategies as st
 from flows.errors import WorldUnreadableError
 from flows.sources.world.actual import WorldFiles, decode_readable_worlds
 from tests.frames import NOON, ago
-from tests.sources.test_world import KNOWN, LIMITS, SEEN, decode, files, rejected, services
+from tests.sources.test_world import KNOWN, LIMITS, OK, SEEN, decode, files, rejected, services
 
 
 @pytest.mark.parametrize(
     "key", ["web", "a/b/c", "/web", "a/", "", "piha/all", "fleet/web", "piha/\x00", "piha/..", "p/" + "x" * 64]
 )
 def test_a_service_with_an_unusable_key_is_set_aside_alone(key):
-    actual = decode(files(services={key: {}, "piha/db": {}}))
+    actual = decode(files(services={key: OK, "piha/db": OK}))
 
-    assert services(actual) == [("piha", "db", None)]
-    assert actual.rejected.select("file", "node", "service").rows() == [("services.json", None, None)]
+    assert services(actual) == [("piha", "db", "ok")]
+    assert actual.rejected.select("file", "service").rows() == [("services.json", None)]
     assert actual.rejected["key"][0].isprintable()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [{"piha/koush/x:latest": OK}, [{"node": "PIHA", "service": "a b", **OK}], {"piha": {"node": "piha", **OK}}],
+)
+def test_a_record_of_which_only_the_node_can_be_read_is_set_aside_with_its_node(written):
+    actual = decode(files(services=written))
+
+    assert actual.rejected.select("node", "service").rows() == [("piha", None)]
 
 
 def test_a_record_without_a_usable_key_is_set_aside_with_the_target_that_its_fields_name():
@@ -41,9 +51,11 @@ def test_a_service_whose_record_is_unusable_is_set_aside_with_its_target(record)
 
 
 def test_of_records_with_the_same_key_none_is_believed():
-    actual = decode(files(services=b'{"piha/web": {"status": "ok"}, "piha/web": {"status": "failed"}, "piha/db": {}}'))
+    actual = decode(
+        files(services=b'{"piha/web": {"status": "ok"}, "piha/web": {"status": "failed"}, "piha/db": {"status": "ok"}}')
+    )
 
-    assert services(actual) == [("piha", "db", None)]
+    assert services(actual) == [("piha", "db", "ok")]
     assert rejected(actual) == [("services.json", "piha/web", "piha", "web")] * 2
 
 
@@ -54,10 +66,10 @@ def test_of_records_with_the_same_key_none_is_believed():
         pytest.param(
             {"PIHA/web": {"last_seen": SEEN}, "piha/web": {"last_seen": SEEN}}, "piha/web", id="the usual spelling"
         ),
-        pytest.param({"piha/Web": {}, "Piha/web": {}, "PIHA/web": {}}, "PIHA/web", id="the first by key"),
     ],
 )
 def test_of_keys_that_name_one_service_one_is_kept_and_the_others_set_aside(records, kept):
+    records = {key: {**OK, **record} for key, record in records.items()}
     one, other = decode(files(services=records)), decode(files(services=dict(reversed(records.items()))))
 
     assert one.services["key"].to_list() == [kept]
@@ -98,14 +110,14 @@ def test_incidents_of_a_list_with_the_same_id_are_set_aside():
 def test_unreadable_timestamps_are_null_and_counted():
     actual = decode(
         files(
-            nodes={"piha": {"last_seen": "2026-05-27T12:00:00"}},
-            services={"piha/web": {"last_seen": 1779877800000}, "piha/db": {"last_seen": None}},
+            nodes={"piha": {"last_seen": "2026-05-27 noon"}},
+            services={"piha/web": {**OK, "last_seen": 17798778}, "piha/db": {**OK, "last_seen": None}},
             incidents={"i": {"node": "piha", "started_at": "?", "resolved_at": "?"}},
             runtime_summary={"last_update": "never"},
         )
     )
 
-    assert actual.snapshots.select("last_update_at", "unreadable_timestamp_count").rows() == [(None, 4)]
+    assert actual.snapshots.select("last_update_at", "unreadable_timestamp_count").rows() == [(None, 5)]
     assert actual.nodes["last_seen_at"].to_list() == [None]
 
 

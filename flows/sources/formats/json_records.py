@@ -31,7 +31,9 @@ class Records(NamedTuple):
     is_keyed: bool
     """The file is an object, not a list."""
     table: pl.DataFrame | None = None
-    """More records of a large object, by columns: `key`, the JSON text of each field that was asked for, and its `piece`."""
+    """More records of a large object, by columns: `key`, the JSON text of each field asked for, `piece` and `place`."""
+    places: tuple[int, ...] = ()
+    """Where there is a table, the places of the entries among its rows."""
 
 
 def parse_records(data: bytes, limits: Limits, fields: tuple[str, ...] = ()) -> Records:
@@ -60,12 +62,14 @@ def _read_table(data: bytes, fields: tuple[str, ...], limits: Limits) -> Records
     if table is None:
         return None
     try:
-        parts = [_judge_records(decode_strictly(other.encode()), limits) for other in table.others]
+        parts = [(place, _judge_records(decode_strictly(other.encode()), limits)) for place, other in table.others]
     except JsonFaultError:
         return None
-    entries = [entry for part in parts for entry in part.entries]
+    placed = [(place, entry) for place, part in parts for entry in part.entries]
+    entries = [entry for _, entry in placed]
     keys = pl.concat([table.rows["key"], pl.Series("key", [key for key, _ in entries], pl.String)])
-    return Records(entries, True, table.rows) if keys.n_unique() == keys.len() else None
+    places = tuple(place for place, _ in placed)
+    return Records(entries, True, table.rows, places) if keys.n_unique() == keys.len() else None
 
 
 def _refuse_many_values(data: bytes, limit: int) -> None:
@@ -88,7 +92,7 @@ def _list_records(document: dict[str, Any] | list[Any]) -> Records:
 def _judge_records(document: Any, limits: Limits) -> Records:
     if not isinstance(document, dict | list):
         raise JsonFaultError(f"1:1: expected an object or a list, found {describe(document)}")
-    entries, is_keyed, _ = _list_records(document)
+    entries, is_keyed = _list_records(document)[:2]
     times = Counter(key for key, _ in entries)
     return Records([(key, _judge(value, times[key], limits)) for key, value in entries], is_keyed)
 

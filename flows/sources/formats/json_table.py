@@ -21,7 +21,7 @@ MAX_SHAPES = 256
 _BLANKS = " \t\n\r"
 _WHITE = r"[ \t\n\r]*"
 _STRING = r'"[^"\x00-\x1f]*"'
-_NUMBER = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?"
+_NUMBER = r"-?(?:0|[1-9][0-9]{0,17}|[1-8][0-9]{18})(?:\.[0-9]+)?"
 _VALUE = rf"(?:{_STRING}|{_NUMBER}|true|false|null)"
 _MEMBER = rf"{_STRING}{_WHITE}:{_WHITE}{_VALUE}"
 _MEMBERS = rf"{_MEMBER}(?:{_WHITE},{_WHITE}{_MEMBER})*"
@@ -36,9 +36,12 @@ class RecordTable(NamedTuple):
     """The flat records, and the others."""
 
     rows: pl.DataFrame
-    """`key`, for each field the JSON text of its value, null where the record has none, and `piece`, its own text."""
-    others: list[str]
-    """JSON objects that hold the other records, each with its key."""
+    """`key`, for each field the JSON text of its value, null where the record has none, `piece`, its own text, and `place`.
+
+    A place is the number of the record in the file, among all that are told apart by a brace.
+    """
+    others: list[tuple[int, str]]
+    """JSON objects that hold the other records, each with its key, and their places."""
 
 
 def read_record_table(data: bytes, fields: tuple[str, ...]) -> RecordTable | None:
@@ -49,19 +52,32 @@ def read_record_table(data: bytes, fields: tuple[str, ...]) -> RecordTable | Non
     if pieces is None:
         return None
     piece = pl.col("piece")
-    found = pieces.to_frame().select(
-        piece,
-        is_flat=piece.str.contains(_RECORD),
-        key=piece.str.extract(_HEAD),
-        shape=piece.str.replace_all(_BUT_KEYS, ":"),
-        **{field: piece.str.extract(_value_of(field)) for field in fields},
+    found = (
+        pieces.to_frame()
+        .with_row_index("place")
+        .select(
+            "place",
+            piece,
+            is_flat=piece.str.contains(_RECORD),
+            key=piece.str.extract(_HEAD),
+            shape=piece.str.replace_all(_BUT_KEYS, ":"),
+        )
     )
     flat = found.filter("is_flat")
-    others = [text.lstrip(_BLANKS) for text in pieces.filter(~found["is_flat"])]
-    is_cut_right = all(text.startswith(",") for text in others)
-    if not is_cut_right or len(others) > MAX_OTHERS_RATIO * flat.height or not _are_plain(flat["shape"].unique()):
+    others = [
+        (place, text.lstrip(_BLANKS))
+        for place, text in found.filter(~pl.col("is_flat")).select("place", "piece").iter_rows()
+    ]
+    is_cut_right = all(text.startswith(",") for _, text in others)
+    shapes = flat["shape"].unique()
+    if not is_cut_right or len(others) > MAX_OTHERS_RATIO * flat.height or not _are_plain(shapes):
         return None
-    return RecordTable(flat.select("key", *fields, "piece"), [close_piece(text) for text in others])
+    there = {key for keys in map(_KEY_OF_SHAPE.findall, shapes) for key in keys}
+    values = {
+        field: piece.str.extract(_value_of(field)) if field in there else pl.lit(None, pl.String) for field in fields
+    }
+    rows = flat.select("key", "piece", "place", **values)
+    return RecordTable(rows, [(place, close_piece(text)) for place, text in others])
 
 
 def close_piece(piece: str) -> str:

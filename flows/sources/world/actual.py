@@ -9,23 +9,20 @@ import polars as pl
 
 from flows.errors import WorldUnreadableError
 from flows.sources.world.files import WorldFiles, read_world_files
-from flows.sources.world.memory import WorldMemory
+from flows.sources.world.memory import MemoryKey, WorldMemory
 from flows.sources.world.names import WorldNames, dangling_aliases
 from flows.sources.world.rows import Row, WorldRows
-from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot
-from schemas.frame import Frame, complete, dtypes, empty
+from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot, TakenName
+from schemas.frame import Frame, dtypes
 from schemas.limits import Limits
 from schemas.rejected import Doubtful, Rejected
-from schemas.words import SeenState
+from schemas.rules import Rules
 
 __all__ = ["Actual", "LoadedWorld", "WorldFiles", "dangling_aliases", "decode_worlds", "load_world", "read_world"]
 
 
-SNAPSHOT_FIELDS = ("as_of", "last_update_at", "files_at", "unreadable_timestamp_count")
-NODE_FIELDS = ("as_of", "node", "status", "last_seen_at", "key")
-SERVICE_FIELDS = ("as_of", "node", "service", "status", "last_seen_at", "key")
-DEPLOYMENT_FIELDS = ("as_of", "node", "service", "status", "begun_at", "file_order", "key")
-INCIDENT_FIELDS = ("as_of", "node", "service", "status", "severity", "trigger_type", "started_at", "key")
+RULES = Rules()
+"""The rules where nobody sets others; of them, the reader looks at those of times and names."""
 
 
 class LoadedWorld(NamedTuple):
@@ -56,9 +53,10 @@ def read_world(
     known_nodes: Collection[str],
     limits: Limits,
     runtime_summary: Path | None = None,
+    rules: Rules = RULES,
 ) -> Actual:
     """Return the world of a folder; see `load_world`."""
-    return load_world(folder, as_of, aliases, known_nodes, limits, runtime_summary).actual
+    return load_world(folder, as_of, aliases, known_nodes, limits, runtime_summary, rules=rules).actual
 
 
 def load_world(
@@ -69,6 +67,7 @@ def load_world(
     limits: Limits,
     runtime_summary: Path | None = None,
     memory: WorldMemory | None = None,
+    rules: Rules = RULES,
 ) -> LoadedWorld:
     """Return the world of a folder, with the bytes that it was read from.
 
@@ -79,30 +78,39 @@ def load_world(
     """
 
     def decode(files: WorldFiles) -> Actual:
-        known = memory.recall(files, aliases, known_nodes, limits) if memory else None
-        actual = known or decode_worlds([files], aliases, known_nodes, limits)
+        key = MemoryKey(dict(files.contents), files.source, dict(aliases), frozenset(known_nodes), limits, rules)
+        known = memory.recall(key, files) if memory else None
+        actual = known or decode_worlds([files], aliases, known_nodes, limits, rules)
         if memory and known is None:
-            memory.keep(actual, files, aliases, known_nodes, limits)
+            memory.keep(key, actual, files)
         return actual
 
     return LoadedWorld(*read_world_files(folder, as_of, limits, decode, runtime_summary))
 
 
 def decode_worlds(
-    worlds: Iterable[WorldFiles], aliases: Mapping[str, str], known_nodes: Collection[str], limits: Limits
+    worlds: Iterable[WorldFiles],
+    aliases: Mapping[str, str],
+    known_nodes: Collection[str],
+    limits: Limits,
+    rules: Rules = RULES,
 ) -> Actual:
     """Return a batch of snapshots as frames, sorted by `as_of` and target; raises at the first unreadable one."""
-    rows = WorldRows(WorldNames(aliases, known_nodes, limits), limits)
+    rows = _begin(aliases, known_nodes, limits, rules)
     for world in worlds:
         rows.add(world)
     return _to_frames(rows)
 
 
 def decode_readable_worlds(
-    worlds: Iterable[WorldFiles], aliases: Mapping[str, str], known_nodes: Collection[str], limits: Limits
+    worlds: Iterable[WorldFiles],
+    aliases: Mapping[str, str],
+    known_nodes: Collection[str],
+    limits: Limits,
+    rules: Rules = RULES,
 ) -> DecodedWorlds:
     """Return the readable snapshots of a batch as frames, and the unreadable ones with their problem."""
-    rows = WorldRows(WorldNames(aliases, known_nodes, limits), limits)
+    rows = _begin(aliases, known_nodes, limits, rules)
     unreadable: list[UnreadableWorld] = []
     for world in worlds:
         try:
@@ -112,57 +120,30 @@ def decode_readable_worlds(
     return DecodedWorlds(_to_frames(rows), tuple(unreadable))
 
 
+def _begin(aliases: Mapping[str, str], known_nodes: Collection[str], limits: Limits, rules: Rules) -> WorldRows:
+    names = WorldNames(aliases, known_nodes, limits, match_short_names=rules.match_short_names)
+    return WorldRows(names, limits, rules)
+
+
 def _to_frames(rows: WorldRows) -> Actual:
     target = ["as_of", "node", "service"]
     return Actual(
-        Snapshot.validate(
-            complete(_frame(Snapshot, rows.snapshots, ["as_of"], names=SNAPSHOT_FIELDS), Snapshot), lazy=True
-        ),
-        ActualNode.validate(
-            complete(
-                _seen(_frame(ActualNode, rows.nodes, ["as_of", "node"], names=NODE_FIELDS)),
-                ActualNode,
-                has_disk_pressure=False,
-                has_memory_pressure=False,
-                names_set_aside=[],
-            ),
-            lazy=True,
-        ),
-        ActualService.validate(
-            complete(
-                _seen(_frame(ActualService, rows.services, target, rows.service_columns, SERVICE_FIELDS)), ActualService
-            ),
-            lazy=True,
-        ),
-        Deployment.validate(
-            complete(
-                _frame(Deployment, rows.deployments, [*target, "file_order"], names=DEPLOYMENT_FIELDS), Deployment
-            ),
-            lazy=True,
-        ),
-        Incident.validate(
-            complete(_frame(Incident, rows.incidents, [*target, "key"], names=INCIDENT_FIELDS), Incident), lazy=True
-        ),
+        Snapshot.validate(_frame(Snapshot, rows.snapshots, ["as_of"]), lazy=True),
+        ActualNode.validate(_frame(ActualNode, rows.nodes, ["as_of", "node"]), lazy=True),
+        ActualService.validate(_frame(ActualService, rows.services, target, rows.service_columns), lazy=True),
+        Deployment.validate(_frame(Deployment, rows.deployments, [*target, "file_order"]), lazy=True),
+        Incident.validate(_frame(Incident, rows.incidents, [*target, "key"]), lazy=True),
         Rejected.validate(_frame(Rejected, rows.rejected, ["as_of", "file", "key", "reason"]), lazy=True),
-        Doubtful.validate(empty(Doubtful), lazy=True),
+        Doubtful.validate(
+            _frame(Doubtful, rows.doubtful, ["as_of", "file", "key", "field"], rows.doubtful_columns), lazy=True
+        ),
+        TakenName.validate(_frame(TakenName, rows.taken, ["as_of", "written"]).unique(maintain_order=True), lazy=True),
     )
 
 
-def _seen(rows: pl.DataFrame) -> pl.DataFrame:
-    """Say of each record whether it has a readable time."""
-    state = pl.when(pl.col("last_seen_at").is_not_null()).then(pl.lit(SeenState.READABLE, pl.Enum(SeenState)))
-    return rows.with_columns(last_seen_state=state.otherwise(pl.lit(SeenState.ABSENT, pl.Enum(SeenState))))
-
-
-def _frame(
-    schema: type[Frame],
-    rows: list[Row],
-    key: list[str],
-    columns: Iterable[pl.DataFrame] = (),
-    names: Iterable[str] = (),
-) -> pl.DataFrame:
+def _frame(schema: type[Frame], rows: list[Row], key: list[str], columns: Iterable[pl.DataFrame] = ()) -> pl.DataFrame:
     """Return a frame of rows, handed over by column with instants as integers: polars takes them fastest so."""
-    types = {name: dtypes(schema)[name] for name in names or dtypes(schema)}
+    types = dtypes(schema)
     raw: dict[str, Any] = {name: pl.Int64 if isinstance(of, pl.Datetime) else of for name, of in types.items()}
     gathered = pl.DataFrame(dict(zip(types, zip(*rows, strict=True), strict=False)), schema=raw)
     whole = pl.concat([gathered, *(part.select(gathered.columns) for part in columns)])

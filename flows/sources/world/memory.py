@@ -1,14 +1,31 @@
 """The world for a process that reads it again and again: the same bytes are not decoded twice."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 import polars as pl
 
+from flows.sources.formats.instants import parse_instant
 from flows.sources.world.files import WorldFiles
 from schemas.actual import Actual, Snapshot
 from schemas.frame import dtypes
 from schemas.limits import Limits
+from schemas.rules import Rules
+
+MOST_DOUBTFUL = 1000
+"""A world with more doubtful times is decoded again, whatever they are."""
+
+
+class MemoryKey(NamedTuple):
+    """What the frames of a snapshot depend on, but for the moment."""
+
+    contents: Mapping[str, bytes]
+    source: str
+    aliases: Mapping[str, str]
+    known_nodes: frozenset[str]
+    limits: Limits
+    rules: Rules
 
 
 class WorldMemory:
@@ -16,33 +33,30 @@ class WorldMemory:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._key: tuple[object, ...] | None = None
+        self._key: MemoryKey | None = None
         self._actual: Actual | None = None
+        self._as_of: datetime | None = None
 
-    def recall(
-        self, files: WorldFiles, aliases: Mapping[str, str], known_nodes: Collection[str], limits: Limits
-    ) -> Actual | None:
-        """Return the frames of the same bytes, names and limits, dated to the moment of these files; or None."""
-        if self._actual is None or self._key != _key(files, aliases, known_nodes, limits):
+    def recall(self, key: MemoryKey, files: WorldFiles) -> Actual | None:
+        """Return the frames of the same bytes, names and rules, dated to the moment of these files; or None.
+
+        A clock that was set back may put a time into doubt, so that an earlier moment recalls nothing.
+        """
+        if self._actual is None or self._as_of is None or files.as_of < self._as_of or self._key != key:
             return None
         return _date(self._actual, files.as_of, files.files_at)
 
-    def keep(
-        self,
-        actual: Actual,
-        files: WorldFiles,
-        aliases: Mapping[str, str],
-        known_nodes: Collection[str],
-        limits: Limits,
-    ) -> None:
-        """Keep the frames of one snapshot in place of what was kept."""
-        self._key, self._actual = _key(files, aliases, known_nodes, limits), actual
+    def keep(self, key: MemoryKey, actual: Actual, files: WorldFiles) -> None:
+        """Keep the frames of one snapshot in place of what was kept, unless a later moment would read them otherwise."""
+        self._key, self._as_of = key, files.as_of
+        self._actual = None if _has_times_to_come(actual) else actual
 
 
-def _key(
-    files: WorldFiles, aliases: Mapping[str, str], known_nodes: Collection[str], limits: Limits
-) -> tuple[object, ...]:
-    return dict(files.contents), files.source, dict(aliases), frozenset(known_nodes), limits
+def _has_times_to_come(actual: Actual) -> bool:
+    """Return whether a time may be in doubt only since it is yet to come."""
+    if actual.doubtful.height > MOST_DOUBTFUL:
+        return True
+    return any(parse_instant(value) is not None for value in actual.doubtful["value"].unique())
 
 
 def _date(actual: Actual, as_of: datetime, files_at: datetime) -> Actual:

@@ -1,5 +1,6 @@
 """Names as the world writes them: brought to the inventory's spelling, aliases applied, each worked out once."""
 
+import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 
@@ -9,6 +10,10 @@ from schemas.words import ALL
 
 Target = tuple[str, ...]
 """A node, or a node and a service."""
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*).*", re.DOTALL)
+_PORT = re.compile(r":[0-9]+$")
+_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 
 
 class UnusableNameError(Exception):
@@ -24,11 +29,20 @@ def dangling_aliases(aliases: Mapping[str, str], known_nodes: Collection[str]) -
 class WorldNames:
     """Reads names; an alias counts where its target is a known node."""
 
-    def __init__(self, aliases: Mapping[str, str], known_nodes: Collection[str], limits: Limits) -> None:
+    def __init__(
+        self,
+        aliases: Mapping[str, str],
+        known_nodes: Collection[str],
+        limits: Limits,
+        *,
+        match_short_names: bool = True,
+    ) -> None:
         """Keep the aliases that lead to a known node."""
         dangling = dangling_aliases(aliases, known_nodes)
         pairs = ((alias, target) for alias, target in aliases.items() if alias not in dangling)
         self._aliases = {normalize_name(alias): normalize_name(target) for alias, target in pairs}
+        self._known = frozenset(known_nodes)
+        self._match_short_names = match_short_names
         self._max_length = limits.max_name_length
         self._max_key_length = limits.max_key_length
         # A batch names the same few targets in every snapshot; a bound keeps a hostile world from filling the memory.
@@ -36,15 +50,34 @@ class WorldNames:
         self.read_service = lru_cache(65_536)(self._read_service)
         self.read_target = lru_cache(65_536)(self._read_target)
 
+    def is_exact(self, text: str) -> bool:
+        """Return whether a node's name is an alias or a known node just so, and was not cut to one."""
+        name = normalize_name(text)
+        return name in self._aliases or name in self._known
+
+    def is_cut(self, text: str) -> bool:
+        """Return whether a usable node's name was taken for a known node that it is not just so."""
+        return not self.is_exact(text) and self.read_node(text) in self._known
+
     def _read_node(self, text: str) -> str:
         """Return the node's name in the inventory's spelling; raises `UnusableNameError`."""
         name = self._normalized(text)
-        name = self._aliases.get(name, name)
-        return self._checked(name, "node")
+        if name not in self._aliases and name not in self._known:
+            name = self._cut(name)
+        return self._checked(self._aliases.get(name, name), "node")
+
+    def _cut(self, name: str) -> str:
+        """Return the known name in what an observer writes: an address of the web, a port, a domain around it."""
+        scheme = _SCHEME.fullmatch(name)
+        left = _PORT.sub("", scheme[1] if scheme else name).removesuffix(".")
+        if left in self._aliases or left in self._known or not self._match_short_names or _ADDRESS.fullmatch(left):
+            return left
+        label = left.partition(".")[0]
+        return label if label in self._known else left
 
     def _read_service(self, text: str) -> str:
-        """Return the service's name; raises `UnusableNameError`."""
-        return self._checked(self._normalized(text), "service")
+        """Return the service's name, without the slash that Docker puts before it; raises `UnusableNameError`."""
+        return self._checked(self._normalized(text).lstrip("/"), "service")
 
     def _read_target(self, key: str) -> Target:
         """Return node and service of `node/service`, split at its first `/`; raises `UnusableNameError`."""

@@ -1,14 +1,24 @@
 """The rows of a batch of world snapshots, gathered record by record; what cannot be read is a row as well."""
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from flows.sources.formats.instants import parse_instant, to_microseconds
+from flows.sources.formats.instants import to_microseconds
 from flows.sources.formats.json_records import Records
 from flows.sources.formats.json_strict import Unfit, describe
+from flows.sources.world.fields import (
+    Record,
+    TimeReader,
+    printable,
+    read_pressure,
+    read_status,
+    read_text,
+    read_word,
+)
 from flows.sources.world.files import (
     DEPLOYMENTS,
     INCIDENTS,
@@ -22,17 +32,31 @@ from flows.sources.world.names import Target, UnusableNameError, WorldNames, fie
 from flows.sources.world.parse import parse_files
 from flows.sources.world.service_columns import read_service_columns
 from schemas.limits import Limits
+from schemas.rules import Rules
 
-SHOWN_KEY = 255
 DEPLOYMENT_TIMES = ("started_at", "completed_at", "timestamp", "updated_at")
-Record = Mapping[str, Any]
+ACTIVITY_TIMES = ("started_at", "last_occurrence", "timestamp", "updated_at")
+MOST_OCCURRENCES = 2**53
 Row = tuple[Any, ...]
+
+
+class Observed(NamedTuple):
+    """One record of a node or a service that can be read, before it is known whether others are of the same target."""
+
+    row: Row
+    written: str
+    """How the record names its node."""
+    spelling: tuple[str, ...]
+    """How it names its target."""
+    seen_at: int
+    """0 where it says no readable time."""
+    key: str
 
 
 class WorldRows:
     """The rows so far, with instants in microseconds; each begins with its snapshot's `as_of`."""
 
-    def __init__(self, names: WorldNames, limits: Limits) -> None:
+    def __init__(self, names: WorldNames, limits: Limits, rules: Rules) -> None:
         """Begin with none."""
         self.snapshots: list[Row] = []
         self.nodes: list[Row] = []
@@ -42,10 +66,13 @@ class WorldRows:
         self.deployments: list[Row] = []
         self.incidents: list[Row] = []
         self.rejected: list[Row] = []
+        self.doubtful: list[Row] = []
+        self.doubtful_columns: list[pl.DataFrame] = []
+        self.taken: list[Row] = []
         self._names = names
         self._limits = limits
-        self._as_of = 0
-        self._unreadable_count = 0
+        self._rules = rules
+        self._times = TimeReader(0, rules)
         self._source = ""
         self._most_rejected = 0
 
@@ -62,35 +89,208 @@ class WorldRows:
 
     def _gathered(self) -> tuple[list[Any], ...]:
         rows = (self.snapshots, self.nodes, self.services, self.deployments, self.incidents, self.rejected)
-        return (*rows, self.service_columns)
+        return (*rows, self.service_columns, self.doubtful, self.doubtful_columns, self.taken)
 
     def _add(self, world: WorldFiles, files: Mapping[str, Records]) -> None:
-        self._as_of = to_microseconds(world.as_of)
-        self._unreadable_count = 0
+        self._times = TimeReader(to_microseconds(world.as_of), self._rules)
         self._source, self._most_rejected = world.source, len(self.rejected) + self._limits.max_rejected_records
-        last_update = self._read_summary(files[SUMMARY])
-        self._add_observations(NODES, files[NODES], self.nodes, self._node_of)
-        self._add_services(files[SERVICES])
+        summary = dict(files[SUMMARY].entries)
+        last_update = self._times.read(summary, "last_update", SUMMARY, "")
+        refreshes = summary.get("refreshes")
+        self._add_nodes(files[NODES])
+        column_count = self._add_services(files[SERVICES])
         self._add_deployments(files[DEPLOYMENTS])
         self._add_incidents(files[INCIDENTS])
-        files_at = to_microseconds(world.files_at)
-        self.snapshots.append((self._as_of, last_update, files_at, self._unreadable_count))
+        self.doubtful += self._times.doubtful
+        doubtful_count = len(self._times.doubtful) + column_count
+        self.snapshots.append(
+            (
+                self._times.as_of_us,
+                last_update,
+                to_microseconds(world.files_at),
+                doubtful_count,
+                refreshes if isinstance(refreshes, bool) else None,
+            )
+        )
 
-    def _read_summary(self, records: Records) -> int | None:
-        for key, value in records.entries:
-            if key == "last_update":
-                return self._instant(value)
-        return None
+    def _add_nodes(self, records: Records) -> None:
+        found: dict[Target, list[Observed]] = {}
+        written: set[str] = set()
+        for key, record in records.entries:
+            target: Target = ()
+            try:
+                name = key if records.is_keyed else field_text(_fields(record), "node", "id", "name")
+                target = (self._names.read_node(name),)
+                written.add(name)
+                row = self._read_node_row(target[0], _fields(record), key)
+            except UnusableNameError as error:
+                reason = record.reason if isinstance(record, Unfit) else str(error)
+                self._reject(NODES, key, reason, target)
+                continue
+            found.setdefault(target, []).append(Observed(row, name, (name,), row[4] or 0, key))
+        for target, observed in found.items():
+            chosen, others = self._choose(NODES, target, observed)
+            if chosen is not None:
+                names = sorted({printable(other.written) for other in others})
+                self.nodes.append((*chosen.row[:-1], names, chosen.key))
+        self._tell_cut(written)
 
-    def _add_services(self, records: Records) -> None:
-        """Add the service records: of a large file by columns, as far as they are written the usual way."""
+    def _read_node_row(self, node: str, record: Record, key: str) -> Row:
+        seen_at, state = self._times.read_seen(record, "last_seen", NODES, key)
+        most = self._limits.max_word_length
+        status = read_word(record, "status", most) if isinstance(record.get("status"), str) else None
+        return (
+            self._times.as_of_us,
+            node,
+            status or None,
+            read_text(record, "reason_class", most),
+            seen_at,
+            state,
+            self._times.read(record, "online_since", NODES, key),
+            read_pressure(record, "disk_pressure"),
+            read_pressure(record, "memory_pressure"),
+            key,
+        )
+
+    def _add_services(self, records: Records) -> int:
+        """Add the service records: of a large file by columns, as far as they are written the usual way.
+
+        Return how many times among the columns are doubtful.
+        """
         self._refuse_misfits(records)
-        columns = read_service_columns(records, self._names, self._limits)
+        columns = read_service_columns(records, self._names, self._limits, self._times)
+        count = 0
         if columns is not None:
-            self.service_columns.append(columns.rows.with_columns(as_of=pl.lit(self._as_of, pl.Int64)))
-            self._unreadable_count += columns.unreadable_count
+            as_of = pl.lit(self._times.as_of_us, pl.Int64)
+            self.service_columns.append(columns.rows.with_columns(as_of=as_of))
+            self.doubtful_columns.append(columns.doubtful.with_columns(as_of=as_of))
+            count = columns.doubtful.height
+            self._tell_cut(columns.written)
             records = columns.others
-        self._add_observations(SERVICES, records, self.services, self._service_of)
+        self._add_observed_services(records)
+        return count
+
+    def _add_observed_services(self, records: Records) -> None:
+        found: dict[Target, list[Observed]] = {}
+        written: set[str] = set()
+        for key, record in records.entries:
+            target: Target = ()
+            try:
+                spelling = _spell_service(key, record, is_keyed=records.is_keyed)
+                target = self._names.read_node(spelling[0]), self._names.read_service(spelling[1])
+                written.add(spelling[0])
+                row = self._read_service_row(target, _fields(record), key)
+            except UnusableNameError as error:
+                reason = record.reason if isinstance(record, Unfit) else str(error)
+                self._reject(SERVICES, key, reason, target or self._claim(key, record, is_keyed=records.is_keyed))
+                continue
+            found.setdefault(target, []).append(Observed(row, spelling[0], spelling, row[4] or 0, key))
+        for target, observed in found.items():
+            chosen, _ = self._choose(SERVICES, target, observed)
+            if chosen is not None:
+                self.services.append(chosen.row)
+        self._tell_cut(written)
+
+    def _read_service_row(self, target: Target, record: Record, key: str) -> Row:
+        status = record.get("status")
+        if not isinstance(status, str) or not status.strip():
+            raise UnusableNameError(f"no usable 'status': expected a text, found {_describe_status(record)}")
+        read_word(record, "status", self._limits.max_word_length)
+        seen_at, state = self._times.read_seen(record, "last_seen", SERVICES, key)
+        since_at = self._times.read(record, "since", SERVICES, key)
+        incident_id = read_text(record, "incident_id", self._limits.max_key_length)
+        return (self._times.as_of_us, *target, read_status(status), seen_at, state, since_at, incident_id, key)
+
+    def _claim(self, key: str, record: Any, *, is_keyed: bool) -> Target:
+        """Return the service, or at least the node, that a record without a usable key is of, as far as that is clear."""
+        for own_keyed in (True, False) if is_keyed else (False,):
+            try:
+                node, service = _spell_service(key, record, is_keyed=own_keyed)
+                return self._names.read_node(node), self._names.read_service(service)
+            except UnusableNameError:
+                continue
+        given = [record.get("node")] if isinstance(record, dict) else []
+        for text in [key.partition("/")[0]] * (is_keyed and "/" in key) + given:
+            try:
+                return (self._names.read_node(text),) if isinstance(text, str) else ()
+            except UnusableNameError:
+                continue
+        return ()
+
+    def _choose(self, file: str, target: Target, observed: list[Observed]) -> tuple[Observed | None, list[Observed]]:
+        """Return the record that counts of one target, and those set aside.
+
+        Of one spelling twice, nobody knows which holds. An exact name wins over one that was cut, then the newer one,
+        then the inventory's spelling, then the first.
+        """
+        if len(observed) == 1:
+            return observed[0], []
+        times = Counter(one.spelling for one in observed)
+        for one in observed:
+            if times[one.spelling] > 1:
+                self._reject(file, one.key, f"{'/'.join(target)} comes twice", target)
+        ranked = sorted((one for one in observed if times[one.spelling] == 1), key=partial(self._rank, target))
+        for one in ranked[1:]:
+            reason = f"another record of {'/'.join(target)} has its exact name, is newer, or is spelled as the inventory does"
+            self._reject(file, one.key, reason, target)
+        return (ranked[0], ranked[1:]) if ranked else (None, [])
+
+    def _rank(self, target: Target, one: Observed) -> tuple[bool, int, bool]:
+        return not self._names.is_exact(one.written), -one.seen_at, one.spelling != target
+
+    def _tell_cut(self, written: "set[str] | frozenset[str]") -> None:
+        """Keep which names were taken for a known node that they are not just so."""
+        cut = sorted(name for name in written if self._names.is_cut(name))
+        self.taken += [(self._times.as_of_us, printable(name), self._names.read_node(name)) for name in cut]
+
+    def _add_deployments(self, records: Records) -> None:
+        for order, (key, record) in enumerate(records.entries):
+            try:
+                fields = _fields(record)
+                name = key if records.is_keyed else str(fields.get("correlation_id") or fields.get("id") or key)
+                node = self._names.read_node(field_text(fields, "node"))
+                service = self._names.read_service(field_text(fields, "service"))
+                status = read_word(fields, "status", self._limits.max_word_length)
+            except UnusableNameError as error:
+                self._reject(DEPLOYMENTS, key, str(error))
+                continue
+            times = [self._times.read(fields, field, DEPLOYMENTS, name) for field in DEPLOYMENT_TIMES]
+            begun_at = next((time for time in times if time is not None), None)
+            target = (self._times.as_of_us, node, service)
+            self.deployments.append((*target, status, begun_at, times[1], order, printable(name)))
+
+    def _add_incidents(self, records: Records) -> None:
+        found: dict[str, list[tuple[str, Row, Record]]] = {}
+        for key, record in records.entries:
+            try:
+                fields = _fields(record)
+                name = self._checked_id(key if records.is_keyed else field_text(fields, "id"))
+                target = self._names.read_node(field_text(fields, "node")), incident_service(fields, self._names)
+                most = self._limits.max_word_length
+                words = [read_word(fields, field, most) for field in ("status", "severity", "trigger_type")]
+            except UnusableNameError as error:
+                self._reject(INCIDENTS, key, str(error))
+                continue
+            found.setdefault(name, []).append((key, (self._times.as_of_us, *target, *words), fields))
+        for name, same in found.items():
+            if len(same) == 1:
+                self.incidents.append(self._read_incident_row(name, *same[0][1:]))
+            else:
+                for key, _, _ in same:
+                    self._reject(INCIDENTS, key, "another incident has the same id")
+
+    def _read_incident_row(self, name: str, begin: Row, fields: Record) -> Row:
+        times = [self._times.read(fields, field, INCIDENTS, name) for field in ACTIVITY_TIMES]
+        newest = max((time for time in times if time is not None), default=None)
+        resolved_at = self._times.read(fields, "resolved_at", INCIDENTS, name)
+        count = fields.get("occurrence_count")
+        is_count = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MOST_OCCURRENCES
+        return (*begin, times[0], newest, resolved_at, count if is_count else None, name)
+
+    def _checked_id(self, text: str) -> str:
+        if not text or not text.isprintable() or len(text) > self._limits.max_key_length:
+            raise UnusableNameError(f"an id has 1 to {self._limits.max_key_length} printable characters")
+        return text
 
     def _refuse_misfits(self, records: Records) -> None:
         """Refuse a file with too many values that are no records, before anything is made of the others."""
@@ -100,147 +300,35 @@ class WorldRows:
                 key, record = next(entry for entry in records.entries if type(entry[1]) is not dict)
                 raise self._too_many(SERVICES, key, _misfit(record))
 
+    def _reject(self, file: str, key: str, reason: str, target: Target = ()) -> None:
+        node, service = (*target, None, None)[:2]
+        self.rejected.append((self._times.as_of_us, file, printable(key), reason, node, service))
+        if len(self.rejected) > self._most_rejected:
+            raise self._too_many(file, key, reason)
+
     def _too_many(self, file: str, key: str, reason: str) -> LastingWorldFaultError:
         path = f"{self._source}/{file}" if self._source else file
         return LastingWorldFaultError(
             f"{path}: more than {self._limits.max_rejected_records} records cannot be read, one of them"
-            f" '{_printable(key)}': {reason}; mend what writes them, or raise limits.max_rejected_records"
+            f" '{printable(key)}': {reason}; mend what writes them, or raise limits.max_rejected_records"
         )
 
-    def _add_observations(
-        self, file: str, records: Records, rows: list[Row], target_of: Callable[[str, Any, bool], Target]
-    ) -> None:
-        """Add the node or service records of a file, one for each target."""
-        found: dict[Target, Row] = {}
-        rivals: dict[Target, list[Row]] = {}
-        for key, record in records.entries:
-            try:
-                target = target_of(key, record, records.is_keyed)
-            except UnusableNameError as error:
-                reason = record.reason if isinstance(record, Unfit) else str(error)
-                self._reject(file, key, reason, self._claim(file, record))
-                continue
-            if type(record) is not dict:
-                self._reject(file, key, _misfit(record), target)
-                continue
-            seen_at = self._instant(record.get("last_seen"))
-            try:
-                row = (self._as_of, *target, self._word(record, "status"), seen_at, key)
-            except UnusableNameError as error:
-                self._reject(file, key, str(error), target)
-                continue
-            if target in found:
-                rivals.setdefault(target, [found[target]]).append(row)
-            found[target] = row
-        for target, rows_of_one in rivals.items():
-            found[target] = self._choose(file, target, rows_of_one, is_keyed=records.is_keyed)
-        rows += found.values()
 
-    def _node_of(self, key: str, record: Any, is_keyed: bool) -> Target:
-        if is_keyed:
-            return (self._names.read_node(key),)
-        return (self._names.read_node(field_text(_fields(record), "node", "id", "name")),)
+def _spell_service(key: str, record: Any, *, is_keyed: bool) -> tuple[str, str]:
+    """Return node and service as a record names them, by its key `node/service` where it has one, else by its fields."""
+    if is_keyed:
+        return _split(key)
+    fields = _fields(record)
+    if fields.get("node") is None and isinstance(fields.get("id"), str):
+        return _split(fields["id"])
+    return field_text(fields, "node"), field_text(fields, "service", "name")
 
-    def _service_of(self, key: str, record: Any, is_keyed: bool) -> Target:
-        if is_keyed:
-            return self._names.read_target(key)
-        fields = _fields(record)
-        if fields.get("node") is None and isinstance(fields.get("id"), str):
-            return self._names.read_target(fields["id"])
-        node = self._names.read_node(field_text(fields, "node"))
-        return node, self._names.read_service(field_text(fields, "service", "name"))
 
-    def _claim(self, file: str, record: Any) -> Target:
-        """Return the service that a record without a usable key is of by its fields, so that it is not called missing."""
-        try:
-            return self._service_of("", record, False) if file == SERVICES else ()
-        except UnusableNameError:
-            return ()
-
-    def _choose(self, file: str, target: Target, rows: list[Row], *, is_keyed: bool) -> Row:
-        """Return the newest of several records of one target; the others are set aside."""
-        canonical = "/".join(target)
-
-        def rank(row: Row) -> tuple[Any, ...]:
-            *_, status, seen_at, key = row
-            place = (key != canonical, key) if is_keyed else (status or "", int(key))
-            return -(seen_at or 0), place
-
-        first, *others = sorted(rows, key=rank)
-        for row in others:
-            reason = f"another record of {canonical} is newer, or spelled as the inventory does"
-            self._reject(file, row[-1], reason, target)
-        return first
-
-    def _add_deployments(self, records: Records) -> None:
-        for order, (key, record) in enumerate(records.entries):
-            try:
-                fields = _fields(record)
-                name = key if records.is_keyed else str(fields.get("correlation_id") or fields.get("id") or key)
-                node = self._names.read_node(field_text(fields, "node"))
-                service = self._names.read_service(field_text(fields, "service"))
-                status = self._word(fields, "status")
-            except UnusableNameError as error:
-                self._reject(DEPLOYMENTS, key, str(error))
-                continue
-            begun_at = self._begin(fields)
-            self.deployments.append((self._as_of, node, service, status, begun_at, order, _printable(name)))
-
-    def _begin(self, fields: Record) -> int | None:
-        """Return the first readable time; one that is there and unreadable before it counts as such."""
-        for name in DEPLOYMENT_TIMES:
-            if (instant := self._instant(fields.get(name))) is not None:
-                return instant
-        return None
-
-    def _add_incidents(self, records: Records) -> None:
-        rows: dict[str, list[tuple[str, Row]]] = {}
-        for key, record in records.entries:
-            try:
-                fields = _fields(record)
-                name = self._checked_id(key if records.is_keyed else field_text(fields, "id"))
-                node = self._names.read_node(field_text(fields, "node"))
-                service = incident_service(fields, self._names)
-                words = [self._word(fields, field) for field in ("status", "severity", "trigger_type")]
-            except UnusableNameError as error:
-                self._reject(INCIDENTS, key, str(error))
-                continue
-            row = (self._as_of, node, service, *words, fields.get("started_at"), name)
-            rows.setdefault(name, []).append((key, row))
-        for same in rows.values():
-            if len(same) == 1:
-                row = same[0][1]
-                self.incidents.append((*row[:-2], self._instant(row[-2]), row[-1]))
-            else:
-                for key, _ in same:
-                    self._reject(INCIDENTS, key, "another incident has the same id")
-
-    def _checked_id(self, text: str) -> str:
-        if not text or not text.isprintable() or len(text) > self._limits.max_key_length:
-            raise UnusableNameError(f"an id has 1 to {self._limits.max_key_length} printable characters")
-        return text
-
-    def _instant(self, value: object) -> int | None:
-        instant = parse_instant(value)
-        self._unreadable_count += instant is None and value is not None
-        return instant
-
-    def _reject(self, file: str, key: str, reason: str, target: Target = ()) -> None:
-        node, service = (*target, None, None)[:2]
-        self.rejected.append((self._as_of, file, _printable(key), reason, node, service))
-        if len(self.rejected) > self._most_rejected:
-            raise self._too_many(file, key, reason)
-
-    def _word(self, record: Record, field: str) -> str | None:
-        """Return a word as the rules compare it; what is no text stays visible as its JSON."""
-        value = record.get(field)
-        if value is None:
-            return None
-        text = value if isinstance(value, str) else _to_json(value)
-        if len(text) > self._limits.max_word_length:
-            most = self._limits.max_word_length
-            raise UnusableNameError(f"'{field}' has {len(text)} characters; at most {most} are allowed")
-        return text.strip().lower() if isinstance(value, str) else text
+def _split(key: str) -> tuple[str, str]:
+    node, slash, service = key.partition("/")
+    if not slash:
+        raise UnusableNameError(f"the key {printable(key)!a} is not '<node>/<service>'")
+    return node, service
 
 
 def _fields(record: Any) -> Record:
@@ -249,15 +337,10 @@ def _fields(record: Any) -> Record:
     return record
 
 
+def _describe_status(record: Record) -> str:
+    status = record.get("status")
+    return "a blank one" if isinstance(status, str) else describe(status) if "status" in record else "none"
+
+
 def _misfit(record: Any) -> str:
     return record.reason if isinstance(record, Unfit) else f"expected an object, found {describe(record)}"
-
-
-def _to_json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-
-
-def _printable(key: str) -> str:
-    shown = key[:SHOWN_KEY]
-    shown = shown if shown.isprintable() else ascii(shown)[1:-1]
-    return shown if len(key) <= SHOWN_KEY else f"{shown}…"

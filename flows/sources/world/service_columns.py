@@ -8,31 +8,39 @@ from typing import Any, NamedTuple
 import msgspec
 import polars as pl
 
-from flows.sources.formats.instants import EARLIEST_S, LATEST_S, SECOND_US, parse_instant
+from flows.sources.formats.instants import EARLIEST_S, LATEST_S, PER_SECOND, SECOND_US, is_never, parse_instant
 from flows.sources.formats.json_records import Records
 from flows.sources.formats.json_table import close_piece
+from flows.sources.world.fields import TimeReader, read_status, read_text, show_value
+from flows.sources.world.files import SERVICES
 from flows.sources.world.names import UnusableNameError, WorldNames
 from schemas.limits import Limits
-from schemas.words import ALL, FLEET
+from schemas.words import ALL, FLEET, SeenState
 
-FIELDS = ("status", "last_seen")
+FIELDS = ("status", "last_seen", "since", "incident_id")
 USUAL_KEY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
-NUMBER = r"^[0-9]+(?:\.[0-9]+)?$"
-NULL = "null"
+WHOLE = r"^[0-9]{1,19}$"
+FRACTION = r"^[0-9]{1,19}\.[0-9]+$"
+BLANK = '"\\s*"'
 TARGET = ["node", "service"]
+DOUBTFUL = {"file": pl.String, "key": pl.String, "field": pl.String, "value": pl.String}
 
 
 class ServiceColumns(NamedTuple):
     """What the usual records say, and the others."""
 
     rows: pl.DataFrame
-    """`node`, `service`, `status`, `last_seen_at` in microseconds, `key`."""
-    unreadable_count: int
-    """Timestamps that are there and cannot be read."""
+    """The columns of `ActualService` but for `as_of`, with moments in microseconds."""
+    doubtful: pl.DataFrame
+    """The columns of `Doubtful` but for `as_of`."""
+    written: frozenset[str]
+    """The names of nodes as these records write them."""
     others: Records
 
 
-def read_service_columns(records: Records, names: WorldNames, limits: Limits) -> ServiceColumns | None:
+def read_service_columns(
+    records: Records, names: WorldNames, limits: Limits, times: TimeReader
+) -> ServiceColumns | None:
     """Return the records that came as a table by columns, and with the others those that are unusual; or None."""
     if records.table is None:
         return None
@@ -43,12 +51,19 @@ def read_service_columns(records: Records, names: WorldNames, limits: Limits) ->
         met, on=TARGET, how="left", maintain_order="left"
     )
     is_plain = pl.col("is_plain") & pl.col("is_met").is_null()
-    others = [*records.entries, *_to_records(table.filter(~is_plain))]
     usual = table.filter(is_plain)
-    seen_at = _read_instants(usual["last_seen"])
-    is_there = usual["last_seen"].is_not_null() & (usual["last_seen"] != NULL)
-    rows = usual.select(*TARGET, status=_read_words(usual["status"]), last_seen_at=seen_at, key="key")
-    return ServiceColumns(rows, int((is_there & seen_at.is_null()).sum()), Records(others, True))
+    seen, since = (_read_times(usual.select("key", text=field), field, times) for field in ("last_seen", "since"))
+    rows = usual.select(
+        *TARGET,
+        status=_read_words(usual["status"]),
+        last_seen_at=seen["at"],
+        last_seen_state=seen["state"],
+        since_at=since["at"],
+        incident_id=_read_ids(usual["incident_id"], limits),
+        key="key",
+    )
+    others = _in_file_order(records, table.filter(~is_plain))
+    return ServiceColumns(rows, _doubt(seen, since), frozenset(usual["written"].unique()), Records(others, True))
 
 
 def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.DataFrame:
@@ -61,17 +76,17 @@ def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.Da
         schema={"written": pl.String, "node": pl.String},
     )
     status = pl.col("status")
-    is_word = status.is_null() | (status == NULL) | status.str.starts_with('"')
     is_usual = (
-        is_word
-        & (status.str.len_chars().fill_null(0) <= limits.max_word_length + len('""'))
+        status.str.starts_with('"')
+        & ~status.str.contains(f"^{BLANK}$")
+        & (status.str.len_chars() <= limits.max_word_length + len('""'))
         & pl.col("key").str.contains(USUAL_KEY)
         & (pl.col("service").str.len_bytes() <= min(limits.max_name_length, limits.max_key_length))
         & (pl.col("service") != ALL)
         & (pl.col("node") != FLEET)
     )
     joined = split.join(nodes, on="written", how="left", maintain_order="left")
-    return joined.select("key", *FIELDS, "piece", *TARGET, is_usual=is_usual.fill_null(False))
+    return joined.select("key", *FIELDS, "piece", "place", "written", *TARGET, is_usual=is_usual.fill_null(False))
 
 
 def _node_name(written: str, names: WorldNames) -> str | None:
@@ -93,25 +108,69 @@ def _targets(records: Records, names: WorldNames) -> pl.DataFrame:
     return found.with_columns(is_met=pl.lit(True))
 
 
-def _to_records(rows: pl.DataFrame) -> list[tuple[str, dict[str, Any]]]:
-    """Return rows as whole records: one whose key is unusable may say by its fields what it is about."""
-    return [record for piece in rows["piece"] for record in msgspec.json.decode(close_piece(piece)).items()]
+def _in_file_order(records: Records, rows: pl.DataFrame) -> list[tuple[str, Any]]:
+    """Return rows as whole records, together with those that never were rows: one that is first in the file may count."""
+    decoded = [
+        (place, record)
+        for place, piece in rows.select("place", "piece").iter_rows()
+        for record in msgspec.json.decode(close_piece(piece)).items()
+    ]
+    placed = [*zip(records.places, records.entries, strict=True), *decoded]
+    return [record for _, record in sorted(placed, key=lambda pair: pair[0])]
 
 
 def _read_words(texts: pl.Series) -> pl.Series:
-    """Return each status stripped and in lower case; there are few different ones."""
+    """Return each status as the rules' word; there are few different ones."""
+    different = texts.unique().to_list()
+    words = [read_status(msgspec.json.decode(text)) for text in different]
+    return texts.replace_strict(different, words, return_dtype=pl.String)
+
+
+def _read_ids(texts: pl.Series, limits: Limits) -> pl.Series:
     different = texts.drop_nulls().unique().to_list()
-    values = [msgspec.json.decode(text) for text in different]
-    words = [value.strip().lower() if value is not None else None for value in values]
-    return texts.replace_strict(different, words, default=None, return_dtype=pl.String)
+    ids = [read_text({"id": msgspec.json.decode(text)}, "id", limits.max_key_length) for text in different]
+    return texts.replace_strict(different, ids, default=None, return_dtype=pl.String)
 
 
-def _read_instants(texts: pl.Series) -> pl.Series:
-    """Return each moment in microseconds, null where there is none or it cannot be read."""
-    is_number = texts.str.contains(NUMBER).fill_null(False)
-    seconds = texts.set(~is_number, None).cast(pl.Float64)
-    numbers = (seconds * SECOND_US).round().set(~seconds.is_between(EARLIEST_S, LATEST_S).fill_null(False), None)
-    different = texts.filter(~is_number).drop_nulls().unique().to_list()
-    moments = [parse_instant(msgspec.json.decode(text)) for text in different]
-    spelt = texts.replace_strict(different, moments, default=None, return_dtype=pl.Int64)
-    return numbers.cast(pl.Int64).fill_null(spelt)
+def _read_times(texts: pl.DataFrame, field: str, times: TimeReader) -> pl.DataFrame:
+    """Return `at` in microseconds and `state` for the JSON `text` of a field, which is null where there is none."""
+    text, at = pl.col("text"), pl.col("at")
+    found = texts.with_columns(field=pl.lit(field), at=_read_numbers(texts["text"]))
+    rest = found.filter(text.is_not_null() & at.is_null())["text"].unique().to_list()
+    values = [msgspec.json.decode(one) for one in rest]
+    spelt = pl.DataFrame(
+        {
+            "text": rest,
+            "spelt_at": [parse_instant(value, times.zone) for value in values],
+            "says_never": [is_never(value) for value in values],
+        },
+        schema={"text": pl.String, "spelt_at": pl.Int64, "says_never": pl.Boolean},
+    )
+    found = found.join(spelt, on="text", how="left", maintain_order="left").with_columns(pl.coalesce("at", "spelt_at"))
+    is_readable = at.is_not_null() & (at <= times.latest_us)
+    never = at.is_null() & pl.col("says_never").fill_null(False)
+    state = pl.when(text.is_null()).then(pl.lit(SeenState.ABSENT)).when(is_readable).then(pl.lit(SeenState.READABLE))
+    state = state.when(never).then(pl.lit(SeenState.NEVER)).otherwise(pl.lit(SeenState.DOUBTFUL))
+    return found.with_columns(at=pl.when(is_readable).then(at), state=state.cast(pl.Enum(SeenState)))
+
+
+def _read_numbers(texts: pl.Series) -> pl.Series:
+    """Return each moment that is written as a plain number of seconds, or parts of them; null where none is."""
+    whole = texts.set(~texts.str.contains(WHOLE).fill_null(False), None).cast(pl.Int64, strict=False)
+    broken = texts.set(~texts.str.contains(FRACTION).fill_null(False), None).cast(pl.Float64)
+    found = pl.Series(texts.name, [None], dtype=pl.Int64).new_from_index(0, texts.len())
+    for parts in PER_SECOND:
+        first, last = EARLIEST_S * parts, LATEST_S * parts
+        us = whole * (SECOND_US // parts) if parts <= SECOND_US else whole // (parts // SECOND_US)
+        found = found.fill_null(us.set(~whole.is_between(first, last).fill_null(False), None))
+        rounded = (broken * (SECOND_US / parts)).round()
+        found = found.fill_null(rounded.set(~broken.is_between(first, last).fill_null(False), None).cast(pl.Int64))
+    return found
+
+
+def _doubt(*columns: pl.DataFrame) -> pl.DataFrame:
+    doubtful = pl.concat([one.filter(pl.col("state") == SeenState.DOUBTFUL) for one in columns])
+    different = doubtful["text"].unique().to_list()
+    shown = [show_value(msgspec.json.decode(text)) for text in different]
+    value = doubtful["text"].replace_strict(different, shown, return_dtype=pl.String)
+    return doubtful.select(file=pl.lit(SERVICES), key="key", field="field", value=value)
