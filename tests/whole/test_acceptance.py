@@ -79,7 +79,7 @@ def test_every_spelling_of_a_service_list_is_read(tmp_path, text):
         ),
         pytest.param(
             WEB,
-            '{"a/web": {"status": "ok"}, "a/web": {"status": "bad"}, "x/y": {}}',
+            '{"a/web": {"status": "ok"}, "a/web": {"status": "bad"}, "x/y": {"status": "ok"}}',
             None,
             ["unexpected_service x/y info None", "unreadable_observation a/web warning None"],
             id="a key that comes twice",

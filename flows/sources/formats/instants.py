@@ -45,9 +45,8 @@ def parse_instant(value: object, zone: str = "UTC") -> int | None:
     """
     if isinstance(value, str):
         return _parse_text(value, zone) if len(value) <= MOST_CHARACTERS else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return _parse_number(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return _parse_number(value) if is_number else None  # type: ignore[arg-type]
 
 
 def is_never(value: object) -> bool:
@@ -72,7 +71,7 @@ def to_microseconds(moment: datetime) -> int:
 def _parse_number(value: float) -> int | None:
     for parts in PER_SECOND:
         if EARLIEST_S * parts <= value <= LATEST_S * parts:
-            return round(value * (SECOND_US / parts)) if isinstance(value, float) else _to_whole(value, parts)
+            return _to_whole(value, parts) if isinstance(value, int) else round(value * (SECOND_US / parts))
     return None
 
 

@@ -149,8 +149,15 @@ def _read_times(texts: pl.DataFrame, field: str, times: TimeReader) -> pl.DataFr
     found = found.join(spelt, on="text", how="left", maintain_order="left").with_columns(pl.coalesce("at", "spelt_at"))
     is_readable = at.is_not_null() & (at <= times.latest_us)
     never = at.is_null() & pl.col("says_never").fill_null(False)
-    state = pl.when(text.is_null()).then(pl.lit(SeenState.ABSENT)).when(is_readable).then(pl.lit(SeenState.READABLE))
-    state = state.when(never).then(pl.lit(SeenState.NEVER)).otherwise(pl.lit(SeenState.DOUBTFUL))
+    state = (
+        pl.when(text.is_null())
+        .then(pl.lit(SeenState.ABSENT))
+        .when(is_readable)
+        .then(pl.lit(SeenState.READABLE))
+        .when(never)
+        .then(pl.lit(SeenState.NEVER))
+        .otherwise(pl.lit(SeenState.DOUBTFUL))
+    )
     return found.with_columns(at=pl.when(is_readable).then(at), state=state.cast(pl.Enum(SeenState)))
 
 
