@@ -19,6 +19,8 @@ COMMANDS = (
     "status",
     "explain",
     "ack",
+    "actions",
+    "operate",
     "report",
     "history",
     "log",
@@ -41,7 +43,8 @@ class _Commands(TyperGroup):
         return sorted(super().list_commands(ctx), key=lambda name: COMMANDS.index(_MODULES.get(name, name)))
 
 
-_MODULES = {"what-if": "replay"}
+_OPERATE = ("approve", "reject", "hold", "release", "halt", "resume", "attest-down")
+_MODULES = {"what-if": "replay"} | dict.fromkeys(_OPERATE, "operate")
 app = typer.Typer(
     name="supervisor",
     cls=_Commands,

@@ -1,0 +1,159 @@
+"""`supervisor actions`: what the ledger says of actions, whether it can be trusted, and what keeps it in order."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from flows.commands import options
+from flows.commands.operate import Aim, DryRun, Json, Reason, find_target, read_reason, tell
+
+if TYPE_CHECKING:
+    from flows.ledger.actions.journals import JournalLine, Journals
+    from flows.settings import Settings
+    from schemas.book import Book
+    from schemas.ledger import OperatorRecord
+
+HELP = """What is asked, runs, is verified or was escalated, with who, why and until when.
+
+Examples:
+
+\b
+  supervisor actions list
+  supervisor actions show container-restart-piha-mosquitto
+  supervisor actions log --json | jq '.records[] | select(.kind == "started")'
+  supervisor actions verify
+"""
+
+commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    commands.command("log", help="Print the records of all journals, in their order.")(log)
+    commands.command("verify", help="Walk along the chains; say what does not fit, and what was ignored.")(verify)
+    commands.command("reset", help="End a target's problem, and of node/all and fleet/all the breaker.")(reset)
+    commands.command("take-over", help="Let the executor move to this host.")(take_over)
+    app.add_typer(commands, name="actions", short_help="What is asked, runs, and was done.")
+
+
+def log(config: options.Config = None, as_json: Json = False) -> int:
+    """Print the records; return 0."""
+    import json
+
+    from flows.ledger.actions.journals import read_journals
+    from flows.render.screen import print_lines
+    from flows.run.acting.place import action_place
+
+    journals = read_journals(action_place(_load(config)))
+    if as_json:
+        form = {"v": 1, "records": [dict(line.record) for line in journals.lines], "problems": [*journals.problems]}
+        typer.echo(json.dumps(form))
+    else:
+        print_lines([_spell(line) for line in journals.lines])
+    for problem in journals.problems if not as_json else ():
+        typer.echo(f"error: {problem}", err=True)
+    return 0
+
+
+def _spell(line: "JournalLine") -> str:
+    from flows.text.escape import show
+
+    record = line.record
+    target = record.get("target") or "/".join(str(record[key]) for key in ("node", "service") if record.get(key))
+    words = [str(record[name]) for name in ("verb", "result", "outcome", "mode", "why", "reason") if record.get(name)]
+    intent = str(record.get("intent_id") or "")[:12]
+    said = " ".join(word for word in (target, intent, ", ".join(words)) if word)
+    return (
+        f"{line.n:>6}  {record['at']}  {line.role:<8}  {show(record['by'].get('name'))}  {record['kind']}  {show(said)}"
+    )
+
+
+def verify(config: options.Config = None, as_json: Json = False) -> int:
+    """Check the ledger; return 0, or 2 where it is broken."""
+    import json
+
+    from flows.ledger.actions.entries import read_ledger
+    from flows.ledger.actions.journals import read_journals
+    from flows.run.acting.place import action_place, find_operators
+    from flows.text.escape import show
+    from stages.fold_ledger import fold_ledger
+
+    settings = _load(config)
+    journals = read_journals(action_place(settings))
+    reading = read_ledger(journals)
+    book = fold_ledger(reading.ledger, find_operators(settings).operators, settings.actions.numbers())
+    ignored = sorted((*reading.unknown, *book.ignored))
+    torn = [f"{role}-{uid}" for (role, uid), tail in sorted((journals.tails or {}).items()) if tail.torn]
+    if as_json:
+        rows = [{"n": row.n, "kind": row.kind, "why": row.why} for row in ignored]
+        typer.echo(
+            json.dumps(
+                {
+                    "v": 1,
+                    "ok": not journals.problems,
+                    "records": len(journals.lines),
+                    "problems": [*journals.problems],
+                    "ignored": rows,
+                    "illegal": [*book.illegal],
+                    "torn": torn,
+                }
+            )
+        )
+        return 2 if journals.problems else 0
+    for problem in journals.problems:
+        typer.echo(f"broken: {show(problem, 2000)}")
+    for row in ignored:
+        typer.echo(f"ignored: {row.n} {show(row.kind)}: {show(row.why)}")
+    for n in book.illegal:
+        typer.echo(f"illegal: {n} started without leave; it counts as an attempt all the same")
+    for name in torn:
+        typer.echo(f"torn: the last line of {name}; its owner cuts it before the next append")
+    if not journals.problems:
+        typer.echo(
+            f"{len(journals.lines)} records in {len(journals.tails or {})} journals, each follows the one before it"
+        )
+    return 2 if journals.problems else 0
+
+
+def reset(
+    target: Aim, reason: Reason, config: options.Config = None, dry_run: DryRun = False, as_json: Json = False
+) -> int:
+    """Write it down; return 0, also where there is no problem."""
+    from flows.run.acting.operate import sit_down
+    from schemas.episode import Target
+    from schemas.ledger import Reset
+    from schemas.words import ALL
+
+    desk = sit_down(_load(config))
+    aim = find_target(target, desk.settings)
+    node, _, service = aim.partition("/")
+    record = Reset(target=aim, reason=read_reason(reason))
+
+    def decide(book: "Book", _: "Journals") -> "OperatorRecord | None":
+        # A node and the fleet have a breaker besides, and one that did not trip is reset to no harm.
+        return record if service == ALL or Target(node, service) in book.problems else None
+
+    return tell(
+        desk, decide, f"the next run ends the problem of {aim}", dry_run, as_json, nothing=f"{aim} has no problem"
+    )
+
+
+def take_over(reason: Reason, config: options.Config = None, dry_run: DryRun = False, as_json: Json = False) -> int:
+    """Write it down; return 0."""
+    import socket
+
+    from flows.run.acting.operate import sit_down
+    from schemas.ledger import TakeOver
+
+    desk = sit_down(_load(config))
+    record = TakeOver(host=socket.gethostname(), reason=read_reason(reason))
+    return tell(desk, lambda *_: record, f"the executor may run on {record.host}", dry_run, as_json)
+
+
+def _load(config: Path | None) -> "Settings":
+    from flows.run.acting.place import require_automation
+
+    settings = options.load({}, config)
+    require_automation(settings)
+    return settings

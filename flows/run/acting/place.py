@@ -1,0 +1,72 @@
+"""Where acting happens by the settings: the folder, whose journals count, who may approve, and what time it is."""
+
+import os
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from flows.errors import SettingsError
+from flows.files.foreign import FileFaultError, read_file
+from flows.ledger.actions.places import ActionPlace
+from flows.settings import Settings
+from flows.sources.policy.operators_file import read_operators
+from schemas.numbers import Automation
+from schemas.operator import Operator
+from schemas.policy import FaultSeverity
+
+
+class AutomationOffError(SettingsError):
+    """Acting is off: nothing of it is read or written."""
+
+
+def require_automation(settings: Settings) -> None:
+    """Raise `AutomationOffError` where acting is off."""
+    if settings.actions.automation is Automation.OFF:
+        raise AutomationOffError(
+            "acting is off (actions.automation), so that there is nothing to see or to say here; 'supervisor config'"
+            " shows where to set it"
+        )
+
+
+def action_place(settings: Settings) -> ActionPlace:
+    """Return the folder of the actions, and whose journals are believed in it."""
+    me = frozenset({os.geteuid()})
+    actions = settings.actions
+    return ActionPlace(
+        settings.actions_root(),
+        decider_uids=frozenset(actions.decider_uids) or me,
+        executor_uids=frozenset(actions.executor_uids) or me,
+    )
+
+
+def read_now(settings: Settings) -> datetime:
+    """Return the moment that is taken for now: the clock's, or with `actions.clock` that of a file, for tests."""
+    path = settings.actions.clock
+    if path is None or settings.actions.automation is Automation.OFF:
+        return datetime.now(UTC)
+    try:
+        text = read_file(path.absolute(), max_bytes=100).data.decode("ascii").strip()
+        moment = datetime.fromisoformat(text)
+    except (FileFaultError, ValueError) as error:
+        raise SettingsError(f"{path}: expected one instant such as 2026-06-03T12:01:00Z ({error})") from None
+    if moment.tzinfo is None:
+        raise SettingsError(f"{path}: {text!a} has no time zone; write 2026-06-03T12:01:00Z")
+    return moment.astimezone(UTC)
+
+
+class Allowed(NamedTuple):
+    """Who may approve, and why nobody may."""
+
+    operators: tuple[Operator, ...]
+    problem: str | None = None
+
+
+def find_operators(settings: Settings) -> Allowed:
+    """Return who may approve; nobody where the file cannot be trusted."""
+    place = action_place(settings)
+    users = place.decider_uids | place.executor_uids
+    alone = next(iter(users)) if len(users) == 1 else None
+    # With roles apart, root's file alone says who may approve.
+    trusted = frozenset({*users, os.geteuid()}) if alone is not None else frozenset({0})
+    found = read_operators(settings.actions.operators.absolute(), trusted, alone)
+    errors = [str(fault) for fault in found.faults if fault.severity is FaultSeverity.ERROR]
+    return Allowed(found.operators, "\n".join(errors) or None)

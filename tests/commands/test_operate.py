@@ -1,0 +1,141 @@
+"""What operators say: who may, what is written, and how a command ends."""
+
+import os
+
+import pytest
+
+from tests.helpers.acting_home import Home
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path)
+
+
+def test_a_hold_is_a_record_of_who_until_when_and_why(home):
+    said = home.run("hold", "piha/web", "--until", "2h", "--reason", "new disk")
+    [record] = home.records()
+
+    assert said.code == 0
+    assert (record["kind"], record["target"], record["until"]) == ("hold", "piha/web", "2026-06-03T14:00:00Z")
+    assert (record["reason"], record["by"]["uid"], record["by"]["role"]) == ("new disk", os.geteuid(), "operator")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("hold", "piha/web", "--until", "2h", "--reason", "x"), id="hold"),
+        pytest.param(("halt", "--reason", "x"), id="halt"),
+        pytest.param(("attest-down", "vps", "--reason", "x"), id="attest-down"),
+        pytest.param(("actions", "reset", "fleet/all", "--reason", "x"), id="reset"),
+        pytest.param(("actions", "take-over", "--reason", "x"), id="take-over"),
+    ],
+)
+def test_a_dry_run_says_it_and_leaves_every_file_as_it_was(home, arguments):
+    before = home.files()
+    said = home.run(*arguments, "--dry-run", "--json")
+
+    assert (said.code, said.json["v"], said.json["dry_run"], said.json["n"]) == (0, 1, True, None)
+    assert said.json["record"]["kind"] == arguments[0 if arguments[0] != "actions" else 1].replace("-", "_")
+    assert home.files() == before
+    assert home.run(*arguments).code == 0
+    assert len(home.records()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        pytest.param(("hold", "piha/web", "--reason", "x"), "--until", id="no end"),
+        pytest.param(("hold", "piha/web", "--until", "31d", "--reason", "x"), "30d", id="beyond the longest"),
+        pytest.param(("hold", "piha/web", "--until", "2020-01-01T00:00:00Z", "--reason", "x"), "passed", id="past"),
+        pytest.param(
+            ("hold", "piha/webb", "--until", "2h", "--reason", "x"), "piha/web?", id="a name that is not there"
+        ),
+        pytest.param(("hold", "piha/web", "--until", "2h", "--reason", " "), "empty", id="no reason"),
+        pytest.param(("halt",), "--reason", id="a halt without a reason"),
+    ],
+)
+def test_a_mistake_writes_nothing_and_says_what_was_meant(home, arguments, says):
+    said = home.run(*arguments)
+
+    assert said.code == 1
+    assert says in said.err
+    assert home.records() == []
+
+
+def test_what_is_not_held_or_halted_is_nothing_to_do(home):
+    assert home.run("release", "piha/web").code == home.run("resume").code == 0
+    assert home.records() == []
+    home.run("hold", "piha/web", "--until", "2h", "--reason", "x")
+    home.run("release", "piha/web")
+    home.run("halt", "--reason", "x")
+    home.run("resume")
+    assert [record["kind"] for record in home.records()] == ["hold", "release", "halt", "resume"]
+
+
+def test_a_hold_can_be_set_while_the_inventory_cannot_be_read(home):
+    (home.folder / "inv" / "hosts").rename(home.folder / "elsewhere")
+    said = home.run("hold", "piha/web", "--until", "2h", "--reason", "x")
+
+    assert (said.code, len(home.records())) == (0, 1)
+    assert "taken as it is" in said.err
+
+
+def test_who_is_no_operator_is_told_who_is(home):
+    home.write("operators.yaml", "operators: [{name: anna, user: 12345, classes: [safe], targets: ['*/*']}]\n")
+    said = home.run("halt", "--reason", "x")
+
+    assert said.code == 2
+    assert "anna may say this" in said.err
+    assert home.records() == []
+
+
+def test_an_operators_file_with_faults_names_each_place(home):
+    home.write(
+        "operators.yaml",
+        "operators:\n  - {name: a, usr: 1}\n  - {name: b, user: noone, classes: [safe], targets: []}\n",
+    )
+    said = home.run("halt", "--reason", "x")
+
+    assert said.code == 1
+    assert "operators.yaml:2:" in said.err
+    assert "no user" in said.err
+
+
+def test_with_automation_off_nothing_is_read_or_written(home):
+    home.configure("off")
+    before = home.files()
+
+    for arguments in (("halt", "--reason", "x"), ("actions", "verify"), ("actions", "log")):
+        said = home.run(*arguments)
+        assert (said.code, "automation" in said.err) == (1, True)
+    assert home.files() == before
+
+
+def test_verify_finds_a_changed_byte_and_nothing_is_written_behind_it(home):
+    home.run("halt", "--reason", "one")
+    home.run("resume")
+    assert home.run("actions", "verify").code == 0
+    [path] = (home.actions / "journal").glob("operator-*.jsonl")
+    path.write_bytes(path.read_bytes().replace(b"one", b"two"))
+    said = home.run("actions", "verify", "--json")
+
+    assert (said.code, said.json["ok"]) == (2, False)
+    assert "does not follow" in said.json["problems"][0]
+    assert home.run("halt", "--reason", "x").code == 1
+
+
+def test_a_record_in_the_wrong_journal_is_ignored_and_told(home):
+    from datetime import timedelta
+
+    from flows.ledger.actions.append import identify, open_ledger
+    from flows.ledger.actions.places import ActionPlace
+    from schemas.ledger import Role
+
+    with open_ledger(ActionPlace(home.actions), identify(Role.EXECUTOR)) as ledger:
+        ledger.append("approved", home.now, {"intent_id": "a" * 64, "reason": "", "ends_at": "2026-06-03T13:00:00Z"})
+        ledger.append("nonsense", home.now + timedelta(seconds=1), {})
+    found = home.run("actions", "verify", "--json")
+
+    assert found.code == 0
+    assert [(row["n"], row["kind"]) for row in found.json["ignored"]] == [(1, "approved"), (2, "nonsense")]
