@@ -62,6 +62,8 @@ def history(
         settings.history_root(), settings.past_rules(), begin, end, node=_lower(node), service=_lower(service)
     )
     _print(past, output)
+    for text in past.left_out:
+        typer.echo(f"left out {_shown(text)}", err=True)
     if past.spans.is_empty():
         typer.echo("note: each run adds to the history, and 'supervisor backfill' makes it of kept snapshots", err=True)
     elif past.reliability.is_empty() and (node or service):
@@ -104,7 +106,7 @@ def compact(
     return 0
 
 
-def _shown(place: Path | str) -> str:
+def _shown(text: Path | str) -> str:
     from flows.text.escape import show
 
-    return show(place)
+    return show(text, limit=2000)

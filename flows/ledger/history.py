@@ -5,7 +5,8 @@ A day's folder holds files of single runs and at most briefly more than one merg
 """
 
 import json
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Container, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -14,10 +15,19 @@ import polars as pl
 
 from flows.errors import HistoryError
 from flows.files.storage import Storage, open_storage
-from schemas.frame import dtypes, empty
+from flows.ledger.history_check import (
+    PART,
+    DamagedHistoryError,
+    DamagedHistoryWarning,
+    check_file,
+    open_file,
+    stem_of,
+    sum_of,
+)
+from schemas.frame import empty
 from schemas.history import KEYS, TABLES
 
-FOLDER, DAY, PART = "history", "day=", ".parquet"
+FOLDER, DAY = "history", "day="
 MERGED, SUPERSEDES = "merged-", ".supersedes.json"
 MOST_ATTEMPTS = 20
 
@@ -39,20 +49,68 @@ class DayFiles(NamedTuple):
 
 
 def scan_history(
-    root: Path | str, table: str, since: datetime | None = None, until: datetime | None = None
+    root: Path | str,
+    table: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    *,
+    without: Container[date] | None = None,
 ) -> pl.LazyFrame:
     """Return the rows of a table with `since` <= `as_of` < `until`; each once, in no particular order.
 
     Columns that a file lacks because it is older are null; columns that a newer version added are left out.
     Collect it inside `ask_history`, which tries again when a file was compacted away in between.
+
+    `without` are the days that `find_damage` named, where the caller has asked; else it is asked here, and a
+    `DamagedHistoryWarning` says what is left out.
     """
     storage = open_storage(root)
-    days = list_days(storage, table, since, until)
+    if without is None:
+        without = find_damage(storage, since, until)
+        for problem in without.values():
+            warnings.warn(problem, DamagedHistoryWarning, stacklevel=2)
+    days = [day for day in list_days(storage, table, since, until) if day not in without]
     # A day between the bounds is in the period as a whole: its files need not be searched for the rows that are.
     edges = {moment.astimezone(UTC).date() for moment in (since, until) if moment}
     whole = scan_days(storage, table, [day for day in days if day not in edges])
     parts = scan_days(storage, table, [day for day in days if day in edges])
     return pl.concat([whole, parts.filter(*_bounds(since, until))])
+
+
+def find_damage(
+    place: Storage | Path | str, since: datetime | None = None, until: datetime | None = None
+) -> dict[date, str]:
+    """Return the days of a period of which a file, of whatever table, does not hold what was written, and which it is.
+
+    A run without its drift would be told as a quiet one: such a day says nothing at all.
+    """
+    storage = open_storage(place) if isinstance(place, str | Path) else place
+    found: dict[date, str] = {}
+    for table in TABLES:
+        for day in list_days(storage, table, since, until):
+            problem = None if day in found else find_day_damage(storage, table, day)
+            if problem is not None:
+                found[day] = f"{day}: {problem}"
+    return dict(sorted(found.items()))
+
+
+def find_day_damage(storage: Storage, table: str, day: date) -> str | None:
+    """Return what is wrong with the first damaged file of a day of a table."""
+    for _ in range(MOST_ATTEMPTS):
+        try:
+            check_day(storage, table, read_day(storage, table, day))
+        except FileNotFoundError:
+            continue
+        except DamagedHistoryError as error:
+            return str(error)
+        return None
+    raise HistoryError("the history changes faster than it can be read; try again")
+
+
+def check_day(storage: Storage, table: str, day: DayFiles) -> None:
+    """Raise `DamagedHistoryError` for the first damaged file; `FileNotFoundError` where one went meanwhile."""
+    for name in day.active:
+        check_file(storage, table, f"{day.folder}/{name}")
 
 
 def scan_days(storage: Storage, table: str, days: Iterable[date]) -> pl.LazyFrame:
@@ -74,34 +132,34 @@ def ask_history(question: Callable[[], Answer], place: Storage | Path | str) -> 
             return question()
         except FileNotFoundError:
             continue
-        except (pl.exceptions.SchemaError, pl.exceptions.ComputeError) as error:
-            raise HistoryError(_find_fault(place) or f"the history cannot be read: {error}") from None
+        except (pl.exceptions.SchemaError, pl.exceptions.ComputeError, pl.exceptions.PanicException) as error:
+            damage = find_damage(place)
+            said = "\n".join(damage.values()) or f"the history cannot be read: {str(error).splitlines()[0]}"
+            raise HistoryError(said) from None
         except OSError as error:
             raise HistoryError(f"the history cannot be read: {error.filename}: {error.strerror or error}") from None
     raise HistoryError("the history changes faster than it can be read; try again")
 
 
-def _find_fault(place: Storage | Path | str) -> str | None:
-    """Return what is wrong with the first file that cannot be read; polars does not say which one it was."""
-    storage = open_storage(place) if isinstance(place, str | Path) else place
-    for table in TABLES:
-        for day in list_days(storage, table):
-            listed = read_day(storage, table, day)
-            for path in (f"{listed.folder}/{name}" for name in listed.active):
-                try:
-                    _scan(storage, table, [path]).collect()
-                except (pl.exceptions.SchemaError, pl.exceptions.ComputeError) as error:
-                    said = str(error).splitlines()[0]
-                    return (
-                        f"{storage.location(path)}: cannot be read: {said}; move it away, backfill makes its runs again"
-                    )
-    return None
-
-
 def find_generation(root: Path | str) -> int:
-    """Return the highest generation in the history, 0 where it has none; a checkpoint can be lost."""
-    highest = ask_history(lambda: scan_history(root, "runs").select(pl.col("generation").max()).collect(), root)
-    return int(highest.item() or 0)
+    """Return the highest generation of the newest day that has one, 0 where none has; a checkpoint can be lost.
+
+    Raises `DamagedHistoryError` where a day that may be the newest is damaged.
+    """
+    storage = open_storage(root)
+    for day in reversed(list_days(storage, "runs")):
+        problem = find_day_damage(storage, "runs", day)
+        if problem is not None:
+            raise DamagedHistoryError(problem)
+        found = ask_history(lambda day=day: _generation_of(storage, day), storage)  # type: ignore[misc]
+        if found:
+            return found
+    return 0
+
+
+def _generation_of(storage: Storage, day: date) -> int:
+    rows = scan_day(storage, "runs", read_day(storage, "runs", day))
+    return int(rows.select(pl.col("generation").max()).collect().item() or 0)
 
 
 def list_days(storage: Storage, table: str, since: datetime | None = None, until: datetime | None = None) -> list[date]:
@@ -137,8 +195,11 @@ def read_day(storage: Storage, table: str, day: date) -> DayFiles:
         superseded = _superseded(storage, folder, names)
         if superseded is not None and storage.files(folder) == names:
             parts = [name for name in names if name.endswith(PART) and not name.startswith(".")]
-            active = [name for name in parts if name not in superseded]
-            spent = [name for name in parts if name in superseded]
+            left = [name for name in parts if name not in superseded]
+            # Of one run, the last that was written may not have removed the one before it yet.
+            first = {name if name.startswith(MERGED) else stem_of(name): name for name in reversed(left)}
+            active = sorted(first.values())
+            spent = [name for name in parts if name not in active]
             return DayFiles(folder, active, spent + [name for name in names if name.endswith(SUPERSEDES)])
     raise HistoryError(f"{storage.location(folder)} changes faster than it can be read; try again")
 
@@ -149,10 +210,28 @@ def _superseded(storage: Storage, folder: str, names: list[str]) -> set[str] | N
     for name in names:
         if name.endswith(SUPERSEDES) and name.removesuffix(SUPERSEDES) + PART in names:
             try:
-                found |= set(json.loads(storage.read(f"{folder}/{name}")))
+                found |= parse_list(storage.read(f"{folder}/{name}"))
             except FileNotFoundError:
                 return None
+            except (ValueError, KeyError, TypeError, OSError):
+                raise DamagedHistoryError(f"{storage.location(folder)}/{name}: damaged; restore it") from None
     return found
+
+
+def dump_list(names: Iterable[str]) -> bytes:
+    """Return the list of what a merged file supersedes, with its sum."""
+    listed = sorted(names)
+    return json.dumps({"files": listed, "sum": sum_of("\n".join(listed).encode())}).encode()
+
+
+def parse_list(data: bytes) -> set[str]:
+    """Return what a list names; raises ValueError, KeyError or TypeError for one that is not as it was written."""
+    form = json.loads(data)
+    if isinstance(form, list):  # of an earlier version
+        return set(map(str, form))
+    if sum_of("\n".join(form["files"]).encode()) != form["sum"]:
+        raise ValueError
+    return set(form["files"])
 
 
 def scan_day(storage: Storage, table: str, day: DayFiles) -> pl.LazyFrame:
@@ -164,15 +243,7 @@ def scan_day(storage: Storage, table: str, day: DayFiles) -> pl.LazyFrame:
 
 
 def _scan(storage: Storage, table: str, paths: list[str]) -> pl.LazyFrame:
-    schema = dtypes(TABLES[table])
-    return pl.scan_parquet(
-        [storage.location(path) for path in paths],
-        schema=schema,
-        missing_columns="insert",
-        extra_columns="ignore",
-        hive_partitioning=False,
-        glob=False,
-    ).select(list(schema))
+    return open_file([storage.location(path) for path in paths], table)
 
 
 def _bounds(since: datetime | None, until: datetime | None) -> list[pl.Expr]:

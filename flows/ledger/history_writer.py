@@ -5,7 +5,6 @@ A file is named from what it holds, so that writing a run again replaces it, and
 
 import hashlib
 import io
-import json
 import os
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,15 +17,18 @@ from flows.files.lock import is_alive
 from flows.files.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
 from flows.ledger.history import (
     MERGED,
-    PART,
     SUPERSEDES,
     DayFiles,
     ask_history,
+    check_day,
     day_folder,
+    dump_list,
+    find_day_damage,
     list_days,
     read_day,
     scan_day,
 )
+from flows.ledger.history_check import PART, DamagedHistoryError, name_file, stem_of
 from schemas.history import HISTORY_VERSION, KEYS, TABLES, History
 
 MOST_FAULTS = 5
@@ -52,17 +54,26 @@ def prepare_run(state_dir: Path, rows: History) -> list[Pending]:
     that died before it promised to. A table without rows has no file, and a file that is there is not written again.
     Raises `EmitError`.
     """
-    parts = [(state_dir / path, frame) for path, frame in _run_parts(rows)]
     try:
-        return [_prepare(path, frame) for path, frame in parts if not path.exists()]
+        return [
+            _prepare(state_dir / folder, stem, frame)
+            for folder, stem, frame in _run_parts(rows)
+            if not _is_there(state_dir / folder, stem)
+        ]
     except OSError as error:
         raise EmitError(f"{error.filename or state_dir}: the history cannot be written: {error.strerror}") from None
 
 
-def _prepare(final: Path, rows: pl.DataFrame) -> Pending:
-    make_folder(final.parent)
-    temporary = final.parent / f".{final.name}.tmp"
-    write_flushed(temporary, encode(rows))
+def _is_there(folder: Path, stem: str) -> bool:
+    return any(folder.glob(f"{stem}-*{PART}")) or (folder / f"{stem}{PART}").exists()
+
+
+def _prepare(folder: Path, stem: str, rows: pl.DataFrame) -> Pending:
+    make_folder(folder)
+    data = encode(rows)
+    final = folder / name_file(stem, data)
+    temporary = folder / f".{final.name}.tmp"
+    write_flushed(temporary, data)
     return Pending(temporary, final)
 
 
@@ -96,26 +107,37 @@ def _is_being_written(temporary: Path) -> bool:
 def write_run(root: Path | str, rows: History) -> None:
     """Write the files of one run under their final names, the run's own row last."""
     storage = open_storage(root)
-    for path, frame in _run_parts(rows):
-        storage.write(path, encode(frame))
+    for folder, stem, frame in _run_parts(rows):
+        data = encode(frame)
+        name = name_file(stem, data)
+        storage.write(f"{folder}/{name}", data)
+        for other in (each for each in storage.files(folder) if _is_of_run(each, stem) and each != name):
+            storage.remove(f"{folder}/{other}")
 
 
-def _run_parts(rows: History) -> list[tuple[str, pl.DataFrame]]:
-    """Return the path of each file of a run, relative to the state folder, and its rows."""
+def _is_of_run(name: str, stem: str) -> bool:
+    return name.endswith(PART) and not name.startswith(".") and stem_of(name) == stem
+
+
+def _run_parts(rows: History) -> list[tuple[str, str, pl.DataFrame]]:
+    """Return the folder of each file of a run, relative to the state folder, what its name begins with, and its rows."""
     run = rows.runs.row(0, named=True)
-    name = f"{run['input_fingerprint'][:16]}-{run['rules_fingerprint'][:16]}-{run['as_of']:%H%M%S%f}{PART}"
+    stem = f"{run['input_fingerprint'][:16]}-{run['rules_fingerprint'][:16]}-{run['as_of']:%H%M%S%f}"
     day = run["as_of"].date()
     tables = ((table, getattr(rows, table)) for table in TABLES)
-    return [(f"{day_folder(table, day)}/{name}", frame) for table, frame in tables if frame.height]
+    return [(day_folder(table, day), stem, frame) for table, frame in tables if frame.height]
 
 
 def write_day(root: Path | str, day: date, rows: History) -> None:
     """Write the rows of a day's runs together with those that the history has of it, as one file for each table.
 
     A backfilled run of the same moment, by other rules or on another inventory, gives way; a live one stays. It goes
-    first of all: in between, a reader sees no run of that moment, and never one without its drift.
+    first of all: in between, a reader sees no run of that moment, and never one without its drift. Raises
+    `DamagedHistoryError`, before anything is replaced, where a file of the day is not what was written.
     """
     storage = open_storage(root)
+    for table in TABLES:
+        _check(storage, table, day)
     is_other = pl.col("as_of").is_in(rows.runs["as_of"].implode()) & ~_is_one_of(rows.runs)
     ask_history(lambda: _drop_rows(storage, "runs", day, is_other & pl.col("generation").is_null()), storage)
     left = ask_history(lambda: scan_day(storage, "runs", read_day(storage, "runs", day)).collect(), storage)
@@ -131,6 +153,12 @@ def finish_day(root: Path | str, day: date) -> None:
     for table in TABLES:
         if read_day(storage, table, day).spent:
             ask_history(lambda table=table: merge_day(storage, table, day), storage)  # type: ignore[misc]
+
+
+def _check(storage: Storage, table: str, day: date) -> None:
+    problem = find_day_damage(storage, table, day)
+    if problem is not None:
+        raise DamagedHistoryError(problem)
 
 
 def _is_one_of(runs: pl.DataFrame) -> pl.Expr:
@@ -154,6 +182,7 @@ def merge_day(storage: Storage, table: str, day: date, added: pl.DataFrame | Non
     files = read_day(storage, table, day)
     if added is None and len(files.active) <= 1 and not files.spent:
         return False
+    check_day(storage, table, files)
     rows = scan_day(storage, table, files).collect()
     if added is not None:
         rows = pl.concat([rows, added]).unique(KEYS[table], keep="first", maintain_order=True)
@@ -166,11 +195,11 @@ def merge_day(storage: Storage, table: str, day: date, added: pl.DataFrame | Non
 def _replace_files(storage: Storage, files: DayFiles, rows: pl.DataFrame) -> None:
     """Put a merged file in the place of those that it was made of: list, file, removal, removal of the lists."""
     data = encode(rows.sort("as_of", "run_id", maintain_order=True))
-    merged = f"{MERGED}{hashlib.sha256(data).hexdigest()[:32]}"
+    merged = name_file(MERGED.rstrip("-"), data).removesuffix(PART)
     parts = [name for name in [*files.active, *files.spent] if name.endswith(PART) and name != merged + PART]
     lists = {name for name in files.spent if name.endswith(SUPERSEDES)}
     if parts:
-        storage.write(f"{files.folder}/{merged}{SUPERSEDES}", json.dumps(sorted(parts)).encode())
+        storage.write(f"{files.folder}/{merged}{SUPERSEDES}", dump_list(parts))
         lists.add(merged + SUPERSEDES)
     if merged + PART not in files.active:
         storage.write(f"{files.folder}/{merged}{PART}", data)

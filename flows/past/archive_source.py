@@ -1,16 +1,17 @@
 """Our own archive as a source of worlds and of inventories: what runs have read."""
 
 from bisect import bisect_right
+from collections.abc import Container
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from flows.errors import HistoryError, InventoryError, WorldUnreadableError
 from flows.ledger.archive import INVENTORY, WORLD, ArchiveReader, open_archive
-from flows.ledger.history import ask_history, scan_history
+from flows.ledger.history import ask_history, find_damage, scan_history
 from flows.sources.inventory.files import InventoryFiles
 from flows.sources.inventory.pack import unpack_inventory
 from flows.sources.snapshots.worlds import SnapshotRef
@@ -32,7 +33,9 @@ class ArchiveSource:
         A world that did not change is kept once, and grew older in each of those runs.
         """
         entries = self._opened().list_entries(WORLD)
-        read = _list_live_runs(self.state_dir) if entries else []
+        left_out = find_damage(self.state_dir) if entries else {}
+        self.problems = (*self.problems, *left_out.values())
+        read = _list_live_runs(self.state_dir, left_out) if entries else []
         known = {entry.as_of: entry for entry in entries}
         for as_of, fingerprint in read:
             place = bisect_right(entries, as_of, key=lambda entry: entry.as_of)
@@ -62,12 +65,13 @@ class ArchiveSource:
         self._stack.close()
 
 
-def _list_live_runs(state_dir: Path) -> list[tuple[datetime, str]]:
+def _list_live_runs(state_dir: Path, without: Container[date]) -> list[tuple[datetime, str]]:
     """Return when each live run of a state folder's history was, and the fingerprint of the world that it read."""
 
     def read() -> pl.DataFrame:
         is_live = (pl.col("source") == "live") & pl.col("state").is_not_null()
-        return scan_history(state_dir, "runs").filter(is_live).select("as_of", "world_fingerprint").collect()
+        runs = scan_history(state_dir, "runs", without=without)
+        return runs.filter(is_live).select("as_of", "world_fingerprint").collect()
 
     return ask_history(read, state_dir).rows()
 

@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeVar
 import polars as pl
 
 from flows.files.storage import open_storage
-from flows.ledger.history import ask_history, list_days, read_day, scan_day
+from flows.ledger.history import ask_history, find_day_damage, list_days, read_day, scan_day
+from flows.ledger.history_check import DamagedHistoryError
 from flows.ledger.history_writer import derive_run_id, finish_day, write_day
 from flows.past.day import Batch, Day, Judge, Problem
 from flows.sources.world.actual import WorldFiles
@@ -46,8 +47,14 @@ class Backfiller:
         """Judge the snapshots of a day that the history does not have, and write the day's files.
 
         The files depend on the runs that the day has then, and on nothing else: not on how many processes worked, nor
-        on how often one was killed in between.
+        on how often one was killed in between. A day of which a file is damaged is left as it is, and named.
         """
+        try:
+            return self._make(day)
+        except DamagedHistoryError as error:
+            return DayDone(day, 0, 0, (Problem(day.snapshots[0].as_of, f"the day {day.day}: {error}"),))
+
+    def _make(self, day: Day) -> DayDone:
         problems: list[Problem] = []
         known = _known_runs(self.history, day)
         batches: list[Batch] = []
@@ -78,6 +85,9 @@ def _known_runs(history: Path | str, day: Day) -> frozenset[str]:
     storage = open_storage(history)
     if day.day not in list_days(storage, "runs", day.snapshots[0].as_of, day.snapshots[-1].as_of):
         return frozenset()
+    problem = find_day_damage(storage, "runs", day.day)
+    if problem is not None:
+        raise DamagedHistoryError(problem)
     rows = ask_history(
         lambda: scan_day(storage, "runs", read_day(storage, "runs", day.day)).select("run_id").collect(), storage
     )

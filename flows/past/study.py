@@ -11,7 +11,7 @@ from pandera.typing.polars import DataFrame
 
 from flows.errors import HistoryError
 from flows.files.storage import open_storage
-from flows.ledger.history import ask_history, scan_days, scan_history
+from flows.ledger.history import ask_history, find_damage, scan_days, scan_history
 from flows.settings import Settings
 from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Sighting, Span
 from schemas.frame import columns
@@ -35,6 +35,8 @@ class Past:
     episodes: DataFrame[DriftEpisode]
     reliability: DataFrame[Reliability]
     actions: DataFrame[ActionOutcome]
+    left_out: tuple[str, ...] = ()
+    """The days of the period that say nothing, since a file of theirs is damaged."""
 
 
 def study_past(
@@ -48,17 +50,19 @@ def study_past(
 ) -> Past:
     """Return the period's episodes, reliability and outcomes, of one node or service alone where they are given.
 
-    Raises `HistoryError` where the history cannot be read.
+    A day of which a file is damaged is left out, by name. Raises `HistoryError` where the history cannot be read.
     """
     of_node = pl.lit(True) if node is None else pl.col("node").is_in([node, "fleet"])
 
     def read() -> list[pl.DataFrame]:
-        runs = scan_history(root, "runs", since, until)
-        drift = scan_history(root, "drift", since, until).filter(of_node)
-        advice = scan_history(root, "recommendations", since, until).filter(of_node)
+        runs, drift, advice = (
+            scan_history(root, table, since, until, without=left_out) for table in ("runs", "drift", "recommendations")
+        )
+        drift, advice = drift.filter(of_node), advice.filter(of_node)
         frames = pl.collect_all([runs.select(_RUN), drift.select(_DRIFT), advice.select(_ADVICE)])
         return [*frames, _read_monitored(root, frames[0]).filter(of_node)]
 
+    left_out = find_damage(root, since, until)
     runs, drift, advice, monitored = ask_history(read, root)
     spans = measure_spans(runs, rules.longest_span)
     sightings = _explained(lambda: sight_drift(drift, spans))
@@ -66,21 +70,28 @@ def study_past(
     reliability = measure_reliability(episodes, sightings, spans, Monitored.validate(monitored))
     chosen = pl.lit(True) if service is None else pl.col("service") == service
     some = DriftEpisode.validate(episodes.filter(of_node, chosen))
-    return Past(spans, some, Reliability.validate(reliability.filter(of_node, chosen)), measure_actions(some))
+    return Past(
+        spans,
+        some,
+        Reliability.validate(reliability.filter(of_node, chosen)),
+        measure_actions(some),
+        tuple(left_out.values()),
+    )
 
 
 def read_past(
     settings: Settings, since: datetime, as_of: datetime, *, node: str | None = None, service: str | None = None
 ) -> tuple[Past | None, str | None]:
-    """Return what the history tells up to a moment and its runs included, or None and why it tells nothing."""
+    """Return what the history tells up to a moment and its runs included, and what it does not tell, and why."""
     until = as_of + timedelta(microseconds=1)
     try:
         past = study_past(settings.history_root(), settings.past_rules(), since, until, node=node, service=service)
     except HistoryError as error:
         return None, str(error)
     if past.spans.is_empty():
-        return None, "There is no history of this period yet: each run adds to it, and 'supervisor backfill' makes it."
-    return past, None
+        nothing = "There is no history of this period yet: each run adds to it, and 'supervisor backfill' makes it."
+        return None, "\n".join(past.left_out) or nothing
+    return past, "\n".join(f"left out {text}" for text in past.left_out) or None
 
 
 def _read_monitored(root: Path | str, runs: pl.DataFrame) -> pl.DataFrame:

@@ -139,6 +139,8 @@ def _past(found: Explanation) -> Iterator[str]:
     if found.past is None:
         yield show(found.past_problem)
         return
+    if found.past_problem is not None:
+        yield show(found.past_problem)
     for row in found.past.reliability.iter_rows(named=True):
         yield _say_reliability(row)
     episodes = found.past.episodes.to_dicts()

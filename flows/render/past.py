@@ -130,6 +130,7 @@ def past_to_json(past: Past) -> str:
         {
             "schema_version": SCHEMA_VERSION,
             "run_count": past.spans.height,
+            "left_out": [show(text, limit=2000) for text in past.left_out],
             "state_hours": state_hours(past),
             "reliability": _plain(past.reliability),
             "actions": _plain(past.actions),

@@ -115,6 +115,8 @@ def _write(emitter: Emitter, root: Path | str, rows: History) -> None:
     """Write rows that no commit waits for: the run stands without them."""
     try:
         write_run(root, rows)
+    except HistoryError as error:
+        emitter.warnings.append(f"this run is not in the history: {error}")
     except OSError as error:
         emitter.warnings.append(f"this run is not in the history: {error.filename or root}: {error.strerror or error}")
 

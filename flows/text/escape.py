@@ -5,8 +5,8 @@ import unicodedata
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#|!~&$])")
-_LIVE = re.compile(r"(?<=[@#!])(?=\w)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
-_JOINER = "\u2060"
+_LIVE = re.compile(r"[@#!](?=\w)|(?<=:)//|(?<=www)\.", re.IGNORECASE)
+_DEAD = str.maketrans("@#!/.", "\uff20\uff03\uff01\uff0f\uff0e")
 _ALIKE = str.maketrans("@<>[]`", "\uff20\u2039\u203a\uff3b\uff3d\u02cb")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -31,11 +31,11 @@ def _escape(character: str) -> str:
 def markdown(text: object) -> str:
     """Return the text so that Markdown shows it literally, on one line: no markup, link, mention, tag or table cell.
 
-    Addresses and mentions are found in the text that is shown, whatever was escaped; a character without width in them
-    leaves them readable, and dead.
+    Addresses and mentions are found in the text that is shown, whatever was escaped; a letter that looks alike leaves
+    them readable, and dead.
     """
     return (
-        _MARKDOWN.sub(r"\\\1", _LIVE.sub(_JOINER, show(text)))
+        _MARKDOWN.sub(r"\\\1", _LIVE.sub(lambda found: found[0].translate(_DEAD), show(text)))
         .replace("\\<", "&lt;")
         .replace("\\>", "&gt;")
         .replace("\\&", "&amp;")

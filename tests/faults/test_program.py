@@ -23,7 +23,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows.errors import HistoryError
 from flows.ledger import history as history_source
 from flows.ledger import history_writer as history_sink
 from flows.past.study import study_past
@@ -633,21 +632,25 @@ def test_a_past_that_is_not_there_is_empty_and_typed(tmp_path):
 
 
 @case("HIS-010", "HIS-011")
-def test_a_history_file_of_another_type_is_an_error_that_names_it(tmp_path):
+def test_a_history_file_of_another_type_leaves_its_day_out_by_name(tmp_path):
     day = tmp_path / "history/runs/day=2026-05-01"
     day.mkdir(parents=True)
     pl.DataFrame({"as_of": ["noon"]}).write_parquet(day / f"x{history_source.PART}")
-    with pytest.raises(HistoryError, match=r"as_of|column"):
-        study_past(tmp_path, Settings().past_rules(), NOON - timedelta(days=1), NOON + timedelta(days=1))
+
+    past = study_past(tmp_path, Settings().past_rules(), NOON - timedelta(days=1), NOON + timedelta(days=1))
+
+    assert [f"{day}/x.parquet" in text and "as_of" in text for text in past.left_out] == [True]
 
 
 @case("HIS-005", "HIS-002")
-def test_a_history_file_without_a_byte_is_an_error_and_not_an_empty_past(tmp_path):
+def test_a_history_file_without_a_byte_leaves_its_day_out_by_name(tmp_path):
     day = tmp_path / "history/runs/day=2026-05-01"
     day.mkdir(parents=True)
     (day / f"x{history_source.PART}").touch()
-    with pytest.raises(HistoryError):
-        study_past(tmp_path, Settings().past_rules(), NOON - timedelta(days=1), NOON + timedelta(days=1))
+
+    past = study_past(tmp_path, Settings().past_rules(), NOON - timedelta(days=1), NOON + timedelta(days=1))
+
+    assert [f"{day}/x.parquet" in text for text in past.left_out] == [True]
 
 
 @case("HIS-006", "HIS-001")

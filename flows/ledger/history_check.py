@@ -1,0 +1,81 @@
+"""The history's files, checked: what a file holds is what was written, or its day is left out, by name.
+
+The name of a file ends with the sum of its content. One of an earlier version has none; of it can be told only
+whether it can be read.
+"""
+
+import hashlib
+import io
+import re
+
+import polars as pl
+
+from flows.errors import HistoryError
+from flows.files.storage import Storage
+from schemas.frame import dtypes
+from schemas.history import TABLES
+
+PART = ".parquet"
+SUM_LENGTH = 32
+_NAMED = re.compile(rf"(?P<stem>.+)-(?P<sum>[0-9a-f]{{{SUM_LENGTH}}})\.parquet")
+_ADVICE = "move it away, 'supervisor backfill' makes its runs again where their snapshots are kept"
+
+
+class DamagedHistoryError(HistoryError):
+    """A file of the history does not hold what was written to it."""
+
+
+class DamagedHistoryWarning(UserWarning):
+    """Days of the history are left out, since a file of theirs is damaged."""
+
+
+def sum_of(data: bytes) -> str:
+    """Return the sum that a content's name ends with."""
+    return hashlib.sha256(data).hexdigest()[:SUM_LENGTH]
+
+
+def name_file(stem: str, data: bytes) -> str:
+    """Return the name of a file: what it is about, and the sum of its content."""
+    return f"{stem}-{sum_of(data)}{PART}"
+
+
+def stem_of(name: str) -> str:
+    """Return what a file is about: two of one stem are of one run."""
+    named = _NAMED.fullmatch(name)
+    return named["stem"] if named else name.removesuffix(PART)
+
+
+def check_file(storage: Storage, table: str, path: str) -> None:
+    """Raise `DamagedHistoryError` where a file is not what was written; `FileNotFoundError` where it went meanwhile."""
+    try:
+        data = storage.read(path)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DamagedHistoryError(f"{storage.location(path)}: cannot be read: {error.strerror or error}") from None
+    named = _NAMED.fullmatch(path.rpartition("/")[2])
+    if named is None:
+        _try_to_read(storage, table, path, data)
+    elif named["sum"] != sum_of(data):
+        raise DamagedHistoryError(f"{storage.location(path)}: damaged, its sum is another; {_ADVICE}")
+
+
+def _try_to_read(storage: Storage, table: str, path: str, data: bytes) -> None:
+    try:
+        open_file(io.BytesIO(data), table).collect()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
+        said = (str(error).splitlines() or ["no Parquet"])[0]
+        raise DamagedHistoryError(f"{storage.location(path)}: cannot be read: {said}; {_ADVICE}") from None
+
+
+def open_file(source: list[str] | io.BytesIO, table: str) -> pl.LazyFrame:
+    """Return the rows of files of a table: columns that one lacks are null, columns that are new are left out."""
+    schema = dtypes(TABLES[table])
+    return pl.scan_parquet(
+        source,
+        schema=schema,
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+        glob=False,
+    ).select(list(schema))
