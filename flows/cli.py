@@ -25,6 +25,7 @@ COMMANDS = (
     "history",
     "log",
     "check",
+    "policy",
     "config",
     "replay",
     "backfill",

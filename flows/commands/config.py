@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -97,6 +98,8 @@ def _spell(value: object) -> object:
 
     if isinstance(value, timedelta):
         return spell_duration(value)
+    if isinstance(value, Path) and value.is_relative_to(Path.cwd()):
+        return value.relative_to(Path.cwd())
     if isinstance(value, Patience):
         return spell_patience(value)
     if isinstance(value, Mapping):

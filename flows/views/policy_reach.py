@@ -1,0 +1,99 @@
+"""What a policy reaches today: which services would be repaired by themselves, and what others lack for it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from schemas.book import Able
+from schemas.desired import Desired
+from schemas.match import Subject, find_mismatch
+from schemas.numbers import Automation, Numbers
+from schemas.policy import Policy, Rule, find_mode, risk_of
+from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder
+from schemas.words import Action, DriftKind, EventType, Severity
+
+HYPOTHESES = (Action.CONTAINER_RESTART, Action.REDEPLOY)
+"""What would be recommended for a service that turned unhealthy: it depends on its incident."""
+
+
+class Reach(NamedTuple):
+    """One service, and what it lacks for being repaired by itself; nothing: it would be."""
+
+    target: str
+    missing: tuple[str, ...]
+    rule: Rule | None
+    """The rule that would decide."""
+
+
+def find_reach(desired: Desired, policy: Policy, numbers: Numbers, able: Able | None) -> Iterator[Reach]:
+    """Yield each monitored service for which a rule says auto, or no rule says anything; `able`: what can be done now.
+
+    Automation that is off is what lacks first: nothing of the policy counts then.
+    """
+    offers = {(offer.verb, offer.target) for offer in able.capabilities.offers} if able else None
+    for subject in _subjects(desired):
+        found = [_reach(subject, action, policy, numbers, offers) for action in HYPOTHESES]
+        wanted = [reach for reach in found if reach.rule is None or reach.rule.mode is Mode.AUTO]
+        if wanted:
+            yield min(wanted, key=lambda reach: len(reach.missing))
+
+
+def _subjects(desired: Desired) -> Iterator[Subject]:
+    nodes = {row["node"]: row for row in desired.nodes.iter_rows(named=True)}
+    monitored = desired.services.filter("is_monitored").sort("node", "service")
+    for row in monitored.iter_rows(named=True):
+        yield _subject(row, nodes.get(row["node"], {}))
+
+
+def _subject(row: Mapping[str, str | None], node: Mapping[str, object]) -> Subject:
+    roles = node.get("roles") or ()
+    return Subject(
+        action=None,
+        event_type=EventType.RECONCILE_REQUIRED,
+        drift_kind=(DriftKind.UNHEALTHY_SERVICE,),
+        severity=Severity.ERROR,
+        node=str(row["node"]),
+        service=str(row["service"]),
+        role=_lower(row["role"]),
+        exposure=_lower(row["exposure"]),
+        deployment_model=_lower(row["deployment_model"]),
+        node_role=tuple(str(role).lower() for role in roles) if isinstance(roles, list) else (),
+        connectivity="intermittent" if node.get("is_intermittent") else "stable",
+        blast_radius=0,
+    )
+
+
+def _lower(text: str | None) -> str | None:
+    return text.lower() if text is not None else None
+
+
+def _reach(
+    known: Subject, action: Action, policy: Policy, numbers: Numbers, offers: set[tuple[Verb, str]] | None
+) -> Reach:
+    subject = replace(known, action=action)
+    for rule in policy.rules:
+        verb = fit_ladder(rule.ladder, action, (DriftKind.UNHEALTHY_SERVICE,))[0]
+        risk = risk_of(TRAITS[verb].risk, rule)
+        if find_mismatch(rule.match, subject, risk) is None:
+            return Reach(subject.target, tuple(_missing(rule, verb, risk, subject, policy, numbers, offers)), rule)
+    return Reach(subject.target, ("rule",), None)
+
+
+def _missing(
+    rule: Rule,
+    verb: Verb,
+    risk: Risk,
+    subject: Subject,
+    policy: Policy,
+    numbers: Numbers,
+    offers: set[tuple[Verb, str]] | None,
+) -> Iterator[str]:
+    if numbers.automation is Automation.OFF:
+        yield "automation"
+    else:
+        lowered_by = find_mode(rule.mode, risk, numbers.automation, policy, subject).lowered_by
+        yield from [lowered_by] if lowered_by else []
+    if offers is None:
+        yield "executor_running"
+    elif (verb, subject.target) not in offers:
+        yield "executor_line"
