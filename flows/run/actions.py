@@ -1,16 +1,22 @@
 """Deciding what may be done: the stages of acting in their order, written once (ACTIONS 13.4); pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
 
+from schemas.acknowledgement import Acknowledgement
 from schemas.book import Able, Book, with_attempts
 from schemas.decision import Decided
+from schemas.episode import Episode, Recommended, Target
 from schemas.ledger import DeciderRecord, Ledger, ProblemClosed
 from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.operator import Operator
 from schemas.policy import BrokenPolicy, Policy
+from schemas.rules import PastRules
 from schemas.scene import Scene
+from schemas.sight import Sight
 from schemas.verification import give_up
 from stages.admit import admit
 from stages.apply_policy import apply_policy
@@ -19,10 +25,81 @@ from stages.conclude_cases import conclude_cases
 from stages.escalate import escalate
 from stages.evaluate_guards import evaluate_guards
 from stages.expand_candidates import expand_candidates
+from stages.find_interest import find_interest
 from stages.fold_ledger import fold_ledger
 from stages.retain_intents import retain_intents
+from stages.see_targets import see_targets
 from stages.settle_attempts import settle_attempts
+from stages.trace_chains import trace_chains
 from stages.update_memory import update_memory
+
+
+class Remembered(NamedTuple):
+    """What is known from outside of the run: the first half's episodes and acknowledgements, and how the past is read."""
+
+    episodes: Sequence[Episode] = ()
+    acknowledgements: Sequence[Acknowledgement] = ()
+    past: PastRules = PastRules()
+
+
+class Acting(NamedTuple):
+    """What acting is decided by."""
+
+    policy: Policy | BrokenPolicy
+    numbers: Numbers
+    operators: Sequence[Operator]
+    ledger: Ledger
+    memory: Memory
+    able: Able | None
+    """What the executor said last that it can do."""
+
+
+def decide(
+    sight: Sight,
+    recommended: Sequence[Recommended],
+    remembered: Remembered,
+    acting: Acting,
+    world_at: datetime,
+    as_of: datetime,
+) -> Decided:
+    """Return the decisions of one run that is not skipped or failed, what the decider has to write, and the memory after it.
+
+    `recommended` are the run's recommendations, `remembered.episodes` those after its transitions. The same arguments
+    give the same result, bit for bit.
+    """
+    book = fold_ledger(acting.ledger, acting.operators, acting.numbers)
+    scene = make_scene(sight, recommended, remembered, acting, book, world_at, as_of)
+    return decide_actions(scene, acting.policy, acting.numbers, acting.operators, book, acting.memory, acting.able)
+
+
+def make_scene(
+    sight: Sight,
+    recommended: Sequence[Recommended],
+    remembered: Remembered,
+    acting: Acting,
+    book: Book,
+    world_at: datetime,
+    as_of: datetime,
+    watched: Collection[Target] = (),
+) -> Scene:
+    """Return the scene of one run; `watched` are targets that are asked about besides, and whose neighbours are wanted."""
+    valid = acting.policy if isinstance(acting.policy, Policy) else None
+    interest = find_interest(recommended, book, acting.memory, valid, watched)
+    above, below = trace_chains(sight.desired.services, sight.desired.dependencies, interest)
+    return see_targets(
+        sight,
+        recommended,
+        remembered.episodes,
+        remembered.acknowledgements,
+        above,
+        below,
+        interest,
+        valid,
+        remembered.past,
+        world_at,
+        as_of,
+        watched,
+    )
 
 
 def decide_actions(
@@ -30,17 +107,14 @@ def decide_actions(
     policy: Policy | BrokenPolicy,
     numbers: Numbers,
     operators: Sequence[Operator],
-    ledger: Ledger,
+    folded: Book,
     memory: Memory,
     able: Able | None,
 ) -> Decided:
-    """Return the decisions of one run, what the decider has to write, and the memory after it.
-
-    `able` is what the executor said last that it can do. The same arguments give the same result, bit for bit.
-    """
+    """Return what follows from a scene and the folded ledger: the steps of ACTIONS 13.4."""
     valid = policy if isinstance(policy, Policy) else None
     by_uid = {operator.uid: operator for operator in operators}
-    book = give_up(fold_ledger(ledger, operators, numbers), scene.as_of)
+    book = give_up(folded, scene.as_of)
     candidates = expand_candidates(scene, book, valid)
     workable = frozenset(row.target for row in candidates if row.ladder and row.asking is None)
     after = update_memory(memory, scene, book, workable, numbers)

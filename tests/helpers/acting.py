@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.run.actions import decide_actions
-from schemas.book import Able
+from schemas.book import Able, Book
 from schemas.decision import Decided, Decision, Verdict
 from schemas.episode import Target
 from schemas.ledger import (
@@ -33,6 +33,7 @@ from schemas.policy import BrokenPolicy, Policy, Rule
 from schemas.scene import Advice, Asked, Finding, NodeTraits, OpenEpisode, Scene, look_at, standing_severity
 from schemas.verb import TRAITS, Mode, Verb
 from schemas.words import Action, DriftKind, EventType, Severity
+from stages.fold_ledger import fold_ledger
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 ANNA = Operator(name="anna", uid=1001)
@@ -177,13 +178,14 @@ class Lab:
         able = self.able or Able(
             moment, Capabilities(offers=offers([f"{n.node}/{n.service}" for n in self.asked], reports=self.reports))
         )
-        decided = decide_actions(
-            seen, self.policy, self.numbers, self.operators, Ledger(entries=tuple(self.entries)), self.memory, able
-        )
+        decided = decide_actions(seen, self.policy, self.numbers, self.operators, self.book(), self.memory, able)
         for record in decided.records:
             self.say(moment, record)
         self.memory, self.decided, self.last_scene = decided.memory, decided, seen
         return decided
+
+    def book(self) -> Book:
+        return fold_ledger(Ledger(entries=tuple(self.entries)), self.operators, self.numbers)
 
     def decision(self, name: str) -> Decision:
         """Return the last run's decision about a target."""

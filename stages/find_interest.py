@@ -1,0 +1,51 @@
+"""Interest: which targets of a fleet deciding asks about; a million others are never looked at one by one."""
+
+from collections.abc import Iterable, Iterator
+
+from schemas.attempt import UNSTARTED
+from schemas.book import Book
+from schemas.episode import Recommended, Target
+from schemas.memory import Memory
+from schemas.policy import Policy
+from schemas.verb import DEFAULT_LADDERS
+from schemas.verification import watched_target
+from schemas.words import ALL, Action
+
+
+def find_interest(
+    recommended: Iterable[Recommended], book: Book, memory: Memory, policy: Policy | None, also: Iterable[Target] = ()
+) -> frozenset[Target]:
+    """Return the targets with a recommendation that a verb answers to, and those in the ledger or in memory.
+
+    With them their nodes, where a service may move to, and what stood beside an open attempt when it began. `also` are
+    targets that somebody asks about.
+    """
+    found = {row.target for row in recommended if row.action in DEFAULT_LADDERS}
+    found.update(also, memory.seen, book.problems, *(_of_attempts(book), _of_intents(book)))
+    found.update(_of_failovers(recommended, policy))
+    return frozenset(found | {Target(target.node, ALL) for target in found})
+
+
+def _of_intents(book: Book) -> Iterator[Target]:
+    yield from (intent.target for intent in book.intents.values() if intent.state in UNSTARTED)
+    yield from (asking.target for asking in book.requests if not asking.is_over)
+
+
+def _of_attempts(book: Book) -> Iterator[Target]:
+    for attempt in book.open_attempts:
+        yield attempt.target
+        yield watched_target(attempt)
+        for name in attempt.basis.clean_neighbours:
+            node, _, service = name.partition("/")
+            yield Target(node, service)
+    for problem in book.problems.values():
+        yield from (watched_target(attempt) for attempt in problem.attempts)
+
+
+def _of_failovers(recommended: Iterable[Recommended], policy: Policy | None) -> Iterator[Target]:
+    nodes = {row.node for row in recommended if row.action is Action.FAILOVER_REVIEW}
+    for entry in policy.failovers if policy and nodes else ():
+        node, _, service = entry.target.partition("/")
+        if node in nodes:
+            yield Target(node, service)
+            yield from (Target(place, service) for place in entry.to)

@@ -1,0 +1,328 @@
+"""The scene: what a run shows of the targets that deciding asks about, as plain values (ACTIONS 13.1)."""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from schemas.acknowledgement import Acknowledgement
+from schemas.episode import Episode, Recommended, Target
+from schemas.match import match_glob
+from schemas.policy import Policy
+from schemas.rules import PastRules
+from schemas.scene import Advice, Answered, Asked, Deployed, Finding, NodeTraits, OpenEpisode, Scene, Shown
+from schemas.sight import Sight
+from schemas.words import ALL, Action, DriftKind, Health, HeldBy, Severity
+
+TOPOLOGY = "inventory/topology.yaml"
+_TARGET = ["node", "service"]
+_DOWN = [DriftKind.OFFLINE_NODE, DriftKind.NODE_SUSPECT]
+_STOPPED = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE]
+_MUDDY = [*_STOPPED, DriftKind.UNREADABLE_OBSERVATION, DriftKind.STALE_OBSERVATION, DriftKind.MISPLACED_SERVICE]
+
+
+def see_targets(
+    sight: Sight,
+    recommended: Iterable[Recommended],
+    episodes: Iterable[Episode],
+    acknowledgements: Iterable[Acknowledgement],
+    above: pl.DataFrame,
+    below: pl.DataFrame,
+    interest: Collection[Target],
+    policy: Policy | None,
+    past: PastRules,
+    world_at: datetime,
+    as_of: datetime,
+    watched: Collection[Target] = (),
+) -> Scene:
+    """Return the scene of one run, which is not skipped or failed; of all mappings, what is of interest.
+
+    `above` and `below` are the chains of the targets of interest. `watched` are targets whose neighbours are wanted.
+    """
+    desk = _Desk(sight, {*interest, *_members(sight, policy, interest)}, as_of)
+    offline, suspect = desk.nodes_with(DriftKind.OFFLINE_NODE), desk.nodes_with(DriftKind.NODE_SUSPECT)
+    is_world_stale = desk.stands(DriftKind.STALE_WORLD)
+    return Scene(
+        as_of=as_of,
+        world_at=world_at,
+        is_conclusive=not is_world_stale,
+        is_world_stale=is_world_stale,
+        is_observer_suspect=desk.stands(DriftKind.OBSERVER_SUSPECT),
+        offline=offline,
+        suspect=suspect,
+        disk_pressed=desk.disk_pressed(),
+        nodes=desk.nodes(),
+        **desk.counts(offline | suspect),
+        advice=tuple(_advise(row) for row in recommended),
+        asked=desk.asked(),
+        unsight=desk.unsight(),
+        findings=desk.findings(),
+        shown=desk.shown(),
+        healthy_on=desk.healthy_on(),
+        chain=_chain(above, below),
+        dependants=desk.dependants(below, offline),
+        neighbours=desk.neighbours(below, watched),
+        members=_group_members(sight, policy, interest),
+        episodes=_open_episodes(episodes),
+        flapping=_flapping(episodes, past, as_of),
+        answered=_answered(acknowledgements, interest, as_of),
+        deployments=desk.deployed(),
+        resting=desk.resting(),
+        incidents=desk.incidents(),
+        shared_names=desk.shared_names(),
+        longest_span=past.longest_span,
+    )
+
+
+class _Desk:
+    """The frames of the run, narrowed to what is of interest."""
+
+    def __init__(self, sight: Sight, interest: set[Target], as_of: datetime) -> None:
+        self.sight = sight
+        self.interest = interest
+        self.as_of = as_of
+        self.wanted = pl.DataFrame(sorted(interest), schema=dict.fromkeys(_TARGET, pl.String), orient="row")
+        self.services = sight.desired.services.join(self.wanted, on=_TARGET, how="semi")
+
+    def stands(self, kind: DriftKind) -> bool:
+        drift = self.sight.drift
+        return not drift.filter((pl.col("kind") == kind) & pl.col("held_by").is_null()).is_empty()
+
+    def nodes_with(self, kind: DriftKind) -> frozenset[str]:
+        return frozenset(self.sight.drift.filter(pl.col("kind") == kind)["node"])
+
+    def disk_pressed(self) -> frozenset[str]:
+        is_pressed = (pl.col("kind") == DriftKind.NODE_PRESSURE) & pl.col("held_by").is_null()
+        disks = self.sight.nodes.filter("has_disk_pressure").select("node")
+        return frozenset(self.sight.drift.filter(is_pressed).join(disks, on="node", how="semi")["node"])
+
+    def nodes(self) -> dict[str, NodeTraits]:
+        rows = self.sight.desired.nodes.filter("is_monitored").select("node", "roles", "is_intermittent")
+        return {
+            node: NodeTraits(tuple(roles), "intermittent" if is_intermittent else "stable")
+            for node, roles, is_intermittent in rows.iter_rows()
+        }
+
+    def counts(self, down: frozenset[str]) -> dict[str, int]:
+        """Return N, M and how many of them are in trouble, standing or held back by a suspect observer."""
+        drift = self.sight.drift.filter(pl.col("held_by").is_null() | (pl.col("held_by") == HeldBy.OBSERVER_SUSPECT))
+        readable = self.sight.desired.nodes.filter(pl.col("is_readable") & pl.col("is_monitored"))
+        up = readable.filter(~pl.col("node").is_in(sorted(down))).select("node")
+        services = self.sight.desired.services.filter("is_monitored").join(up, on="node", how="semi").select(_TARGET)
+        steady = readable.filter(~pl.col("is_intermittent")).select("node")
+        stopped = drift.filter(pl.col("kind").is_in(_STOPPED)).select(_TARGET).unique()
+        fallen = drift.filter(pl.col("kind").is_in(_DOWN)).select("node").unique()
+        return {
+            "service_count": services.height,
+            "unhealthy_count": stopped.join(services, on=_TARGET, how="semi").height,
+            "node_count": steady.height,
+            "down_count": fallen.join(steady, on="node", how="semi").height,
+        }
+
+    def asked(self) -> dict[Target, Asked]:
+        nodes = self.sight.desired.nodes.select("node", "is_monitored", "desired_hash")
+        unmonitored = frozenset(nodes.filter(~pl.col("is_monitored"))["node"])
+        facts = ["is_monitored", "desired_hash", "role", "exposure", "deployment_model"]
+        found = {
+            Target(node, service): Asked(is_monitored and node not in unmonitored, *rest)
+            for node, service, is_monitored, *rest in self.services.select(*_TARGET, *facts).iter_rows()
+        }
+        whole = self.wanted.filter(pl.col("service") == ALL).join(nodes, on="node")
+        return found | {
+            Target(node, ALL): Asked(is_monitored, desired_hash)
+            for node, is_monitored, desired_hash in whole.select(nodes.columns).iter_rows()
+        }
+
+    def unsight(self) -> frozenset[Target]:
+        """Return what a partial run says nothing of: bad entries, and what unreadable files may ask for."""
+        desired = self.sight.desired
+        faults = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
+        bad = frozenset(Target(*row) for row in faults.drop_nulls("service").select(_TARGET).iter_rows())
+        unreadable = frozenset(desired.nodes.filter(~pl.col("is_readable"))["node"])
+        known = frozenset(Target(*row) for row in self.services.select(_TARGET).iter_rows()) if unreadable else ()
+        hidden = {t for t in self.interest if t.node in unreadable and t.service != ALL and t not in known}
+        if TOPOLOGY in desired.unread.filter(~pl.col("is_warning"))["file"]:
+            nodes = frozenset(desired.nodes["node"])
+            hidden |= {target for target in self.interest if target.node not in nodes}
+        return frozenset(self.interest & bad | hidden)
+
+    def findings(self) -> dict[Target, tuple[Finding, ...]]:
+        disks = frozenset(self.sight.nodes.filter("has_disk_pressure")["node"])
+        rows = self.sight.drift.join(self.wanted, on=_TARGET, how="semi")
+        found: dict[Target, tuple[Finding, ...]] = {}
+        for node, service, kind, severity, held_by in rows.select(*_TARGET, "kind", "severity", "held_by").iter_rows():
+            finding = Finding(
+                DriftKind(kind), Severity(severity), HeldBy(held_by) if held_by else None, is_disk=node in disks
+            )
+            found[Target(node, service)] = (*found.get(Target(node, service), ()), finding)
+        return found
+
+    def shown(self) -> dict[Target, Shown]:
+        services = self.sight.observed.join(self.wanted, on=_TARGET, how="semi")
+        rows = services.select(*_TARGET, pl.col("health") == Health.HEALTHY, "last_seen_at")
+        found = {Target(node, service): Shown(healthy, seen) for node, service, healthy, seen in rows.iter_rows()}
+        nodes = self.sight.nodes.join(self.wanted.select("node").unique(), on="node", how="semi")
+        return found | {
+            Target(node, ALL): Shown(True, seen) for node, seen in nodes.select("node", "last_seen_at").iter_rows()
+        }
+
+    def healthy_on(self) -> dict[str, frozenset[str]]:
+        """Return where the services of interest have a healthy instance that is asked for."""
+        names = self.wanted.select("service").unique()
+        healthy = self.sight.observed.filter((pl.col("health") == Health.HEALTHY) & pl.col("is_desired"))
+        rows = healthy.join(names, on="service", how="semi").group_by("service").agg("node")
+        return {service: frozenset(nodes) for service, nodes in rows.iter_rows()}
+
+    def dependants(self, below: pl.DataFrame, offline: frozenset[str]) -> dict[Target, int]:
+        """Return how many clean services depend on each target."""
+        is_repairable = pl.col("kind").is_in([*_MUDDY, DriftKind.FAILED_DEPLOYMENT])
+        is_told = (pl.col("kind") == DriftKind.FAILED_DEPLOYMENT) & (pl.col("severity") == Severity.INFO)
+        muddy = self.sight.drift.filter(is_repairable & ~is_told).select(_TARGET).unique()
+        monitored = self.sight.desired.services.filter("is_monitored").select(_TARGET)
+        clean = (
+            below.filter(~pl.col("node").is_in(sorted(offline)))
+            .join(monitored, on=_TARGET, how="semi")
+            .join(muddy, on=_TARGET, how="anti")
+        )
+        rows = clean.group_by("root_node", "root_service").len()
+        return {Target(node, service): count for node, service, count in rows.iter_rows()}
+
+    def neighbours(self, below: pl.DataFrame, watched: Collection[Target]) -> dict[Target, frozenset[Target]]:
+        found = {}
+        for target in watched:
+            beside = self.sight.desired.services.filter(pl.col("is_monitored") & (pl.col("node") == target.node))
+            under = below.filter(
+                (pl.col("root_node") == target.node) & (pl.col("root_service") == target.service)
+            ).select(_TARGET)
+            rows = beside.select(_TARGET).join(under, on=_TARGET, how="anti")
+            found[target] = frozenset(Target(*row) for row in rows.iter_rows()) - {target}
+        return found
+
+    def deployed(self) -> dict[Target, tuple[Deployed, ...]]:
+        rows = self.sight.deployments.drop_nulls("begun_at").join(self.wanted, on=_TARGET, how="semi")
+        found: dict[Target, tuple[Deployed, ...]] = {}
+        for node, service, begun_at, key in (
+            rows.select(*_TARGET, "begun_at", "key").sort("begun_at", "key").iter_rows()
+        ):
+            found[Target(node, service)] = (*found.get(Target(node, service), ()), Deployed(begun_at, key))
+        return found
+
+    def resting(self) -> frozenset[Target]:
+        rows = self.sight.drift.filter(pl.col("held_by") == HeldBy.MAINTENANCE).select(_TARGET).unique()
+        return frozenset(Target(*row) for row in rows.iter_rows())
+
+    def incidents(self) -> frozenset[Target]:
+        rows = self.sight.drift.filter(pl.col("kind") == DriftKind.UNRESOLVED_INCIDENT)
+        rows = rows.join(self.wanted, on=_TARGET, how="semi").select(_TARGET).unique()
+        return frozenset(Target(*row) for row in rows.iter_rows())
+
+    def shared_names(self) -> dict[Target, str]:
+        """Return the desired services that share `<node>-<service>` with another one, each with its mark."""
+        name = pl.concat_str("node", pl.lit("-"), "service").alias("name")
+        asked = self.services.select(*_TARGET, name)
+        others = self.sight.desired.services.select(*_TARGET, name).join(
+            asked.select("name").unique(), on="name", how="semi"
+        )
+        shared = others.filter(pl.len().over("name") > 1)
+        return {
+            Target(node, service): hashlib.sha256(f"{node}/{service}".encode()).hexdigest()[:8]
+            for node, service in shared.select(_TARGET).iter_rows()
+        }
+
+
+def _advise(row: Recommended) -> Advice:
+    given = (row.evidence,) if isinstance(row.evidence, Mapping) else row.evidence
+    failures = [fact["consecutive_failures"] for fact in given if fact.get("consecutive_failures") is not None]
+    return Advice(
+        row.recommendation_id,
+        row.event_type,
+        row.action,
+        row.severity,
+        row.node,
+        row.service,
+        row.causing_kinds,
+        row.drift_ids,
+        row.root_causes,
+        row.blast_radius,
+        max((count for count in failures if isinstance(count, int)), default=None),
+    )
+
+
+def _chain(above: pl.DataFrame, below: pl.DataFrame) -> dict[Target, frozenset[Target]]:
+    rows = pl.concat([above, below]).group_by("root_node", "root_service").agg("node", "service")
+    return {
+        Target(node, service): frozenset(map(Target, nodes, services))
+        for node, service, nodes, services in rows.iter_rows()
+    }
+
+
+def _groups(policy: Policy | None, interest: Collection[Target]) -> list[Any]:
+    if policy is None:
+        return []
+    names = [f"{target.node}/{target.service}" for target in interest] if policy.groups else []
+    return [group for group in policy.groups if any(match_glob(g, name) for g in group.targets for name in names)]
+
+
+def _group_members(sight: Sight, policy: Policy | None, interest: Collection[Target]) -> dict[str, frozenset[Target]]:
+    groups = _groups(policy, interest)
+    if not groups:
+        return {}
+    rows = sight.desired.services.filter("is_monitored").select(_TARGET)
+    targets = [Target(*row) for row in rows.iter_rows()]
+    return {
+        group.name: frozenset(
+            target
+            for target in targets
+            if any(match_glob(glob, f"{target.node}/{target.service}") for glob in group.targets)
+        )
+        for group in groups
+    }
+
+
+def _members(sight: Sight, policy: Policy | None, interest: Collection[Target]) -> set[Target]:
+    return {target for members in _group_members(sight, policy, interest).values() for target in members}
+
+
+def _open_episodes(episodes: Iterable[Episode]) -> dict[Target, tuple[OpenEpisode, ...]]:
+    found: dict[Target, tuple[OpenEpisode, ...]] = {}
+    for episode in episodes:
+        if episode.is_open:
+            target = episode.target
+            found[target] = (*found.get(target, ()), OpenEpisode(Action(episode.action), episode.opened_at))
+    return {target: tuple(sorted(rows)) for target, rows in found.items()}
+
+
+def _flapping(episodes: Iterable[Episode], past: PastRules, as_of: datetime) -> dict[Target, datetime]:
+    """Return until when targets flap: until too few of their openings are left in the window."""
+    openings: dict[Target, set[datetime]] = {}
+    open_targets: set[Target] = set()
+    for episode in episodes:
+        openings.setdefault(episode.target, set()).update(episode.openings)
+        if episode.is_open:
+            open_targets.add(episode.target)
+    found = {}
+    for target, moments in openings.items():
+        recent = sorted((at for at in moments if as_of - past.flapping_window < at <= as_of), reverse=True)
+        wanted = past.flapping_openings - (target not in open_targets)
+        if len(recent) >= wanted >= 1:
+            found[target] = recent[wanted - 1] + past.flapping_window
+    return found
+
+
+def _answered(
+    acknowledgements: Iterable[Acknowledgement], interest: Collection[Target], as_of: datetime
+) -> dict[Target, Answered]:
+    """Return who answers for a target, by itself or by its node; of several, who does longest."""
+    given: dict[Target, Answered] = {}
+    for row in acknowledgements:
+        known = given.get(row.target)
+        if as_of < row.until and (known is None or known.until < row.until):
+            given[row.target] = Answered(row.owner, row.reason, row.until)
+    found = {}
+    for target in interest if given else ():
+        rows = [given[name] for name in (target, Target(target.node, ALL)) if name in given]
+        if rows:
+            found[target] = max(rows, key=lambda answered: answered.until)
+    return found
