@@ -57,7 +57,7 @@ def see_targets(
         **desk.counts(offline | suspect),
         advice=tuple(_advise(row) for row in recommended),
         asked=desk.asked(),
-        unsight=desk.unsight(),
+        unjudged=desk.unjudged(),
         findings=desk.findings(),
         shown=desk.shown(),
         healthy_on=desk.healthy_on(),
@@ -135,7 +135,7 @@ class _Desk:
             for node, is_monitored, desired_hash in whole.select(nodes.columns).iter_rows()
         }
 
-    def unsight(self) -> frozenset[Target]:
+    def unjudged(self) -> frozenset[Target]:
         """Return what a partial run says nothing of: bad entries, and what unreadable files may ask for."""
         desired = self.sight.desired
         faults = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
