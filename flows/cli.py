@@ -31,6 +31,7 @@ COMMANDS = (
     "backfill",
     "archive",
     "metrics",
+    "observe",
     "watch",
     "serve",
 )

@@ -108,6 +108,9 @@ class Settings(Rules, PastRules, BaseSettings):
     watch_max_interval: PositiveDuration = Field(
         timedelta(minutes=1), description="supervisor watch: at least one run in it"
     )
+    observe_every: PositiveDuration = Field(
+        timedelta(seconds=30), description="supervisor observe: time between looks at a node"
+    )
     fleet_shards: Count = Field(4, description="reconcile-fleet: parts that the nodes are judged in")
     dask_workers: Count = Field(2, description="reconcile-fleet: processes on this machine")
     dask_address: str | None = Field(None, description="reconcile-fleet: a Dask scheduler, in place of own processes")

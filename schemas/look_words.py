@@ -59,7 +59,6 @@ class ReasonClass(StrEnum):
     SOCKET = "socket"
     NO_SOCKET = "no_socket"
     ENGINE_DOWN = "engine_down"
-    SILENT = "silent"
     PERMISSION = "permission"
     AUTH = "auth"
     HOST_KEY = "host_key"

@@ -16,11 +16,12 @@ def carry_services(before: Mapping[str, Service], seen: Mapping[str, Service], l
     is remembered without a record. A last sight that says nothing new is dated anew once a minute, so that a quiet world
     stays small where it is kept.
     """
-    unseen = frozenset(look.unseen_sources)
+    answered = frozenset(look.sources) - frozenset(look.unseen_sources)
+    has_failed = bool(look.unseen_sources)
     after = {}
     for name in sorted({*before, *seen}):
         known, found = before.get(name), seen.get(name)
-        if known is not None and not unseen.isdisjoint(known.sources):
+        if known is not None and has_failed and not answered.issuperset(known.sources):
             after[name] = replace(known, stale_since=known.stale_since or look.ended_at)
         elif found is None and known is not None:
             after[name] = replace(known, gone_looks=known.gone_looks + 1, stale_since=None)

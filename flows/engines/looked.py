@@ -94,3 +94,9 @@ class RawLook(msgspec.Struct, frozen=True, omit_defaults=True):
     took_ms: int = 0
     sources: tuple[SourceLook, ...] = ()
     pressure: Pressure = Pressure()
+    offset_s: float = 0.0
+    """What to add to `ended_at` for the node's clock, where a part brought the look; its engines' skew comes on top."""
+    part: str = ""
+    """What tells one part from another: its boot and number."""
+    is_idle: bool = False
+    """There is no newer part, and it is too early to call that silence: nothing follows from this."""

@@ -15,8 +15,18 @@ def test_what_cannot_be_looked_at_keeps_its_word_and_its_time():
     assert again["web"] == replace(known, stale_since=40.0)
 
 
+def test_what_was_seen_by_a_way_that_is_no_more_is_kept_while_the_new_one_fails():
+    carried = carry_services({"web": service(10.0)}, {}, look(40.0, sources=("ssh",), unseen_sources=("ssh",)))
+
+    assert carried["web"].stale_since == 40.0
+
+
 def test_another_source_that_fails_does_not_make_it_stale():
-    carried = carry_services({"web": service(10.0)}, {"web": service(100.0)}, look(100.0, unseen_sources=("systemd",)))
+    carried = carry_services(
+        {"web": service(10.0)},
+        {"web": service(100.0)},
+        look(100.0, sources=("docker", "systemd"), unseen_sources=("systemd",)),
+    )
 
     assert (carried["web"].stale_since, carried["web"].last_seen) == (None, 100.0)
 

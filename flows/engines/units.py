@@ -1,0 +1,139 @@
+"""systemd units by one `systemctl show`, here or over ssh; with it whether disk and memory are nearly used up (OBSERVER 2.2)."""
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from flows.engines.address import Address
+from flows.engines.looked import Pressure, SeenUnitRow, SourceLook
+from flows.engines.reasons import LookError
+from flows.engines.ssh import run_command, run_remote
+from schemas.look_words import ReasonClass
+
+SOURCE = "systemd"
+UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}\.[a-z]{4,10}", re.ASCII)
+PROPERTIES = (
+    "Id", "LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "Type", "UnitFileState",
+    "ConditionResult", "ConditionTimestamp", "StateChangeTimestamp", "NeedDaemonReload", "TriggeredBy", "LastTriggerUSec",
+)  # fmt: skip
+WORD = re.compile(r"[a-z][a-z0-9-]{0,40}")
+MOMENT = re.compile(r"@(\d{1,12})(?:\.(\d{1,6}))?", re.ASCII)
+NUMBER = re.compile(r"\d{1,10}", re.ASCII)
+MARK = "--supervisor--"
+PRESSURE = f"echo {MARK}; df -Pk / /var /var/lib/docker 2>/dev/null; echo {MARK}; cat /proc/meminfo"
+FULL_SHARE, FREE_SHARE = 0.90, 0.10
+LOCAL_FOLDERS = ("/", "/var", "/var/lib/docker")
+
+
+def show_command(units: Iterable[str]) -> list[str]:
+    """Return the command that shows the units, and the timers of services; raises `LookError` for an odd name."""
+    named = list(units)
+    odd = next((unit for unit in named if not UNIT.fullmatch(unit) or unit.startswith("-")), None)
+    if odd is not None:
+        raise LookError(ReasonClass.CONFIG, f"{odd[:80]!a} is no name of a unit; expected such as restic.service")
+    timers = [unit.removesuffix(".service") + ".timer" for unit in named if unit.endswith(".service")]
+    return ["systemctl", "show", "--timestamp=unix", "-p", ",".join(PROPERTIES), "--", *named, *timers]
+
+
+async def look_at_units(units: Iterable[str], address: Address | None) -> tuple[SourceLook, Pressure]:
+    """Return what systemd says of the units, of this host or over ssh, and the pressure there; never raises."""
+    try:
+        named = sorted(set(units))
+        if address is None:
+            text = await run_command(show_command(named)) if named else ""
+            pressure = measure_here()
+        else:
+            script = f"{shlex.join(show_command(named))}; {PRESSURE}" if named else PRESSURE
+            text, _, measured = (await run_remote(address, f"LC_ALL=C; export LC_ALL; {script}")).partition(MARK)
+            pressure = read_pressure(*_halves(measured))
+        rows = tuple(read_units(text, named))
+        if named and not text.strip():
+            raise LookError(ReasonClass.ENGINE_DOWN, "systemctl says nothing: is systemd what runs there?")
+    except LookError as error:
+        return SourceLook(SOURCE, reason_class=error.reason_class, reason=error.text), Pressure()
+    return SourceLook(SOURCE, units=rows), pressure
+
+
+def _halves(text: str) -> tuple[str, str]:
+    disk, _, memory = text.partition(MARK)
+    return disk, memory
+
+
+def read_units(text: str, wanted: Iterable[str]) -> Iterator[SeenUnitRow]:
+    """Yield a row for each wanted unit of what `systemctl show` printed."""
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+    by_id = {block["Id"]: block for block in blocks if block.get("Id")}
+    for unit in wanted:
+        if unit in by_id:
+            timer = by_id.get(unit.removesuffix(".service") + ".timer", {})
+            yield _row(unit, by_id[unit], timer)
+
+
+def _row(unit: str, block: dict[str, str], timer: dict[str, str]) -> SeenUnitRow:
+    has_timer = block.get("TriggeredBy", "").endswith(".timer") or timer.get("LoadState") == "loaded"
+    was_checked = _moment(block.get("ConditionTimestamp")) is not None
+    return SeenUnitRow(
+        unit=unit,
+        load_state=_word(block, "LoadState"),
+        active_state=_word(block, "ActiveState"),
+        sub_state=_word(block, "SubState"),
+        result=_word(block, "Result"),
+        type=_word(block, "Type"),
+        has_timer=has_timer,
+        is_condition_failed=was_checked and block.get("ConditionResult") == "no",
+        exit_status=_number(block.get("ExecMainStatus")),
+        restart_count=_number(block.get("NRestarts")) or 0,
+        changed_at=_moment(block.get("StateChangeTimestamp")),
+        triggered_at=_moment(timer.get("LastTriggerUSec")),
+    )
+
+
+def _word(block: dict[str, str], name: str) -> str:
+    text = block.get(name, "")
+    return text if WORD.fullmatch(text) else ""
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and NUMBER.fullmatch(text) else None
+
+
+def _moment(text: str | None) -> float | None:
+    found = MOMENT.fullmatch(text or "")
+    return float(f"{found[1]}.{found[2] or 0}") if found and int(found[1]) else None
+
+
+def read_pressure(df: str, meminfo: str) -> Pressure:
+    """Return the pressure by what `df -Pk` and `/proc/meminfo` say."""
+    shares = []
+    for line in df.splitlines()[1:]:
+        words = line.split()
+        if len(words) >= 6 and words[2].isdigit() and words[3].isdigit() and int(words[2]) + int(words[3]):
+            shares.append(int(words[2]) / (int(words[2]) + int(words[3])))
+    return Pressure(disk=max(shares) >= FULL_SHARE if shares else None, memory=_is_memory_short(meminfo))
+
+
+def _is_memory_short(meminfo: str) -> bool | None:
+    fields = dict(re.findall(r"^(MemTotal|MemAvailable):\s+(\d+) kB", meminfo, re.MULTILINE))
+    if len(fields) < 2 or not int(fields["MemTotal"]):
+        return None
+    return int(fields["MemAvailable"]) / int(fields["MemTotal"]) < FREE_SHARE
+
+
+def measure_here() -> Pressure:
+    """Return the pressure of this host."""
+    shares = []
+    for folder in LOCAL_FOLDERS:
+        try:
+            found = os.statvfs(folder)
+        except OSError:
+            continue
+        used, free = found.f_blocks - found.f_bfree, found.f_bavail
+        if used + free:
+            shares.append(used / (used + free))
+    try:
+        memory = _is_memory_short(Path("/proc/meminfo").read_text(encoding="ascii"))
+    except OSError:
+        memory = None
+    return Pressure(disk=max(shares) >= FULL_SHARE if shares else None, memory=memory)

@@ -1,0 +1,98 @@
+"""`observe --check`: for each node what works, and what to do about what does not; writes nothing."""
+
+import asyncio
+from collections.abc import Iterator
+
+import polars as pl
+
+from flows.engines.address import PLAIN_PORT, Way, is_loopback, parse_address
+from flows.engines.looked import RawLook, SourceLook
+from flows.engines.reasons import LookError
+from flows.observer.observer import Observer
+from flows.observer.plan import Plan
+from flows.settings import Settings
+from schemas.look_words import ReasonClass, SelectorKind
+
+ADVICE = {
+    ReasonClass.TIMEOUT: "is it on, and is its engine hung? try 'ping', then 'docker -H ADDRESS ps'",
+    ReasonClass.REFUSED: "is the engine, or sshd, running there, and on that port?",
+    ReasonClass.RESET: "look again; if it stays, read the engine's log",
+    ReasonClass.NO_ROUTE: "check its network and its power",
+    ReasonClass.DNS: "check the name, or write the address instead",
+    ReasonClass.SOCKET: "run 'ssh HOST docker ps' by hand; AllowStreamLocalForwarding of its sshd must not be 'no'",
+    ReasonClass.NO_SOCKET: "start the engine, or name its socket with observe.docker in its node.yaml",
+    ReasonClass.ENGINE_DOWN: "the host is up: start its engine",
+    ReasonClass.PERMISSION: "let this user open the socket, best by a proxy that only looks (docs/observing.md)",
+    ReasonClass.AUTH: "check user and key; for a proxy, which paths it allows (docs/observing.md)",
+    ReasonClass.HOST_KEY: "compare the host key, and connect once by hand as this user",
+    ReasonClass.TLS: "check the files under observe.tls in its node.yaml",
+    ReasonClass.PROTOCOL: "check the address: what answers there is no engine",
+    ReasonClass.CONFIG: "mend what is said above",
+}
+"""What to do, by the class of the reason."""
+
+
+async def check_nodes(settings: Settings) -> tuple[list[str], bool]:
+    """Return the lines, and whether everything works; raises `InventoryError`."""
+    observer = Observer(settings, lambda _: None)
+    plan = observer.read_plan()
+    lookers = await observer.refresh_lookers()
+    try:
+        looks = await asyncio.gather(*(looker.look() for looker in lookers.values()))
+    finally:
+        await observer.close()
+    lines = [line for look in sorted(looks, key=lambda look: look.node) for line in _describe(look)]
+    problems = [*plan.problems, *find_doubles(plan)]
+    lines += [f"inventory: {problem}" for problem in problems] + list(_warn_of_plain(plan))
+    is_fine = not problems and all(source.reason_class is None for look in looks for source in look.sources)
+    return lines, is_fine
+
+
+def _describe(look: RawLook) -> Iterator[str]:
+    for source in look.sources:
+        if source.reason_class is None:
+            yield f"{look.node}: ok: {source.source}: {_what(source)}, {look.took_ms} ms"
+        else:
+            yield f"{look.node}: {source.reason_class}: {source.source}: {source.reason}"
+            yield f"    {ADVICE[source.reason_class]}"
+
+
+def _what(source: SourceLook) -> str:
+    if source.kind:
+        skew = f", clock {source.skew_s:+.0f} s" if source.skew_s is not None and abs(source.skew_s) > 5 else ""
+        return f"{source.kind} {source.version} (API {source.api}), {len(source.containers)} containers{skew}"
+    if source.units:
+        return f"{len(source.units)} units"
+    answered = sum(probe.is_ok for probe in source.probes)
+    return f"{answered} of {len(source.probes)} probes answered" if source.probes else "it answers"
+
+
+def _warn_of_plain(plan: Plan) -> Iterator[str]:
+    """Yield a warning for each engine that is asked over the network without TLS: whoever can reach it, is root."""
+    for node in plan.nodes.values():
+        for text in node.addresses or ():
+            try:
+                address = parse_address(text, node.tls)
+            except LookError:
+                continue
+            if address.way is Way.TCP and address.tls is None and not is_loopback(address.host):
+                port = address.port or PLAIN_PORT
+                yield (
+                    f"{node.node}: warning: {text} has no TLS: whoever reaches port {port} there is root of it;"
+                    " use ssh://, or TLS"
+                )
+
+
+def find_doubles(plan: Plan) -> list[str]:
+    """Return a sentence for each container, project or unit that two entries of a node select, with both lines."""
+    names = plan.selectors.filter(pl.col("kind") != SelectorKind.PROBE)
+    twice = (
+        names.group_by("node", "kind", "value", "part", maintain_order=True)
+        .agg("service", "line")
+        .filter(pl.col("service").list.n_unique() > 1)
+    )
+    return [
+        f"hosts/{node}/services.yaml:{lines[1]}: {services[1]} selects the {kind} {value!a} that {services[0]} in line"
+        f" {lines[0]} selects; say it at one of them"
+        for node, kind, value, _, services, lines in twice.iter_rows()
+    ]

@@ -1,0 +1,81 @@
+"""Looks as frames: the rows that a look brought home, dated to the clock of their node."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from flows.engines.looked import RawLook, SourceLook
+from schemas.frame import Frame, dtypes
+from schemas.look import SeenContainer, SeenProbe, SeenUnit
+from schemas.observed import Starts
+
+SECOND_US = 1_000_000
+Row = dict[str, Any]
+
+
+def start_key(look: RawLook, source: SourceLook, name: str) -> str:
+    """Return what the starts of a container or unit are remembered under."""
+    return f"{look.node}|{source.source}|{name}"
+
+
+def frame_containers(looks: Iterable[RawLook], starts: Mapping[str, Starts]) -> DataFrame[SeenContainer]:
+    """Return every container of the looks."""
+    rows = [
+        _dated(look, source, msgspec.structs.asdict(row))
+        | {"start_count": _count(starts, start_key(look, source, row.container_id)), "awaited": list(row.awaited)}
+        for look in looks
+        for source in look.sources
+        for row in source.containers
+    ]
+    for row in rows:
+        del row["needs"]
+    return SeenContainer.validate(_frame(SeenContainer, rows))
+
+
+def frame_units(looks: Iterable[RawLook], starts: Mapping[str, Starts]) -> DataFrame[SeenUnit]:
+    """Return every unit of the looks."""
+    rows = [
+        _dated(look, source, msgspec.structs.asdict(row))
+        | {"start_count": _count(starts, start_key(look, source, row.unit))}
+        for look in looks
+        for source in look.sources
+        for row in source.units
+    ]
+    for row in rows:
+        del row["restart_count"]
+    return SeenUnit.validate(_frame(SeenUnit, rows))
+
+
+def frame_probes(looks: Iterable[RawLook]) -> DataFrame[SeenProbe]:
+    """Return every answer to a probe of the looks."""
+    rows = [
+        _dated(look, source, msgspec.structs.asdict(row))
+        for look in looks
+        for source in look.sources
+        for row in source.probes
+    ]
+    return SeenProbe.validate(_frame(SeenProbe, rows))
+
+
+def _dated(look: RawLook, source: SourceLook, row: Row) -> Row:
+    seen_at = look.ended_at + look.offset_s + (source.skew_s or 0.0)
+    return row | {"node": look.node, "source": source.source, "seen_at": seen_at}
+
+
+def _count(starts: Mapping[str, Starts], key: str) -> int:
+    known = starts.get(key)
+    return len(known.seen_at) if known else 0
+
+
+def _frame(schema: type[Frame], rows: list[Row]) -> pl.DataFrame:
+    """Return a frame of rows, whose moments are Unix seconds."""
+    types = dtypes(schema)
+    instants = [name for name, of in types.items() if isinstance(of, pl.Datetime)]
+    raw: dict[str, Any] = {name: pl.Int64 if name in instants else of for name, of in types.items()}
+    for row in rows:
+        for name in instants:
+            row[name] = None if row[name] is None else round(row[name] * SECOND_US)
+    return pl.DataFrame(rows, schema=raw, orient="row").cast(types)  # type: ignore[arg-type]  # polars' own types

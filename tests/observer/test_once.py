@@ -1,0 +1,333 @@
+"""`supervisor observe --once` with engines on real sockets: what is in the world afterwards."""
+
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from flows.cli import _run
+from tests.helpers.fake_engine import FakeEngine, composed, container
+from tests.program import SUPERVISOR
+
+MARKER = "s3cr3t-marker"
+
+
+class Place:
+    """An inventory, a world and a state in a temporary folder."""
+
+    def __init__(self, root, capture):
+        self.inventory, self.world, self.state = root / "inv", root / "world", root / "state"
+        places = {"--inventory": self.inventory, "--world": self.world, "--state-dir": self.state}
+        self.options = [str(word) for option in places.items() for word in option]
+        self._capture = capture
+
+    def node(self, name, docker, services="", **observe):
+        folder = self.inventory / "hosts" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "services.yaml").write_text(f"services:\n{services}" if services else "services: {}\n")
+        told = {"docker": docker} | observe
+        (folder / "node.yaml").write_text(json.dumps({"observe": told}))
+
+    def observe(self, *more, code=0):
+        self._capture.readouterr()
+        assert _run(["observe", *self.options, *(more or ("--once",))]) == code, self._capture.readouterr()
+        told = self._capture.readouterr()
+        assert "Traceback" not in told.err
+        return told
+
+    def read(self, name):
+        return json.loads((self.world / f"{name}.json").read_text())
+
+    def services(self):
+        return {key: record["status"] for key, record in self.read("services").items()}
+
+
+@pytest.fixture
+def place(tmp_path, capfd):
+    return Place(tmp_path, capfd)
+
+
+def test_a_look_writes_the_five_files_and_a_manifest(place, tmp_path):
+    with FakeEngine([composed("shop", "web", health="healthy")], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        done = place.observe()
+
+    assert "1 of 1 nodes seen, 1 services; generation 1" in done.out
+    node, record = place.read("nodes")["piha"], place.read("services")["piha/web"]
+    assert (node["status"], node["engine"]) == ("online", {"kind": "docker", "version": "26.1.5", "api": "1.45"})
+    assert (record["status"], record["parts"], record["restarts"]) == ("healthy", {"good": 1, "total": 1}, 0)
+    assert record["containers"][0] | {"started_at": 0} == {
+        "id": "c0ffee000001", "name": "shop-web-1", "part": "web", "state": "running", "health": "healthy",
+        "word": "healthy", "started_at": 0,
+    }  # fmt: skip
+    summary = place.read("runtime-summary")
+    assert (summary["status"], summary["refreshes"], summary["interval_s"]) == ("NOMINAL", True, 30.0)
+    assert abs(time.time() - summary["last_update"]) < 60
+    assert place.read("manifest")["folder"] == "generations/1"
+
+
+def test_what_cannot_be_looked_at_keeps_its_services_with_their_old_time(place, tmp_path):
+    with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        place.observe()
+    before = place.read("services")["piha/web"]
+
+    place.observe()
+
+    node, after = place.read("nodes")["piha"], place.read("services")["piha/web"]
+    assert (node["status"], node["reason_class"], node["failures"]) == ("online", "refused", 1)
+    assert after.pop("stale_since") > before["last_seen"]
+    assert after == before
+    assert place.read("runtime-summary")["status"] == "UNKNOWN"
+
+
+def test_a_node_that_was_never_seen_is_unobservable(place, tmp_path):
+    place.node("piha", f"unix://{tmp_path}/none", "  web: {}\n")
+    place.observe()
+
+    assert place.read("nodes")["piha"]["status"] == "unobservable"
+    assert place.read("services") == {}
+
+
+def test_what_exited_becomes_an_incident_by_the_second_look_and_ends_so(place, tmp_path):
+    web = composed("shop", "web", state="exited", exit_code=137)
+    with FakeEngine([web], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        place.observe()
+        assert place.read("incidents") == {}
+        place.observe()
+        (incident,) = place.read("incidents").values()
+        assert (incident["trigger_type"], incident["status"]) == ("containers_not_running", "active")
+        assert place.read("services")["piha/web"]["incident_id"] == next(iter(place.read("incidents")))
+        web["state"] = "running"
+        place.observe()
+        place.observe()
+
+    (incident,) = place.read("incidents").values()
+    assert incident["status"] == "resolved"
+    assert "incident_id" not in place.read("services")["piha/web"]
+
+
+def test_an_unexpected_container_has_a_record_and_no_incident(place, tmp_path):
+    with FakeEngine([container(1, "stray", state="exited", exit_code=1)], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        place.observe()
+        place.observe()
+
+    assert place.services() == {"piha/stray": "exited"}
+    assert place.read("incidents") == {}
+
+
+def test_a_new_image_is_a_deployment(place, tmp_path):
+    with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        place.observe()
+        fake.containers[:] = [composed("shop", "web", serial=2, image="sha256:" + "cd" * 32)]
+        place.observe()
+
+    (deployment,) = place.read("deployments").values()
+    assert (deployment["status"], deployment["change"], deployment["trigger"]) == ("completed", "image", "observed")
+    assert (deployment["from"], deployment["to"]) == (["ab" * 6], ["cd" * 6])
+
+
+def test_a_service_that_is_gone_is_kept_for_one_look(place, tmp_path):
+    with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        place.observe()
+        fake.containers.clear()
+        place.observe()
+        assert place.services() == {"piha/web": "healthy"}
+        place.observe()
+
+    assert place.services() == {}
+
+
+def test_five_starts_are_a_crash_loop_though_it_runs(place, tmp_path):
+    web = composed("shop", "web")
+    with FakeEngine([web], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        for count in range(5):
+            web["restart_count"], web["started"] = count, time.time() - 5 + count
+            place.observe()
+
+    assert place.services() == {"piha/web": "crash_looping"}
+
+
+def test_no_secret_reaches_a_file_of_the_world_or_the_state(place, tmp_path):
+    secret = composed(
+        "shop",
+        "web",
+        env=[f"PASSWORD={MARKER}"],
+        cmd=["sh", MARKER],
+        labels={"auth": MARKER},
+        health="unhealthy",
+        health_log=MARKER,
+        error=MARKER,
+    )
+    with FakeEngine([secret], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        outputs = [
+            place.observe(),
+            place.observe(),
+            place.observe("--check"),
+            place.observe("--part", "--node", "piha"),
+        ]
+
+    texts = [path.read_bytes() for folder in (place.world, place.state) for path in folder.rglob("*") if path.is_file()]
+    assert sum(map(len, texts)) > 3000
+    assert not any(MARKER.encode() in text for text in texts)
+    assert not any(MARKER in done.out + done.err for done in outputs)
+
+
+def test_a_second_observer_exits_with_4_and_says_who(place, tmp_path):
+    with FakeEngine([], tmp_path / "e") as fake:
+        place.node("piha", fake.url)
+        first = subprocess.Popen([*SUPERVISOR, "observe", *place.options])
+        try:
+            until = time.monotonic() + 20
+            while not (place.world / "manifest.json").exists():
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            done = place.observe(code=4)
+        finally:
+            first.terminate()
+        assert first.wait(20) == 0
+
+    assert f"process {first.pid}" in done.err
+
+
+def test_a_world_that_cannot_be_written_is_5(place, tmp_path):
+    place.world.write_text("a file")
+    place.node("piha", "none")
+
+    done = place.observe(code=5)
+
+    assert str(place.world) in done.err
+
+
+def test_a_link_in_the_world_is_refused(place, tmp_path):
+    place.node("piha", "none")
+    place.observe()
+    (place.world / "nodes.json").unlink()
+    (place.world / "nodes.json").symlink_to(tmp_path / "elsewhere")
+
+    assert "symbolic link" in place.observe(code=5).err
+
+
+def test_the_observer_of_another_host_is_refused_until_it_is_taken_over(place, tmp_path):
+    place.node("piha", "none")
+    place.observe()
+    manifest = place.read("manifest")
+    manifest["observer"]["host"] = "other"
+    (place.world / "manifest.json").write_text(json.dumps(manifest))
+
+    assert "--take-over" in place.observe(code=4).err
+    place.observe("--once", "--take-over")
+    assert place.read("manifest")["observer"]["host"] == os.uname().nodename
+
+
+@pytest.mark.parametrize("damage", ["lost", "torn"])
+def test_a_lost_memory_is_read_back_from_the_world(place, tmp_path, damage):
+    with FakeEngine([composed("shop", "web", state="exited", exit_code=1)], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        place.observe()
+        place.observe()
+        incidents = place.read("incidents")
+        memory = place.state / "observer.json"
+        memory.unlink() if damage == "lost" else memory.write_bytes(memory.read_bytes()[:100])
+        fake.containers[:] = [composed("shop", "web", serial=2, state="exited", exit_code=1)]
+        place.observe()
+
+    after = place.read("incidents")
+    assert list(after) == list(incidents)
+    assert place.read("deployments") == {}
+    assert place.read("manifest")["generation"] == 3
+
+
+def test_what_left_the_inventory_is_dropped(place, tmp_path):
+    with FakeEngine([composed("shop", "web", state="exited", exit_code=1)], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        place.node("attic", fake.url)
+        place.observe()
+        place.observe()
+        for file in (place.inventory / "hosts" / "piha").iterdir():
+            file.unlink()
+        (place.inventory / "hosts" / "piha").rmdir()
+        place.observe()
+
+    assert set(place.read("nodes")) == {"attic"}
+    assert {record["resolution"] for record in place.read("incidents").values()} == {"removed_from_desired_state"}
+
+
+def test_two_nodes_with_one_engine_are_noted(place, tmp_path):
+    with FakeEngine([container()], tmp_path / "e") as fake:
+        place.node("piha", fake.url)
+        place.node("attic", fake.url)
+        place.observe()
+
+    assert "attic and piha are one engine" in " ".join(place.read("runtime-summary")["notes"])
+
+
+def test_an_unreadable_inventory_keeps_the_names(place, tmp_path):
+    with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  front: {runtime: {project: shop}}\n")
+        place.node("attic", "none", "  x: {}\n")
+        place.observe()
+        (place.inventory / "hosts/piha/services.yaml").write_text("services: [\n")
+        place.observe()
+
+    assert place.services() == {"piha/front": "healthy"}
+    assert "cannot be read" in " ".join(place.read("runtime-summary")["notes"])
+
+
+def test_a_clock_that_is_50_min_off_is_an_incident_and_ages_are_right(place, tmp_path):
+    started = time.time() - 3046 - 20
+    web = composed("shop", "web", health="starting", started=started, created=started, check={"Retries": 1})
+    with FakeEngine([web], tmp_path / "e", clock_s=-3046.0) as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        place.observe()
+        place.observe()
+
+    assert place.read("nodes")["piha"]["clock_skew_s"] == pytest.approx(-3046, abs=1)
+    assert place.services() == {"piha/web": "starting"}
+    (incident,) = place.read("incidents").values()
+    assert (incident["trigger_type"], incident["service"], incident["severity"]) == ("clock_skew", "all", "warning")
+
+
+def test_check_says_what_works_and_what_to_do(place, tmp_path):
+    with FakeEngine([container()], tmp_path / "e") as fake:
+        place.node("piha", fake.url)
+        place.node("attic", f"unix://{tmp_path}/none")
+        done = place.observe("--check", code=1)
+
+    assert "piha: ok: " in done.out
+    assert "attic: no_socket: " in done.out
+    assert "observe.docker" in done.out
+    assert not place.world.exists()
+
+
+def test_a_part_is_taken_once_and_dated_by_its_arrival(place, tmp_path):
+    part = tmp_path / "piha.part.json"
+    with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        part.write_text(place.observe("--part", "--node", "piha").out)
+    told = json.loads(part.read_text())
+    assert set(told) == {"schema", "node", "seq", "boot_id", "taken_at", "look"}
+    told["taken_at"] += 9_000_000
+    part.write_text(json.dumps(told))
+    place.node("piha", "none", "  web: {}\n", part=str(part))
+
+    place.observe()
+    first = place.read("nodes")["piha"]["last_seen"]
+    assert abs(first - time.time()) < 30
+    assert place.services() == {"piha/web": "healthy"}
+    place.observe()
+    assert place.read("nodes")["piha"]["last_seen"] == first
+    told["seq"] -= 1
+    told["look"]["sources"][0]["containers"] = []
+    part.write_text(json.dumps(told))
+    place.observe()
+    place.observe()
+    assert place.services() == {"piha/web": "healthy"}
