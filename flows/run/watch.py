@@ -1,7 +1,7 @@
 """When to run again: when the world or the inventory changes, and when nothing changed for long."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
@@ -9,6 +9,7 @@ from threading import Event
 from watchfiles._rust_notify import RustNotify
 
 from flows.settings import Settings
+from flows.sources.world.generations import FOLDER, MANIFEST, follows_manifest
 
 INVENTORY_FOLDERS = ("hosts", "inventory", "services")
 INPUT_SUFFIXES = frozenset({".json", ".yaml", ".yml"})
@@ -62,7 +63,7 @@ class ChangedInputs:
             stop_event=self._stop,
         )
         if isinstance(changes, set):
-            return any(is_input(path) for _, path in changes)
+            return has_input((path for _, path in changes), self._settings.world)
         if identify_folders(self._settings) == self._watched:
             return False
         self._open()
@@ -73,6 +74,33 @@ def identify_folders(settings: Settings) -> dict[Path, int]:
     """Return the folders that inputs are read from and that are there, each with its inode."""
     wanted = [settings.world, *(settings.inventory / name for name in INVENTORY_FOLDERS)]
     return {folder: folder.stat().st_ino for folder in wanted if folder.is_dir()}
+
+
+def has_input(paths: Iterable[str], world: Path) -> bool:
+    """Return whether one of the paths may be an input.
+
+    What an observer writes on the way to a generation is none, and where it keeps a manifest, that alone says that a
+    generation is complete.
+    """
+    follows = None
+    for path in filter(is_input, paths):
+        inside = _inside(Path(path), world)
+        if inside is None:
+            return True
+        if inside[0] == FOLDER or any(part.startswith(".") for part in inside):
+            continue
+        follows = follows_manifest(world) if follows is None else follows
+        if not follows or inside == (MANIFEST,):
+            return True
+    return False
+
+
+def _inside(path: Path, world: Path) -> tuple[str, ...] | None:
+    """Return the parts of a path below the world's folder; None where it is elsewhere."""
+    for root in (world, world.absolute(), world.resolve()):
+        if path.is_relative_to(root) and path != root:
+            return path.relative_to(root).parts
+    return None
 
 
 def is_input(path: str) -> bool:

@@ -21,7 +21,7 @@ def stamp(at: float) -> str:
 def container(number: int = 1, name: str = "web", **fields: Any) -> dict[str, Any]:
     """Return a running container as Docker inspects it; `fields` are those of a test."""
     now = time.time()
-    made = {
+    made: dict[str, Any] = {
         "id": f"c0ffee{number:06x}" + "0" * 52,
         "name": name,
         "state": "running",
@@ -74,7 +74,7 @@ def _status(one: Mapping[str, Any]) -> str:
         "restarting": f"Restarting ({one['exit_code']}) 2 seconds ago",
         "created": "Created",
     }
-    return words.get(one["state"], one["state"])
+    return str(words.get(one["state"], one["state"]))
 
 
 def listed(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from flows.files.foreign import (
     read_file,
     stamp_file,
 )
+from flows.sources.world.generations import read_generation
 from schemas.limits import Limits
 
 NODES = "nodes.json"
@@ -79,14 +80,27 @@ def read_world_files(
 
 
 def _read_unchanged(folder: Path, as_of: datetime, limits: Limits, runtime_summary: Path | None) -> WorldFiles:
-    """Return the files as they all were at one moment."""
+    """Return the files as they all were at one moment: of one generation, where their writer keeps generations."""
     for _ in range(limits.max_read_rounds):
+        if (whole := _read_through_manifest(folder, as_of, limits)) is not None:
+            return whole
         files, contents = _read_once(folder, as_of, limits, runtime_summary)
         if all(stamp_file(path) == (content.stamp if content else None) for path, content in contents.items()):
             return files
     raise WorldUnreadableError(
         f"{folder}: its files change while they are read, each of {limits.max_read_rounds} times"
     )
+
+
+def _read_through_manifest(folder: Path, as_of: datetime, limits: Limits) -> WorldFiles | None:
+    """Return the generation that the manifest names; None where there is no manifest, so that each file is for itself."""
+    most = {name: file_limits(name, limits).max_world_file_bytes for name in FILES}
+    try:
+        found = read_generation(folder, most)
+    except FileFaultError as error:
+        is_lasting = isinstance(error, UnsafeFileError)
+        raise (LastingWorldFaultError if is_lasting else WorldUnreadableError)(str(error)) from None
+    return WorldFiles(as_of, found.contents, found.written_at, str(folder)) if found else None
 
 
 def _read_once(

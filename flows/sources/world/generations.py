@@ -83,6 +83,12 @@ def read_generation(world: Path, max_bytes: Mapping[str, int]) -> Generation | N
     return Generation(contents, written_at or datetime.now(UTC))
 
 
+def follows_manifest(world: Path) -> bool:
+    """Return whether the world is read through its manifest, so that a change of any other file means nothing."""
+    manifest = read_manifest(world)
+    return manifest is not None and not _is_left_over(world, manifest)
+
+
 def _is_left_over(world: Path, manifest: Manifest) -> bool:
     """Return whether files are there that are much newer than the manifest: its writer has gone, another one came."""
     own = stamp_file(world / MANIFEST)
