@@ -1,7 +1,7 @@
 """A small lab for acting: one scene after another, with a ledger that grows; a test states only what it is about."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,9 +24,10 @@ from schemas.ledger import (
     Result,
     Role,
     Started,
+    Verified,
 )
 from schemas.match import Match
-from schemas.memory import Memory
+from schemas.memory import Memory, SeenRow
 from schemas.numbers import Automation, Numbers
 from schemas.operator import Operator
 from schemas.policy import BrokenPolicy, Policy, Rule
@@ -131,6 +132,15 @@ class Lab:
         }
         self.advice[name] = Advice(**fields | changed)
 
+    def stand(self, name: str, kind: DriftKind = DriftKind.UNHEALTHY_SERVICE, **changed: Any) -> None:
+        """Let a target have been broken for so long that nothing waits for that."""
+        since = changed.pop("since", NOON - timedelta(days=1))
+        self.break_it(name, kind, **changed)
+        where = target(name)
+        self.episodes[where] = (OpenEpisode(self.advice[name].action, since),)
+        rows = {**self.memory.seen, where: SeenRow(9, LONG_AGO)}
+        self.memory = replace(self.memory, seen=rows)
+
     def mend(self, name: str) -> None:
         self.findings.pop(name, None)
         self.advice.pop(name, None)
@@ -173,7 +183,9 @@ class Lab:
                 del self.episodes[where]
 
     def run(self, moment: datetime, world_at: datetime | None = None, **changed: Any) -> Decided:
-        """Do one run: decide, and write what it says."""
+        """Do one run: decide, and write what it says; runs without news came between it and the last one."""
+        if self.memory.last_run is not None:
+            self.memory = replace(self.memory, last_run=max(self.memory.last_run, moment - timedelta(minutes=1)))
         seen = self.scene(moment, world_at, **changed)
         able = self.able or Able(
             moment, Capabilities(offers=offers([f"{n.node}/{n.service}" for n in self.asked], reports=self.reports))
@@ -231,6 +243,39 @@ class Lab:
 
     def end(self, started: Started, moment: datetime, result: str = "done") -> None:
         self.say(moment, Ended(intent_id=started.intent_id, fence=started.fence, result=Result(result)))
+
+    def act(self, name: str, moment: datetime, result: str = "done", took_s: int = 5) -> Started:
+        """Do a run, start what it decided about a target, and end it."""
+        self.run(moment)
+        started = self.start(name, moment)
+        self.end(started, moment + timedelta(seconds=took_s), result)
+        return started
+
+    def settle(self, moment: datetime, *outcomes: str) -> datetime:
+        """Run every 30 s from a moment on until these outcomes came, and return when the last one did."""
+        wanted = [*outcomes]
+        for now in (moment + timedelta(seconds=30 * step) for step in range(400)):
+            self.run(now)
+            for found in self.outcomes():
+                assert wanted, f"{found} as well"
+                assert found == wanted.pop(0)
+            if not wanted:
+                return now
+        raise AssertionError(f"never {wanted}")
+
+    def outcomes(self) -> list[str]:
+        """Return the outcomes that the last run brought."""
+        assert self.decided is not None
+        return [str(record.outcome) for record in self.decided.records if isinstance(record, Verified)]
+
+    def verdict(self, name: str) -> tuple[str, str]:
+        """Return what the last run decided about a target, and by what."""
+        decision = self.decision(name)
+        return str(decision.verdict), decision.decided_by
+
+    def guards(self, name: str) -> list[str]:
+        """Return the guards that hold back a target, in order."""
+        return [hit.name for hit in self.decision(name).guards]
 
     def kinds(self) -> list[str]:
         """Return the kinds of the last run's records."""
