@@ -34,6 +34,7 @@ COMMANDS = (
     "observe",
     "watch",
     "serve",
+    "web",
 )
 
 

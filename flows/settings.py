@@ -5,10 +5,11 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -24,9 +25,9 @@ POLICY_NAME = "policy.yaml"
 ETC = Path("/etc/runtime-supervisor")
 ALIASES = "node_alias_map"
 ALIAS_VARIABLE = "NODE_ALIAS_MAP"
-SECTIONS = ("limits", "actions")
+SECTIONS = ("limits", "actions", "web")
 PREFIX = "SUPERVISOR_"
-PATHS = ("inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file")
+PATHS = ("inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file", "report_file")
 ACTION_PATHS = ("policy", "actions_dir", "executor_config", "operators", "clock")
 OTHER_VARIABLES = ("CONFIG", "NOTIFY_URLS")
 DURATION = "seconds, or a duration such as 90s, 15m, 24h or 30d"
@@ -55,7 +56,16 @@ def _unquote(aliases: object) -> object:
 UserPath = Annotated[Path, BeforeValidator(_expand)]
 PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
 Owners = Annotated[list[int], BeforeValidator(split_words)]
+Texts = Annotated[list[str], BeforeValidator(split_words)]
 AliasMap = Annotated[dict[str, str], NoDecode, BeforeValidator(_unquote)]
+
+
+class ReadAccess(StrEnum):
+    """Who may look at the page; nobody acts on it without signing in."""
+
+    LOCAL = "local"
+    SIGNED = "signed"
+    ANYONE = "anyone"
 
 
 class ActionSettings(Numbers):
@@ -75,6 +85,20 @@ class ActionSettings(Numbers):
     def numbers(self) -> Numbers:
         """Return what a decision depends on, alone."""
         return Numbers(**{name: getattr(self, name) for name in Numbers.model_fields})
+
+
+class WebSettings(BaseModel):
+    """The section `web`: where the page is, and who may see it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="the address that the page listens on")
+    port: int = Field(8300, ge=1, le=65535, description="and its port")
+    hosts: Texts = Field(default_factory=list, description="further names that the page is reached under")
+    read: ReadAccess = Field(ReadAccess.LOCAL, description="who may look: local (all on loopback), signed, anyone")
+    proxies: Texts = Field(default_factory=list, description="addresses of proxies whose user header is trusted")
+    user_header: str = Field("Remote-User", description="the header in which they name who signed in there")
+    url: str | None = Field(None, description="where the page is reached, for links to it")
 
 
 class Settings(Rules, PastRules, BaseSettings):
@@ -124,6 +148,8 @@ class Settings(Rules, PastRules, BaseSettings):
     run_ttl: Duration = Field(timedelta(minutes=30), description="supervisor status: an older last run is stale")
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
     actions: ActionSettings = Field(default_factory=ActionSettings, description="what may be done, and how often")
+    report_file: UserPath | None = Field(None, description="a file that every run writes its report to, as HTML")
+    web: WebSettings = Field(default_factory=WebSettings, description="the page")
 
     @classmethod
     def settings_customise_sources(  # type: ignore[override]  # only the first of the sources is used

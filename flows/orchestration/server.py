@@ -1,7 +1,6 @@
 """A Prefect server of our own: on loopback, with authentication, and with its files for us alone."""
 
 import ctypes
-import ipaddress
 import os
 import secrets
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from flows.errors import SettingsError, SupervisorError
 from flows.orchestration.quiet import quiet_environment
+from flows.text.address import is_loopback
 
 START_TIMEOUT_S = 120.0
 """A first start makes the database; on a small machine that takes a while."""
@@ -60,14 +60,6 @@ def server_environment(home: Path, host: str, port: int, given: Mapping[str, str
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": f"P{RETENTION_DAYS}D",
     }
     return {**safe, **environment}
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def load_auth(home: Path) -> str:

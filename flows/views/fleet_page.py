@@ -1,5 +1,6 @@
 """What the report shows: the fleet as it is now, and its past where there is a history."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,19 +36,27 @@ class Page:
     """Why nothing can be said of the past."""
 
 
-def gather_page(settings: Settings, as_of: datetime, period: timedelta) -> Page:
+def gather_page(
+    settings: Settings,
+    as_of: datetime,
+    period: timedelta,
+    *,
+    read: Callable[[Settings, datetime], Inputs] = read_inputs,
+    known_past: tuple[Past | None, str | None] | None = None,
+) -> Page:
     """Judge the inputs as a run would, read the history, write nothing.
 
-    What cannot be read leaves its part of the page out, and says why.
+    What cannot be read leaves its part of the page out, and says why. A page that is made again and again passes what
+    reads its inputs, so that what did not change is not read again, and a past that is young enough.
     """
     inputs, judgement, attention, problem = None, None, None, None
     try:
-        inputs = read_inputs(settings, as_of)
+        inputs = read(settings, as_of)
         judgement = judge(inputs.desired, inputs.actual, settings.rules())
         attention = attend(settings, inputs, judgement, as_of)
     except (WorldUnreadableError, InventoryError) as error:
         problem = str(error)
-    past, past_problem = read_past(settings, as_of - period, as_of)
+    past, past_problem = known_past or read_past(settings, as_of - period, as_of)
     return Page(as_of, as_of - period, problem, inputs, judgement, attention, past, past_problem)
 
 

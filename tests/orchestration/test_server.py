@@ -8,7 +8,8 @@ import pytest
 
 from flows.errors import SettingsError
 from flows.orchestration.quiet import quiet_environment
-from flows.orchestration.server import is_loopback, load_auth, server_environment
+from flows.orchestration.server import load_auth, server_environment
+from flows.text.address import is_loopback
 
 
 def test_nothing_is_sent_and_nothing_is_pickled_whatever_the_user_set():

@@ -1,0 +1,107 @@
+"""For programs: the JSON of the commands' `--json`, metrics, health and a badge."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from flows.errors import SupervisorError
+from flows.ledger.checkpoint import Known, read_known
+from flows.render.document import dump
+from flows.render.explanation import to_document as explain_document
+from flows.render.status import to_document as status_document
+from flows.telling.metrics import to_metrics
+from flows.text.rows import rows
+from flows.views.explain import explain
+from flows.web.badge import draw_badge
+from flows.web.context import Context, Reader, Shared
+
+router = APIRouter()
+PERIOD = timedelta(days=30)
+
+
+@router.get("/healthz", tags=["health"])
+def check_health(context: Shared) -> Response:
+    """Return 200 while runs are recorded, and 503 where nothing was judged for `run_ttl`."""
+    status = context.fleet.shown.status
+    is_well = status.last_run is not None and not status.is_old and status.last_attempt is None
+    said = (
+        "ok"
+        if is_well
+        else "nothing was judged for too long"
+        if status.last_attempt is None
+        else "the last run was skipped"
+    )
+    return PlainTextResponse(said + "\n", 200 if is_well else 503)
+
+
+@router.get("/metrics", tags=["health"], dependencies=[Reader])
+def give_metrics(context: Shared) -> Response:
+    """Return the last run as Prometheus metrics."""
+    checkpoint = context.settings.checkpoint.absolute()
+    known = read_known(checkpoint) if checkpoint.parent.is_dir() else None
+    return PlainTextResponse(to_metrics(known or Known()), media_type="text/plain; version=0.0.4")
+
+
+@router.get("/badge.svg", tags=["health"], dependencies=[Reader])
+def give_badge(context: Shared) -> Response:
+    """Return the state as a picture; grey where the last run no longer speaks for now."""
+    status = context.fleet.shown.status
+    state = str(status.state) if status.state else None
+    is_stale = status.is_old or status.last_attempt is not None
+    return Response(draw_badge(state, is_stale=is_stale), media_type="image/svg+xml")
+
+
+@router.get("/api/v1/status", tags=["fleet"], dependencies=[Reader])
+def give_status(context: Shared) -> JSONResponse:
+    """Return what `supervisor status --json` gives: the last recorded run."""
+    return JSONResponse(status_document(context.fleet.shown.status))
+
+
+@router.get("/api/v1/fleet", tags=["fleet"], dependencies=[Reader])
+def give_fleet(context: Shared) -> Response:
+    """Return the judgement of now: summary, drift and recommendations."""
+    return _json(_judged(context))
+
+
+@router.get("/api/v1/targets/{node}/{service}", tags=["fleet"], dependencies=[Reader])
+async def give_target(
+    context: Shared,
+    node: Annotated[str, Path(max_length=100)],
+    service: Annotated[str, Path(max_length=100, description="`all` for the node itself")],
+) -> Response:
+    """Return what `supervisor explain NODE/SERVICE --json` gives."""
+    try:
+        found = await run_in_threadpool(explain, context.settings, f"{node}/{service}", datetime.now(UTC), PERIOD)
+    except SupervisorError as error:
+        raise HTTPException(404, str(error)) from None
+    return _json(explain_document(found))
+
+
+@router.get("/api/v1/actions", tags=["actions"], dependencies=[Reader])
+async def give_actions(context: Shared) -> Response:
+    """Return what `supervisor actions list --all --json` gives."""
+    done = await context.operator.run(["actions", "list", "--all", "--json"])
+    if done.code != 0:
+        raise HTTPException(503, done.text)
+    return _json(json.loads(done.text))
+
+
+def _judged(context: Context) -> dict[str, Any]:
+    page = context.fleet.shown.page
+    if page.judgement is None or page.attention is None:
+        return {"as_of": page.as_of.isoformat(), "problem": page.problem}
+    return {
+        "as_of": page.as_of.isoformat(),
+        "problem": None,
+        "summary": rows(page.attention.summary.drop("as_of"))[0],
+        "drift": rows(page.judgement.drift.drop("as_of")),
+        "recommendations": rows(page.judgement.recommendations.drop("as_of")),
+    }
+
+
+def _json(value: object) -> Response:
+    return Response(dump(value), media_type="application/json")

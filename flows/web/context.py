@@ -1,0 +1,88 @@
+"""What the requests of one process share, and what each is allowed."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request
+from jinja2 import Environment
+
+from flows.render.html import make_environment
+from flows.settings import ReadAccess, Settings
+from flows.text.address import is_loopback
+from flows.web.fleet import Fleet
+from flows.web.guard import is_among
+from flows.web.operator import Operator
+from flows.web.sessions import Attempts, Session, Sessions, load_password
+
+COOKIE = "supervisor_session"
+
+
+@dataclass
+class Context:
+    """The settings, what is judged, and who is signed in."""
+
+    settings: Settings
+    password: str
+    fleet: Fleet
+    operator: Operator
+    templates: Environment
+    sessions: Sessions = field(default_factory=Sessions)
+    attempts: Attempts = field(default_factory=Attempts)
+
+    def render(self, template: str, **values: Any) -> str:
+        """Return a page."""
+        return self.templates.get_template(template).render(values)
+
+
+def load_context(settings: Settings, config: Path | None, options: tuple[str, ...]) -> Context:
+    """Return it; raises `SettingsError` for an unusable password file."""
+    return Context(
+        settings,
+        load_password(settings.state_dir.absolute()),
+        Fleet(settings),
+        Operator(config, options),
+        make_environment("flows.web"),
+    )
+
+
+def share(request: Request) -> Context:
+    """Return what the requests share."""
+    context: Context = request.app.state.context
+    return context
+
+
+Shared = Annotated[Context, Depends(share)]
+
+
+def find_session(request: Request, context: Shared) -> Session | None:
+    """Return who is signed in here, or at the proxy in front where that is trusted."""
+    now_s = time.monotonic()
+    found = context.sessions.find(request.cookies.get(COOKIE), now_s)
+    if found is not None:
+        return found
+    web = context.settings.web
+    user = request.headers.get(web.user_header)
+    if user and request.client and is_among(request.client.host, web.proxies):
+        token = context.sessions.open(user[:100], now_s)
+        request.state.new_token = token
+        return context.sessions.find(token, now_s)
+    return None
+
+
+Signed = Annotated[Session | None, Depends(find_session)]
+
+
+def allow_reading(request: Request, context: Shared, session: Signed) -> None:
+    """Let whoever may look pass; send a browser to the sign-in, and refuse a program."""
+    access = context.settings.web.read
+    is_open = access is ReadAccess.ANYONE or (access is ReadAccess.LOCAL and is_loopback(context.settings.web.host))
+    if is_open or session is not None:
+        return
+    if request.url.path.startswith("/api/"):
+        raise HTTPException(401, "sign in first")
+    raise HTTPException(303, headers={"location": "/sign-in"})
+
+
+Reader = Depends(allow_reading)

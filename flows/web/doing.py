@@ -1,0 +1,165 @@
+"""Acting on the page: each form is one of the operator's commands, with a reason and an end; nobody acts without signing in."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from flows.web.context import Context, Shared, Signed
+from flows.web.sessions import Session, is_same
+from flows.web.signing import set_cookie
+
+router = APIRouter(include_in_schema=False)
+TARGET = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)?")
+ACTION_ID = re.compile(r"[a-z0-9][a-z0-9._~-]*")
+INTENT = re.compile(r"[0-9a-f]{12,64}")
+UNTIL = re.compile(r"[0-9A-Za-z:.+-]{1,40}")
+Values = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One thing that can be done here, and the operator's command that does it."""
+
+    title: str
+    says: str
+    """What it does, for the person who is about to do it."""
+    button: str
+    words: tuple[str, ...]
+    """The command."""
+    needs: tuple[str, ...]
+    """The fields of the form; `target` and `action` are the command's argument, the others its options."""
+    names: tuple[str, ...] = ()
+    """The options that say who is signed in, with `{user}` for the name."""
+
+    def command(self, given: Values, user: str) -> list[str]:
+        """Return the command and its options."""
+        options = [f"--{field}={given[field]}" for field in self.needs if field not in ARGUMENTS]
+        return [*self.words, *options, *(name.format(user=user) for name in self.names)]
+
+    def argument(self, given: Values) -> str | None:
+        """Return what the command is about, where it is about something."""
+        return next((given[field] for field in self.needs if field in ARGUMENTS), None)
+
+
+ARGUMENTS = ("target", "action")
+BRIDGE = ("--via=web", "--claimed={user}")
+DEEDS = {
+    "ack": Deed(
+        "Acknowledge",
+        "It is shown apart and raises nothing until then; events are written as ever.",
+        "Acknowledge",
+        ("ack", "add"),
+        ("target", "reason", "until"),
+        ("--owner={user}",),
+    ),
+    "unack": Deed(
+        "End the acknowledgement",
+        "It raises the state again from the next run on.",
+        "End it",
+        ("ack", "remove"),
+        ("target",),
+    ),
+    "hold": Deed("Hold", "Automation keeps off it until then.", "Hold", ("hold",), ("target", "reason", "until")),
+    "release": Deed("Release the hold", "Automation may act on it again.", "Release", ("release",), ("target",)),
+    "halt": Deed(
+        "Halt all automation",
+        "Nothing more is started. What runs goes on, and is looked after.",
+        "Halt everything",
+        ("halt",),
+        ("reason",),
+    ),
+    "resume": Deed("Resume automation", "What may be done is done again.", "Resume", ("resume",), ("reason",)),
+    "approve": Deed(
+        "Approve",
+        "This very intent may be started, once, while its evidence stays what it is.",
+        "Approve",
+        ("approve",),
+        ("action", "intent", "reason"),
+        BRIDGE,
+    ),
+    "reject": Deed(
+        "Reject",
+        "This intent is not asked again for a while.",
+        "Reject",
+        ("reject",),
+        ("action", "intent", "reason"),
+        BRIDGE,
+    ),
+}
+SHAPES = {
+    "target": TARGET,
+    "action": ACTION_ID,
+    "intent": INTENT,
+    "until": UNTIL,
+    "reason": re.compile(r"[^\x00-\x1f\x7f]{3,300}"),
+}
+
+
+@router.get("/do/{name}")
+def ask(
+    name: str,
+    request: Request,
+    context: Shared,
+    session: Signed,
+    target: Annotated[str, Query(max_length=200)] = "",
+    action: Annotated[str, Query(max_length=200)] = "",
+    intent: Annotated[str, Query(max_length=64)] = "",
+) -> Response:
+    """Show the form of a deed, to who is signed in."""
+    if session is None:
+        return RedirectResponse("/sign-in", 303)
+    if name not in DEEDS:
+        return HTMLResponse(context.render("gone.html.j2", what=name), 404)
+    given = {"target": target, "action": action, "intent": intent}
+    answer = _form(context, session, name, given, None)
+    if (token := getattr(request.state, "new_token", None)) is not None:
+        set_cookie(answer, request, token)
+    return answer
+
+
+@router.post("/do/{name}")
+async def do(
+    name: str,
+    context: Shared,
+    session: Signed,
+    csrf: Annotated[str, Form(max_length=100)],
+    target: Annotated[str, Form(max_length=200)] = "",
+    action: Annotated[str, Form(max_length=200)] = "",
+    intent: Annotated[str, Form(max_length=64)] = "",
+    reason: Annotated[str, Form(max_length=300)] = "",
+    until: Annotated[str, Form(max_length=40)] = "",
+) -> Response:
+    """Do it, and show what the command said."""
+    if session is None:
+        return RedirectResponse("/sign-in", 303)
+    if name not in DEEDS:
+        return HTMLResponse(context.render("gone.html.j2", what=name), 404)
+    given = {
+        "target": target.strip(),
+        "action": action,
+        "intent": intent,
+        "reason": reason.strip(),
+        "until": until.strip(),
+    }
+    if not is_same(csrf, session.csrf):
+        return _form(context, session, name, given, "This form is out of date; look it over and send it again.", 403)
+    deed = DEEDS[name]
+    wrong = [field for field in deed.needs if not SHAPES[field].fullmatch(given[field])]
+    if wrong:
+        return _form(context, session, name, given, f"Say {' and '.join(wrong)} as the form shows.", 422)
+    done = await context.operator.run(deed.command(given, session.user), deed.argument(given))
+    return HTMLResponse(
+        context.render("done.html.j2", deed=deed, given=given, done=done), 200 if done.code == 0 else 409
+    )
+
+
+def _form(
+    context: Context, session: Session, name: str, given: Values, problem: str | None, code: int = 200
+) -> HTMLResponse:
+    values = {"reason": "", "until": "3d", **given}
+    text = context.render("do.html.j2", name=name, deed=DEEDS[name], given=values, csrf=session.csrf, problem=problem)
+    return HTMLResponse(text, code)

@@ -1,0 +1,54 @@
+"""Doing: the page types the operator's own command, so that it can do no more, and is known by its user as everybody is."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TIMEOUT_S = 60.0
+MOST_TEXT = 4000
+KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "XDG_STATE_HOME", "USER", "LOGNAME", "NODE_ALIAS_MAP")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    text: str
+    """What it printed, for the person who asked."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Runs `supervisor` with the page's own settings file, as the page's user."""
+
+    config: Path | None
+    options: tuple[str, ...] = ()
+    """What names the state folder and the like, where the page was started with such options."""
+
+    async def run(self, words: Sequence[str], about: str | None = None) -> Done:
+        """Run one command about something; what comes from a form is an argument of its own, never a part of a line."""
+        config = ["--config", str(self.config)] if self.config else []
+        end = [] if about is None else ["--", about]
+        command = [sys.executable, "-c", "from flows.cli import main; main()", *words, *config, *self.options, *end]
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=_environment()
+        )
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                out, err = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return Done(1, "it took too long, and was ended")
+        text = (out + err).decode("utf-8", "replace").strip()
+        return Done(process.returncode or 0, text[-MOST_TEXT:])
+
+
+def _environment() -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if name.startswith("SUPERVISOR_")}
+    return {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ} | ours

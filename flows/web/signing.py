@@ -1,0 +1,52 @@
+"""Signing in and out."""
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from flows.web.context import COOKIE, Shared, Signed
+from flows.web.sessions import SESSION_S, is_same
+
+router = APIRouter(include_in_schema=False)
+USER = "operator"
+
+
+@router.get("/sign-in")
+def ask(context: Shared) -> HTMLResponse:
+    """Ask for the password."""
+    return HTMLResponse(context.render("sign-in.html.j2", problem=None))
+
+
+@router.post("/sign-in")
+def sign_in(request: Request, context: Shared, password: Annotated[str, Form(max_length=200)]) -> Response:
+    """Open a session for the right password, and slow down who guesses."""
+    address, now_s = request.client.host if request.client else "", time.monotonic()
+    if not context.attempts.is_allowed(address, now_s):
+        return HTMLResponse(context.render("sign-in.html.j2", problem="Too many wrong passwords; wait a minute."), 429)
+    if not is_same(password, context.password):
+        context.attempts.note_failure(address, now_s)
+        return HTMLResponse(context.render("sign-in.html.j2", problem="That is not the password."), 401)
+    context.sessions.close(request.cookies.get(COOKIE))
+    answer = RedirectResponse("/", 303)
+    set_cookie(answer, request, context.sessions.open(USER, now_s))
+    return answer
+
+
+@router.post("/sign-out")
+def sign_out(
+    request: Request, context: Shared, session: Signed, csrf: Annotated[str, Form(max_length=100)]
+) -> Response:
+    """End the session."""
+    if session is not None and is_same(csrf, session.csrf):
+        context.sessions.close(request.cookies.get(COOKIE))
+    answer = RedirectResponse("/", 303)
+    answer.delete_cookie(COOKIE, path="/")
+    return answer
+
+
+def set_cookie(answer: Response, request: Request, token: str) -> None:
+    """Give the browser its token, out of scripts' and other pages' reach."""
+    is_secure = request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
+    answer.set_cookie(COOKIE, token, max_age=SESSION_S, httponly=True, samesite="strict", secure=is_secure, path="/")
