@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.peers.plain import Found, UnreadableWorldError, document, look
+from benchmarks.peers.plain.memory import Memory, is_older, tell
 from flows.render.document import to_document
-from tests.helpers.random_fleet import Fleet, make_fleet
+from tests.helpers.random_fleet import Fleet, make_fleet, make_sequence
 from tests.helpers.real_run import run_in
 from tests.helpers.twists import TWISTS
 
@@ -49,6 +50,35 @@ def compare(seed: int, folder: Path) -> Compared:
     if report.judgement is None:
         return Compared(fleet, found, [f"real: {report.outcome}: {report.error}"])
     return Compared(fleet, found, differences(document(found, acknowledged), to_document(report)))
+
+
+def compare_sequence(seed: int, folder: Path) -> list[Compared]:
+    """Judge runs in a row twice, in an empty folder, their events as well."""
+    shutil.rmtree(folder, ignore_errors=True)
+    memory = Memory()
+    return [compare_next(fleet, memory, folder) for _, fleet in make_sequence(seed, TWISTS)]
+
+
+def compare_next(fleet: Fleet, memory: Memory, folder: Path) -> Compared:
+    """Judge one more run twice."""
+    for name in ("hosts", "inventory", "services", "world"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    fleet.write(folder)
+    acknowledged = sorted(set(fleet.acknowledged))
+    report, events = run_in(folder, fleet.as_of, acknowledged, **fleet.given)
+    found = look(folder, folder / "world", fleet.as_of, fleet.given, "c", memory.settling_since)
+    if is_older(memory, found):
+        return Compared(
+            fleet, found, [] if report.outcome == "skipped" else [f"plain: skipped; real: {report.outcome}"]
+        )
+    if report.judgement is None:
+        return Compared(fleet, found, [f"real: {report.outcome}: {report.error}"])
+    outcome = document(found, acknowledged)
+    memory.settling_since = outcome["settling_since"]
+    told = tell(memory, found)
+    alone = [f"events: plain alone: {line}" for line in sorted(set(told) - set(events))]
+    alone += [f"events: real alone: {line}" for line in sorted(set(events) - set(told))]
+    return Compared(fleet, found, differences(outcome, to_document(report)) + alone)
 
 
 def differences(plain: Mapping[str, Any], real: Mapping[str, Any]) -> list[str]:

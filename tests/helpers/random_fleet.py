@@ -5,7 +5,9 @@ them and names those that found something to do, so that whoever counts knows wh
 """
 
 import json
+import re
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -126,10 +128,15 @@ def agreeing_fleet(draw: Random) -> Fleet:
     for node in draw.sample(NODES, draw.choice([1, 1, 2, 3, 3, 4, 5, 6])):
         names = draw.sample(SERVICES, draw.choice([1, 2, 3, 4, 4, 6]))
         fleet.hosts[node] = {name: entry_of(draw, names) for name in names}
+    world_of(fleet)
+    return fleet
+
+
+def world_of(fleet: Fleet) -> None:
+    """Give the fleet the world that its files of services ask for."""
     fleet.nodes = [(node.lower(), {"status": "online", "last_seen": ago(1)}) for node in fleet.hosts]
     rows = [(f"{node.lower()}/{name}", {"status": "ok", "last_seen": ago(1)}) for node, name in fleet.targets()]
     fleet.services = rows
-    return fleet
 
 
 def entry_of(draw: Random, beside: list[str]) -> dict[str, Any]:
@@ -178,3 +185,51 @@ def entry(fleet: Fleet, target: tuple[str, str]) -> dict[str, Any]:
     if not isinstance(services[target[1]], dict):
         services[target[1]] = {}
     return services[target[1]]
+
+
+def make_sequence(seed: int, twists: dict[str, Twist]) -> list[tuple[int, Fleet]]:
+    """Return the minutes and the fleets of some runs in a row, each the last one with something changed."""
+    draw = Random(f"sequence {seed}")
+    fleet = make_fleet(seed, twists)
+    found, minutes = [(0, fleet)], 0
+    for _ in range(draw.choice([1, 2, 3, 4])):
+        minutes += draw.choice([1, 1, 4, 4, 5, 9, 11, 1440])
+        fleet = deepcopy(fleet)
+        fleet.twists = []
+        change = draw.choice(["same", "more", "more", "mended", "mended and more"])
+        if "mended" in change:
+            mend(fleet)
+        for name in draw.choices(list(twists), k=draw.choice([1, 2]) if "more" in change else 0):
+            if twists[name](fleet, draw):
+                fleet.twists.append(name)
+        found.append((minutes, fleet))
+    return [(minutes, shifted(fleet, minutes)) for minutes, fleet in found]
+
+
+def mend(fleet: Fleet) -> None:
+    """Let the world have what the files of services ask for, and nothing else."""
+    world_of(fleet)
+    fleet.deployments, fleet.incidents = [], []
+
+
+def shifted(fleet: Fleet, minutes: int) -> Fleet:
+    """Return the fleet that many minutes later, its moments with it."""
+    later = deepcopy(fleet)
+    later.as_of = NOON + timedelta(minutes=minutes)
+    for name in ("nodes", "services", "deployments", "incidents", "summary"):
+        setattr(later, name, moved(getattr(later, name), timedelta(minutes=minutes)))
+    return later
+
+
+def moved(value: Any, by: timedelta) -> Any:
+    """Return a value with the moments that `ago` wrote moved."""
+    if isinstance(value, dict):
+        return {key: moved(inner, by) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(moved(inner, by) for inner in value)
+    if isinstance(value, str) and AGO.fullmatch(value):
+        return (datetime.fromisoformat(value) + by).isoformat().replace("+00:00", "Z")
+    return value
+
+
+AGO = re.compile(r"2026-0[56]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:00Z")

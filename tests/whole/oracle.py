@@ -10,7 +10,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from tests.helpers.comparison import compare
+from tests.helpers.comparison import compare, compare_sequence
 from tests.helpers.coverage import LINES, lines_reached
 
 
@@ -20,12 +20,13 @@ def main() -> int:
     parser.add_argument("--fleets", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the first fleet")
     parser.add_argument("--show", type=int, default=20, help="fleets of which the differences are printed")
+    parser.add_argument("--in-a-row", action="store_true", help="some runs of each fleet, with their events")
     options = parser.parse_args()
     reached: Counter[str] = Counter()
     different = 0
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(options.seed, options.seed + options.fleets):
-            found, lines = judge_both(seed, Path(folder) / "fleet")
+            found, lines = judge_both(seed, Path(folder) / "fleet", in_a_row=options.in_a_row)
             reached.update(found)
             different += bool(lines)
             if lines and different <= options.show:
@@ -38,14 +39,18 @@ def main() -> int:
     return 1 if different else 0
 
 
-def judge_both(seed: int, folder: Path) -> tuple[list[str], list[str]]:
+def judge_both(seed: int, folder: Path, *, in_a_row: bool) -> tuple[list[str], list[str]]:
     """Return the lines that a fleet reached, and the differences; an error is one as well."""
     try:
-        compared = compare(seed, folder)
+        runs = compare_sequence(seed, folder) if in_a_row else [compare(seed, folder)]
     except Exception:  # noqa: BLE001 - a run that raises is a difference like another
         return [], traceback.format_exc().splitlines()[-12:]
-    twists = [f"({', '.join(compared.fleet.twists)})"] if compared.differences else []
-    return lines_reached(compared.fleet, compared.found) if compared.found else [], twists + compared.differences
+    lines = []
+    for place, run in enumerate(runs):
+        if run.differences:
+            lines += [f"run {place}: {', '.join(run.fleet.twists)}", *run.differences]
+            break
+    return [line for run in runs if run.found for line in lines_reached(run.fleet, run.found)], lines
 
 
 if __name__ == "__main__":
