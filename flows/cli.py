@@ -32,6 +32,7 @@ COMMANDS = (
     "archive",
     "metrics",
     "observe",
+    "deployment",
     "watch",
     "serve",
     "web",

@@ -73,7 +73,7 @@ def _warn_of_network_disk(world: Path) -> None:
 
 
 async def _observe(observer: "Observer", *, once: bool, take_over: bool) -> int:
-    from flows.observer.observer import observe_until
+    from flows.observer.loop import observe_until
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

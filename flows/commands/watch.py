@@ -3,6 +3,7 @@
 import signal
 import sys
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +23,7 @@ Examples:
 
 \b
   supervisor watch --inventory ~/homelab --world /opt/homelab/world
+  supervisor watch --observe --inventory ~/homelab    # looks at the machines as well: all in one process
   supervisor watch --format ndjson | jq 'select(.record == "recommendation")'
 """
 
@@ -42,10 +44,11 @@ def watch(
     output: Annotated[options.Format, typer.Option("--format", help="How to print each run.")] = options.Format.TABLE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and print; write nothing at all.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary lines alone.")] = False,
+    observe: Annotated[bool, typer.Option("--observe", help="Look at the machines too: write the world.")] = False,
 ) -> int:
     """Run until SIGINT or SIGTERM; return 0."""
-    from flows.run.gather import InputReader
-    from flows.run.watch import watch_inputs
+    if observe and dry_run:
+        raise typer.BadParameter("--observe writes the world, and --dry-run writes nothing; leave one of them out")
     from flows.settings import load_settings
 
     given = {
@@ -60,6 +63,21 @@ def watch(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    with _observing(settings) if observe else nullcontext():
+        _watch(settings, stop, output, dry_run=dry_run, quiet=quiet)
+    return 0
+
+
+def _observing(settings: "Settings") -> AbstractContextManager[None]:
+    from flows.observer.background import observing
+
+    return observing(settings, lambda message: print("error:", message, file=sys.stderr, flush=True))
+
+
+def _watch(settings: "Settings", stop: threading.Event, output: options.Format, *, dry_run: bool, quiet: bool) -> None:
+    from flows.run.gather import InputReader
+    from flows.run.watch import watch_inputs
+
     reader = InputReader(settings, is_caching=not dry_run)
     shown = None
     for _ in watch_inputs(settings, stop):
@@ -69,7 +87,6 @@ def watch(
         advice = _advice(report)
         _print(report, output, quiet=quiet or advice == shown)
         shown = advice
-    return 0
 
 
 def _run(settings: "Settings", reader: "InputReader", *, dry_run: bool) -> "RunReport | None":

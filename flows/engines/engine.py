@@ -52,6 +52,8 @@ class Engine:
 
     source: str
     client: HttpClient
+    api: str = ""
+    """The version that was agreed on, once there was a look."""
     _remembered: dict[str, _Remembered] = field(default_factory=dict)
 
     async def look(self) -> SourceLook:
@@ -59,6 +61,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         until = loop.time() + LIST_S
         ping = await self._ping(until)
+        self.api = ping.api
         answer = await self.client.get(f"/v{ping.api}/containers/json?all=1", until)
         listed = _decode_list(answer)
         wanted = [line for line in listed if self._is_due(line, ping, loop.time())]

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from flows.engines.address import Address, Way, find_local_address, list_local_addresses, parse_address
 from flows.engines.engine import Engine, look_at
+from flows.engines.events import follow_events
 from flows.engines.http import HttpClient
 from flows.engines.looked import Pressure, RawLook, SourceLook
 from flows.engines.probes import ProbePlan, probe
@@ -43,6 +45,7 @@ class EngineSource:
         self._engine: Engine | None = None
         self._told_apart_at: float | None = None
         self._told: LookError | None = None
+        self.was_connected = asyncio.Event()
 
     async def look(self) -> SourceLook:
         """Return what the engine says, or why it does not."""
@@ -74,6 +77,7 @@ class EngineSource:
         if self._engine is None:
             client = HttpClient(self.address, self._tunnel.socket if self._tunnel else None)
             self._engine = Engine(self.address.text, client)
+            self.was_connected.set()
         return self._engine
 
     async def _tell_apart(self) -> LookError:
@@ -173,6 +177,16 @@ class NodeLooker:
             self._pressure_at = time.monotonic()
             self._pressure = (await look_at_units((), remote))[1]
         return None, self._pressure
+
+    async def listen(self, tell: Callable[[], None]) -> None:
+        """Tell of each event of an engine that is on a socket here or on the network, until cancelled."""
+        near = [source for source in self._sources if source.address.way is not Way.SSH]
+        await asyncio.gather(*(self._listen(source, tell) for source in near))
+
+    async def _listen(self, source: EngineSource, tell: Callable[[], None]) -> None:
+        await source.was_connected.wait()
+        if source.engine is not None:
+            await follow_events(source.engine, tell)
 
     async def close(self) -> None:
         """End all connections."""

@@ -13,9 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from flows.engines.looked import RawLook
+from flows.engines.looked import RawLook, SourceLook
 from flows.engines.probes import ProbePlan
 from flows.errors import SupervisorError
+from flows.files.foreign import stamp_file
 from flows.files.lock import hold_lock
 from flows.files.own import make_private_folder
 from flows.observer.conclude import Conclusion, conclude, list_notes
@@ -29,23 +30,23 @@ from flows.observer.documents import (
 from flows.observer.hooks import read_hooks
 from flows.observer.looker import NodeLooker
 from flows.observer.memory import Memory
-from flows.observer.pace import Clocks, pause_after
 from flows.observer.parts import PartLooker
 from flows.observer.plan import Plan, read_plan
 from flows.observer.publish import Publisher
 from flows.observer.recall import recall_asked
 from flows.observer.state import LOCK, load_memory, save_memory, sweep
 from flows.settings import Settings
+from flows.sources.inventory.files import HOSTS, look_at_inventory
 from flows.sources.world.generations import read_generation
-from schemas.look_words import SelectorKind
+from schemas.look_words import ReasonClass, SelectorKind
 from schemas.observed import Evidence
 from stages.world_summary import summarize_world
 
 AT_ONCE = 32
 PUBLISH_EVERY_S, PUBLISH_LEAST_S = 2.0, 60.0
-READ_PLAN_S = 5.0
 DEPLOY_DEADLINE_S = 600.0
 Complain = Callable[[str], None]
+Looker = NodeLooker | PartLooker
 
 
 class Observer:
@@ -59,11 +60,12 @@ class Observer:
         self._started_at = time.time()
         self._publisher = Publisher(settings.world, self._host, os.getpid())
         self._state_dir = settings.state_dir
-        self._lookers: dict[str, NodeLooker | PartLooker] = {}
+        self.lookers: dict[str, Looker] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._published: tuple[float, Any] = (0.0, None)
         self.memory = Memory()
         self.plan: Plan | None = None
+        self._inventory: object = None
         self.next_looks: dict[str, float] = {}
 
     @asynccontextmanager
@@ -83,7 +85,7 @@ class Observer:
 
     async def close(self) -> None:
         """End all connections."""
-        await asyncio.gather(*(looker.close() for looker in self._lookers.values()))
+        await asyncio.gather(*(looker.close() for looker in self.lookers.values()))
 
     def _read_back(self) -> Memory:
         """Return what the last generation tells, where the memory is lost."""
@@ -96,28 +98,39 @@ class Observer:
 
     def read_plan(self) -> Plan:
         """Read the inventory, and make lookers for what is new or changed; raises `InventoryError`."""
+        self._inventory = self._look_at_inventory()
         plan, self.memory = recall_asked(read_plan(self.settings), self.memory)
         self.plan = plan
         return plan
 
-    async def refresh_lookers(self) -> Mapping[str, NodeLooker | PartLooker]:
+    def has_plan_changed(self) -> bool:
+        """Return whether a file of the inventory is another than when it was read; raises `InventoryError`."""
+        return self._look_at_inventory() != self._inventory
+
+    def _look_at_inventory(self) -> object:
+        """Return what is another value as soon as a file of the inventory is another."""
+        root = self.settings.inventory.absolute()
+        stamps = [(path, stamp_file(path)) for path in sorted((root / HOSTS).glob("*/node.yaml"))]
+        return look_at_inventory(root, self.settings.limits), stamps
+
+    async def refresh_lookers(self) -> Mapping[str, Looker]:
         """Return the lookers of the plan; those of nodes that are no more, or are looked at otherwise, are closed."""
         assert self.plan is not None  # noqa: S101 - it is read when the observer is opened
-        made: dict[str, NodeLooker | PartLooker] = {}
+        made: dict[str, Looker] = {}
         for name in self.plan.nodes:
             looker = self._make_looker(self.plan, name)
-            known = self._lookers.pop(name, None)
+            known = self.lookers.pop(name, None)
             if known is not None and known.key == looker.key:
                 made[name] = known
             else:
                 made[name] = looker
                 if known is not None:
                     await known.close()
-        await asyncio.gather(*(looker.close() for looker in self._lookers.values()))
-        self._lookers = made
+        await asyncio.gather(*(looker.close() for looker in self.lookers.values()))
+        self.lookers = made
         return made
 
-    def _make_looker(self, plan: Plan, node: str) -> NodeLooker | PartLooker:
+    def _make_looker(self, plan: Plan, node: str) -> Looker:
         of_node = plan.nodes[node]
         rows = plan.selectors.filter(pl.col("node") == node)
         probes = rows.filter(pl.col("kind") == SelectorKind.PROBE)
@@ -127,15 +140,20 @@ class Observer:
             return PartLooker(of_node, asked, self.memory.parts.get(node, ""))
         return NodeLooker(of_node, units, asked)
 
-    async def look_at(self, node: str) -> RawLook:
-        """Return one look at a node; never raises."""
+    async def look_at(self, looker: Looker) -> RawLook:
+        """Return one look at a node; never raises: a bug about one node must not hide the others."""
         async with self._gate:
-            return await self._lookers[node].look()
+            try:
+                return await looker.look()
+            except Exception as error:  # noqa: BLE001 - as said
+                text = f"the look failed by a bug of ours ({type(error).__name__}); please report it"
+                fault = SourceLook("observer", reason_class=ReasonClass.RESET, reason=text)
+                return RawLook(looker.plan.node, time.time(), sources=(fault,))
 
     async def look_once(self) -> Conclusion:
         """Look at every node at once, conclude and publish; raises `EmitError`."""
         lookers = await self.refresh_lookers()
-        looks = await asyncio.gather(*(self.look_at(node) for node in lookers))
+        looks = await asyncio.gather(*(self.look_at(looker) for looker in lookers.values()))
         concluded = self.conclude(list(looks))
         self.publish(time.time())
         return concluded
@@ -213,118 +231,3 @@ class Observer:
         nodes = {name: replace(node, failures=0, failing_since=None) for name, node in self.memory.nodes.items()}
         evidence: dict[str, Evidence] = {}
         self.memory = replace(self.memory, nodes=nodes, evidence=evidence, starts={})
-
-
-async def observe_until(observer: Observer, stop: asyncio.Event) -> None:
-    """Look at each node in its own time, conclude and publish, until `stop` is set."""
-    await _Loop(observer, stop).run()
-
-
-class _Loop:
-    """One task a node; none waits for another, and the publisher waits for none of them."""
-
-    def __init__(self, observer: Observer, stop: asyncio.Event) -> None:
-        self._observer = observer
-        self._stop = stop
-        self._looks: asyncio.Queue[RawLook] = asyncio.Queue()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._wake: dict[str, asyncio.Event] = {}
-        self._clocks = Clocks()
-        self._quiet: set[str] = set()
-        """Nodes whose first look after our host slept is not concluded from, where it fails."""
-        self._read_plan_at = time.monotonic()
-
-    async def run(self) -> None:
-        """Run until it is time to stop."""
-        try:
-            await self._follow_plan()
-            first = await self._gather_first()
-            self._take(first)
-            while not self._stop.is_set():
-                self._publish()
-                looks = await self._gather(PUBLISH_EVERY_S)
-                if self._clocks.have_jumped():
-                    self._observer.start_afresh()
-                    self._quiet = set(self._tasks)
-                self._take(looks)
-                await self._follow_plan()
-        finally:
-            for task in self._tasks.values():
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-
-    async def _gather_first(self) -> list[RawLook]:
-        """Return the looks of all nodes, or of those that answered within ten seconds."""
-        looks: list[RawLook] = []
-        until = time.monotonic() + 10.0
-        while len(looks) < len(self._tasks) and time.monotonic() < until and not self._stop.is_set():
-            looks += await self._gather(0.5)
-        return looks
-
-    async def _gather(self, most_s: float) -> list[RawLook]:
-        """Return the looks that ended by then; at once as soon as it is to stop."""
-        looks: list[RawLook] = []
-        until = time.monotonic() + most_s
-        while (left_s := until - time.monotonic()) > 0 and not self._stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                looks.append(await asyncio.wait_for(self._looks.get(), min(left_s, 0.2)))
-        return looks
-
-    def _take(self, looks: list[RawLook]) -> None:
-        """Conclude from looks, one after the other where there are several of one node."""
-        while looks:
-            batch = {look.node: look for look in reversed(looks)}
-            looks = [look for look in looks if batch[look.node] is not look]
-            told = [look for look in batch.values() if not self._is_hushed(look)]
-            concluded = self._observer.conclude(told)
-            for node, seconds in concluded.look_again.items():
-                asyncio.get_running_loop().call_later(seconds, self._wake_up, node)
-
-    def _is_hushed(self, look: RawLook) -> bool:
-        was_quiet = look.node in self._quiet
-        self._quiet.discard(look.node)
-        return was_quiet and any(source.reason_class for source in look.sources)
-
-    def _wake_up(self, node: str) -> None:
-        if node in self._wake:
-            self._wake[node].set()
-
-    def _publish(self) -> None:
-        now = time.time()
-        if not self._observer.is_due(now):
-            return
-        try:
-            self._observer.publish(now)
-        except SupervisorError as error:
-            self._observer.complain(str(error))
-
-    async def _follow_plan(self) -> None:
-        """Read the inventory again every few seconds, and begin and end tasks as it says."""
-        if self._tasks and time.monotonic() - self._read_plan_at < READ_PLAN_S:
-            return
-        self._read_plan_at = time.monotonic()
-        try:
-            self._observer.read_plan()
-        except SupervisorError as error:
-            self._observer.complain(f"{error}; going on with the inventory as it was")
-        lookers = await self._observer.refresh_lookers()
-        for node in [node for node in self._tasks if node not in lookers]:
-            self._tasks.pop(node).cancel()
-        for node in lookers:
-            if node not in self._tasks:
-                self._wake[node] = asyncio.Event()
-                self._tasks[node] = asyncio.create_task(self._look_again_and_again(node))
-
-    async def _look_again_and_again(self, node: str) -> None:
-        while True:
-            self._wake[node].clear()
-            look = await self._observer.look_at(node)
-            await self._looks.put(look)
-            # What was concluded from it decides on the pause; the publisher takes it in within two seconds.
-            await asyncio.sleep(0.3)
-            plan = self._observer.plan
-            every = plan.nodes[node].every if plan and node in plan.nodes else self._observer.settings.observe_every
-            pause_s = pause_after(self._observer.memory.nodes.get(node), every)
-            self._observer.next_looks[node] = round(time.time() + pause_s, 1)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake[node].wait(), pause_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,6 +112,9 @@ class PartLooker:
     async def _fetch(self, where: str) -> bytes:
         """Return what the other host's forced command prints; any command that we would send is ignored there."""
         return (await run_remote(parse_address(where), "supervisor observe --part")).encode()
+
+    async def listen(self, _tell: Callable[[], None]) -> None:
+        """Do nothing: a file tells of itself when it is read."""
 
     async def close(self) -> None:
         """Do nothing: nothing is kept open."""

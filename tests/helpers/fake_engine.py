@@ -141,7 +141,7 @@ class FakeEngine:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.port = 0
-        self._open: set[asyncio.StreamWriter] = set()
+        self._listening: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -155,6 +155,21 @@ class FakeEngine:
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
+
+    @property
+    def listeners(self) -> int:
+        """Return how many streams of events are open."""
+        return len(self._listening)
+
+    def tell(self, event: dict[str, Any]) -> None:
+        """Tell whoever listens of an event."""
+
+        def write() -> None:
+            for writer in self._listening:
+                data = json.dumps(event).encode() + b"\n"
+                writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+        self._loop.call_soon_threadsafe(write)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -185,10 +200,16 @@ class FakeEngine:
                     return
                 if target in self.hung or any(part in self.hung for part in target.split("/")):
                     await asyncio.sleep(3600)
+                if "/events" in target:
+                    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                    self._listening.add(writer)
+                    await reader.read()
+                    return
                 await self._answer(writer, target)
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError, ssl.SSLError):
             pass
         finally:
+            self._listening.discard(writer)
             writer.close()
 
     async def _answer(self, writer: asyncio.StreamWriter, target: str) -> None:

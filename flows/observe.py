@@ -1,0 +1,41 @@
+"""The observe flow: one look at the inventory's nodes as a Prefect flow, for schedules."""
+
+import asyncio
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Completed, Failed
+
+from flows.errors import BusyError, SupervisorError
+from flows.observer.observer import Observer
+from flows.reconcile import ParameterPath, gather_settings
+from flows.settings import Settings
+from flows.text.escape import show
+
+
+@flow(name="observe", flow_run_name="looking", persist_result=False, log_prints=False)
+def observe(inventory: ParameterPath | None = None, world: ParameterPath | None = None) -> State[Any]:
+    """Look at every node once, and write the world.
+
+    Settings come from `supervisor.yaml` and the environment of the machine that runs it. The run ends Completed, Failed, or
+    Busy where another observer is at work.
+    """
+    try:
+        settings = gather_settings({"inventory": inventory, "world": world})
+        said = asyncio.run(_look_once(settings))
+    except BusyError as error:
+        return State(type=StateType.CANCELLED, name="Busy", message=show(error))
+    except SupervisorError as error:
+        return Failed(message=show(error))
+    get_run_logger().info("%s", said)
+    return Completed(message=said)
+
+
+async def _look_once(settings: Settings) -> str:
+    observer = Observer(settings, lambda _: None)
+    async with observer.opened():
+        await observer.look_once()
+    nodes = observer.memory.nodes.values()
+    seen = sum(node.look is not None and node.look.reason_class is None for node in nodes)
+    return f"{seen} of {len(nodes)} nodes seen"

@@ -1,0 +1,196 @@
+"""OBSERVER 5: the loop: hints of the engine, a stop, an inventory that changes, a host that slept."""
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from flows.observer.loop import Loop
+from flows.observer.observer import Observer
+from flows.observer.pace import Clocks, pause_after, phase
+from flows.settings import Settings
+from schemas.look_words import NodeStatus, ReasonClass
+from schemas.observed import Node, NodeLook
+from tests.helpers.fake_engine import FakeEngine, composed
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(inventory=tmp_path / "inv", world=tmp_path / "world", state_dir=tmp_path / "state")
+
+
+def write_node(settings, name, docker, services="services: {}\n"):
+    folder = settings.inventory / "hosts" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "services.yaml").write_text(services)
+    (folder / "node.yaml").write_text(json.dumps({"observe": {"docker": docker}}))
+
+
+@asynccontextmanager
+async def looping(settings, clocks=None):
+    """Run the loop; yields the observer and what was complained of."""
+    complaints, stop = [], asyncio.Event()
+    observer = Observer(settings, complaints.append)
+    async with observer.opened():
+        loop = asyncio.create_task(Loop(observer, stop, lambda: None, clocks).run())
+        try:
+            yield observer, complaints
+        finally:
+            stop.set()
+            begun = time.monotonic()
+            await loop
+            assert time.monotonic() - begun < 2
+
+
+async def until(test, most_s=15.0):
+    begun = time.monotonic()
+    while True:
+        try:
+            if test():
+                return time.monotonic() - begun
+        except (OSError, KeyError, ValueError):
+            pass
+        assert time.monotonic() - begun < most_s
+        await asyncio.sleep(0.02)
+
+
+def read(settings, name):
+    return json.loads((settings.world / f"{name}.json").read_text())
+
+
+WEB = "services: {web: {}}\n"
+
+
+def test_a_change_is_seen_at_once_where_the_engine_tells_of_events(settings, tmp_path):
+    web = composed("shop", "web")
+
+    async def run():
+        with FakeEngine([web], tmp_path / "e") as fake:
+            write_node(settings, "piha", fake.url, WEB)
+            async with looping(settings):
+                await until(lambda: read(settings, "services")["piha/web"]["status"] == "healthy")
+                await until(lambda: fake.listeners == 1)
+                web.update(state="exited", exit_code=137)
+                fake.tell({"status": "die"})
+                took_s = await until(lambda: read(settings, "services")["piha/web"]["status"] == "exited")
+        return took_s, [target for target in fake.requests if "events" in target]
+
+    took_s, asked = asyncio.run(run())
+    assert took_s < 8
+    assert "exec_die" not in asked[0]
+    assert "health_status" in asked[0]
+
+
+def test_a_hung_node_does_not_hold_up_the_others(settings, tmp_path):
+    async def run():
+        with FakeEngine([], tmp_path / "a") as hung, FakeEngine([composed("shop", "web")], tmp_path / "b") as fine:
+            hung.hung.add("/_ping")
+            write_node(settings, "hung", hung.url)
+            write_node(settings, "piha", fine.url, WEB)
+            async with looping(settings):
+                await until(lambda: read(settings, "services")["piha/web"])
+                await until(lambda: read(settings, "nodes")["hung"].get("reason_class") == "timeout", 20)
+                return read(settings, "nodes")
+
+    nodes = asyncio.run(run())
+    assert (nodes["hung"]["status"], nodes["piha"]["status"]) == ("unobservable", "online")
+
+
+def test_a_node_that_comes_into_the_inventory_is_looked_at(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("flows.observer.loop.READ_PLAN_S", 0.2)
+
+    async def run():
+        with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+            write_node(settings, "piha", fake.url, WEB)
+            async with looping(settings):
+                await until(lambda: read(settings, "nodes")["piha"])
+                write_node(settings, "attic", fake.url, WEB)
+                await until(lambda: read(settings, "nodes")["attic"]["status"] == "online")
+
+    asyncio.run(run())
+
+
+def test_an_unreadable_inventory_is_complained_of_and_the_old_one_goes_on(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("flows.observer.loop.READ_PLAN_S", 0.2)
+
+    async def run():
+        with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+            write_node(settings, "piha", fake.url, WEB)
+            async with looping(settings) as (_, complaints):
+                await until(lambda: read(settings, "services")["piha/web"])
+                (settings.inventory / "hosts").rename(settings.inventory / "moved")
+                await until(lambda: complaints)
+                return complaints[0], read(settings, "nodes")
+
+    complaint, nodes = asyncio.run(run())
+    assert "going on with the inventory as it was" in complaint
+    assert set(nodes) == {"piha"}
+
+
+def test_after_our_host_slept_failures_start_afresh_and_one_pass_is_quiet(settings, tmp_path):
+    slept = {"s": 0.0}
+    clocks = Clocks(lambda: time.time() + slept["s"], time.monotonic)
+
+    async def run():
+        fake = FakeEngine([composed("shop", "web")], tmp_path / "e")
+        with fake:
+            write_node(settings, "piha", fake.url, WEB)
+            async with looping(settings, clocks) as (observer, _):
+                await until(lambda: read(settings, "services")["piha/web"])
+                node = observer.memory.nodes["piha"]
+                observer.memory.nodes["piha"] = Node(
+                    node="piha",
+                    status=node.status,
+                    last_seen=node.last_seen,
+                    failures=2,
+                    failing_since=1.0,
+                    look=node.look,
+                )
+                slept["s"] = 7200.0
+                await until(lambda: observer.memory.nodes["piha"].failures == 0)
+                return observer.memory.nodes["piha"]
+
+    node = asyncio.run(run())
+    assert (node.status, node.failing_since) == (NodeStatus.ONLINE, None)
+
+
+def test_the_first_failed_look_after_a_sleep_is_not_concluded_from(settings, tmp_path):
+    async def run():
+        with FakeEngine([], tmp_path / "e") as fake:
+            write_node(settings, "piha", fake.url)
+            observer = Observer(settings, lambda _: None)
+            async with observer.opened():
+                await observer.look_once()
+                loop = Loop(observer, asyncio.Event(), lambda: None)
+                loop._quiet = {"piha"}
+                fake.status["/_ping"] = 502
+                (looker,) = observer.lookers.values()
+                failed = await observer.look_at(looker)
+                loop._take([failed])
+                first = observer.memory.nodes["piha"].failures
+                loop._take([failed])
+                return first, observer.memory.nodes["piha"].failures
+
+    assert asyncio.run(run()) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("failures", "reason", "pause"),
+    [(0, None, 30), (1, "timeout", 5), (2, "timeout", 30), (3, "timeout", 60), (5, "timeout", 240), (9, "timeout", 300), (1, "auth", 300)],
+)  # fmt: skip
+def test_pauses_grow_with_failures(failures, reason, pause):
+    look = NodeLook(node="piha", ended_at=0.0, reason_class=ReasonClass(reason) if reason else None)
+    node = Node(node="piha", status=NodeStatus.ONLINE, failures=failures, look=look)
+
+    assert pause_after(node, timedelta(seconds=30), lambda: 0.5) == pause
+    assert pause_after(node, timedelta(seconds=30), lambda: 1.0) == pytest.approx(pause * 1.1)
+
+
+def test_phases_spread_nodes():
+    phases = [phase(f"node{number}") for number in range(100)]
+
+    assert min(phases) < 0.1
+    assert max(phases) > 0.9
