@@ -6,10 +6,12 @@ import traceback
 import uuid
 from importlib import import_module
 from io import TextIOWrapper
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from flows.commands.first_screen import show_first_screen
+from flows.commands.help import CONTEXT, Commands
 from flows.errors import SupervisorError
 from flows.text.escape import show
 
@@ -39,24 +41,15 @@ COMMANDS = (
 )
 
 
-class _Commands(TyperGroup):
-    """Lists the commands as a user comes to need them; those with commands of their own would come last."""
-
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        """Return their names in that order."""
-        return sorted(super().list_commands(ctx), key=lambda name: COMMANDS.index(_MODULES.get(name, name)))
-
-
-_OPERATE = ("approve", "reject", "hold", "release", "halt", "resume", "attest-down")
-_MODULES = {"what-if": "replay"} | dict.fromkeys(_OPERATE, "operate")
 app = typer.Typer(
     name="supervisor",
-    cls=_Commands,
-    no_args_is_help=True,
+    cls=Commands,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings=CONTEXT,
     help="Is what runs what I asked for, and if not, what should I do first? "
-    "Compares the inventory (desired) with the world (actual), and recommends; it never changes anything.",
+    "Compares the inventory (desired) with the world (actual), and recommends. It changes nothing, unless 'act' is let.",
     epilog="Exit codes: 0 nominal or reconciling, 1 error, 2 drift, 3 skipped (world unreadable), "
     "4 another run holds the lock, 5 events could not be written, 70 a bug of ours.",
 )
@@ -72,12 +65,19 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Version = Annotated[bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print it.")]
+Traceback = Annotated[bool, typer.Option("--traceback", help="For a bug report: show where an error came from.")]
+
+
 @app.callback()
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print it."),
-    traceback: bool = typer.Option(False, "--traceback", help="For a bug report: show where an error came from."),
+    context: typer.Context,
+    version: Version = False,  # noqa: ARG001 - its callback prints it
+    traceback: Traceback = False,  # noqa: ARG001 - looked for where errors end
 ) -> None:
-    """Hold the options that every command has."""
+    """Hold the options that every command has; without a command, say what to do next."""
+    if context.invoked_subcommand is None:
+        raise typer.Exit(show_first_screen())
 
 
 def main() -> None:

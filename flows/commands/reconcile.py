@@ -57,7 +57,9 @@ def reconcile(
     ] = False,
     fail_on: Annotated[
         list[str] | None,
-        typer.Option("--fail-on", help="Exit with 2 for these alone: new, severity>=error, ...; repeatable."),
+        typer.Option(
+            "--fail-on", metavar="WHAT", help="Exit with 2 for these alone: new, severity>=error, ...; repeatable."
+        ),
     ] = None,
     baseline: Annotated[
         Path | None, typer.Option("--baseline", help="An earlier run's JSON: what it has, no less severe, is not new.")

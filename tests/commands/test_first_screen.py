@@ -1,0 +1,72 @@
+"""`supervisor` alone says what to do next, here; its help lists the commands by what they are for."""
+
+import json
+import re
+import time
+
+import pytest
+from typer.main import get_command
+
+from flows.cli import _run, app
+from flows.commands.help import GROUPS
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("SUPERVISOR_WORLD", str(tmp_path / "world"))
+    monkeypatch.setenv("SUPERVISOR_EVENT_LOG", str(tmp_path / "events.log"))
+    monkeypatch.setenv("SUPERVISOR_CHECKPOINT", str(tmp_path / "checkpoint.json"))
+    return tmp_path
+
+
+def add_inventory(here):
+    (here / "hosts/piha").mkdir(parents=True)
+    (here / "hosts/piha/services.yaml").write_text("services:\n  web:\n")
+
+
+def add_world(here):
+    (here / "world").mkdir()
+    (here / "world/nodes.json").write_text(json.dumps({"piha": {"status": "online", "last_seen": time.time()}}))
+    (here / "world/services.json").write_text(json.dumps({"piha/web": {"status": "ok", "last_seen": time.time()}}))
+
+
+def next_command(shown):
+    return re.search(r"^  (supervisor \S+(?: --init)?)", shown, re.MULTILINE)[1]
+
+
+def test_without_an_inventory_the_next_step_is_to_make_one(here, capsys):
+    assert _run([]) == 0
+    assert next_command(capsys.readouterr().out) == "supervisor observe --init"
+
+
+def test_without_a_world_the_next_step_is_to_look(here, capsys):
+    add_inventory(here)
+
+    assert _run([]) == 0
+    assert next_command(capsys.readouterr().out) == "supervisor watch"
+
+
+def test_with_both_the_next_step_is_to_judge(here, capsys):
+    add_inventory(here)
+    add_world(here)
+
+    assert _run([]) == 0
+    assert next_command(capsys.readouterr().out) == "supervisor reconcile"
+
+
+def test_after_a_run_it_is_the_status(here, capsys):
+    add_inventory(here)
+    add_world(here)
+    _run(["reconcile", "--quiet"])
+    capsys.readouterr()
+
+    assert _run([]) == 0
+    assert capsys.readouterr().out.startswith("NOMINAL")
+
+
+def test_every_command_is_in_a_group():
+    grouped = {name for names in GROUPS.values() for name in names}
+
+    assert set(get_command(app).commands) <= grouped
