@@ -22,6 +22,17 @@ Examples:
   supervisor policy check draft.yaml --strict
   supervisor policy check --json | jq -r '.could_be[] | [.target, (.missing | join(" "))] | @tsv'
 """
+TEST = """Decide cases as a live run would, and say what differs from what they expect.
+
+A case is a moment, a world with changes, a past, and what is to be decided for its targets; docs/policy.md has them all.
+Nothing is written. Exit codes: 0 all as expected, 1 a fault of the file, 2 a case differs.
+
+Examples:
+
+\b
+  supervisor policy test cases.yaml
+  supervisor policy test examples/policy/ladder.yaml --policy examples/policy/policy.yaml --json
+"""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 HELP = """Say what may be done, without doing it: check a policy, try it on cases, ask it about a target.
 
@@ -38,6 +49,7 @@ policy = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     policy.command("check", help=CHECK, short_help="Find every fault of a policy.")(check)
+    policy.command("test", help=TEST, short_help="Decide cases, and compare.")(run_cases)
     app.add_typer(policy, name="policy", short_help="Check a policy, try it on cases, ask it about a target.")
 
 
@@ -64,6 +76,35 @@ def check(
     else:
         _print(found)
     return found.exit_code(is_strict=strict)
+
+
+def run_cases(
+    cases: Annotated[Path, typer.Argument(help="The file of cases.")],
+    policy: Annotated[Path | None, typer.Option("--policy", help="A draft, in place of the settings' policy.")] = None,
+    as_json: AsJson = False,
+    inventory: options.Inventory = None,
+    world: options.World = None,
+    config: options.Config = None,
+) -> int:
+    """Print how the cases went and return the exit code."""
+    from flows.errors import SettingsError
+    from flows.run.acting.place import read_now
+    from flows.views.policy_cases import try_cases
+
+    settings = options.load({"inventory": inventory, "world": world}, config)
+    if policy is not None and not policy.is_file():
+        raise SettingsError(f"{policy}: no such policy")
+    tried = try_cases(settings, cases, policy, read_now(settings))
+    if as_json:
+        from flows.render.document import dump
+
+        typer.echo(dump(tried.to_document(), indent=2))
+    else:
+        from flows.render.policy import cases_to_lines
+        from flows.render.screen import print_lines
+
+        print_lines(cases_to_lines(tried))
+    return tried.exit_code
 
 
 def _print(found: "PolicyInspection") -> None:

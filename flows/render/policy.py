@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import typer
 
+from flows.render.document import dump
 from flows.text.escape import show
+from flows.views.policy_cases import Tried
 from flows.views.policy_check import PolicyInspection
 from schemas.policy import FaultSeverity, PolicyFault
 
@@ -18,7 +20,20 @@ def inspection_to_lines(found: PolicyInspection) -> Iterator[str]:
     yield from (f"note: {show(str(bound))}" for bound in found.odd_bounds)
     yield f"zone data: tzdata {found.zone_data}"
     lacking = f", because {', '.join(found.reasons())}" if found.could_be else ""
-    yield f"auto now: {_count(len(found.auto_now))}; could be: {len(found.could_be)}{lacking}"
+    yield f"auto now: {_count(len(found.auto_now), 'target')}; could be: {len(found.could_be)}{lacking}"
+
+
+def cases_to_lines(tried: Tried) -> Iterator[str]:
+    """Return each case, and what differs in it."""
+    yield from (_fault(fault) for fault in tried.faults if fault.severity is FaultSeverity.ERROR)
+    for result in tried.results:
+        word = typer.style("ok", fg="green") if result.is_ok else typer.style("differs", fg="red")
+        yield f"{word}: {show(result.name)}"
+        for row in result.differs:
+            expected, got = show(dump(row.expected), limit=500), show(dump(row.got), limit=500)
+            yield f"    {show(row.target)} {row.key}: expected {expected}, got {got}"
+    wrong = sum(not result.is_ok for result in tried.results)
+    yield f"{_count(len(tried.results), 'case')}, {wrong} differ{'s' if wrong == 1 else ''}"
 
 
 def _fault(fault: PolicyFault) -> str:
@@ -26,5 +41,5 @@ def _fault(fault: PolicyFault) -> str:
     return f"{word}: {show(str(fault), limit=2000)}"
 
 
-def _count(count: int) -> str:
-    return f"{count} target" if count == 1 else f"{count} targets"
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
