@@ -9,13 +9,15 @@ from schemas.book import Asking
 from schemas.decision import GuardHit
 from schemas.episode import Target
 from schemas.ledger import AttemptOutcome, EscalationReason, Offer
+from schemas.match import Subject
 from schemas.numbers import Numbers
 from schemas.policy import Rule
 from schemas.problem import Problem, count_no_effect
-from schemas.scene import Advice
+from schemas.scene import Advice, Asked, NodeTraits, Scene
 from schemas.verb import Mode, Risk, Verb
 
 NO_PARAMS: Mapping[str, str] = {}
+_ASKED, _NODE = Asked(), NodeTraits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,3 +110,31 @@ class Weighed:
 
     case: Case
     hits: tuple[GuardHit, ...] = ()
+
+
+def describe_subject(candidate: Candidate, scene: Scene) -> Subject:
+    """Return what lines of a policy are matched against; a request by hand has nothing of a recommendation."""
+    target = candidate.target
+    asked, node = scene.asked.get(target, _ASKED), scene.nodes.get(target.node, _NODE)
+    until = scene.flapping.get(target)
+    advice = candidate.advice if candidate.asking is None else None
+    return Subject(
+        action=advice.action if advice else None,
+        event_type=advice.event_type if advice else None,
+        drift_kind=advice.causing_kinds if advice else (),
+        severity=advice.severity if advice else None,
+        node=target.node,
+        service=target.service,
+        role=_lower(asked.role),
+        exposure=_lower(asked.exposure),
+        deployment_model=_lower(asked.deployment_model),
+        node_role=tuple(role.lower() for role in node.roles),
+        connectivity=node.connectivity,
+        flapping=until is not None and scene.as_of < until,
+        blast_radius=advice.blast_radius if advice else None,
+        consecutive_failures=advice.consecutive_failures if advice else None,
+    )
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from schemas.attempt import Attempt, Intent, IntentState
 from schemas.book import Book, consent_of, count_consents
-from schemas.candidate import Candidate, Case
+from schemas.candidate import Candidate, Case, describe_subject
 from schemas.canonical import identify_evidence, identify_intent, identify_request
 from schemas.decision import OVERRIDABLE
 from schemas.episode import Target
@@ -17,12 +17,11 @@ from schemas.numbers import Numbers
 from schemas.operator import Operator
 from schemas.policy import InForce, Policy, Rule, find_mode, numbers_of, risk_of
 from schemas.problem import count_position
-from schemas.scene import Asked, NodeTraits, Scene, limit_of, node_target, spell_target
+from schemas.scene import Scene, limit_of, node_target, spell_target
 from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder, is_mutating, pick_verb
 from schemas.words import Action
 
 NOTHING = Policy()
-_ASKED, _NODE = Asked(), NodeTraits()
 
 
 class _Choice(NamedTuple):
@@ -71,7 +70,7 @@ class _Desk:
         problem_at = problem.problem_at if problem else self._begin(candidate)
         attempts = tuple(attempt for attempt in past if attempt.problem_at == problem_at)
         position = count_position(attempts)
-        subject = self._describe(candidate)
+        subject = describe_subject(candidate, self.scene)
         choice = self._choose(candidate, subject, position)
         numbers = numbers_of(choice.rule, self.numbers)
         in_force = self._find_mode(candidate, choice, subject)
@@ -125,29 +124,6 @@ class _Desk:
             moments += [episode.opened_at for episode in self.scene.episodes.get(node_target(target.node), ())]
         begun_at = min(moments, default=self.scene.as_of)
         return max(begun_at, self.book.closed_at.get(target, begun_at))
-
-    def _describe(self, candidate: Candidate) -> Subject:
-        target, advice = candidate.target, candidate.advice
-        asked = self.scene.asked.get(target, _ASKED)
-        node = self.scene.nodes.get(target.node, _NODE)
-        until = self.scene.flapping.get(target)
-        given = advice if candidate.asking is None else None
-        return Subject(
-            action=given.action if given else None,
-            event_type=given.event_type if given else None,
-            drift_kind=given.causing_kinds if given else (),
-            severity=given.severity if given else None,
-            node=target.node,
-            service=target.service,
-            role=asked.role,
-            exposure=asked.exposure,
-            deployment_model=asked.deployment_model,
-            node_role=node.roles,
-            connectivity=node.connectivity,
-            flapping=until is not None and self.scene.as_of < until,
-            blast_radius=given.blast_radius if given else None,
-            consecutive_failures=given.consecutive_failures if given else None,
-        )
 
     def _choose(self, candidate: Candidate, subject: Subject, position: int) -> _Choice:
         """Return the first line that matches, each tried with the verb that its own ladder has at this moment."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import options
+from flows.commands.completion import complete_target
 
 if TYPE_CHECKING:
     from flows.views.policy_check import PolicyInspection
@@ -33,6 +34,17 @@ Examples:
   supervisor policy test cases.yaml
   supervisor policy test examples/policy/ladder.yaml --policy examples/policy/policy.yaml --json
 """
+EXPLAIN = """Say what would be done for a target: by which rule, all that is missing, what holds it back, until when.
+
+Judges and decides as a run would, and writes nothing. Of a target that is well it says what would be done if it were
+unhealthy. An id is that of a recommendation, of an action, or 12 or more digits of an intent.
+
+Examples:
+
+\b
+  supervisor policy explain piha/mosquitto
+  supervisor policy explain redeploy-piha-mosquitto --json | jq .missing
+"""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 HELP = """Say what may be done, without doing it: check a policy, try it on cases, ask it about a target.
 
@@ -50,6 +62,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     policy.command("check", help=CHECK, short_help="Find every fault of a policy.")(check)
     policy.command("test", help=TEST, short_help="Decide cases, and compare.")(run_cases)
+    policy.command("explain", help=EXPLAIN, short_help="Say what would be done for a target.")(explain)
     app.add_typer(policy, name="policy", short_help="Check a policy, try it on cases, ask it about a target.")
 
 
@@ -105,6 +118,37 @@ def run_cases(
 
         print_lines(cases_to_lines(tried))
     return tried.exit_code
+
+
+def explain(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET_OR_ID", help="node/service, or an id.", autocompletion=complete_target)
+    ],
+    inventory: options.Inventory = None,
+    world: options.World = None,
+    checkpoint: options.Checkpoint = None,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+    as_of: options.AsOf = None,
+    as_json: AsJson = False,
+) -> int:
+    """Print it and return 0."""
+    from flows.render.policy_explanation import to_document, to_lines
+    from flows.run.acting.place import read_now
+    from flows.views.policy_explain import explain_policy
+
+    given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}
+    settings = options.load(given, config)
+    found = explain_policy(settings, target, options.parse_moment(as_of) or read_now(settings))
+    if as_json:
+        from flows.render.document import dump
+
+        typer.echo(dump(to_document(found), indent=2))
+    else:
+        from flows.render.screen import print_lines
+
+        print_lines(to_lines(found))
+    return 0
 
 
 def _print(found: "PolicyInspection") -> None:

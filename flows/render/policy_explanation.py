@@ -1,0 +1,167 @@
+"""What a policy says of one target: as JSON (ACTIONS 12.8), and on the screen."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import typer
+
+from flows.text.escape import show
+from flows.views.policy_explain import PolicyExplanation
+from flows.views.policy_lacks import GuardLine, find_earliest, find_offer, list_guards, list_missing
+from schemas.canonical import spell_instant
+from schemas.decision import Decision
+from schemas.problem import count_failures, count_no_effect
+
+
+def to_document(found: PolicyExplanation) -> dict[str, Any]:
+    """Return all of it as plain values."""
+    return {
+        "v": 1,
+        "as_of": spell_instant(found.as_of),
+        "world_at": spell_instant(found.world_at),
+        "target": "/".join(found.target),
+        "assumed": found.assumed,
+        "recommendation": _recommendation(found),
+        "rules": [{"rule_id": row.rule_id, "matches": row.fails is None, "fails": row.fails} for row in found.lines],
+        "ceilings": [{"name": row.name, "mode": row.mode, "matches": row.matches} for row in found.ceilings],
+        "decision": describe_decision(found.decision) if found.decision else None,
+        "guards": [_guard(row) for row in list_guards(found)] if found.decision else [],
+        "would_run": _would_run(found),
+        "earliest": _spell(find_earliest(found)),
+        "problem": _problem(found),
+        "missing": list(list_missing(found)),
+    }
+
+
+def describe_decision(decision: Decision) -> dict[str, Any]:
+    """Return a decision as plain values (ACTIONS 13.5)."""
+    return {
+        "as_of": spell_instant(decision.as_of),
+        "node": decision.node,
+        "service": decision.service,
+        "recommendation_id": decision.recommendation_id,
+        "recommended_action": decision.recommended_action,
+        "verb": decision.verb,
+        "params": dict(decision.params),
+        "rule_id": decision.rule_id,
+        "mode": str(decision.mode),
+        "class": decision.risk,
+        "verdict": str(decision.verdict),
+        "decided_by": decision.decided_by,
+        "until": _spell(decision.until),
+        "unblocked_by": decision.unblocked_by,
+        "reason": decision.reason,
+        "intent_id": decision.intent_id,
+        "number": decision.number,
+        "guards": [
+            {"guard": hit.name, "verdict": str(hit.verdict), "until": _spell(hit.until), "text": hit.text}
+            for hit in decision.guards
+        ],
+    }
+
+
+def _recommendation(found: PolicyExplanation) -> dict[str, Any] | None:
+    advice = found.candidate.advice if found.candidate else None
+    if advice is None:
+        return None
+    return {
+        "recommendation_id": advice.recommendation_id,
+        "action": advice.action,
+        "event_type": advice.event_type,
+        "severity": advice.severity,
+        "causing_kinds": sorted(advice.causing_kinds),
+    }
+
+
+def _guard(row: GuardLine) -> dict[str, Any]:
+    hit = row.hit
+    return {
+        "number": row.number,
+        "guard": row.guard,
+        "fails": hit is not None,
+        "verdict": str(hit.verdict) if hit else None,
+        "until": _spell(hit.until) if hit else None,
+        "text": hit.text if hit else "",
+        "unblocked_by": hit.unblocked_by if hit else None,
+        "asks": row.asks,
+        "overridable": row.overridable,
+    }
+
+
+def _would_run(found: PolicyExplanation) -> dict[str, Any] | None:
+    offer, decision = find_offer(found), found.decision
+    if offer is None or decision is None:
+        return None
+    return {
+        "verb": offer.verb,
+        "params": dict(decision.params),
+        "backend": found.backend,
+        "step_hash": offer.step_hash,
+    }
+
+
+def _problem(found: PolicyExplanation) -> dict[str, Any] | None:
+    problem = found.book.problems.get(found.target)
+    if problem is None:
+        return None
+    clean = found.memory.clean.get(found.target)
+    return {
+        "problem_at": spell_instant(problem.problem_at),
+        "attempts": len(problem.attempts),
+        "ladder_failures": count_failures(problem.attempts),
+        "no_effect": count_no_effect(problem.attempts),
+        "clean_s": int(clean.seconds) if clean else 0,
+        "escalated": problem.escalated is not None,
+    }
+
+
+def _spell(moment: datetime | None) -> str | None:
+    return None if moment is None else spell_instant(moment)
+
+
+def to_lines(found: PolicyExplanation) -> Iterator[str]:
+    """Return the screen: what would be done, by which rule, all that is missing, what holds it back, until when."""
+    yield typer.style(show("/".join(found.target)), bold=True) + _supposed(found)
+    decision = found.decision
+    if decision is None:
+        yield "nothing is recommended that a policy could decide about"
+        return
+    yield from _verdict(decision)
+    yield from _lines_of_rules(found)
+    yield from _lines_of_guards(found)
+    missing, earliest = list_missing(found), find_earliest(found)
+    yield f"missing: {', '.join(missing)}" if missing else "missing: nothing"
+    if earliest is not None:
+        yield f"earliest: {spell_instant(earliest)}"
+
+
+def _supposed(found: PolicyExplanation) -> str:
+    return f"  if it were {found.assumed}, and had been for long" if found.assumed else ""
+
+
+def _verdict(decision: Decision) -> Iterator[str]:
+    what = decision.verb or "nothing"
+    until = f" until {spell_instant(decision.until)}" if decision.until else ""
+    by = f"by {show(decision.decided_by)}{until}"
+    yield f"{what}: {typer.style(str(decision.verdict), bold=True)}, {by}; mode {decision.mode}, attempt {decision.number}"
+    yield f"  {show(decision.reason, limit=1000)}"
+
+
+def _lines_of_rules(found: PolicyExplanation) -> Iterator[str]:
+    for row in found.lines:
+        yield f"rule {show(row.rule_id)}: {'decides' if row.fails is None else f'{row.fails} does not match'}"
+    if found.lines and found.lines[-1].fails is not None:
+        yield "no rule matches"
+    for ceiling in found.ceilings:
+        if ceiling.matches:
+            reason = f": {show(ceiling.reason)}" if ceiling.reason else ""
+            yield f"{ceiling.name} lowers to at most {ceiling.mode}{reason}"
+
+
+def _lines_of_guards(found: PolicyExplanation) -> Iterator[str]:
+    for row in list_guards(found):
+        if row.hit is not None:
+            until = f", until {spell_instant(row.hit.until)}" if row.hit.until else ""
+            unblocked = show(row.hit.unblocked_by, limit=500)
+            yield f"{row.hit.verdict} {show(row.guard)}: {show(row.hit.text, limit=500)}{until}; unblocked by {unblocked}"
