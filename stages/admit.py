@@ -38,10 +38,13 @@ def admit(
     alone = [_find(ledger, row.case) for row in rows]
     ready = [place for place, row in enumerate(rows) if _may_start(row, alone[place])]
     filled = _Floor(scene, book, policy or _NOTHING, numbers)
+    count = 0
     for place in sorted(ready, key=lambda place: _order(rows[place].case)):
         alone[place] = _find(filled, rows[place].case)
         if not alone[place] and not rows[place].hits:
             filled.add(rows[place].case)
+            rows[place] = replace(rows[place], place=count)
+            count += 1
     return tuple(_merge(row, hits) for row, hits in zip(rows, alone, strict=True))
 
 
@@ -178,20 +181,25 @@ class _Floor:
         return well < (len(members) // 2 + 1 if group.min_available is None else group.min_available)
 
     def _find_breaker(self, case: Case) -> Hits:
-        for scope in (FLEET, *(f"{node}/{ALL}" for node in case.candidate.nodes)):
-            breaker = self.breakers.get(scope)
-            if breaker is None:
-                breaker = self.breakers[scope] = _read_breaker(
-                    scope, self.failures, self.book, self.numbers, self.scene
-                )
-            if breaker.until is None:
-                continue
-            where = "the fleet" if scope == FLEET else scope.partition("/")[0]
-            unblocked = f"supervisor actions reset {scope if scope != FLEET else f'{FLEET}/{ALL}'}"
-            if self.scene.as_of < breaker.until:
-                yield make_hit(Guard.BREAKER, f"the breaker of {where} is open", unblocked, breaker.until)
-            elif any(other.is_mutating and (scope == FLEET or where in other.nodes) for other in self.occupants):
-                yield make_hit(Guard.BREAKER, f"the breaker of {where} waits for one probe", unblocked)
+        shut = [hit for scope in (FLEET, *case.candidate.nodes) if (hit := self._find_breaker_of(scope)) is not None]
+        if shut:
+            ends = [hit.until for hit in shut]
+            until = None if None in ends else max(end for end in ends if end is not None)
+            yield shut[0]._replace(until=until)
+
+    def _find_breaker_of(self, scope: str) -> GuardHit | None:
+        breaker = self.breakers.get(scope)
+        if breaker is None:
+            breaker = self.breakers[scope] = _read_breaker(scope, self.failures, self.book, self.numbers, self.scene)
+        if breaker.until is None:
+            return None
+        where = "the fleet" if scope == FLEET else scope
+        unblocked = f"supervisor actions reset {scope}/{ALL}"
+        if self.scene.as_of < breaker.until:
+            return make_hit(Guard.BREAKER, f"the breaker of {where} is open", unblocked, breaker.until)
+        if any(other.is_mutating and (scope == FLEET or scope in other.nodes) for other in self.occupants):
+            return make_hit(Guard.BREAKER, f"the breaker of {where} waits for one probe", unblocked)
+        return None
 
     def _find_busy(self, case: Case) -> Hits:
         nodes = case.candidate.nodes
@@ -236,7 +244,7 @@ def _by_scope(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
     counted = BREAKING | {AttemptOutcome.RECOVERED}
     settled = [attempt for attempt in attempts if attempt.is_mutating and attempt.outcome in counted]
     for attempt in sorted(settled, key=_settled_order):
-        for scope in (FLEET, *(f"{node}/{ALL}" for node in attempt.nodes)):
+        for scope in (FLEET, *attempt.nodes):
             found.setdefault(scope, []).append(attempt)
     return found
 
@@ -248,7 +256,7 @@ def _settled_order(attempt: Attempt) -> tuple[datetime, int, int]:
 def _read_breaker(
     scope: str, failures: Mapping[str, list[Attempt]], book: Book, numbers: Numbers, scene: Scene
 ) -> _Breaker:
-    row = _failures_in_a_row(failures.get(scope, []), book.resets.get(f"{FLEET}/{ALL}" if scope == FLEET else scope, 0))
+    row = _failures_in_a_row(failures.get(scope, []), book.resets.get(f"{scope}/{ALL}", 0))
     row = _within(row, numbers.breaker_max, scene.as_of)
     tripped = _find_trip(row, scope == FLEET, numbers)
     if tripped is None:
