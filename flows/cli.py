@@ -23,6 +23,8 @@ COMMANDS = (
     "ack",
     "actions",
     "operate",
+    "act",
+    "request",
     "report",
     "history",
     "log",

@@ -4,15 +4,15 @@ from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
-from schemas.attempt import BREAKING, Attempt
+from schemas.attempt import Attempt
 from schemas.book import Book
+from schemas.breaker import find_breaker, order_by_scope
 from schemas.candidate import Case, Weighed
 from schemas.decision import GUARDS, PLACES, Guard, GuardHit, Verdict, make_hit
 from schemas.episode import Target
-from schemas.ledger import AttemptOutcome
 from schemas.numbers import Numbers, Rate
 from schemas.policy import Group, Policy
 from schemas.scene import SEVERITY_RANK, Scene, look_at, spell_target
@@ -20,8 +20,6 @@ from schemas.verb import Mode, is_mutating
 from schemas.words import ALL, FLEET, DriftKind
 
 Hits = Iterator[GuardHit]
-_LATE = 1 << 62
-"""What this run settles comes behind all that the ledger holds of the same moment."""
 _NOTHING = Policy()
 
 
@@ -38,13 +36,10 @@ def admit(
     alone = [_find(ledger, row.case) for row in rows]
     ready = [place for place, row in enumerate(rows) if _may_start(row, alone[place])]
     filled = _Floor(scene, book, policy or _NOTHING, numbers)
-    count = 0
     for place in sorted(ready, key=lambda place: _order(rows[place].case)):
         alone[place] = _find(filled, rows[place].case)
         if not alone[place] and not rows[place].hits:
             filled.add(rows[place].case)
-            rows[place] = replace(rows[place], place=count)
-            count += 1
     return tuple(_merge(row, hits) for row, hits in zip(rows, alone, strict=True))
 
 
@@ -83,14 +78,6 @@ class _Occupant(NamedTuple):
     is_mutating: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Breaker:
-    """How the breaker of a scope is, by the ledger."""
-
-    until: datetime | None = None
-    """Open until then; behind that half open."""
-
-
 @dataclass(slots=True)
 class _Floor:
     """Who is on it: the open attempts and the starts of the ledger, and those admitted in this run."""
@@ -103,7 +90,7 @@ class _Floor:
     nodes: Counter[str] = field(default_factory=Counter)
     domains: Counter[str] = field(default_factory=Counter)
     starts: dict[tuple[str, ...], list[datetime]] = field(default_factory=dict)
-    breakers: dict[str, _Breaker] = field(default_factory=dict)
+    breakers: dict[str, datetime | None] = field(default_factory=dict)
     failures: Mapping[str, list[Attempt]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -111,7 +98,7 @@ class _Floor:
             self._occupy(_Occupant(attempt.target, attempt.nodes, attempt.is_mutating))
         for attempt in self.book.attempts:
             self._note_start(attempt.target, attempt.nodes, attempt.is_mutating, attempt.started_at)
-        self.failures = _by_scope(self.book.attempts)
+        self.failures = order_by_scope(self.book.attempts)
 
     def add(self, case: Case) -> None:
         """Count a case that starts."""
@@ -181,25 +168,19 @@ class _Floor:
         return well < (len(members) // 2 + 1 if group.min_available is None else group.min_available)
 
     def _find_breaker(self, case: Case) -> Hits:
-        shut = [hit for scope in (FLEET, *case.candidate.nodes) if (hit := self._find_breaker_of(scope)) is not None]
-        if shut:
-            ends = [hit.until for hit in shut]
-            until = None if None in ends else max(end for end in ends if end is not None)
-            yield shut[0]._replace(until=until)
-
-    def _find_breaker_of(self, scope: str) -> GuardHit | None:
-        breaker = self.breakers.get(scope)
-        if breaker is None:
-            breaker = self.breakers[scope] = _read_breaker(scope, self.failures, self.book, self.numbers, self.scene)
-        if breaker.until is None:
-            return None
-        where = "the fleet" if scope == FLEET else scope
-        unblocked = f"supervisor actions reset {scope}/{ALL}"
-        if self.scene.as_of < breaker.until:
-            return make_hit(Guard.BREAKER, f"the breaker of {where} is open", unblocked, breaker.until)
-        if any(other.is_mutating and (scope == FLEET or scope in other.nodes) for other in self.occupants):
-            return make_hit(Guard.BREAKER, f"the breaker of {where} waits for one probe", unblocked)
-        return None
+        for scope in (FLEET, *(f"{node}/{ALL}" for node in case.candidate.nodes)):
+            if scope not in self.breakers:
+                args = (self.failures, self.book, self.numbers, self.scene.as_of)
+                self.breakers[scope] = find_breaker(scope, *args)
+            until = self.breakers[scope]
+            if until is None:
+                continue
+            where = "the fleet" if scope == FLEET else scope.partition("/")[0]
+            unblocked = f"supervisor actions reset {scope if scope != FLEET else f'{FLEET}/{ALL}'}"
+            if self.scene.as_of < until:
+                yield make_hit(Guard.BREAKER, f"the breaker of {where} is open", unblocked, until)
+            elif any(other.is_mutating and (scope == FLEET or where in other.nodes) for other in self.occupants):
+                yield make_hit(Guard.BREAKER, f"the breaker of {where} waits for one probe", unblocked)
 
     def _find_busy(self, case: Case) -> Hits:
         nodes = case.candidate.nodes
@@ -236,67 +217,3 @@ class _Floor:
         last = bisect_right(starts, as_of)
         first = bisect_right(starts, as_of - rate.window)
         return None if last - first < rate.count else starts[last - rate.count] + rate.window
-
-
-def _by_scope(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
-    """Return the settled attempts that change something and are not neutral, of each scope, as they were settled."""
-    found: dict[str, list[Attempt]] = {}
-    counted = BREAKING | {AttemptOutcome.RECOVERED}
-    settled = [attempt for attempt in attempts if attempt.is_mutating and attempt.outcome in counted]
-    for attempt in sorted(settled, key=_settled_order):
-        for scope in (FLEET, *attempt.nodes):
-            found.setdefault(scope, []).append(attempt)
-    return found
-
-
-def _settled_order(attempt: Attempt) -> tuple[datetime, int, int]:
-    return attempt.settled_at or attempt.started_at, attempt.settled_n or _LATE, attempt.n
-
-
-def _read_breaker(
-    scope: str, failures: Mapping[str, list[Attempt]], book: Book, numbers: Numbers, scene: Scene
-) -> _Breaker:
-    row = _failures_in_a_row(failures.get(scope, []), book.resets.get(f"{scope}/{ALL}", 0))
-    row = _within(row, numbers.breaker_max, scene.as_of)
-    tripped = _find_trip(row, scope == FLEET, numbers)
-    if tripped is None:
-        return _Breaker()
-    rest = numbers.breaker_cooldown
-    for _ in range(len(row) - tripped - 1):
-        rest = min(2 * rest, numbers.breaker_max)
-    return _Breaker((row[-1].settled_at or row[-1].started_at) + min(rest, numbers.breaker_max))
-
-
-def _failures_in_a_row(settled: list[Attempt], reset_n: int) -> list[Attempt]:
-    """Return those behind the last success and the last reset."""
-    row: list[Attempt] = []
-    for attempt in settled:
-        if attempt.outcome is AttemptOutcome.RECOVERED:
-            row = []
-        elif not attempt.settled_n or attempt.settled_n > reset_n:
-            row.append(attempt)
-    return row
-
-
-def _within(row: list[Attempt], longest: timedelta, as_of: datetime) -> list[Attempt]:
-    """Return the end of the row in which each lies so close behind the one before, and the last so close to now."""
-    near: list[Attempt] = []
-    later = as_of
-    for attempt in reversed(row):
-        at = attempt.settled_at or attempt.started_at
-        if later - at > longest:
-            break
-        near.append(attempt)
-        later = at
-    return near[::-1]
-
-
-def _find_trip(row: list[Attempt], is_fleet: bool, numbers: Numbers) -> int | None:
-    """Return the place of the failure that trips the breaker; None where none does."""
-    problems: set[tuple[Target, datetime]] = set()
-    limit = numbers.breaker_failures if is_fleet else numbers.breaker_node_failures
-    for place, attempt in enumerate(row):
-        problems.add((attempt.target, attempt.problem_at))
-        if len(problems) >= limit or (not is_fleet and attempt.outcome is AttemptOutcome.WORSE):
-            return place
-    return None

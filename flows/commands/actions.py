@@ -1,7 +1,8 @@
 """`supervisor actions`: what the ledger says of actions, whether it can be trusted, and what keeps it in order."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,11 +31,97 @@ commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    commands.command("list", help="Show what is asked, approved, runs or is verified; --all: what ended, too.")(
+        list_all
+    )
+    commands.command("show", help="Show all that is known of one action.")(show_one)
+    commands.command("stats", help="Show how often what was done helped, beside how often it cleared by itself.")(stats)
+    commands.command("sync", help="Bring the directories in line with the ledger.")(sync)
     commands.command("log", help="Print the records of all journals, in their order.")(log)
     commands.command("verify", help="Walk along the chains; say what does not fit, and what was ignored.")(verify)
     commands.command("reset", help="End a target's problem, and of node/all and fleet/all the breaker.")(reset)
     commands.command("take-over", help="Let the executor move to this host.")(take_over)
     app.add_typer(commands, name="actions", short_help="What is asked, runs, and was done.")
+
+
+def list_all(
+    everything: Annotated[bool, typer.Option("--all", help="What has ended, too.")] = False,
+    config: options.Config = None,
+    as_json: Json = False,
+) -> int:
+    """Print it; return 0."""
+    import json
+
+    from flows.render.screen import print_lines
+    from flows.run.acting.view import spell_action, spell_view
+    from flows.text.escape import show
+    from flows.views.actions import list_actions
+
+    view = list_actions(_load(config), with_ended=everything)
+    if as_json:
+        typer.echo(json.dumps({"v": 1, **view}))
+        return 0
+    lines = spell_view({**view, "actions": []}, datetime.fromisoformat(view["as_of"]))
+    lines += [spell_action(row) for row in view["actions"]]
+    print_lines([show(line, 1000) for line in lines] or ["nothing is asked, and nothing runs"])
+    return 0
+
+
+def show_one(
+    name: Annotated[str, typer.Argument(metavar="ID", help="The action's id, or 12 or more digits of its intent.")],
+    config: options.Config = None,
+    as_json: Json = False,
+) -> int:
+    """Print it; return 0, or 2 where there is none."""
+    import json
+
+    from flows.render.screen import print_lines
+    from flows.text.escape import show
+    from flows.views.actions import show_action
+
+    found = show_action(_load(config), name)
+    if as_json:
+        typer.echo(json.dumps({"v": 1, **found}))
+        return 0
+    rows = {key: value for key, value in found.items() if key not in {"records", "output"} and value is not None}
+    lines = [f"{key:<20} {value if isinstance(value, str | int) else json.dumps(value)}" for key, value in rows.items()]
+    lines += ["", *(f"{row['n']:>6}  {row['at']}  {row['kind']}" for row in found["records"])]
+    print_lines([show(line, 2000) for line in lines])
+    if found["output"]:
+        print_lines(["", *(show(line, 2000) for line in found["output"].splitlines())])
+    return 0
+
+
+def stats(config: options.Config = None, as_json: Json = False) -> int:
+    """Print it; return 0."""
+    import json
+
+    from flows.render.screen import print_lines
+    from flows.views.effectiveness import read_effectiveness, spell_effectiveness
+
+    rows = read_effectiveness(_load(config))
+    if as_json:
+        typer.echo(json.dumps({"v": 1, "rows": rows}))
+    else:
+        print_lines(spell_effectiveness(rows))
+    return 0
+
+
+def sync(config: options.Config = None, dry_run: DryRun = False, as_json: Json = False) -> int:
+    """Write them; return 0."""
+    import json
+
+    from flows.text.escape import show
+    from flows.views.actions import plan_directories
+
+    found = plan_directories(_load(config), dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps({"v": 1, "dry_run": dry_run, **found}))
+        return 0
+    typer.echo(f"{found['files']} files of actions{' would be' if dry_run else ''} as the ledger says")
+    for remark in found["remarks"]:
+        typer.echo(f"note: {show(remark, 1000)}")
+    return 0
 
 
 def log(config: options.Config = None, as_json: Json = False) -> int:

@@ -75,7 +75,7 @@ def check(
 ) -> int:
     """Print what is found and return the exit code."""
     from flows.errors import SettingsError
-    from flows.run.acting.place import read_now
+    from flows.run.clock import read_now
     from flows.views.policy_check import check_policy
 
     settings = options.load({"inventory": inventory}, config)

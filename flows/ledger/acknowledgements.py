@@ -43,7 +43,9 @@ def change_acknowledgements(state_dir: Path, change: Change, timeout_s: float) -
     folder = make_private_folder(state_dir)
     with hold_lock(folder / f"{FILE}.lock", timeout_s):
         after = tuple(sorted(change(read_acknowledgements(folder)), key=lambda row: row.target))
-        body = json.dumps({"version": VERSION, "acknowledgements": [_dump(row) for row in after]}, indent=1)
+        body = json.dumps(
+            {"version": VERSION, "acknowledgements": [dump_acknowledgement(row) for row in after]}, indent=1
+        )
         replace_file(folder / FILE, body.encode() + b"\n")
     return after
 
@@ -68,7 +70,8 @@ def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise EmitError(f"{path}: cannot be written: {error.strerror}; what was there stands") from None
 
 
-def _dump(row: Acknowledgement) -> dict[str, str]:
+def dump_acknowledgement(row: Acknowledgement) -> dict[str, str]:
+    """Return it as values of JSON."""
     return {
         "node": row.node,
         "service": row.service,
@@ -82,14 +85,16 @@ def _dump(row: Acknowledgement) -> dict[str, str]:
 def _parse(form: Mapping[str, Any]) -> tuple[Acknowledgement, ...]:
     if form["version"] != VERSION:
         raise ValueError
-    return tuple(
-        Acknowledgement(
-            node=str(row["node"]),
-            service=str(row["service"]),
-            owner=str(row["owner"]),
-            reason=str(row["reason"]),
-            acknowledged_at=read_instant(row["acknowledged_at"]),
-            until=read_instant(row["until"]),
-        )
-        for row in form["acknowledgements"]
+    return tuple(parse_acknowledgement(row) for row in form["acknowledgements"])
+
+
+def parse_acknowledgement(row: Mapping[str, Any]) -> Acknowledgement:
+    """Return it from values of JSON; ValueError, KeyError or TypeError for what `dump_acknowledgement` did not make."""
+    return Acknowledgement(
+        node=str(row["node"]),
+        service=str(row["service"]),
+        owner=str(row["owner"]),
+        reason=str(row["reason"]),
+        acknowledged_at=read_instant(row["acknowledged_at"]),
+        until=read_instant(row["until"]),
     )

@@ -31,6 +31,8 @@ class Attention:
     acknowledged: Acknowledged
     summary: DataFrame[Summary]
     notes: tuple[str, ...] = ()
+    given: tuple[Acknowledgement, ...] = ()
+    """All acknowledgements, as they were read."""
 
     def describe(self, row: Mapping[str, object]) -> dict[str, str | None] | None:
         """Return who acknowledged a recommendation, as plain values; None where nobody did."""
@@ -48,9 +50,9 @@ def attend(settings: Settings, inputs: Inputs, judgement: Judgement, as_of: date
         notes = (f"{error}; nothing is acknowledged in this run",)
     found = acknowledge(judgement.recommendations, given, as_of)
     if found.acknowledged.is_empty():
-        return Attention(found, judgement.summary, (*notes, *_remarks(found)))
+        return Attention(found, judgement.summary, (*notes, *_remarks(found)), given)
     summary = summarize(judgement.drift, found.standing, date_worlds(inputs.actual), inputs.actual)
-    return Attention(found, summary, (*notes, *_remarks(found)))
+    return Attention(found, summary, (*notes, *_remarks(found)), given)
 
 
 def _remarks(found: Acknowledged) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
 from flows.ledger.emit import EmitPaths, Emitter, open_emitter
 from flows.run.attend import attend, remark_waits
+from flows.run.clock import read_now
 from flows.run.deadline import end_in_time
 from flows.run.gather import InputReader, Inputs, read_inputs
 from flows.run.judge import Result, Step, judge
+from flows.run.preview import preview_acting
 from flows.run.record import outcome_of, record, record_without_conclusion
 from flows.run.result import RunReport
 from flows.settings import Settings
@@ -64,13 +66,13 @@ def reconcile_with(
     as_of = as_of.astimezone(UTC) if as_of else None
     with end_in_time(settings.deadline):
         if dry_run:
-            return _conclude(step, settings, as_of or datetime.now(UTC), None, read)
+            return _conclude(step, settings, as_of or read_now(settings), None, read)
         try:
             with _emitter(settings) as emitter:
-                report = _conclude(step, settings, as_of or datetime.now(UTC), emitter, read)
+                report = _conclude(step, settings, as_of or read_now(settings), emitter, read, is_live=as_of is None)
         except EmitError as error:
             # What cannot be written must not keep the operator from seeing what is wrong.
-            report = _conclude(step, settings, as_of or datetime.now(UTC), None, read)
+            report = _conclude(step, settings, as_of or read_now(settings), None, read)
             return replace(report, emit_error=str(error))
         notes = step(follow_up, settings, report.judgement, report.attention, report.as_of)
         return replace(report, notes=(*report.notes, *notes))
@@ -99,7 +101,10 @@ def _conclude(
     as_of: datetime,
     emitter: Emitter | None,
     read: Callable[[Settings, datetime], Inputs],
+    *,
+    is_live: bool = False,
 ) -> RunReport:
+    """Return the report; `is_live`: of now, so that acting may be written down."""
     try:
         inputs = step(read, settings, as_of)
     except WorldUnreadableError as error:
@@ -118,11 +123,18 @@ def _conclude(
         notes=(*inputs.notes, *attention.notes),
     )
     if emitter is None:
-        return report
+        return preview_acting(report, settings, inputs, judgement)
     taken_s = dict(step.taken_s) if isinstance(step, TimedStep) else {}
-    recorded = step(record, emitter, settings, inputs, judgement, as_of, attention, taken_s)
+    recorded = step(record, emitter, settings, inputs, judgement, as_of, attention, taken_s, is_live)
     notes = (*report.notes, *emitter.warnings, *remark_waits(recorded.waits, settings.open_after))
-    return replace(report, event_count=len(recorded.lines), event_lines=recorded.lines, notes=notes)
+    return replace(
+        report,
+        attention=recorded.attention,
+        acting=recorded.acting,
+        event_count=len(recorded.lines),
+        event_lines=recorded.lines,
+        notes=notes,
+    )
 
 
 def _without_conclusion(

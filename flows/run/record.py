@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 from pandera.typing.polars import DataFrame
@@ -21,13 +21,18 @@ from flows.run.conclude import remember_run, to_judged
 from flows.run.gather import Inputs
 from flows.settings import Settings
 from schemas.desired import Desired
+from schemas.episode import Judged, Transitions
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
+from schemas.numbers import Automation
 from schemas.run import Judgement
 from schemas.wait import Wait
 from schemas.words import Outcome
 from stages.record import record_runs
 from stages.transition import decide_transitions
+
+if TYPE_CHECKING:
+    from flows.run.acting.round import Round
 
 LIVE = "live"
 NO_INPUT = "0" * 64
@@ -41,6 +46,9 @@ class Recorded(NamedTuple):
     """The lines that were appended to the event log."""
     waits: tuple[Wait, ...]
     """The drifts whose recommendations open no episode yet."""
+    attention: Attention
+    """With the state that the fleet has while something is being repaired."""
+    acting: "Round | None"
 
 
 def record(
@@ -51,6 +59,7 @@ def record(
     as_of: datetime,
     attention: Attention,
     taken_s: Mapping[str, float],
+    is_live: bool = True,
 ) -> Recorded:
     """Write what changed, and remember the run, with the seconds that its steps took so far.
 
@@ -71,6 +80,7 @@ def record(
     transitions = decide_transitions(
         emitter.episodes, attended.judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
     )
+    acting, attention = _act(emitter, settings, inputs, judgement, judged, transitions, attention, is_live)
     root = settings.history_root()
     if emitter.generation == 1:
         _follow_generation(emitter, root)
@@ -80,11 +90,53 @@ def record(
     files = _prepare(root, rows) if rows is not None and isinstance(root, Path) else []
     remembered = remember_run(judgement, attention, outcome_of(inputs.desired), as_of)
     last_run = replace(remembered, waits=attended.waits, taken_s=taken_s, input_fingerprint=inputs.fingerprint)
-    lines = emitter.commit(transitions, last_run, files)
+    lines = emitter.commit(transitions, last_run, files, acting.acting if acting else None)
     if rows is not None and not isinstance(root, Path):
         _write(emitter, root, rows)
     _archive(emitter, settings, inputs, as_of)
-    return Recorded(lines, attended.waits)
+    if acting is not None:
+        emitter.warnings += _show_acting(settings, acting)
+    return Recorded(lines, attended.waits, attention, acting)
+
+
+def _act(
+    emitter: Emitter,
+    settings: Settings,
+    inputs: Inputs,
+    judgement: Judgement,
+    judged: Judged,
+    transitions: Transitions,
+    attention: Attention,
+    is_live: bool,
+) -> tuple["Round | None", Attention]:
+    """Return what acting comes to, and the recommendations with the state that they have then; nothing where it is off."""
+    if settings.actions.automation is Automation.OFF:
+        return None, attention
+    from flows.run.acting.round import Given, act_in_run
+    from stages.remediate import remediate_state
+
+    given = Given(
+        inputs=inputs,
+        judgement=judgement,
+        recommended=judged.recommendations,
+        episodes=tuple(transitions.episodes.values()),
+        acknowledgements=attention.given,
+        before=emitter.acting,
+        told_ids=emitter.told_ids,
+        as_of=judged.as_of,
+    )
+    acting = act_in_run(settings, given, is_live=is_live)
+    is_partial = outcome_of(inputs.desired) is Outcome.PARTIAL
+    summary = remediate_state(
+        attention.summary, attention.acknowledged.standing, acting.repairing, is_partial=is_partial
+    )
+    return acting, replace(attention, summary=summary)
+
+
+def _show_acting(settings: Settings, acting: "Round") -> list[str]:
+    from flows.run.acting.round import show_round
+
+    return [*acting.notes, *show_round(settings, acting)]
 
 
 def _follow_generation(emitter: Emitter, root: Path | str) -> None:

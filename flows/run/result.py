@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pandera.typing.polars import DataFrame
 
@@ -12,6 +13,9 @@ from schemas.desired import Desired
 from schemas.recommendation import Recommendation
 from schemas.run import Judgement, Summary
 from schemas.words import Outcome, State
+
+if TYPE_CHECKING:
+    from flows.run.acting.round import Round
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class RunReport:
     judgement: Judgement | None = None
     attention: Attention | None = None
     """What of the judgement is acknowledged."""
+    acting: "Round | None" = None
+    """What may be done, was asked and is held back; None where acting is off."""
     error: str | None = None
     """Why the run was skipped or failed."""
     emit_error: str | None = None

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from flows.commands import policy
 from flows.ledger.actions.append import identify, open_ledger, prepare_place
 from flows.ledger.actions.places import ActionPlace
-from flows.run.acting.place import read_now
+from flows.run.clock import read_now
 from flows.settings import load_settings
 from schemas.ledger import Capabilities, Claimed, Offer, Role, write_record
 from schemas.verb import Verb

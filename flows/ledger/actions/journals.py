@@ -101,16 +101,17 @@ def read_journals(place: ActionPlace) -> Journals:
     Read again while they change and something does not fit: a line of one journal can be seen before an earlier one of
     another.
     """
-    before, found = _stamp(place), _read_all(place)
+    before, found = stamp_journals(place), _read_all(place)
     for _ in range(_ROUNDS):
-        after = _stamp(place)
+        after = stamp_journals(place)
         if not found.problems or before == after:
             break
         before, found = after, _read_all(place)
     return found
 
 
-def _stamp(place: ActionPlace) -> tuple[tuple[str, int, int], ...]:
+def stamp_journals(place: ActionPlace) -> tuple[tuple[str, int, int], ...]:
+    """Return what tells one state of the journals from another without reading them."""
     return tuple(
         (entry.name, entry.stat(follow_symlinks=False).st_ino, entry.stat(follow_symlinks=False).st_size)
         for entry in _entries(place)

@@ -9,7 +9,8 @@ from flows.ledger.actions.append import identify, open_ledger
 from flows.ledger.actions.entries import read_ledger
 from flows.ledger.actions.journals import JournalLine, Journals, read_journals
 from flows.ledger.actions.places import ActionPlace
-from flows.run.acting.place import action_place, find_operators, read_now, require_automation
+from flows.run.acting.place import action_place, find_operators, require_automation
+from flows.run.clock import read_now
 from flows.settings import Settings
 from schemas.book import Book
 from schemas.ledger import OperatorRecord, Role, write_record

@@ -1,11 +1,9 @@
-"""Where acting happens by the settings: the folder, whose journals count, who may approve, and what time it is."""
+"""Where acting happens by the settings: the folder, whose journals count, and who may approve."""
 
 import os
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from flows.errors import SettingsError
-from flows.files.foreign import FileFaultError, read_file
 from flows.ledger.actions.places import ActionPlace
 from flows.settings import Settings
 from flows.sources.policy.operators_file import read_operators
@@ -36,21 +34,6 @@ def action_place(settings: Settings) -> ActionPlace:
         decider_uids=frozenset(actions.decider_uids) or me,
         executor_uids=frozenset(actions.executor_uids) or me,
     )
-
-
-def read_now(settings: Settings) -> datetime:
-    """Return the moment that is taken for now: the clock's, or with `actions.clock` that of a file, for tests."""
-    path = settings.actions.clock
-    if path is None or settings.actions.automation is Automation.OFF:
-        return datetime.now(UTC)
-    try:
-        text = read_file(path.absolute(), max_bytes=100).data.decode("ascii").strip()
-        moment = datetime.fromisoformat(text)
-    except (FileFaultError, ValueError) as error:
-        raise SettingsError(f"{path}: expected one instant such as 2026-06-03T12:01:00Z ({error})") from None
-    if moment.tzinfo is None:
-        raise SettingsError(f"{path}: {text!a} has no time zone; write 2026-06-03T12:01:00Z")
-    return moment.astimezone(UTC)
 
 
 class Allowed(NamedTuple):

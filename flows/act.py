@@ -1,0 +1,207 @@
+"""The executor, put together: what it decides with, what it has hands for, and how long it works.
+
+The only module that reaches `flows.executor`, so that "it only recommends" holds for everything else by a contract.
+`act` is the Prefect flow; it is made when it is asked for, so that the command starts without Prefect.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from flows.errors import InventoryError, SettingsError, WorldUnreadableError
+from flows.executor.claim import claim
+from flows.executor.config import read_executor_config
+from flows.executor.offer import Workshop
+from flows.executor.order import Order
+from flows.executor.proposal import Place, find_contexts, propose
+from flows.executor.start import Done
+from flows.executor.work import Executor
+from flows.ledger.actions.entries import read_ledger
+from flows.ledger.actions.journals import Journals, stamp_journals
+from flows.ledger.actions.places import ActionPlace
+from flows.run.acting.place import action_place, require_automation
+from flows.run.acting.think import Thought, read_power, think_again
+from flows.run.clock import read_now
+from flows.run.gather import InputReader, read_desired
+from flows.settings import Settings, load_settings
+from schemas.attempt import IntentState
+from schemas.book import Book
+from stages.fold_ledger import fold_ledger
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+LOOK_S = 1.0
+"""So often the executor looks whether somebody said something."""
+
+
+@dataclass(frozen=True)
+class OwnMind:
+    """Reads and decides for the executor."""
+
+    settings: Settings
+    place: ActionPlace
+    reader: InputReader
+
+    def think(self) -> Thought:
+        """Read everything anew, and decide."""
+        return think_again(self.settings, self.reader, self.place)
+
+    def fold(self, journals: Journals) -> Book:
+        """Return what a ledger says."""
+        journals.check()
+        power = read_power(self.settings)
+        return fold_ledger(read_ledger(journals).ledger, power.operators, power.numbers)
+
+    def now(self) -> datetime:
+        """Return the present moment."""
+        return read_now(self.settings)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One start as it would be, of a dry run."""
+
+    target: str
+    verb: str
+    intent_id: str
+    runs: str
+
+
+def make_mind(settings: Settings) -> OwnMind:
+    """Return the mind of an executor with these settings."""
+    require_automation(settings)
+    return OwnMind(settings, action_place(settings), InputReader(settings, is_caching=False))
+
+
+def make_workshop(settings: Settings) -> Workshop:
+    """Return what the executor has hands for; SettingsError with every fault of its file."""
+    config = read_executor_config(settings.actions.executor_config.absolute())
+    return Workshop(
+        config, config.read_secrets(), settings.actions.output_max, scripts_only=settings.actions.clock is not None
+    )
+
+
+def act_once(settings: Settings, tell: Callable[[Done], None]) -> list[Done]:
+    """Start what may be started, and return what became of it. Raises BusyError where another executor is at work."""
+    mind, workshop = make_mind(settings), make_workshop(settings)
+    done = []
+    with claim(mind.place, mind) as fence:
+        for one in Executor(mind.place, mind, fence).work(workshop):
+            tell(one)
+            done.append(one)
+    sweep_outputs(mind.place, settings.actions.output_keep)
+    return done
+
+
+def act_watch(settings: Settings, stop: Event, tell: Callable[[Done], None], complain: Callable[[str], None]) -> None:
+    """Work until `stop` is set: whenever the ledger changes, and at least once in `watch_max_interval`.
+
+    What runs then comes to its end. A world or a file that cannot be read is told, once, and looked at again.
+    """
+    mind = make_mind(settings)
+    make_workshop(settings)
+    with claim(mind.place, mind) as fence:
+        executor = Executor(mind.place, mind, fence, is_ending=stop.is_set)
+        said = ""
+        while not stop.is_set():
+            begun_s = time.monotonic()
+            try:
+                for one in executor.work(make_workshop(settings)):
+                    tell(one)
+                said = ""
+            except (SettingsError, WorldUnreadableError, InventoryError) as error:
+                if str(error) != said:
+                    said = str(error)
+                    complain(said)
+            sweep_outputs(mind.place, settings.actions.output_keep)
+            wait_for_news(mind.place, stop, begun_s + settings.watch_max_interval.total_seconds())
+
+
+def wait_for_news(place: ActionPlace, stop: Event, until_s: float) -> None:
+    """Wait until the ledger changes, until that monotonic time, or until it is time to stop."""
+    seen = stamp_journals(place)
+    while not stop.wait(LOOK_S) and time.monotonic() < until_s:
+        if stamp_journals(place) != seen:
+            return
+
+
+def plan(settings: Settings) -> tuple[Thought, list[Planned]]:
+    """Return what would be started now, and with which commands; writes nothing, and looks at no machine."""
+    mind, workshop = make_mind(settings), make_workshop(settings)
+    thought = mind.think()
+    return thought, [*_describe(thought, workshop)]
+
+
+def _describe(thought: Thought, workshop: Workshop) -> Iterator[Planned]:
+    for decision in thought.startable():
+        found = workshop.find(decision.verb, decision.node, decision.service) if decision.verb else None
+        intent = thought.book.intents.get(str(decision.intent_id))
+        if found is None or intent is None or intent.state is not IntentState.APPROVED:
+            continue
+        started = thought.begin(decision, fence=thought.book.fence)
+        order = Order(
+            verb=started.verb,
+            node=started.node,
+            service=started.service,
+            intent_id=started.intent_id,
+            fence=started.fence,
+            number=started.number,
+            world_at=started.basis.world_at,
+            timeout_s=float(started.numbers.timeout),
+            params=started.params,
+        )
+        target = f"{decision.node}/{decision.service}"
+        yield Planned(target, str(decision.verb), started.intent_id, found[1].describe(order))
+
+
+def propose_allow_list(settings: Settings) -> str:
+    """Return an `executor.yaml` for the inventory and the engines that answer; only looking is switched on."""
+    desired, _ = read_desired(settings)
+    contexts, here = find_contexts(), socket.gethostname().partition(".")[0].lower()
+    nodes: dict[str, dict[str, str | None]] = {}
+    rows = desired.services.filter("is_monitored").select("node", "service", "deployment_model").sort("node", "service")
+    for node, service, model in rows.iter_rows():
+        nodes.setdefault(node, {})[service] = model
+    found = {node: node if node in contexts else None for node in nodes}
+    if here in found and "default" in contexts:
+        found[here] = "local"
+    return propose(Place(node, services, found[node]) for node, services in nodes.items())
+
+
+def sweep_outputs(place: ActionPlace, keep: timedelta) -> None:
+    """Remove what steps printed longer ago than that."""
+    oldest = time.time() - keep.total_seconds()
+    with suppress(OSError):
+        for path in place.outputs.glob("*.txt"):
+            if path.lstat().st_mtime < oldest:
+                path.unlink()
+
+
+def _make_flow() -> "Flow[..., Any]":
+    from prefect import flow, get_run_logger
+
+    @flow(name="act", retries=0, persist_result=False, validate_parameters=False)
+    def act(config: str | None = None) -> list[str]:
+        """Start what may be started, once; which is never done twice, however often the flow is run."""
+        logger = get_run_logger()
+        settings = load_settings({}, Path(config) if config else None).settings
+        done = act_once(
+            settings, lambda one: logger.info("%s/%s: %s", one.decision.node, one.decision.service, one.said)
+        )
+        return [f"{one.decision.node}/{one.decision.service}: {one.said}" for one in done]
+
+    return act
+
+
+def __getattr__(name: str) -> Any:
+    if name == "act":
+        globals()["act"] = _make_flow()
+        return globals()["act"]
+    raise AttributeError(name)

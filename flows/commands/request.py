@@ -1,0 +1,266 @@
+"""Yes, no, and requests by hand: `approve`, `reject`, `act VERB TARGET`."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands import options
+from flows.commands.operate import DryRun, Json, MaybeEnd, Reason, find_target, parse_moment_after, read_reason, tell
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from flows.ledger.actions.journals import Journals
+    from flows.run.acting.operate import Desk
+    from flows.run.acting.think import Thought
+    from flows.settings import Settings
+    from schemas.attempt import Intent
+    from schemas.book import Book
+    from schemas.decision import Decision
+    from schemas.ledger import OperatorRecord
+
+APPROVE = """Say yes to what is asked: it starts when nothing else speaks against it.
+
+It shows what would run and on which evidence, and binds to that: where any of it changes, it is asked again. Without a terminal
+name the intent that you saw.
+
+Examples:
+
+\b
+  supervisor approve container-restart-piha-mosquitto
+  supervisor approve redeploy-piha-web --intent 4345d6c09ad8 --reason "seen, go on"
+  supervisor approve 4345d6c09ad8 --override window --until 1h --reason "the door is open"
+"""
+REJECT = """Say no to what is asked: the same is not asked again for a day (reject_hold); what else may be done is.
+
+Examples:
+
+\b
+  supervisor reject container-restart-piha-mosquitto --intent 4345d6c09ad8 --reason "it writes its backup"
+"""
+Ask = Annotated[str, typer.Argument(metavar="ID", help="The action's id, or 12 or more digits of its intent.")]
+Hex = Annotated[str | None, typer.Option("--intent", help="The first digits (12 or more) of the intent that you saw.")]
+Overrides = Annotated[str, typer.Option("--override", help="Guards to pass for this intent alone, with commas.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(help=APPROVE, short_help="Say yes to what is asked.")(approve)
+    app.command(help=REJECT, short_help="Say no to what is asked.")(reject)
+
+
+def approve(
+    name: Ask,
+    intent: Hex = None,
+    override: Overrides = "",
+    until: MaybeEnd = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
+    via: Annotated[str | None, typer.Option("--via", help="Of a bridge: from where it was said.")] = None,
+    claimed: Annotated[str | None, typer.Option("--claimed", help="Of a bridge: who said it there.")] = None,
+    config: options.Config = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> int:
+    """Write it down; return 0, or 2 where the answer is no."""
+    from flows.run.acting.operate import RefusedError, sit_down
+    from flows.run.acting.think import think_again
+    from schemas.attempt import IntentState
+    from schemas.ledger import Approved
+
+    desk = sit_down(options.load({}, config))
+    guards = read_guards(override, reason)
+    thought = think_again(desk.settings, place=desk.place, as_of=desk.now)
+    wanted = find_intent(thought.book, name, intent)
+    if not desk.operator.may_approve(wanted.risk, f"{wanted.node}/{wanted.service}"):
+        raise RefusedError(
+            f"{desk.operator.name} may not approve what is {wanted.risk} on {wanted.node}/{wanted.service}"
+        )
+    decision = next((row for row in thought.decisions if row.intent_id == wanted.intent_id), None)
+    if not as_json:
+        _show(wanted, decision)
+    confirm(intent, dry_run=dry_run)
+    overrides_end_at = end_of_overrides(desk, guards, until)
+
+    def decide(book: "Book", _: "Journals") -> "OperatorRecord | None":
+        current = find_intent(book, wanted.intent_id, None)
+        if current.state is IntentState.APPROVED and not guards:
+            return None
+        ttl = thought.rule_numbers(decision).approval_ttl if decision else desk.settings.actions.approval_ttl
+        return Approved(
+            intent_id=current.intent_id,
+            reason=reason.strip()[:500],
+            evidence_fingerprint=current.evidence_fingerprint,
+            policy_fingerprint=thought.power.policy.fingerprint,
+            ends_at=desk.now + ttl,
+            overrides=guards,
+            overrides_end_at=overrides_end_at,
+            via=via,
+            claimed=claimed,
+        )
+
+    done = f"approved {wanted.action_id} ({wanted.intent_id[:12]})"
+    return tell(desk, decide, done, dry_run, as_json, nothing=f"{wanted.action_id} is approved already")
+
+
+def reject(
+    name: Ask,
+    reason: Reason,
+    intent: Hex = None,
+    config: options.Config = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> int:
+    """Write it down; return 0, or 2 where nothing of that name is asked."""
+    from flows.run.acting.operate import sit_down
+    from schemas.ledger import Rejected
+
+    desk = sit_down(options.load({}, config))
+    wanted = find_intent(desk.open_book(), name, intent)
+    if not as_json:
+        _show(wanted, None)
+    confirm(intent, dry_run=dry_run)
+
+    def decide(book: "Book", _: "Journals") -> "OperatorRecord | None":
+        current = find_intent(book, wanted.intent_id, None)
+        return Rejected(intent_id=current.intent_id, reason=read_reason(reason))
+
+    return tell(desk, decide, f"rejected {wanted.action_id} ({wanted.intent_id[:12]})", dry_run, as_json)
+
+
+def request(
+    settings: "Settings",
+    verb: str,
+    target: str | None,
+    reason: str,
+    override: str,
+    until: str | None,
+    to: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Write a request by hand; return 0, or 2 where it would be refused."""
+    from flows.run.acting.operate import RefusedError, sit_down
+    from flows.run.acting.think import think_again
+    from schemas.ledger import By, Entry, Requested, Role
+    from schemas.numbers import Automation
+    from schemas.verb import TRAITS, Verb
+    from schemas.words import ALL
+
+    desk = sit_down(settings)
+    if settings.actions.automation in {Automation.OBSERVE, Automation.SUGGEST}:
+        raise RefusedError(f"actions.automation is {settings.actions.automation}: nothing is done, by hand neither")
+    if target is None:
+        raise typer.BadParameter("act VERB needs a target: node/service, of a cleanup the node")
+    aim = find_target(target, settings)
+    node, _, service = aim.partition("/")
+    if TRAITS[Verb(verb)].is_of_node != (service == ALL):
+        raise typer.BadParameter(f"{verb} is done to {'a node' if TRAITS[Verb(verb)].is_of_node else 'node/service'}")
+    if (verb == Verb.FAILOVER) != (to is not None):
+        raise typer.BadParameter("--to NODE says where a failover goes, and goes with nothing else")
+    guards = read_guards(override, reason)
+    record = Requested(
+        node=node,
+        service=service,
+        verb=Verb(verb),
+        params={"to": to.strip().lower()} if to else {},
+        ends_at=desk.now + settings.actions.approval_ttl,
+        reason=read_reason(reason),
+        overrides=guards,
+        overrides_end_at=end_of_overrides(desk, guards, until),
+    )
+    thought = think_again(settings, place=desk.place, as_of=desk.now)
+    by = By(uid=desk.operator.uid, name=desk.operator.name, role=Role.OPERATOR)
+    decision = _suppose(thought, Entry(thought.greatest + 1, desk.now, by, record))
+    if not as_json:
+        _show_decision(decision)
+    return tell(desk, lambda *_: record, f"asked for {verb} of {aim}", dry_run, as_json)
+
+
+def _suppose(thought: "Thought", entry: "object") -> "Decision":
+    """Return what would be decided about a request; RefusedError where that is no."""
+    from flows.run.acting.operate import RefusedError
+    from schemas.decision import Verdict
+    from schemas.ledger import Entry
+
+    assert isinstance(entry, Entry)  # noqa: S101 - said as an object above, so that the module starts fast
+    found = [row for row in thought.suppose(entry).decisions if row.requested == entry.n]
+    if not found:
+        raise RefusedError("this is not asked for, or not monitored, or the run does not judge it")
+    if found[0].verdict is Verdict.REFUSE:
+        raise RefusedError(f"refused by {found[0].decided_by}: {found[0].reason}")
+    return found[0]
+
+
+def find_intent(book: "Book", name: str, intent: str | None) -> "Intent":
+    """Return what is asked by that id; RefusedError where nothing is, or where it is another intent by now."""
+    from flows.run.acting.operate import RefusedError
+    from schemas.attempt import IntentState
+
+    asked = [row for row in book.intents.values() if row.state in {IntentState.PENDING, IntentState.APPROVED}]
+    is_hex = len(name) >= 12 and all(letter in "0123456789abcdef" for letter in name)
+    found = [row for row in asked if row.action_id == name or (is_hex and row.intent_id.startswith(name))]
+    if not found:
+        raise RefusedError(f"nothing is asked by the name {name!a}; 'supervisor actions list' shows what is")
+    wanted = max(found, key=lambda row: row.created_at)
+    if intent is not None and (len(intent) < 12 or not wanted.intent_id.startswith(intent.lower())):
+        raise RefusedError(
+            f"{name} is asked by another intent now ({wanted.intent_id[:12]}): what you saw has changed; look again"
+        )
+    return wanted
+
+
+def confirm(intent: str | None, *, dry_run: bool) -> None:
+    """Ask on a terminal; without one the intent must have been named."""
+    if intent is not None or dry_run:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("without a terminal name what you saw: --intent and its first 12 digits")
+    typer.confirm("go on?", abort=True)
+
+
+def read_guards(text: str, reason: str) -> tuple[str, ...]:
+    """Return the guards to pass; RefusedError for one that nobody may pass, BadParameter for none of that name."""
+    from flows.run.acting.operate import RefusedError
+    from schemas.decision import GUARDS, OVERRIDABLE, Guard
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name.partition(":")[0] not in {*Guard}:
+            raise typer.BadParameter(
+                f"{name!a} is no guard; those that can be passed: {', '.join(sorted(OVERRIDABLE))}"
+            )
+        if Guard(name.partition(":")[0]) not in OVERRIDABLE:
+            raise RefusedError(f"{name} (guard {GUARDS[Guard(name.partition(':')[0])].number}) cannot be overridden")
+    if names:
+        read_reason(reason)
+    return tuple(names)
+
+
+def end_of_overrides(desk: "Desk", guards: tuple[str, ...], until: str | None) -> "datetime | None":
+    """Return when the overrides end; without an end after the longest that they may last."""
+    if not guards:
+        return None
+    longest = desk.settings.actions.max_override
+    return desk.now + longest if until is None else parse_moment_after(until, desk.now, longest, "an override")
+
+
+def _show(intent: "Intent", decision: "Decision | None") -> None:
+    from flows.text.escape import show
+
+    typer.echo(f"{intent.verb} of {show(intent.node)}/{show(intent.service)} ({intent.risk}), attempt {intent.number}")
+    typer.echo(
+        f"  intent {intent.intent_id[:12]}, evidence {intent.evidence_fingerprint[:12]}, rule {show(intent.rule_id)}"
+    )
+    if decision is not None:
+        _show_decision(decision)
+
+
+def _show_decision(decision: "Decision") -> None:
+    from flows.text.escape import show
+
+    for hit in decision.guards:
+        if hit.name != "approval":
+            end = f" until {hit.until:%Y-%m-%dT%H:%M:%SZ}" if hit.until else ""
+            typer.echo(f"  it waits for {show(hit.name)}{end}: {show(hit.text)}")
