@@ -30,15 +30,16 @@ class YamlFaultError(SupervisorError):
         self.root = root
 
 
-def parse_yaml(data: bytes, limits: Limits) -> Node | None:
+def parse_yaml(data: bytes, limits: Limits, *, with_aliases: bool = False) -> Node | None:
     """Return the one document; none where the file is empty or holds only comments.
 
-    Refused: what is not UTF-8, control characters, tags, anchors, aliases, merge keys, keys that are no text or come
-    twice, more than one document, and more depth or values than the limits allow. Raises `YamlFaultError`, whose
-    texts never hold the source line: it could be a secret.
+    Refused: what is not UTF-8, control characters, tags, keys that are no text or come twice, more than one document,
+    and more depth or values than the limits allow; anchors, aliases and merge keys, or with aliases those that come to
+    more than ten times the values as written, before anything is written out. Raises `YamlFaultError`, whose texts never
+    hold the source line: it could be a secret.
     """
     text = _decode(data)
-    builder = TreeBuilder(limits)
+    builder = TreeBuilder(limits, with_aliases=with_aliases)
     try:
         # The parser gives event after event and does not recurse, so that a limit stops it before it can fall.
         for event in yaml.parse(text, Loader=LOADER):
@@ -50,8 +51,11 @@ def parse_yaml(data: bytes, limits: Limits) -> Node | None:
     except (yaml.YAMLError, ValueError):
         # The pure Python scanner raises ValueError for an escape beyond Unicode.
         builder.faults.append(Fault(1, 1, "not YAML"))
+    if not builder.faults:
+        builder.finish()
     if builder.faults:
-        raise YamlFaultError(builder.faults, builder.root)
+        # With aliases the tree may be larger than what is allowed: nobody may walk it.
+        raise YamlFaultError(builder.faults, None if with_aliases else builder.root)
     return builder.root
 
 

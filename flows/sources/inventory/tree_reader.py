@@ -23,7 +23,7 @@ class TreeReader:
     def parse(self, data: bytes) -> Node | None:
         """Return the file's root; none where it holds nothing, or is no YAML, which is then a fault."""
         try:
-            return parse_yaml(data, self.limits)
+            return parse_yaml(data, self.limits, with_aliases=True)
         except YamlFaultError as error:
             self.faults += error.faults
             return None
