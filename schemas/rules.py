@@ -4,9 +4,10 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from schemas.wait import Patience
+from schemas.window import parse_window
 from schemas.words import DriftKind
 
 _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400}
@@ -79,10 +80,17 @@ def _named(given: object) -> object:
     return frozenset(names) if isinstance(names, list | tuple | set) else names
 
 
+def _readable_windows(given: tuple[dict[str, object], ...]) -> tuple[dict[str, object], ...]:
+    for window in given:
+        parse_window(window)
+    return given
+
+
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
 Words = Annotated[frozenset[str], BeforeValidator(_lowered)]
 Names = Annotated[frozenset[str], BeforeValidator(_named)]
 Count = Annotated[int, Field(ge=1)]
+Windows = Annotated[tuple[dict[str, object], ...], AfterValidator(_readable_windows)]
 OpenAfter = dict[DriftKind, Annotated[Patience, PlainValidator(parse_patience), PlainSerializer(spell_patience)]]
 
 
@@ -165,6 +173,7 @@ class Rules(BaseModel):
 
     match_short_names: bool = Field(True, description="a world's node name is known by its first label as well")
     naive_timezone: str = Field("UTC", description="the zone of times and windows that name none")
+    maintenance: Windows = Field((), description="windows (days, from, to, dates, zone) in which the fleet may be away")
     profiles: Names = Field(frozenset(), description="compose profiles whose services are asked for")
     compose: bool = Field(True, description="read a node's compose files beside its services.yaml")
     ignore_hosts: Names = Field(frozenset({"_*", ".*"}), description="folders (globs) under hosts/ that are no nodes")

@@ -106,7 +106,7 @@ class Judge:
         """Return a version of the inventory, parsed once; raises `InventoryError`."""
         if version not in self._known:
             files = self.inventories.read_version(version)
-            known = KnownInventory(build_desired(files, self.limits), inventory_fingerprint(files))
+            known = KnownInventory(build_desired(files, self.limits, rules=self.rules), inventory_fingerprint(files))
             self._known[version] = known
         return self._known[version]
 

@@ -50,9 +50,10 @@ class InputReader:
     def __init__(self, settings: Settings, *, is_caching: bool = True) -> None:
         """Read nothing yet; without caching, nothing is written either."""
         root = settings.inventory.absolute()
-        place = (settings.state_dir.absolute() / "cache", root, settings.limits)
+        rules = settings.rules()
+        place = (settings.state_dir.absolute() / "cache", root, settings.limits, rules)
         parsed, seen = ParseCache(*place, is_writable=is_caching), LookCache(*place, is_writable=is_caching)
-        self._inventory = InventoryKeeper(root, settings.limits, parsed, seen)
+        self._inventory = InventoryKeeper(root, settings.limits, parsed, seen, rules)
         self._world = WorldMemory()
 
     def read_inputs(self, settings: Settings, as_of: datetime) -> Inputs:
@@ -88,7 +89,7 @@ def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
 def read_desired(settings: Settings) -> tuple[Desired, InventoryFiles]:
     """Return the desired state and the files that it was read from."""
     files = list_inventory(settings.inventory.absolute(), settings.limits)
-    return build_desired(files, settings.limits), files
+    return build_desired(files, settings.limits, rules=settings.rules()), files
 
 
 def read_actual(
@@ -155,5 +156,7 @@ def fingerprint_input(inventory: str, world: str, rules: str, aliases: Mapping[s
 def fingerprint_rules(rules: Rules) -> str:
     """Return the hexadecimal SHA-256 of the rules' values."""
     values = rules.model_dump(mode="json")
-    ordered = sorted((name, sorted(value) if isinstance(value, list) else value) for name, value in values.items())
+    ordered = sorted(
+        (name, sorted(value, key=str) if isinstance(value, list) else value) for name, value in values.items()
+    )
     return hashlib.sha256(repr(ordered).encode()).hexdigest()

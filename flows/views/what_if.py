@@ -21,7 +21,7 @@ def compare_inventories(settings: Settings, other: str, as_of: datetime) -> Comp
     Raises `InventoryError`, also where it is neither, and `WorldUnreadableError`.
     """
     inputs = read_inputs(settings, as_of)
-    desired = build_desired(_read_other(settings, other), settings.limits)
+    desired = build_desired(_read_other(settings, other), settings.limits, rules=settings.rules())
     known = frozenset(desired.nodes["node"])
     actual = decode_worlds([inputs.world_files], settings.node_alias_map, known, settings.limits, settings.rules())
     rules = settings.rules()

@@ -134,7 +134,7 @@ def test_files_that_others_read_are_not_tripped_over(tmp_path):
     (tmp_path / "hosts" / ".git").mkdir()
     (tmp_path / "hosts" / "README.md").write_text("not a node")
     (node / "services.yaml").write_text("services: {web: }")
-    (node / "node.yaml").write_text("&x [*x")
+    (node / "networking.yaml").write_text("&x [*x")
     (node / "runtime" / "web" / "docker-compose.override.yml").write_text("services: [")
 
     wanted = read_inventory(tmp_path, LIMITS)
@@ -156,11 +156,9 @@ def test_the_order_in_which_files_come_makes_no_difference():
 def test_what_bytes_say_does_not_depend_on_the_node():
     parsed = parse_services(b"services: {web: {depends_on: [db], monitor: false}}", LIMITS)
 
-    assert (parsed.services, parsed.dependencies, parsed.faults) == (
-        (("web", False, 1),),
-        (("web", "db", "anywhere", 1),),
-        (),
-    )
+    assert [(row.service, row.is_monitored, row.line) for row in parsed.services] == [("web", False, 1)]
+    assert parsed.dependencies == (("web", "db", "anywhere", False, 1),)
+    assert parsed.is_plain()
 
 
 def test_an_inventory_without_hosts_is_refused(tmp_path):

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from flows.errors import InventoryError
 from flows.sources.inventory.desired import build_desired, read_inventory
-from flows.sources.inventory.files import InventoryFiles
+from flows.sources.inventory.files import MARK_FILES, InventoryFiles
 from flows.sources.inventory.other_files import parse_capabilities, parse_service, parse_topology
 from flows.sources.inventory.services_file import parse_services
 from schemas.limits import Limits
+from schemas.rules import Rules
 from tests.sources.test_inventory import at, desired, services
 
 LIMITS = Limits()
@@ -33,11 +34,6 @@ def told(wanted, *, warnings=False):
         pytest.param("services:", "1: 'services': expected a mapping or a list, found nothing", id="no value"),
         pytest.param("{}", "1: there is no key 'services'", id="empty mapping"),
         pytest.param("a: 1\nservice: {web: {}}", "2: there is no key 'services'", id="near miss of services"),
-        pytest.param("services: {web: {}, Web: {}}", "1: the service 'web' comes twice, first in line 1", id="case"),
-        pytest.param("- web\n- db\n- name: web", "3: the service 'web' comes twice, first in line 1", id="twice"),
-        pytest.param("services: {web: {monitor: off}}", "expected true or false, found the text 'off'", id="off"),
-        pytest.param("services: {web: {enabled: 0}}", "expected true or false, found the number 0", id="0"),
-        pytest.param("services: {web: nginx}", "1: 'web': expected a mapping of options", id="text for options"),
         pytest.param("- name: 5", "1: expected the name of a service, found the number 5; quote it", id="number"),
         pytest.param("- name:", "1: expected the name of a service, found nothing", id="null"),
         pytest.param("- name: ' '", "1: the name of the service is empty", id="blank"),
@@ -49,9 +45,6 @@ def told(wanted, *, warnings=False):
         pytest.param("- é", "1: '\\xe9' cannot name a service", id="beyond ASCII"),
         pytest.param(f"- {'a' * 300}", "has 300 characters; at most 63", id="long"),
         pytest.param("- all", "1: 'all' is reserved", id="reserved"),
-        pytest.param("services: {web: {depends_on: db}}", "expected a list, or 'local'", id="depends_on"),
-        pytest.param("services: {web: {depends_on: [1]}}", "found the number 1; quote it", id="dependency"),
-        pytest.param("services: {web: {depends_on: {local: db}}}", "'local': expected a list of services", id="local"),
     ],
 )  # fmt: skip
 def test_a_fault_leaves_the_services_of_its_node_unknown_and_no_other(text, problem):
@@ -61,6 +54,40 @@ def test_a_fault_leaves_the_services_of_its_node_unknown_and_no_other(text, prob
     assert wanted.nodes.filter(~wanted.nodes["is_readable"])["node"].to_list() == ["a"]
     assert any(problem in fault and fault.startswith("hosts/a/services.yaml:") for fault in told(wanted))
     assert wanted.unread["node"].to_list() == ["a"] * wanted.unread.height
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("services: {web: {}, Web: {}}", "1: the service 'web' comes twice, first in line 1", id="case"),
+        pytest.param("- web\n- db\n- name: web", "3: the service 'web' comes twice, first in line 1", id="twice"),
+        pytest.param("services: {web: {enabled: 0}}", "expected true or false, found the number 0", id="0"),
+        pytest.param("services: {web: nginx}", "1: 'web': expected a mapping of options", id="text for options"),
+        pytest.param("services: {web: {depends_on: db}}", "expected a list, or 'local'", id="depends_on"),
+        pytest.param("services: {web: {depends_on: [1]}}", "found the number 1; quote it", id="dependency"),
+        pytest.param("services: {web: {depends_on: {local: db}}}", "'local': expected a list of services", id="local"),
+        pytest.param("services: {web: {monitor: maybe}}", "expected true or false, found the text 'maybe'", id="maybe"),
+        pytest.param("services: {web: {run: daily}}", "'run': expected once or scheduled", id="run"),
+        pytest.param("services: {web: {depends_on: {all: }}}", "'all' is reserved", id="long form"),
+    ],
+)
+def test_a_bad_entry_costs_its_service_and_no_more(text, problem):
+    others = "\n- other" if text.startswith("-") else text.replace("{web", "{other: , web")
+    wanted = at({"hosts/a/services.yaml": text + others if text.startswith("-") else others, **GOOD})
+
+    assert ("a", "other", True) in services(wanted)
+    assert wanted.nodes["is_readable"].all()
+    assert any(problem in fault and fault.startswith("hosts/a/services.yaml:") for fault in told(wanted))
+    assert set(wanted.unread.select("node", "service").rows()) == {("a", "web")}
+    assert ("a", "web", True) not in services(wanted)
+
+
+def test_an_entry_without_a_name_leaves_the_others_as_they_are():
+    wanted = at({"hosts/a/services.yaml": "services: [web, {role: x}, db]"})
+
+    assert services(wanted) == [("a", "db", True), ("a", "web", True)]
+    assert wanted.nodes["is_readable"].to_list() == [False]
+    assert wanted.unread.select("node", "service").rows() == [("a", None)]
 
 
 def test_every_fault_of_a_file_is_told_at_once_and_those_beyond_the_limit_are_counted():
@@ -81,7 +108,7 @@ def test_every_fault_of_a_file_is_told_at_once_and_those_beyond_the_limit_are_co
         ("services: {web: {depends-on: [db]}}", "'depends-on' is not read; did you mean 'depends_on'?"),
         ("services: {web: {dependencies: [db]}}", "did you mean 'depends_on'?"),
         ("services: {web: {depends_on: {locals: [db]}}}", "did you mean 'local'?"),
-        ("services: {web: {depends_on: {redis: {}}}}", "expected 'local' or 'external'"),
+        ("services: {web: {depends_on: {redis: soon}}}", "expected a mapping such as {condition: service_started}"),
     ],
 )
 def test_a_key_that_is_nearly_one_that_is_read_is_a_warning(text, hint):
@@ -120,18 +147,47 @@ def test_two_folders_of_one_node_are_both_named_and_neither_is_read():
 
 @pytest.mark.parametrize("name", ["a b", "é", "-rf", "node;rm -rf", "x" * 300, "new\nline", "fleet"])
 def test_a_folder_that_is_no_name_is_told_and_passed_over(name):
-    wanted = at({**GOOD}, folders=frozenset({f"hosts/{name}"}))
+    wanted = at({**GOOD, f"hosts/{name}/services.yaml": "[web]"})
 
     assert wanted.nodes["node"].to_list() == ["good"]
     assert len(told(wanted)) == 1
     assert told(wanted)[0].isprintable()
 
 
-def test_a_folder_without_a_services_file_is_a_node_without_services_and_a_warning():
-    wanted = at({**GOOD}, folders=frozenset({"hosts/lustro"}))
+@pytest.mark.parametrize("file", ["capabilities.yaml", "node.yaml", "networking.yaml", "paths.yaml"])
+def test_a_folder_with_any_of_the_platforms_files_is_a_node(file):
+    path = f"hosts/lustro/{file}"
+    marks = {path} if file in MARK_FILES else set()
+    wanted = at({**GOOD, **({} if marks else {path: "{}"})}, marks=frozenset(marks))
 
-    assert wanted.nodes.select("node", "is_readable", "file").rows()[1] == ("lustro", True, "hosts/lustro")
+    assert wanted.nodes.select("node", "is_readable", "has_inventory", "file").rows()[1] == (
+        "lustro",
+        True,
+        True,
+        "hosts/lustro",
+    )
     assert told(wanted, warnings=True) == ["hosts/lustro:None: there is no services.yaml: a node without services"]
+
+
+def test_a_folder_without_any_of_them_is_passed_over_with_a_remark():
+    wanted = at({**GOOD}, folders=frozenset({"hosts/common", "hosts/a b"}))
+
+    assert wanted.nodes["node"].to_list() == ["good"]
+    assert told(wanted) == []
+    assert [line.partition(":")[0] for line in told(wanted, warnings=True)] == ["hosts/a b", "hosts/common"]
+
+
+def test_a_folder_that_settings_ignore_is_passed_over_without_a_word():
+    contents = {
+        **GOOD,
+        "hosts/_template/services.yaml": "services: {web: {{ name }}}",
+        "hosts/old-1/services.yaml": "[",
+    }
+    encoded = {path: text.encode() for path, text in contents.items()}
+    wanted = build_desired(InventoryFiles(encoded), LIMITS, rules=Rules(ignore_hosts=["_*", "old-*"]))
+
+    assert wanted.nodes["node"].to_list() == ["good"]
+    assert wanted.unread.is_empty()
 
 
 @pytest.mark.parametrize("name", ["services.yml", "Services.yaml", "SERVICES.YML"])

@@ -8,8 +8,9 @@ from flows.sources.inventory.cache_file import MAX_INVENTORIES
 from flows.sources.inventory.content_cache import ParseCache
 from flows.sources.inventory.desired import read_inventory
 from flows.sources.inventory.memory import InventoryMemory
-from flows.sources.inventory.parse_many import parse_many
+from flows.sources.inventory.parse_many import File, parse_many
 from schemas.limits import Limits
+from schemas.rules import Rules
 
 LIMITS = Limits()
 FAULTY = "services:\n  web:\n    depends_on: web\n"
@@ -51,12 +52,12 @@ def test_a_warm_cache_parses_only_what_is_faulty(fleet, cache, monkeypatch):
     parsed = []
     monkeypatch.setattr(
         "flows.sources.inventory.memory.parse_on_all_cores",
-        lambda files, limits: parsed.extend(files) or parse_many(files, limits),
+        lambda files, *how: parsed.extend(files) or parse_many(files, *how),
     )
 
     remembered(fleet, cache)
 
-    assert parsed == [FAULTY.encode()]
+    assert parsed == [(FAULTY.encode(), False)]
 
 
 def test_a_change_of_files_is_seen_through_the_cache(fleet, cache):
@@ -138,15 +139,15 @@ def test_a_cache_is_this_users_alone_and_bounded(fleet, tmp_path):
 def test_workers_give_what_one_process_does(fleet, monkeypatch):
     monkeypatch.setattr(parse_pool, "POOL_BYTES", 0)
     monkeypatch.setattr(parse_pool, "_core_count", lambda: 3)
-    files = [path.read_bytes() for path in sorted(fleet.glob("hosts/*/services.yaml"))]
+    files = [File(path.read_bytes(), False) for path in sorted(fleet.glob("hosts/*/services.yaml"))]
 
-    assert parse_pool.parse_on_all_cores(files, LIMITS) == parse_many(files, LIMITS)
+    assert parse_pool.parse_on_all_cores(files, LIMITS, Rules()) == parse_many(files, LIMITS, Rules())
 
 
 def test_a_worker_that_cannot_be_had_is_done_without(fleet, monkeypatch):
     monkeypatch.setattr(parse_pool, "POOL_BYTES", 0)
     monkeypatch.setattr(parse_pool, "_core_count", lambda: 2)
     monkeypatch.setattr("sys.executable", "/nowhere/python")
-    files = [path.read_bytes() for path in sorted(fleet.glob("hosts/*/services.yaml"))]
+    files = [File(path.read_bytes(), False) for path in sorted(fleet.glob("hosts/*/services.yaml"))]
 
-    assert parse_pool.parse_on_all_cores(files, LIMITS) == parse_many(files, LIMITS)
+    assert parse_pool.parse_on_all_cores(files, LIMITS, Rules()) == parse_many(files, LIMITS, Rules())

@@ -140,7 +140,7 @@ def test_an_inventory_that_has_just_changed_is_not_kept_for_another_process(flee
 @pytest.mark.parametrize(("age_s", "settled"), [(1, False), (3, True), (-5, False)])
 def test_a_file_that_has_just_changed_is_not_trusted(age_s, settled):
     moment_ns = 10**18 - age_s * 10**9
-    look = InventoryLook({"a": Stamp(1, 1, 1, moment_ns, moment_ns)}, {}, frozenset(), frozenset())
+    look = InventoryLook({"a": Stamp(1, 1, 1, moment_ns, moment_ns)}, {}, frozenset(), frozenset(), frozenset())
 
     assert is_settled(look, 10**18) is settled
 

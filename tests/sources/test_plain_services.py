@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.sources.inventory.parse_many import DEPENDENCY_FIELDS, SERVICE_FIELDS, ParsedFiles, _add_plain
 from flows.sources.inventory.plain_services import recognise_services
 from flows.sources.inventory.services_file import DependencyRow, ParsedServices, ServiceRow, parse_services
 from schemas.limits import Limits
@@ -54,10 +55,11 @@ def as_parsed(data: bytes, limits: Limits = LIMITS) -> ParsedServices | None:
     plain = recognise_services(data, limits)
     if plain is None:
         return None
-    services = zip(plain.services, plain.are_monitored, plain.lines, strict=True)
-    declared = zip(plain.dependents, plain.dependencies, plain.scopes, plain.dependency_lines, strict=True)
-    rows = tuple(ServiceRow(*row) for row in services), tuple(DependencyRow(*row) for row in declared)
-    return ParsedServices(*rows, (), ())
+    found = ParsedFiles.none()
+    _add_plain(found, 0, plain)
+    services = zip(*(getattr(found, name) for name in SERVICE_FIELDS), strict=True)
+    declared = zip(*(getattr(found, name) for name in DEPENDENCY_FIELDS), strict=True)
+    return ParsedServices(tuple(map(ServiceRow._make, services)), tuple(map(DependencyRow._make, declared)))
 
 
 def mutated(text: str, seed: int) -> str:

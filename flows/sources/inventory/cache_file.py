@@ -5,6 +5,7 @@ next run. A new file replaces the old one whole, so that two runs at once each l
 """
 
 import io
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -19,7 +20,9 @@ import yaml
 
 from flows.files.foreign import FileFaultError, read_file
 from schemas.limits import Limits
+from schemas.rules import Rules
 
+READING = ("naive_timezone", "maintenance", "profiles", "compose", "ignore_hosts")
 MAGIC = b"runtime-supervisor parse cache\n"
 MAX_BYTES = 1024 * 1024 * 1024
 """A larger cache is neither read nor written."""
@@ -35,12 +38,14 @@ Part = bytes | memoryview
 class SealedFile:
     """What one inventory's cache of one kind (its ending) holds, in a folder that is this user's alone."""
 
-    def __init__(self, folder: Path, inventory: Path, ending: str, limits: Limits, *, is_writable: bool = True) -> None:
+    def __init__(
+        self, folder: Path, inventory: Path, ending: str, limits: Limits, rules: Rules, *, is_writable: bool = True
+    ) -> None:
         """Say where it is; nothing is read or made yet."""
         self.is_writable = is_writable
         name = sha256(str(inventory.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:32]
         self.path = folder / f"inventory-{name}.{ending}"
-        self._version = sha256(parser_version() + limits.model_dump_json().encode()).digest()
+        self._version = sha256(parser_version() + f"{limits.model_dump_json()}{spell_reading(rules)}".encode()).digest()
 
     def read(self) -> dict[str, memoryview] | None:
         """Return the parts, or None where there is nothing that can be used."""
@@ -74,11 +79,19 @@ class SealedFile:
         return True
 
 
+def spell_reading(rules: Rules) -> str:
+    """Return the rules by which an inventory is read, as a text; those of judging make no difference."""
+    told = rules.model_dump(mode="json", include=set(READING))
+    ordered = {name: sorted(value, key=str) if isinstance(value, list) else value for name, value in told.items()}
+    return json.dumps(ordered, sort_keys=True)
+
+
 @lru_cache(maxsize=1)
 def parser_version() -> bytes:
     """Return what changes whenever a parser does: the digest of the sources that read the inventory."""
     total = sha256(yaml.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for source in sorted([*here.glob("*.py"), *(here.parent / "formats").glob("*.py")]):
         total.update(source.read_bytes())
     return total.digest()
 

@@ -10,16 +10,30 @@ import polars as pl
 
 from flows.sources.inventory.cache_file import SealedFile, frame_of_bytes, frame_to_bytes
 from schemas.limits import Limits
-from schemas.words import DependencyScope
+from schemas.rules import Rules
+from schemas.words import DependencyScope, RunMode
 
+RULES = Rules()
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "files": {"digest": pl.Binary, "file": pl.UInt32},
-    "services": {"file": pl.UInt32, "service": pl.String, "is_monitored": pl.Boolean, "line": pl.Int32},
+    "services": {
+        "file": pl.UInt32,
+        "service": pl.String,
+        "is_monitored": pl.Boolean,
+        "run": pl.Enum(RunMode),
+        "is_never_restarted": pl.Boolean,
+        "role": pl.String,
+        "exposure": pl.String,
+        "deployment_model": pl.String,
+        "entry_hash": pl.String,
+        "line": pl.Int32,
+    },
     "dependencies": {
         "file": pl.UInt32,
         "service": pl.String,
         "dependency": pl.String,
         "scope": pl.Enum(DependencyScope),
+        "is_completion": pl.Boolean,
         "line": pl.Int32,
     },
     "warnings": {"file": pl.UInt32, "line": pl.Int32, "column": pl.Int32, "problem": pl.String},
@@ -28,7 +42,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
 
 
 class Pack(NamedTuple):
-    """What files say, by content: frames that share the number of a file. Files with faults are not in it."""
+    """What files say, by content: frames that share the number of a file. Files that say more, or have a fault, are not in it."""
 
     files: pl.DataFrame
     services: pl.DataFrame
@@ -46,9 +60,11 @@ def empty_pack() -> Pack:
 class ParseCache:
     """The cache of one inventory in a folder that is this user's alone."""
 
-    def __init__(self, folder: Path, inventory: Path, limits: Limits, *, is_writable: bool = True) -> None:
+    def __init__(
+        self, folder: Path, inventory: Path, limits: Limits, rules: Rules = RULES, *, is_writable: bool = True
+    ) -> None:
         """Say where it is; nothing is read or made yet."""
-        self._file = SealedFile(folder, inventory, "pack", limits, is_writable=is_writable)
+        self._file = SealedFile(folder, inventory, "pack", limits, rules, is_writable=is_writable)
         self.path = self._file.path
 
     def load(self) -> Pack:

@@ -7,9 +7,12 @@ from typing import Any
 import polars as pl
 
 from flows.errors import InventoryError
+from flows.sources.inventory.apart import Asked, name_apart
+from flows.sources.inventory.entry_hash import join_service_file
 from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
+from flows.sources.inventory.jobs import mark_jobs
 from flows.sources.inventory.memory import InventoryMemory, KnownServices
-from flows.sources.inventory.rows import InventoryRows, NodeRow, Parsers, by_place
+from flows.sources.inventory.rows import InventoryRows, Parsers, by_place
 from schemas.desired import (
     ContainerName,
     Dependency,
@@ -19,109 +22,139 @@ from schemas.desired import (
     ListedService,
     MaintenanceWindow,
 )
-from schemas.frame import Frame, complete, dtypes, empty
+from schemas.frame import columns, dtypes
 from schemas.limits import Limits
 from schemas.rejected import Unread
+from schemas.rules import Rules
 from schemas.words import RunMode
 
+RULES = Rules()
 SHOWN_FAULTS = 20
-SERVICE_FIELDS = ("node", "service", "is_monitored", "line")
-DEPENDENCY_FIELDS = ("node", "service", "dependency", "scope", "file", "line")
+PLACE = {"node": pl.String, "stack": pl.String, "file": pl.String}
+SERVICE = PLACE | {
+    "service": pl.String,
+    "is_monitored": pl.Boolean,
+    "run": pl.Enum(RunMode),
+    "is_never_restarted": pl.Boolean,
+    "role": pl.String,
+    "exposure": pl.String,
+    "deployment_model": pl.String,
+    "entry_hash": pl.String,
+    "line": pl.Int32,
+}
+DEPENDENCY = PLACE | {
+    name: dtypes(Dependency)[name] for name in ("service", "dependency", "scope", "is_completion", "line")
+}
+NAME = PLACE | {"service": pl.String, "name": pl.String}
+BAD = PLACE | {"service": pl.String, "line": pl.Int32, "column": pl.Int32, "problem": pl.String}
+WINDOW = PLACE | {
+    name: dtypes(MaintenanceWindow)[name]
+    for name in ("service", "days", "from_min", "to_min", "first_on", "last_on", "zone", "line")
+}
 
 
-def read_inventory(root: Path, limits: Limits, memory: InventoryMemory | None = None) -> Desired:
+def read_inventory(root: Path, limits: Limits, memory: InventoryMemory | None = None, rules: Rules = RULES) -> Desired:
     """Return the desired state that the folder's files ask for, and what of them could not be read.
 
     With a memory, only files with new content are parsed. Raises `InventoryError` where there is no `hosts/` folder, it
-    names no node, or no `services.yaml` can be read.
+    names no node, or no file of services can be read.
     """
-    return build_desired(list_inventory(root, limits), limits, memory=memory)
+    return build_desired(list_inventory(root, limits), limits, memory=memory, rules=rules)
 
 
 def build_desired(
-    files: InventoryFiles, limits: Limits, parsers: Parsers | None = None, memory: InventoryMemory | None = None
+    files: InventoryFiles,
+    limits: Limits,
+    parsers: Parsers | None = None,
+    memory: InventoryMemory | None = None,
+    rules: Rules = RULES,
 ) -> Desired:
-    """Return the desired state of an inventory's files: a pure function of their paths and bytes.
+    """Return the desired state of an inventory's files: a pure function of their paths and bytes, and of the rules.
 
-    A node whose `services.yaml` is faulty keeps its row and loses its services, which are unknown then. Frames are
+    A node with a file that cannot be read keeps its row, and the services that its other files ask for. Frames are
     sorted by node and service. Neither the parsers, which may remember what they returned, nor the memory, which
     comes with its own, changes the outcome. Raises `InventoryError` as `read_inventory` does.
     """
     known = memory.learn(files.contents) if memory else None
     parsers = memory.parsers() if memory else parsers or Parsers()
-    rows = InventoryRows(files, limits, parsers, known.numbers if known else ())
+    rows = InventoryRows(files, limits, rules, parsers, known.numbers if known else ())
     rows.gather()
     _refuse_nothing(rows, files.source)
     if memory:
         memory.keep()
+    asked = name_apart(_gather_asked(rows, known))
+    dependencies = pl.concat(
+        [asked.dependencies.select(columns(Dependency)), _frame(dtypes(Dependency), rows.declared)]
+    )
+    unread = pl.concat([_unread(rows, known), asked.faults.select(columns(Unread))])
+    services = _complete(mark_jobs(asked.services, dependencies), unread, rows.documents)
     return Desired(
-        DesiredNode.validate(_nodes(rows).sort("node"), lazy=True),
-        DesiredService.validate(_services(rows, known).sort("node", "service"), lazy=True),
-        Dependency.validate(_sorted(_dependencies(rows, known)), lazy=True),
-        Unread.validate(_sorted(_unread(rows, known)), lazy=True),
-        ListedService.validate(_sorted(_frame(ListedService, rows.listed)), lazy=True),
-        ContainerName.validate(empty(ContainerName), lazy=True),
-        MaintenanceWindow.validate(empty(MaintenanceWindow), lazy=True),
+        DesiredNode.validate(
+            _frame(dtypes(DesiredNode), [row.to_row() for row in rows.nodes.values()]).sort("node"), lazy=True
+        ),
+        DesiredService.validate(services.sort("node", "service"), lazy=True),
+        Dependency.validate(_sorted(dependencies), lazy=True),
+        Unread.validate(_sorted(unread), lazy=True),
+        ListedService.validate(_sorted(_frame(dtypes(ListedService), rows.listed)), lazy=True),
+        ContainerName.validate(_sorted(asked.names.select(columns(ContainerName))), lazy=True),
+        MaintenanceWindow.validate(_sorted_windows(asked.windows), lazy=True),
     )
 
 
-def _nodes(rows: InventoryRows) -> pl.DataFrame:
-    found = _frame(DesiredNode, rows.nodes.values(), NodeRow._fields)
-    return complete(
-        found.with_columns(has_inventory=pl.col("file").str.starts_with(HOSTS)),
-        DesiredNode,
-        is_monitored=True,
-        is_best_effort=False,
-        has_readable_capabilities=True,
-        roles=[],
-        desired_hash="",
-    )
-
-
-def _services(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
-    files = pl.DataFrame(
-        [(row.node, row.file) for row in rows.nodes.values()],
-        schema={"node": pl.String, "file": pl.String},
-        orient="row",
-    )
-    gathered = _frame(DesiredService, rows.services, SERVICE_FIELDS).join(files, on="node")
+def _gather_asked(rows: InventoryRows, known: KnownServices | None) -> Asked:
+    services, dependencies = _frame(SERVICE, rows.services), _frame(DEPENDENCY, rows.dependencies)
     if known is not None:
-        gathered = pl.concat([gathered, _of_nodes(known.services, rows, known, gathered.columns)])
-    return complete(gathered, DesiredService, run=RunMode.SERVICE, has_readable_dependencies=True, desired_hash="")
+        services = pl.concat([services, _of_places(known.services, rows, known).select(list(SERVICE))])
+        dependencies = pl.concat([dependencies, _of_places(known.dependencies, rows, known).select(list(DEPENDENCY))])
+    bad, names, windows = _frame(BAD, rows.bad), _frame(NAME, rows.names), _frame(WINDOW, rows.windows)
+    return Asked(services, dependencies, names, windows, bad)
 
 
-def _dependencies(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
-    gathered = _frame(Dependency, rows.dependencies, DEPENDENCY_FIELDS)
-    if known is not None:
-        gathered = pl.concat([gathered, _of_nodes(known.dependencies, rows, known, gathered.columns)])
-    return complete(gathered, Dependency, is_completion=False)
+def _complete(services: pl.DataFrame, unread: pl.DataFrame, documents: dict[str, str]) -> pl.DataFrame:
+    """Return the columns of `DesiredService`: with what is known of each `service.yaml`."""
+    faulty = unread.filter(pl.col("node").is_null() & pl.col("service").is_not_null() & ~pl.col("is_warning"))
+    documented = services.filter(pl.col("service").is_in(list(documents))).select("service", "entry_hash").unique()
+    joined = documented.with_columns(
+        desired_hash=pl.Series(
+            [join_service_file(entry_hash, documents[service]) for service, entry_hash in documented.iter_rows()],
+            dtype=pl.String,
+        )
+    )
+    whole = (
+        services.join(joined, on=["service", "entry_hash"], how="left")
+        if documents
+        else services.with_columns(desired_hash=pl.lit(None, pl.String))
+    )
+    return whole.with_columns(
+        pl.coalesce("desired_hash", "entry_hash"),
+        has_readable_dependencies=~pl.col("service").is_in(faulty["service"].unique().to_list()),
+    ).select(columns(DesiredService))
 
 
 def _unread(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
-    gathered = _frame(Unread, rows.unread)
+    gathered = _frame(dtypes(Unread), rows.unread)
     if known is None:
         return gathered
-    warnings = known.warnings.with_columns(service=pl.lit(None, pl.String), is_warning=pl.lit(True))
-    told = _of_nodes(warnings, rows, known, gathered.columns)
-    return pl.concat([gathered, told.with_columns(node=pl.lit(None, pl.String))])
+    nothing = {name: pl.lit(None, pl.String) for name in ("node", "service")}
+    told = _of_places(known.warnings, rows, known).with_columns(**nothing, is_warning=pl.lit(True))
+    return pl.concat([gathered, told.select(gathered.columns)])
 
 
-def _of_nodes(by_file: pl.DataFrame, rows: InventoryRows, known: KnownServices, columns: list[str]) -> pl.DataFrame:
-    """Return the rows of known files with the node and the path of each; equal files are of several nodes."""
-    taken = rows.taken
-    numbers = [known.numbers[one.path] for one in taken]
-    places = pl.DataFrame(
-        {"number": numbers, "node": [one.node for one in taken], "file": [one.file for one in taken]},
-        schema={"number": pl.UInt32, "node": pl.String, "file": pl.String},
+def _of_places(by_file: pl.DataFrame, rows: InventoryRows, known: KnownServices) -> pl.DataFrame:
+    """Return the rows of known files with the place of each; equal files are of several nodes."""
+    numbers = [known.numbers[path] for path in rows.taken]
+    places = _frame(
+        {"number": pl.UInt32, **PLACE},
+        [(number, *place) for number, place in zip(numbers, rows.taken.values(), strict=True)],
     )
-    return by_file.rename({"file": "number"}).join(places, on="number").select(columns)
+    return by_file.rename({"file": "number"}).join(places, on="number")
 
 
 def _refuse_nothing(rows: InventoryRows, source: str) -> None:
-    """Refuse an inventory that names no node, or of which no `services.yaml` can be read."""
+    """Refuse an inventory that names no node, or of which no file of services can be read."""
     faults = [str(row) for row in sorted(rows.unread, key=by_place) if not row.is_warning]
-    asked = [row for row in rows.nodes.values() if row.file.endswith("services.yaml") or not row.is_readable]
-    if rows.nodes and (not asked or any(row.is_readable for row in asked)):
+    has_asked = any(row.file.startswith(f"{HOSTS}/") for row in rows.nodes.values())
+    if rows.nodes and (rows.are_services_readable or not has_asked):
         return
     rest = f"\nand {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
     listed = "".join(f"\n{fault}" for fault in faults[:SHOWN_FAULTS]) + rest
@@ -132,11 +165,14 @@ def _refuse_nothing(rows: InventoryRows, source: str) -> None:
     raise InventoryError(f"{where}: no services.yaml can be read{listed}")
 
 
-def _frame(schema: type[Frame], rows: Iterable[tuple[Any, ...]], names: Iterable[str] = ()) -> pl.DataFrame:
+def _frame(types: dict[str, Any], rows: Iterable[tuple[Any, ...]]) -> pl.DataFrame:
     """Return a frame of rows, handed over by column, which is how polars takes many of them fastest."""
-    types = {name: dtypes(schema)[name] for name in names or dtypes(schema)}
     return pl.DataFrame(dict(zip(types, zip(*rows, strict=True), strict=False)), schema=types)
 
 
 def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.unique().sort(rows.columns)
+
+
+def _sorted_windows(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(columns(MaintenanceWindow)).sort("node", "service", "file", "line", "from_min", "to_min")

@@ -24,7 +24,14 @@ from schemas.limits import Limits
 HOSTS = "hosts"
 SERVICES = "services"
 TOPOLOGY = "inventory/topology.yaml"
-NODE_FILES = ("services.yaml", "capabilities.yaml")
+SERVICES_FILE = "services.yaml"
+CAPABILITIES_FILE = "capabilities.yaml"
+NODE_FILE = "node.yaml"
+NODE_FILES = (SERVICES_FILE, CAPABILITIES_FILE, NODE_FILE)
+COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+"""Of one folder, the first that is there."""
+MARK_FILES = ("networking.yaml", "paths.yaml")
+"""Files of the platform that are not read, and make a folder a node."""
 SERVICE_FILE = "service.yaml"
 
 
@@ -41,6 +48,8 @@ class InventoryFiles(NamedTuple):
     """Files that are not read, and are named almost like one that is."""
     source: str = ""
     """Where it comes from, for messages."""
+    marks: frozenset[str] = frozenset()
+    """Files that are not read, and make their folder a node."""
 
 
 def is_inventory_path(path: str) -> bool:
@@ -48,16 +57,41 @@ def is_inventory_path(path: str) -> bool:
     if path == TOPOLOGY:
         return True
     parts = path.split("/")
-    if len(parts) != 3 or parts[1].startswith("."):
+    if not 3 <= len(parts) <= 4 or any(part.startswith(".") for part in parts[1:-1]):
         return False
-    return (parts[0] == HOSTS and parts[2] in NODE_FILES) or (parts[0] == SERVICES and parts[2] == SERVICE_FILE)
+    if parts[0] == HOSTS:
+        return parts[-1] in COMPOSE_FILES or (len(parts) == 3 and parts[-1] in NODE_FILES)
+    return parts[0] == SERVICES and len(parts) == 3 and parts[-1] == SERVICE_FILE
+
+
+def is_compose_path(path: str) -> bool:
+    """Return whether an inventory's path is that of a compose file."""
+    return path.rpartition("/")[2] in COMPOSE_FILES
+
+
+def is_services_path(path: str) -> bool:
+    """Return whether the file at an inventory's path asks for the services of a node."""
+    return path.startswith(f"{HOSTS}/") and (path.endswith(f"/{SERVICES_FILE}") or is_compose_path(path))
+
+
+def is_stack_folder(path: str) -> bool:
+    """Return whether a folder at this path may hold a compose file of its own."""
+    parts = path.split("/")
+    return len(parts) == 3 and parts[0] == HOSTS and not parts[2].startswith(".")
+
+
+def is_mark(path: str) -> bool:
+    """Return whether the file at this path makes its folder a node without being read."""
+    parts = path.split("/")
+    return len(parts) == 3 and parts[0] == HOSTS and parts[2] in MARK_FILES
 
 
 def is_near_miss(path: str) -> bool:
     """Return whether the file at this path would be read, were its name in lower case with the ending `.yaml`."""
     folder, _, name = path.rpartition("/")
     meant = name.lower().removesuffix(".yml").removesuffix(".yaml") + ".yaml"
-    return name != meant and name.lower().endswith((".yml", ".yaml")) and is_inventory_path(f"{folder}/{meant}")
+    is_ours = is_inventory_path(f"{folder}/{meant}") and not is_inventory_path(path)
+    return is_ours and name != meant and name.lower().endswith((".yml", ".yaml")) and meant not in COMPOSE_FILES
 
 
 class InventoryLook(NamedTuple):
@@ -67,6 +101,7 @@ class InventoryLook(NamedTuple):
     unreadable: Mapping[str, str]
     folders: frozenset[str]
     near_misses: frozenset[str]
+    marks: frozenset[str]
 
 
 def list_inventory(root: Path, limits: Limits) -> InventoryFiles:
@@ -103,12 +138,14 @@ class _Listing:
         self.unreadable: dict[str, str] = {}
         self.folders: set[str] = set()
         self.near_misses: set[str] = set()
+        self.marks: set[str] = set()
         self._list_hosts()
         self._list_folders_of(SERVICES)
         self._list_files("inventory")
 
     def look(self) -> InventoryLook:
-        return InventoryLook(self.stamps, self.unreadable, frozenset(self.folders), frozenset(self.near_misses))
+        names = (frozenset(names) for names in (self.folders, self.near_misses, self.marks))
+        return InventoryLook(self.stamps, self.unreadable, *names)
 
     def read(self, limits: Limits) -> InventoryFiles:
         """Read every file that was found."""
@@ -130,13 +167,12 @@ class _Listing:
                         f"{self.root}: its files have more than {limits.max_inventory_bytes} bytes together; remove"
                         " some, or raise limits.max_inventory_bytes"
                     )
-        return InventoryFiles(
-            contents, unreadable, frozenset(self.folders), frozenset(self.near_misses), str(self.root)
-        )
+        named, misses, marks = (frozenset(names) for names in (self.folders, self.near_misses, self.marks))
+        return InventoryFiles(contents, unreadable, named, misses, str(self.root), marks)
 
     def state(self) -> tuple[object, ...]:
         """Return what is the same for two listings where nothing changed between them."""
-        return self.stamps, self.folders, self.unreadable, self.near_misses
+        return self.stamps, self.folders, self.unreadable, self.near_misses, self.marks
 
     def _list_hosts(self) -> None:
         if not is_folder(self.root / HOSTS):
@@ -174,6 +210,10 @@ class _Listing:
                 self.stamps[path] = stamp_file(entry.path)
             elif is_near_miss(path):
                 self.near_misses.add(path)
+            elif is_mark(path):
+                self.marks.add(path)
+            elif is_stack_folder(path) and entry.is_dir(follow_symlinks=False):
+                self._list_files(path)
 
     def _scan(self, folder: str) -> Iterator[os.DirEntry[str]]:
         path = f"{self.root}/{folder}"

@@ -21,7 +21,9 @@ from flows.sources.inventory.memory import InventoryMemory
 from flows.sources.inventory.stamp_cache import LookCache, SeenInventory, digest_look
 from schemas.desired import Desired
 from schemas.limits import Limits
+from schemas.rules import Rules
 
+RULES = Rules()
 SETTLED_NS = 2_000_000_000
 """A file that changed less than this before it was looked at may change again without a sign in its stamp."""
 
@@ -39,11 +41,17 @@ class InventoryKeeper:
     """Reads one inventory; what it came to is returned again while no file has changed, by another process as well."""
 
     def __init__(
-        self, root: Path, limits: Limits, cache: ParseCache | None = None, seen: LookCache | None = None
+        self,
+        root: Path,
+        limits: Limits,
+        cache: ParseCache | None = None,
+        seen: LookCache | None = None,
+        rules: Rules = RULES,
     ) -> None:
-        """Read nothing yet."""
+        """Read nothing yet; the caches are of the same limits and rules."""
         self._root = root
         self._limits = limits
+        self._rules = rules
         self._cache = cache
         self._seen_cache = seen
         self._memory: InventoryMemory | None = None
@@ -60,8 +68,8 @@ class InventoryKeeper:
         looked_ns = time.time_ns()
         files, look = list_and_look(self._root, self._limits)
         if self._memory is None:
-            self._memory = InventoryMemory(self._limits, self._cache)
-        desired = build_desired(files, self._limits, memory=self._memory)
+            self._memory = InventoryMemory(self._limits, self._cache, self._rules)
+        desired = build_desired(files, self._limits, memory=self._memory, rules=self._rules)
         kept = KeptInventory(desired, inventory_fingerprint(files), lambda: files)
         # A read that failed may succeed the next time, without a sign in any stamp.
         if is_settled(look, looked_ns) and files.unreadable == look.unreadable:

@@ -8,27 +8,30 @@ import msgspec
 import polars as pl
 
 from flows.sources.inventory.content_cache import Pack, ParseCache, empty_pack
-from flows.sources.inventory.files import HOSTS, NODE_FILES
+from flows.sources.inventory.files import is_compose_path, is_services_path
 from flows.sources.inventory.other_files import (
     ParsedCapabilities,
+    ParsedNode,
     ParsedService,
     ParsedTopology,
     parse_capabilities,
+    parse_node,
     parse_service,
     parse_topology,
 )
-from flows.sources.inventory.parse_many import ParsedFiles
+from flows.sources.inventory.parse_many import File, ParsedFiles
 from flows.sources.inventory.parse_pool import parse_on_all_cores
 from flows.sources.inventory.rows import Parsers
 from flows.sources.inventory.services_file import ParsedServices, parse_services
 from schemas.limits import Limits
+from schemas.rules import Rules
 
-Document = TypeVar("Document", ParsedCapabilities, ParsedService, ParsedTopology)
-SERVICES_FILE = NODE_FILES[0]
+Document = TypeVar("Document", ParsedCapabilities, ParsedNode, ParsedService, ParsedTopology)
+RULES = Rules()
 
 
 class KnownServices(NamedTuple):
-    """The `services.yaml` files whose rows are known, as frames; `file` is the number that `numbers` gives a path."""
+    """The files of services whose rows are known, as frames; `file` is the number that `numbers` gives a path."""
 
     numbers: Mapping[str, int]
     services: pl.DataFrame
@@ -39,21 +42,23 @@ class KnownServices(NamedTuple):
 class InventoryMemory:
     """Remembers what files say, so that only what is new is parsed; one object serves one inventory, run after run."""
 
-    def __init__(self, limits: Limits, cache: ParseCache | None = None) -> None:
-        """Begin with what the cache holds."""
+    def __init__(self, limits: Limits, cache: ParseCache | None = None, rules: Rules = RULES) -> None:
+        """Begin with what the cache holds, which is of the same limits and rules."""
         self.limits = limits
+        self.rules = rules
         self._cache = cache
         self._pack = cache.load() if cache else empty_pack()
         self._documents = dict(zip(*self._pack.documents.select("digest", "document"), strict=True))
         self._used: dict[bytes, bytes] = {}
-        self._faulty: dict[bytes, ParsedServices] = {}
+        self._others: dict[bytes, ParsedServices] = {}
+        """What files say that a pack cannot hold, for this process alone."""
         self._is_new = False
 
     def learn(self, contents: Mapping[str, bytes]) -> KnownServices:
-        """Return what the inventory's `services.yaml` files say; those with a fault are left to `parsers`."""
-        paths = [path for path in contents if path.startswith(f"{HOSTS}/") and path.endswith(f"/{SERVICES_FILE}")]
+        """Return what the inventory's files of services say; those that a pack cannot hold are left to `parsers`."""
+        paths = [path for path in contents if is_services_path(path)]
         wanted = pl.DataFrame(
-            {"path": paths, "digest": [sha256(contents[path]).digest() for path in paths]},
+            {"path": paths, "digest": [_digest(contents[path], is_compose_path(path)) for path in paths]},
             schema={"path": pl.String, "digest": pl.Binary},
         )
         self._parse_new(wanted, contents)
@@ -67,6 +72,7 @@ class InventoryMemory:
         return Parsers(
             self._parse_services,
             self._remembered("capabilities", parse_capabilities, ParsedCapabilities),
+            self._remembered("node", parse_node, ParsedNode),
             self._remembered("topology", parse_topology, ParsedTopology),
             self._remembered("service", parse_service, ParsedService),
         )
@@ -82,12 +88,13 @@ class InventoryMemory:
 
     def _parse_new(self, wanted: pl.DataFrame, contents: Mapping[str, bytes]) -> None:
         new = wanted.join(self._pack.files, on="digest", how="anti").unique("digest", maintain_order=True)
-        new = new.filter(~pl.col("digest").is_in(list(self._faulty)))
+        new = new.filter(~pl.col("digest").is_in(list(self._others)))
         if not new.height:
             return
         digests = new["digest"].to_list()
-        parsed = parse_on_all_cores([contents[path] for path in new["path"]], self.limits)
-        self._faulty.update((digests[number], faulty) for number, faulty in parsed.faulty.items())
+        files = [File(contents[path], is_compose_path(path)) for path in new["path"]]
+        parsed = parse_on_all_cores(files, self.limits, self.rules)
+        self._others.update((digests[number], other) for number, other in parsed.others.items())
         first = max(self._pack.files["file"], default=-1) + 1
         added = _to_frames(parsed, digests, first)
         self._is_new |= added.files.height > 0
@@ -104,8 +111,9 @@ class InventoryMemory:
         }
         self._pack = self._pack._replace(**frames)
 
-    def _parse_services(self, data: bytes, limits: Limits) -> ParsedServices:
-        return self._faulty.get(sha256(data).digest()) or parse_services(data, limits)
+    def _parse_services(self, data: bytes, limits: Limits, rules: Rules, *, is_compose: bool) -> ParsedServices:
+        known = self._others.get(_digest(data, is_compose))
+        return known or parse_services(data, limits, rules, is_compose=is_compose)
 
     def _remembered(
         self, kind: str, parse: Callable[..., Document], document_type: type[Document]
@@ -124,16 +132,27 @@ class InventoryMemory:
         return parse_or_remember
 
 
+def _digest(data: bytes, is_compose: bool) -> bytes:
+    """Return what tells files apart: the same bytes are read otherwise in a compose file."""
+    return sha256(b"compose\0" + data if is_compose else data).digest()
+
+
 def _to_frames(parsed: ParsedFiles, digests: list[bytes], first: int) -> Pack:
     """Return the columns as a pack whose files are numbered from `first` on."""
     schemas = empty_pack()
-    good = [number for number in range(len(digests)) if number not in parsed.faulty]
+    good = [number for number in range(len(digests)) if number not in parsed.others]
     frames = {
         "files": {"digest": [digests[number] for number in good], "file": good},
         "services": {
             "file": parsed.files,
             "service": parsed.services,
             "is_monitored": parsed.are_monitored,
+            "run": parsed.runs,
+            "is_never_restarted": parsed.are_never_restarted,
+            "role": parsed.roles,
+            "exposure": parsed.exposures,
+            "deployment_model": parsed.deployment_models,
+            "entry_hash": parsed.hashes,
             "line": parsed.lines,
         },
         "dependencies": {
@@ -141,6 +160,7 @@ def _to_frames(parsed: ParsedFiles, digests: list[bytes], first: int) -> Pack:
             "service": parsed.dependents,
             "dependency": parsed.dependencies,
             "scope": parsed.scopes,
+            "is_completion": parsed.are_completions,
             "line": parsed.dependency_lines,
         },
         "warnings": {

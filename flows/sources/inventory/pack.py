@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from flows.sources.inventory.files import InventoryFiles, is_inventory_path
 
-_FOLDERS, _UNREADABLE, _NEAR_MISSES = ".folders.json", ".unreadable.json", ".near-misses.json"
+_FOLDERS, _UNREADABLE, _NEAR_MISSES, _MARKS = ".folders.json", ".unreadable.json", ".near-misses.json", ".marks.json"
 
 
 def pack_inventory(files: InventoryFiles) -> dict[str, bytes]:
@@ -16,6 +16,7 @@ def pack_inventory(files: InventoryFiles) -> dict[str, bytes]:
         (_FOLDERS, sorted(files.folders - known)),
         (_UNREADABLE, dict(sorted(files.unreadable.items()))),
         (_NEAR_MISSES, sorted(files.near_misses)),
+        (_MARKS, sorted(files.marks)),
     ):
         if value:
             packed[name] = json.dumps(value).encode()
@@ -31,4 +32,5 @@ def unpack_inventory(contents: Mapping[str, bytes]) -> InventoryFiles:
         frozenset(json.loads(contents.get(_FOLDERS, b"[]"))),
         frozenset(json.loads(contents.get(_NEAR_MISSES, b"[]"))),
         "archive",
+        frozenset(json.loads(contents.get(_MARKS, b"[]"))),
     )

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from flows.sources.inventory.parse_many import ParsedFiles, join_parsed, parse_many
+from flows.sources.inventory.parse_many import File, ParsedFiles, join_parsed, parse_many
 from schemas.limits import Limits
+from schemas.rules import Rules
 
 POOL_BYTES = 16 * 1024 * 1024
 """Below it, a second process costs more time than it saves."""
@@ -24,37 +25,43 @@ POOL_BYTES = 16 * 1024 * 1024
 class Work(msgspec.Struct):
     """What a worker is asked."""
 
-    files: list[bytes]
+    files: list[File]
     limits: bytes
+    """As JSON."""
+    rules: bytes
     """As JSON."""
 
 
-def parse_on_all_cores(files: Sequence[bytes], limits: Limits) -> ParsedFiles:
+def parse_on_all_cores(files: Sequence[File], limits: Limits, rules: Rules) -> ParsedFiles:
     """Return what `parse_many` returns; where no worker can be had, this process does all the work."""
     workers = _core_count() - 1
-    if workers < 1 or sum(map(len, files)) < POOL_BYTES or not sys.executable:
-        return parse_many(files, limits)
+    if workers < 1 or _count_bytes(files) < POOL_BYTES or not sys.executable:
+        return parse_many(files, limits, rules)
     own, *shares = _share_out(files, workers + 1)
     with ThreadPoolExecutor(len(shares)) as threads:
-        asked = [threads.submit(_ask_worker, share, limits) for share in shares]
-        parts = [parse_many(own, limits), *(future.result() for future in asked)]
+        asked = [threads.submit(_ask_worker, share, limits, rules) for share in shares]
+        parts = [parse_many(own, limits, rules), *(future.result() for future in asked)]
     return join_parsed(parts, [len(own), *map(len, shares)])
 
 
-def _share_out(files: Sequence[bytes], count: int) -> list[list[bytes]]:
+def _count_bytes(files: Sequence[File]) -> int:
+    return sum(len(file.data) for file in files)
+
+
+def _share_out(files: Sequence[File], count: int) -> list[list[File]]:
     """Return the files in order in shares of about as many bytes each."""
-    total = sum(map(len, files)) + 1
-    shares: list[list[bytes]] = [[] for _ in range(count)]
+    total = _count_bytes(files) + 1
+    shares: list[list[File]] = [[] for _ in range(count)]
     seen = 0
-    for data in files:
-        shares[seen * count // total].append(data)
-        seen += len(data)
+    for file in files:
+        shares[seen * count // total].append(file)
+        seen += len(file.data)
     return shares
 
 
-def _ask_worker(files: list[bytes], limits: Limits) -> ParsedFiles:
+def _ask_worker(files: list[File], limits: Limits, rules: Rules) -> ParsedFiles:
     """Return a worker's answer; the share of a worker that fails is parsed here."""
-    work = msgspec.msgpack.encode(Work(files, limits.model_dump_json().encode()))
+    work = msgspec.msgpack.encode(Work(files, limits.model_dump_json().encode(), rules.model_dump_json().encode()))
     paths = os.pathsep.join(path for path in sys.path if Path(path).is_absolute())
     with suppress(OSError, subprocess.SubprocessError, msgspec.DecodeError):
         # Without -P, modules in the current folder, which may be the inventory, would come first.
@@ -67,7 +74,7 @@ def _ask_worker(files: list[bytes], limits: Limits) -> ParsedFiles:
             check=True,
         )
         return msgspec.msgpack.decode(answer.stdout, type=ParsedFiles)
-    return parse_many(files, limits)
+    return parse_many(files, limits, rules)
 
 
 def _core_count() -> int:
@@ -80,7 +87,8 @@ def _core_count() -> int:
 def main() -> None:
     """Parse the files of the standard input."""
     work = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)
-    parsed = parse_many(work.files, Limits.model_validate_json(work.limits))
+    limits, rules = Limits.model_validate_json(work.limits), Rules.model_validate_json(work.rules)
+    parsed = parse_many(work.files, limits, rules)
     sys.stdout.buffer.write(msgspec.msgpack.encode(parsed))
 
 

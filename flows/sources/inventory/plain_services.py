@@ -8,10 +8,12 @@ judged here: the answer is None, and the strict reader, which is the reference, 
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from flows.sources.formats.yaml_scalars import read_scalar
 from flows.sources.inventory.dependency_lists import SCOPES
-from flows.sources.inventory.services_file import KNOWN
+from flows.sources.inventory.entry_hash import NULL, dump_canonical, hash_entry
+from flows.sources.inventory.services_file import KNOWN, SPECIAL, TEXTS
 from flows.sources.inventory.tree_reader import suggest
 from schemas.limits import Limits
 from schemas.words import ALL, DependencyScope
@@ -49,6 +51,9 @@ class PlainServices(NamedTuple):
     services: list[str]
     lines: list[int]
     are_monitored: list[bool]
+    texts: tuple[list[str | None], ...]
+    """Of each of `TEXTS`, what each service says."""
+    hashes: list[str]
     dependents: list[str]
     """The service that declares the dependency of the same place in the lists below."""
     dependencies: list[str]
@@ -60,6 +65,12 @@ class Plan(NamedTuple):
     """Where a service with a certain sequence of keys says what: its lines, the one below its name being 0."""
 
     switches: tuple[int, ...]
+    texts: tuple[int | None, ...]
+    """The line of each of `TEXTS`."""
+    template: str
+    """The entry as canonical JSON, with a place for each value."""
+    values: tuple[int, ...]
+    """The lines whose values stand in these places."""
     lists: tuple[tuple[int, DependencyScope], ...]
     """Lines that hold a list of dependencies, in brackets."""
     items: tuple[tuple[int, DependencyScope], ...]
@@ -91,7 +102,7 @@ def _are_names(found: PlainServices, max_length: int) -> bool:
 
 
 def _read_services(text: str, position: int) -> PlainServices | None:
-    found = PlainServices([], [], [], [], [], [], [])
+    found = PlainServices([], [], [], tuple([] for _ in TEXTS), [], [], [], [], [])
     line = text.count("\n", 0, position) + 1
     for service in _SERVICE.finditer(text, position):
         name, body = service.groups()
@@ -114,6 +125,9 @@ def _add_service(found: PlainServices, name: str, line: int, parts: list[tuple[s
     found.services.append(name)
     found.lines.append(line)
     found.are_monitored.append(all(values[index] == "true" for index in plan.switches))
+    for texts, place in zip(found.texts, plan.texts, strict=True):
+        texts.append(None if place is None else _to_text(values[place]))
+    found.hashes.append(hash_entry(plan.template % tuple(_to_json(values[index]) for index in plan.values)))
     for index, scope in plan.lists:
         if not values[index].startswith("["):
             return False
@@ -132,6 +146,26 @@ def _add_dependencies(found: PlainServices, name: str, line: int, scope: Depende
     found.dependency_lines.extend([line] * len(words))
 
 
+@lru_cache(maxsize=65_536)
+def _to_json(value: str) -> str:
+    """Return what a value behind a key or a dash says, as canonical JSON."""
+    return dump_canonical(_to_plain(value))
+
+
+@lru_cache(maxsize=65_536)
+def _to_text(value: str) -> str | None:
+    plain = _to_plain(value)
+    return (plain.strip() or None) if isinstance(plain, str) else None
+
+
+def _to_plain(value: str) -> object:
+    if value[0] in "\"'":
+        return value[1:-1]
+    if value[0] == "[":
+        return [word.strip(" ") for word in value[1:-1].split(",")] if value != "[]" else []
+    return {} if value == "{}" else read_scalar(value)
+
+
 @lru_cache(maxsize=4096)
 def _plan(leads: tuple[str, ...]) -> Plan | None:
     """Return what the lines below a service's name mean, or None where their nesting has not one meaning.
@@ -142,7 +176,10 @@ def _plan(leads: tuple[str, ...]) -> Plan | None:
     paths = _paths(leads)
     if paths is None or not all(_is_known(path[0]) for _, path in paths):
         return None
+    if any(path[0] in SPECIAL for _, path in paths):
+        return None
     switches = [index for index, path in paths if path in {("monitor",), ("enabled",)}]
+    lines = {path: index for index, path in paths if len(path) == 1 and leads[index].endswith(" ")}
     lists, items = [], []
     for index, path in paths:
         if path[0] != "depends_on":
@@ -155,7 +192,44 @@ def _plan(leads: tuple[str, ...]) -> Plan | None:
             items.append((index, scope))
         elif leads[index].endswith(" "):
             lists.append((index, scope))
-    return Plan(tuple(switches), tuple(lists), tuple(items))
+    texts = tuple(lines.get((key,)) for key in TEXTS)
+    return Plan(tuple(switches), texts, *_template(leads, paths), tuple(lists), tuple(items))
+
+
+def _template(leads: tuple[str, ...], paths: list[tuple[int, tuple[str, ...]]]) -> tuple[str, tuple[int, ...]]:
+    """Return the entry as canonical JSON with a place for each value, and the lines of these values in their order."""
+    if not paths:
+        return NULL, ()
+    root: dict[str, Any] = {}
+    for index, path in paths:
+        at: Any = root
+        for key in path[:-1]:
+            at = at[key]
+        if path[-1] == "-":
+            at.append(index)
+        else:
+            at[path[-1]] = index if leads[index].endswith(" ") else _opened(index, path, paths)
+    places: list[int] = []
+    return _write(root, places), tuple(places)
+
+
+def _opened(index: int, path: tuple[str, ...], paths: list[tuple[int, tuple[str, ...]]]) -> Any:
+    """Return what begins below a key without a value: a list, a mapping, or nothing."""
+    below = next((other for number, other in paths if number > index), ())
+    if below[: len(path)] != path or len(below) == len(path):
+        return None
+    return [] if below[len(path)] == "-" else {}
+
+
+def _write(value: Any, places: list[int]) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f'"{key}":{_write(value[key], places)}' for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(_write(item, places) for item in value) + "]"
+    if value is None:
+        return NULL
+    places.append(value)
+    return "%s"
 
 
 def _is_known(key: str) -> bool:

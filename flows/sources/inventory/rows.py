@@ -1,48 +1,91 @@
 """The rows of an inventory, gathered file by file; each fault becomes a row with the scope that it leaves unknown."""
 
 from collections.abc import Callable, Container, Iterable, Iterator
-from typing import NamedTuple
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
 
 from flows.sources.formats.yaml_tree import Fault
-from flows.sources.inventory.files import HOSTS, NODE_FILES, SERVICE_FILE, SERVICES, TOPOLOGY, InventoryFiles
+from flows.sources.inventory.entry_hash import NULL, hash_list
+from flows.sources.inventory.entry_options import window_row
+from flows.sources.inventory.files import (
+    CAPABILITIES_FILE,
+    HOSTS,
+    NODE_FILE,
+    SERVICE_FILE,
+    SERVICES,
+    SERVICES_FILE,
+    TOPOLOGY,
+    InventoryFiles,
+    is_compose_path,
+)
+from flows.sources.inventory.folders import NodeFiles, find_node_files
 from flows.sources.inventory.other_files import (
     ParsedCapabilities,
+    ParsedNode,
     ParsedService,
     ParsedTopology,
     parse_capabilities,
+    parse_node,
     parse_service,
     parse_topology,
 )
 from flows.sources.inventory.services_file import ParsedServices, parse_services
 from flows.sources.names import explain_name, normalize_name
 from schemas.limits import Limits
+from schemas.rules import Rules
 from schemas.words import DependencyScope
+
+Row = tuple[Any, ...]
 
 
 class Parsers(NamedTuple):
     """What reads each kind of file; a parser may remember what it returned for the same arguments."""
 
-    services: Callable[[bytes, Limits], ParsedServices] = parse_services
+    services: Callable[..., ParsedServices] = parse_services
     capabilities: Callable[[bytes, Limits], ParsedCapabilities] = parse_capabilities
+    node: Callable[[bytes, Limits, str], ParsedNode] = parse_node
     topology: Callable[[bytes, Limits], ParsedTopology] = parse_topology
     service: Callable[[bytes, Limits, str], ParsedService] = parse_service
 
 
-class TakenFile(NamedTuple):
-    """A file whose rows were known before, the node that it is of, and how the rows name it."""
+class Place(NamedTuple):
+    """Where rows come from: the node and the stack that a file is of, and how the rows name the file."""
 
-    path: str
     node: str
+    stack: str | None
     file: str
 
 
 class NodeRow(NamedTuple):
-    """A row of `DesiredNode`."""
+    """What is known of a node; the hash is made of its documents."""
 
     node: str
-    is_intermittent: bool
-    is_readable: bool
     file: str
+    is_readable: bool = True
+    is_monitored: bool = True
+    is_intermittent: bool = False
+    is_best_effort: bool = False
+    has_readable_capabilities: bool = True
+    has_inventory: bool = False
+    roles: tuple[str, ...] = ()
+    topology: str = NULL
+    capabilities: str = NULL
+    document: str = NULL
+
+    def to_row(self) -> Row:
+        """Return the columns of `DesiredNode`."""
+        return (
+            self.node,
+            self.is_monitored,
+            self.is_intermittent,
+            self.is_best_effort,
+            self.has_readable_capabilities,
+            self.is_readable,
+            self.has_inventory,
+            list(self.roles),
+            hash_list(self.topology, self.capabilities, self.document),
+            self.file,
+        )
 
 
 class UnreadRow(NamedTuple):
@@ -68,38 +111,60 @@ def by_place(row: UnreadRow) -> tuple[str, int, int]:
 
 
 class InventoryRows:
-    """The rows so far."""
+    """The rows so far; those of services, and of what belongs to them, begin with their `Place`."""
 
     def __init__(
-        self, files: InventoryFiles, limits: Limits, parsers: Parsers, known: Container[str] = frozenset()
+        self,
+        files: InventoryFiles,
+        limits: Limits,
+        rules: Rules,
+        parsers: Parsers,
+        known: Container[str] = frozenset(),
     ) -> None:
-        """Begin with none; the rows of `services.yaml` at the known paths are not gathered, only their nodes."""
+        """Begin with none; the rows of files of services at the known paths are not gathered, only their places."""
         self.nodes: dict[str, NodeRow] = {}
-        self.services: list[tuple[str, str, bool, int]] = []
-        self.dependencies: list[tuple[str | None, str, str, DependencyScope, str, int]] = []
+        self.services: list[Row] = []
+        self.dependencies: list[Row] = []
+        self.names: list[Row] = []
+        self.windows: list[Row] = []
+        self.bad: list[Row] = []
+        """Bad entries: their place, service and fault."""
+        self.declared: list[tuple[None, str, str, DependencyScope, bool, str, int]] = []
+        """Dependencies that a `service.yaml` declares for every node, as rows of `Dependency`."""
+        self.documents: dict[str, str] = {}
+        """What the `service.yaml` of each service says, as canonical JSON."""
         self.listed: list[tuple[str, str | None, int]] = []
         self.unread: list[UnreadRow] = []
-        self.taken: list[TakenFile] = []
+        self.taken: dict[str, Place] = {}
+        """The places of the files at known paths."""
+        self.are_services_readable = False
+        """A file of services could be read, or no node has any."""
         self._files = files
         self._limits = limits
+        self._rules = rules
         self._parsers = parsers
         self._known = known
 
     def gather(self) -> None:
         """Read every file: the topology first, since `hosts/` has the last word on a node."""
         self._read_topology()
-        for name, folders in self._name_folders(HOSTS, "node"):
+        found = find_node_files(self._files, self._rules)
+        hosts = {folder: held for folder, held in found.items() if not self._is_passed_over(held)}
+        for name, folders in self._name_folders(HOSTS, "node", hosts):
             if len(folders) > 1:
                 self._refuse_collision(name, folders)
             else:
-                self._read_host(name, folders[0])
-        for name, folders in self._name_folders(SERVICES, "service"):
+                self._read_host(name, hosts[folders[0]])
+        for name, folders in self._name_folders(SERVICES, "service", self._service_folders()):
             self._read_service(name, folders)
+        self._read_fleet_windows()
 
-    def _name_folders(self, parent: str, what: str) -> Iterator[tuple[str, list[str]]]:
+    def _service_folders(self) -> set[str]:
+        paths = (*self._files.contents, *self._files.unreadable, *self._files.near_misses)
+        return {path.split("/")[1] for path in paths if path.startswith(f"{SERVICES}/")}
+
+    def _name_folders(self, parent: str, what: str, folders: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
         """Yield each name with the folders that spell it, in order; a folder that is no name is a fault."""
-        paths = [*self._files.folders, *self._files.contents, *self._files.unreadable, *self._files.near_misses]
-        folders = {path.split("/")[1] for path in paths if path.startswith(f"{parent}/")}
         named: dict[str, list[str]] = {}
         for folder in sorted(folders):
             problem = explain_name(folder, self._limits.max_name_length, what)
@@ -109,60 +174,104 @@ class InventoryRows:
                 self._add(f"{parent}/{folder}", [Fault(None, None, problem)])
         yield from sorted(named.items())
 
+    def _is_passed_over(self, found: NodeFiles) -> bool:
+        """Return whether a folder under `hosts/` is no node: settings say so, or it holds none of a node's files."""
+        if any(fnmatchcase(found.folder, pattern) for pattern in self._rules.ignore_hosts):
+            return True
+        if found.is_node:
+            return False
+        problem = f"holds none of a node's files, such as {SERVICES_FILE}, and is passed over; 'ignore_hosts' keeps this quiet"
+        self._add(f"{HOSTS}/{found.folder}", [Fault(None, None, problem)], is_warning=True)
+        return True
+
     def _refuse_collision(self, name: str, folders: list[str]) -> None:
-        self.nodes[name] = NodeRow(name, False, False, _printable(f"{HOSTS}/{folders[0]}"))
+        known = self.nodes.get(name, NodeRow(name, ""))
+        self.nodes[name] = known._replace(
+            is_readable=False, has_inventory=True, file=_printable(f"{HOSTS}/{folders[0]}")
+        )
         spelled = " and ".join(_printable(f"{HOSTS}/{folder}") for folder in folders)
         problem = f"{spelled} are one node, since case and Unicode form make no difference; remove or rename one"
         self._add(f"{HOSTS}/{folders[0]}", [Fault(None, None, problem)], node=name)
 
-    def _read_host(self, name: str, folder: str) -> None:
-        path = f"{HOSTS}/{folder}"
-        services, capabilities = (f"{path}/{file}" for file in NODE_FILES)
-        is_intermittent = self._read_capabilities(capabilities)
-        is_readable = self._read_services(name, path, services)
-        file = services if services in self._files.contents or services in self._files.unreadable else path
-        self.nodes[name] = NodeRow(name, is_intermittent, is_readable, _printable(file))
+    def _read_host(self, name: str, found: NodeFiles) -> None:
+        path = f"{HOSTS}/{found.folder}"
+        row = self.nodes.get(name, NodeRow(name, path))._replace(has_inventory=True)
+        row = self._read_capabilities(row, f"{path}/{CAPABILITIES_FILE}")
+        row = self._read_node_file(row, f"{path}/{NODE_FILE}")
+        is_readable = self._read_node_services(name, path, found)
+        services = f"{path}/{SERVICES_FILE}"
+        own = [services] if self._is_there(services) else []
+        file = (own + [stack for stack, _ in found.stacks] + [path])[0]
+        self.nodes[name] = row._replace(is_readable=is_readable, file=_printable(file))
 
-    def _read_capabilities(self, path: str) -> bool:
+    def _is_there(self, path: str) -> bool:
+        return path in self._files.contents or path in self._files.unreadable
+
+    def _read_capabilities(self, row: NodeRow, path: str) -> NodeRow:
         if path in self._files.unreadable:
             self._add(path, [Fault(None, None, self._files.unreadable[path])])
-            return True
+            return row._replace(is_intermittent=True, has_readable_capabilities=False)
         if path not in self._files.contents:
             self._tell_near_misses(path, is_warning=True)
-            return False
+            return row
         parsed = self._parsers.capabilities(self._files.contents[path], self._limits)
         self._add(path, parsed.faults)
         self._add(path, parsed.warnings, is_warning=True)
-        return parsed.is_intermittent
+        return row._replace(
+            is_intermittent=parsed.is_intermittent,
+            is_best_effort=parsed.is_best_effort and not parsed.faults,
+            has_readable_capabilities=not parsed.faults,
+            capabilities=NULL if parsed.faults else parsed.document,
+        )
 
-    def _read_services(self, node: str, folder: str, path: str) -> bool:
-        """Add a node's services and dependencies; return whether they are known."""
-        for unreadable in (folder, path):
-            if unreadable in self._files.unreadable:
-                self._add(unreadable, [Fault(None, None, self._files.unreadable[unreadable])], node=node)
-                return False
+    def _read_node_file(self, row: NodeRow, path: str) -> NodeRow:
+        if path in self._files.unreadable:
+            self._add(path, [Fault(None, None, self._files.unreadable[path])])
         if path not in self._files.contents:
-            return self._miss_services(node, folder, path)
-        self._tell_near_misses(path, is_warning=True)
-        file = _printable(path)
-        if path in self._known:
-            self.taken.append(TakenFile(path, node, file))
-            return True
-        parsed = self._parsers.services(self._files.contents[path], self._limits)
-        self._add(path, parsed.faults, node=node)
+            self._tell_near_misses(path, is_warning=True)
+            return row
+        parsed = self._parsers.node(self._files.contents[path], self._limits, self._rules.naive_timezone)
+        self._add(path, parsed.faults)
         self._add(path, parsed.warnings, is_warning=True)
-        self.services += [(node, *row) for row in parsed.services]
-        self.dependencies += [
-            (node, service, dependency, scope, file, line) for service, dependency, scope, line in parsed.dependencies
-        ]
-        return not parsed.faults
+        self.windows += [(row.node, None, _printable(path), None, *window) for window in parsed.windows]
+        return row._replace(is_monitored=row.is_monitored and parsed.is_monitored, document=parsed.document)
 
-    def _miss_services(self, node: str, folder: str, path: str) -> bool:
-        """Tell a node that asks for nothing from one whose file is only named wrongly: its services are unknown."""
-        if self._tell_near_misses(path, node=node):
-            return False
-        self._add(folder, [Fault(None, None, "there is no services.yaml: a node without services")], is_warning=True)
-        return True
+    def _read_node_services(self, node: str, folder: str, found: NodeFiles) -> bool:
+        """Add what a node's files ask for; return whether that is all of it."""
+        services = f"{folder}/{SERVICES_FILE}"
+        are_missed = not self._is_there(services) and self._tell_near_misses(services, node=node)
+        if not are_missed and self._is_there(services):
+            self._tell_near_misses(services, is_warning=True)
+        for path in found.unreadable:
+            self._add(path, [Fault(None, None, self._files.unreadable[path])], node=node)
+        stacks = [(path, stack) for path, stack in found.stacks if path in self._files.contents]
+        own = [(services, None)] if services in self._files.contents else []
+        if not own and not found.stacks and not found.unreadable and not are_missed:
+            self._add(
+                folder, [Fault(None, None, "there is no services.yaml: a node without services")], is_warning=True
+            )
+            self.are_services_readable = True
+        are_read = [self._read_services(Place(node, stack, _printable(path)), path) for path, stack in [*own, *stacks]]
+        return all(are_read) and not found.unreadable and not are_missed
+
+    def _read_services(self, place: Place, path: str) -> bool:
+        """Add the services and dependencies of one file; return whether it says clearly what it asks for."""
+        if path in self._known:
+            self.taken[path] = place
+            self.are_services_readable = True
+            return True
+        data = self._files.contents[path]
+        parsed = self._parsers.services(data, self._limits, self._rules, is_compose=is_compose_path(path))
+        self._add(path, parsed.faults, node=place.node)
+        self._add(path, parsed.shut)
+        self._add(path, parsed.warnings, is_warning=True)
+        self.services += [(*place, *row) for row in parsed.services]
+        self.dependencies += [(*place, *row) for row in parsed.dependencies]
+        self.names += [(*place, *row) for row in parsed.names]
+        self.bad += [(*place, service, *fault) for service, fault in parsed.bad]
+        self.windows += [(place.node, place.stack, place.file, service, *window) for service, window in parsed.windows]
+        self.are_services_readable |= not parsed.faults or bool(parsed.services or parsed.bad)
+        return not parsed.faults
 
     def _read_topology(self) -> None:
         for path in (TOPOLOGY.partition("/")[0], TOPOLOGY):
@@ -175,7 +284,14 @@ class InventoryRows:
         self._add(TOPOLOGY, parsed.faults)
         self._add(TOPOLOGY, parsed.warnings, is_warning=True)
         for row in parsed.nodes:
-            self.nodes[row.node] = NodeRow(row.node, False, True, TOPOLOGY)
+            self.nodes[row.node] = NodeRow(
+                row.node,
+                TOPOLOGY,
+                is_monitored=row.is_monitored,
+                has_inventory=row.has_services,
+                roles=row.roles,
+                topology=row.document,
+            )
             self.listed.append((row.node, None, row.line))
             self.listed += [(row.node, service, line) for service, line in row.services]
 
@@ -188,12 +304,20 @@ class InventoryRows:
                 parsed = self._parsers.service(self._files.contents[path], self._limits, name)
                 self._add(path, parsed.faults, service=name)
                 self._add(path, parsed.warnings, is_warning=True)
+                if not parsed.faults:
+                    self.documents.setdefault(name, parsed.document)
                 file = _printable(path)
-                self.dependencies += [
-                    (None, name, dependency, scope, file, line) for dependency, scope, line in parsed.dependencies
+                self.declared += [
+                    (None, name, dependency, scope, is_completion, file, line)
+                    for dependency, scope, is_completion, line in parsed.dependencies
                 ]
             elif path.endswith(SERVICE_FILE):
                 self._tell_near_misses(path, is_warning=True)
+
+    def _read_fleet_windows(self) -> None:
+        """Add the windows of the settings, which were found to be readable when they were loaded."""
+        windows = [window_row(given, self._rules.naive_timezone, None) for given in self._rules.maintenance]
+        self.windows += [(None, None, "settings", None, *window) for window in windows]
 
     def _tell_near_misses(self, path: str, *, node: str | None = None, is_warning: bool = False) -> bool:
         """Add a row for each file that looks like the one at the path; return whether there was one."""

@@ -24,7 +24,9 @@ from schemas.desired import (
 )
 from schemas.limits import Limits
 from schemas.rejected import Unread
+from schemas.rules import Rules
 
+RULES = Rules()
 _SCHEMAS = dict(
     zip(
         Desired._fields,
@@ -46,9 +48,11 @@ class SeenInventory(NamedTuple):
 class LookCache:
     """The cache of one inventory in a folder that is this user's alone."""
 
-    def __init__(self, folder: Path, inventory: Path, limits: Limits, *, is_writable: bool = True) -> None:
+    def __init__(
+        self, folder: Path, inventory: Path, limits: Limits, rules: Rules = RULES, *, is_writable: bool = True
+    ) -> None:
         """Say where it is; nothing is read or made yet."""
-        self._file = SealedFile(folder, inventory, "seen", limits, is_writable=is_writable)
+        self._file = SealedFile(folder, inventory, "seen", limits, rules, is_writable=is_writable)
 
     def load(self) -> SeenInventory | None:
         """Return what was kept, or None where there is nothing that can be used."""
@@ -74,5 +78,6 @@ def digest_look(look: InventoryLook) -> bytes:
         sorted(look.unreadable.items()),
         sorted(look.folders),
         sorted(look.near_misses),
+        sorted(look.marks),
     )
     return sha256(repr(parts).encode("utf-8", "surrogateescape")).digest()

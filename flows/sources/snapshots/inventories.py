@@ -12,7 +12,9 @@ from flows.sources.inventory.files import (
     SERVICES,
     InventoryFiles,
     is_inventory_path,
+    is_mark,
     is_near_miss,
+    is_stack_folder,
     list_inventory,
 )
 from flows.sources.snapshots.git_objects import Commit, GitObjects, OddObjectError
@@ -64,6 +66,7 @@ class _Gathered:
     unreadable: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     near_misses: set[str] = field(default_factory=set)
+    marks: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -126,6 +129,7 @@ class GitInventories:
             frozenset(found.folders),
             frozenset(found.near_misses),
             str(self.repository),
+            frozenset(found.marks),
         )
 
     def _gather(self, path: str, digest: str, found: _Gathered) -> None:
@@ -134,7 +138,8 @@ class GitInventories:
             raise InventoryError(f"{self.repository}: {path}/ has {len(entries)} entries, over limits.max_records")
         for entry in entries:
             inner = f"{path}/{entry.name}"
-            if entry.is_folder and path in {HOSTS, SERVICES} and not entry.name.startswith("."):
+            is_inner = path in {HOSTS, SERVICES} or (is_stack_folder(inner) and not is_inventory_path(inner))
+            if entry.is_folder and is_inner and not entry.name.startswith("."):
                 found.folders |= {inner} if path == HOSTS else set()
                 self._gather_folder(inner, entry.digest, found)
             elif is_inventory_path(inner) and entry.is_file:
@@ -143,6 +148,8 @@ class GitInventories:
                 found.unreadable[inner] = "a symbolic link or a folder, which is not followed; commit the file itself"
             elif is_near_miss(inner):
                 found.near_misses.add(inner)
+            elif is_mark(inner):
+                found.marks.add(inner)
 
     def _gather_folder(self, path: str, digest: str, found: _Gathered) -> None:
         try:
