@@ -97,12 +97,13 @@ class ObservedService(Frame):
     healthy_count: pl.UInt32
     container_count: pl.UInt32
     containers: str = pa.Field(nullable=True)
-    """Which containers are not healthy, in words, where there are several."""
+    """How many of its containers are healthy and which are not, in words, where it is known by them."""
+    problem: str = pa.Field(nullable=True)
+    """Why its worst record cannot be read."""
     is_desired: bool
     """An inventory asks for it, monitored or not; else it is unexpected."""
-    file: str
-    key: str
-    """The key of its worst record."""
+    key: str = pa.Field(nullable=True)
+    """The key of its worst record; null where that is not there."""
 
     class Config(Frame.Config):
         """The frame's name in messages."""
@@ -180,3 +181,13 @@ class Actual(NamedTuple):
     rejected: DataFrame[Rejected]
     doubtful: DataFrame[Doubtful]
     taken: DataFrame[TakenName]
+
+
+class Observed(NamedTuple):
+    """What a batch of snapshots shows of services, each by the name that the inventory knows it by."""
+
+    services: DataFrame[ObservedService]
+    deployments: DataFrame[Deployment]
+    """Those of containers are their service's."""
+    incidents: DataFrame[Incident]
+    """Likewise; those that records name are of one of these."""

@@ -6,7 +6,7 @@ import pandera.polars as pa
 import polars as pl
 
 from schemas.frame import Frame, Instant, columns, empty
-from schemas.words import DriftKind, HeldBy, Severity
+from schemas.words import DriftCause, DriftKind, HeldBy, Severity
 
 
 class Drift(Frame):
@@ -18,6 +18,8 @@ class Drift(Frame):
     kind: Annotated[pl.Enum, DriftKind]
     node: str
     service: str
+    cause: Annotated[pl.Enum, DriftCause]
+    """What of its kind's conditions it follows from."""
     severity: Annotated[pl.Enum, Severity]
     held_by: Annotated[pl.Enum, HeldBy] = pa.Field(nullable=True)
     """What explains it; null where it stands for itself."""
@@ -40,6 +42,12 @@ class Drift(Frame):
     """The run of failed deployments since the last success."""
     incident_id: str = pa.Field(nullable=True)
     trigger_type: str = pa.Field(nullable=True)
+    occurrence_count: pl.Int64 = pa.Field(nullable=True)
+    """How often its incident occurred."""
+    detail: str = pa.Field(nullable=True)
+    """What else it rests on, in words: the nodes that have it, the containers that are not healthy, what is gone."""
+    nearby: str = pa.Field(nullable=True)
+    """Names that are near its own, which the world has and no inventory asks for (or the other way round)."""
 
     class Config(Frame.Config):
         """The frame's name in messages, and what makes a row one of its kind."""
@@ -60,8 +68,17 @@ EVIDENCE = [
     "consecutive_failures",
     "incident_id",
     "trigger_type",
+    "occurrence_count",
+    "detail",
+    "nearby",
 ]
 """The columns that say where a drift comes from; an output groups them under `evidence`."""
+
+REPAIRABLE = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE, DriftKind.FAILED_DEPLOYMENT]
+"""The kinds that a deployment would end, and that wait for what the service depends on."""
+
+UNAVAILABLE = [DriftKind.MISSING_SERVICE, DriftKind.MISPLACED_SERVICE, DriftKind.UNHEALTHY_SERVICE]
+"""The kinds that make others wait for a service; one that is misplaced makes only those of its own node wait."""
 
 DRIFT_ORDER = ["as_of", "node", "service", "kind", "incident_id"]
 """What every frame of drift is sorted by."""
@@ -73,9 +90,20 @@ def of_kind(rows: pl.DataFrame, kind: DriftKind, severity: Severity | pl.Expr) -
     return rows.with_columns(kind=pl.lit(kind, dtype=pl.Enum(DriftKind)), severity=level)
 
 
+def held(held_by: HeldBy) -> pl.Expr:
+    """Return what holds back as a literal of its column."""
+    return pl.lit(held_by, dtype=pl.Enum(HeldBy))
+
+
+def because(cause: DriftCause) -> pl.Expr:
+    """Return the cause as a literal of its column."""
+    return pl.lit(cause, dtype=pl.Enum(DriftCause))
+
+
 def gather_drift(found: list[pl.DataFrame]) -> pl.DataFrame:
     """Return the findings of all kinds as drift, each with its id, and null where a kind has no such evidence."""
     drift = pl.concat([empty(Drift), *found], how="diagonal").select(columns(Drift))
+    drift = drift.with_columns(pl.col("cause").fill_null(DriftCause.PLAIN))
     name = pl.col("kind").cast(pl.String).str.replace_all("_", "-")
     incident = pl.when(pl.col("incident_id").is_not_null()).then(pl.format("-{}", "incident_id")).otherwise(pl.lit(""))
     return drift.with_columns(drift_id=pl.concat_str(name, pl.lit("-"), "node", pl.lit("-"), "service", incident))

@@ -74,7 +74,15 @@ class Judged:
     nodes: frozenset[str]
     """The nodes that are desired."""
     unreadable_nodes: frozenset[str] = frozenset()
-    """Nodes whose services could not be read: their episodes are suspended."""
+    """Nodes of which a file of services, or an entry without a name, could not be read: it may ask for more."""
+    bad_entries: frozenset[Target] = frozenset()
+    """The services whose entry could not be read."""
+    unjudged_nodes: frozenset[str] = frozenset()
+    """Nodes that are silent for a time that only their capabilities, which could not be read, would judge."""
+    unread_dependencies: frozenset[Target] = frozenset()
+    """The services whose `service.yaml` could not be read."""
+    expired: frozenset[Target] = frozenset()
+    """Targets whose failed deployment has left the window, while nothing was deployed since."""
     is_topology_readable: bool = True
     """False: a node that is not known may be desired all the same."""
     is_world_stale: bool = False
@@ -100,6 +108,8 @@ class Episode:
     """Events of this key so far; never starts again, so that a gap shows a lost event."""
     openings: tuple[datetime, ...] = field(default=())
     """The latest openings, the oldest first: what a rule about flapping counts."""
+    root_causes: tuple[str, ...] | None = None
+    """What it waits for in the end; null in what an earlier version wrote."""
 
     @property
     def key(self) -> Key:

@@ -4,7 +4,11 @@ from datetime import timedelta
 
 import polars as pl
 
-from schemas.words import ALL
+from schemas.rules import Rules
+from schemas.words import ALL, Health, RunMode
+
+EXITED = "exited (n)"
+"""Stands in a list of words for every exit code."""
 
 
 def age_s(instant: str) -> pl.Expr:
@@ -15,6 +19,38 @@ def age_s(instant: str) -> pl.Expr:
 def is_one_of(column: str, words: frozenset[str]) -> pl.Expr:
     """Return whether the column holds one of the words; null is none of them."""
     return pl.col(column).is_in(sorted(words)).fill_null(False)
+
+
+def is_fresh(instant: str, ttl: timedelta) -> pl.Expr:
+    """Return whether the column's instant is readable and no older than the TTL; with a TTL of 0 nothing is too old."""
+    limit = ttl.total_seconds()
+    return ((age_s(instant) <= limit) if limit else pl.col(instant).is_not_null()).fill_null(False)
+
+
+def is_known_word(column: str, rules: Rules) -> pl.Expr:
+    """Return whether one of the lists of a service's words knows the column's status."""
+    words = rules.healthy_words | rules.settling_words | rules.looping_words
+    known = is_one_of(column, words | rules.completed_words | rules.unhealthy_words)
+    is_exited = pl.col(column).str.contains(r"^exited \(-?\d+\)$").fill_null(False)
+    return known | is_exited if EXITED in rules.unhealthy_words else known
+
+
+def health(column: str, run: str, rules: Rules) -> pl.Expr:
+    """Return what the column's status says of a service that runs as the other column says (SEMANTICS 2)."""
+    is_done = is_one_of(column, rules.completed_words) & (pl.col(run) != RunMode.SERVICE).fill_null(False)
+    return (
+        pl.when(is_one_of(column, rules.healthy_words) | is_done)
+        .then(_health(Health.HEALTHY))
+        .when(is_one_of(column, rules.looping_words))
+        .then(_health(Health.LOOPING))
+        .when(is_one_of(column, rules.settling_words))
+        .then(_health(Health.SETTLING))
+        .otherwise(_health(Health.UNHEALTHY))
+    )
+
+
+def _health(health: Health) -> pl.Expr:
+    return pl.lit(health, dtype=pl.Enum(Health))
 
 
 def has_any(predicate: pl.Expr, *keys: str) -> pl.Expr:

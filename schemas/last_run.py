@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from schemas.wait import Wait
+from schemas.wait import SettlingService, Wait
 from schemas.words import Outcome, State
 
 
@@ -31,6 +31,8 @@ class LastRun:
     """The seconds that the steps before the recording took."""
     waits: tuple[Wait, ...] = ()
     """Drift that must last longer to open an episode."""
+    settling: tuple[SettlingService, ...] = ()
+    """What was about to become healthy, and since which run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,30 +1,92 @@
-"""Links: how a desired service's dependencies can be met."""
+"""Links: how a desired service's dependencies can be met, and which services depend on each other in a circle."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
-from schemas.frame import Frame
+from schemas.frame import Frame, Instant
 from schemas.words import DependencyScope
 
 
 class Link(Frame):
-    """One way that a desired service's declared dependency can be met: an instance of it that is desired."""
+    """One dependency of one desired service, as it is looked for: on its own node, or by its name on every node."""
 
     node: str
     service: str
     dependency: str
-    """The declared name; one of its instances that is available is enough."""
     scope: Annotated[pl.Enum, DependencyScope]
     """Local or external, as resolved: one service can need the same name in both ways."""
-    dependency_node: str
-    is_monitored: bool
-    """The instance is monitored; an unmonitored one is taken for available."""
-    is_cyclic: bool
-    """The instance depends on the service in turn, through any number of links: neither blocks the other."""
+    is_completion: bool
+    """It waits for a job to be done."""
 
     class Config(Frame.Config):
         """The frame's name in messages."""
 
         name = "link"
-        unique = ["node", "service", "dependency", "scope", "dependency_node"]
+        unique = ["node", "service", "dependency", "scope", "is_completion"]
+
+
+class Instance(Frame):
+    """One service that can meet a dependency: one that an inventory asks for, or may ask for."""
+
+    node: str
+    service: str
+    is_monitored: bool
+    """An unmonitored one is unavailable only where its node is offline."""
+    is_job: bool
+    """It makes nobody wait who does not wait for it to be done."""
+    is_open: bool
+    """Its node's inventory, or its entry, cannot be read: it is judged by its record, where there is one."""
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "instance"
+        unique = ["node", "service"]
+
+
+class CycleMember(Frame):
+    """One desired service that depends on itself through any number of links, and the cycle that it is of."""
+
+    node: str
+    service: str
+    cycle: pl.UInt32
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "cycle_member"
+        unique = ["node", "service"]
+
+
+class Links(NamedTuple):
+    """The dependencies of some services, what can meet them, and the cycles among all."""
+
+    links: DataFrame[Link]
+    instances: DataFrame[Instance]
+    cycles: DataFrame[CycleMember]
+
+
+NAME, DONE, CYCLE = "*", "*done", "~"
+"""Stand in a block for a node: of any instance of a name, of any that is done, and of a cycle by its number."""
+
+
+class Block(Frame):
+    """One step of a chain of what waits: a service, a name or a cycle, and what it cannot do without in one snapshot.
+
+    A name stands between those that need any instance of it and its instances, so that they do not multiply.
+    """
+
+    as_of: Instant
+    node: str
+    service: str
+    cause_node: str
+    cause_service: str
+    """The unavailable service, `all` where its node is offline, or a name or cycle that leads on."""
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "block"
+        unique = ["as_of", "node", "service", "cause_node", "cause_service"]

@@ -1,12 +1,16 @@
 """Recommendations: what to do about the drift that is not held back."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import pandera.polars as pa
 import polars as pl
+from pandera.typing.polars import DataFrame
 
+from schemas.drift import Drift
+from schemas.expressions import has_any
 from schemas.frame import Frame, Instant, StringList
-from schemas.words import Action, EventType, Severity
+from schemas.rules import Rules
+from schemas.words import Action, Circumstance, DriftCause, DriftKind, EventType, ExplainedBy, Severity
 
 
 class RootCause(Frame):
@@ -27,6 +31,31 @@ class RootCause(Frame):
         unique = ["as_of", "node", "service", "cause_node", "cause_service"]
 
 
+class Traced(NamedTuple):
+    """The drift with what its root causes hold back, and these."""
+
+    drift: DataFrame[Drift]
+    root_causes: DataFrame[RootCause]
+
+
+class Explained(Frame):
+    """One target that another one explains, in one snapshot (SEMANTICS 5, blast radius)."""
+
+    as_of: Instant
+    node: str
+    service: str
+    """The target that explains."""
+    explained_node: str
+    explained_service: str
+    how: Annotated[pl.Enum, ExplainedBy]
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "explained"
+        unique = ["as_of", "node", "service", "explained_node", "explained_service"]
+
+
 class Recommendation(Frame):
     """What is recommended for one target in one snapshot; a target has at most one."""
 
@@ -35,6 +64,8 @@ class Recommendation(Frame):
     """`<action>-<node>-<service>`, `_` of the action written as `-`: stable across runs, restarts and machines."""
     event_type: Annotated[pl.Enum, EventType]
     action: Annotated[pl.Enum, Action]
+    circumstance: Annotated[pl.Enum, Circumstance]
+    """What of its surroundings decided on it."""
     severity: Annotated[pl.Enum, Severity]
     node: str
     service: str
@@ -55,3 +86,38 @@ class Recommendation(Frame):
 
         name = "recommendation"
         unique = ["as_of", "node", "service"]
+
+
+def surroundings(standing: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Return the standing drift with the `circumstance` of each row, but for what waits.
+
+    A target's open incidents say something of what is missing or unhealthy there.
+    """
+    target = ("as_of", "node", "service")
+    kind = pl.col("kind")
+    is_down = kind.is_in([DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE])
+    is_unhealthy = kind == DriftKind.UNHEALTHY_SERVICE
+    is_exhausted = (kind == DriftKind.FAILED_DEPLOYMENT) & (pl.col("severity") == Severity.CRITICAL)
+    is_tried_often = has_any((pl.col("occurrence_count") >= rules.max_restarts).fill_null(False), *target)
+    is_looping = is_unhealthy & ((pl.col("cause") == DriftCause.LOOPING) | is_tried_often)
+    circumstance = (
+        pl.when(is_exhausted)
+        .then(_word(Circumstance.EXHAUSTED))
+        .when(is_looping)
+        .then(_word(Circumstance.LOOPING))
+        .when(is_down & _has_trigger(rules.no_redeploy_triggers))
+        .then(_word(Circumstance.UNFIT))
+        .when(is_unhealthy & _has_trigger(rules.restart_triggers))
+        .then(_word(Circumstance.RESTARTABLE))
+        .otherwise(_word(Circumstance.PLAIN))
+    )
+    return standing.with_columns(circumstance=circumstance)
+
+
+def _word(word: Circumstance) -> pl.Expr:
+    return pl.lit(word, dtype=pl.Enum(Circumstance))
+
+
+def _has_trigger(triggers: frozenset[str]) -> pl.Expr:
+    is_one = pl.col("trigger_type").is_in(sorted(triggers)).fill_null(False)
+    return has_any(is_one, "as_of", "node", "service")

@@ -109,9 +109,9 @@ class Rules(BaseModel):
     refreshes: bool | None = Field(
         None, description="the observer writes every record anew each time (else as runtime-summary.json says)"
     )
-    mass_drift_min: Count = Field(5, description="missing services from which the observer itself is suspect")
-    mass_drift_share: float = Field(0.5, gt=0, le=1, description="and their share of the monitored services")
-    node_drift_min: Count = Field(3, description="services of a node, all missing, that make its observer suspect")
+    mass_drift_min: Count = Field(5, description="services not to be seen from which the observer itself is suspect")
+    mass_drift_share: float = Field(0.5, gt=0, le=1, description="and their share of those to be seen; of nodes alike")
+    node_drift_min: Count = Field(2, description="services of a node, all broken, that make the node suspect")
     mass_offline_min: Count = Field(3, description="nodes gone at once from which the observer itself is suspect")
     mass_offline_span: Duration = Field(
         timedelta(minutes=60), description="a node not seen for so long before these is dead since longer"
@@ -123,7 +123,9 @@ class Rules(BaseModel):
     report_unexpected: bool = Field(False, description="recommend a review of services that no inventory asks for")
     reminder_interval: Duration = Field(timedelta(hours=24), description="repeat an unchanged event; 0: never")
 
-    healthy_words: Words = Field(frozenset({"ok", "healthy"}), description="what a healthy service's status says")
+    healthy_words: Words = Field(
+        frozenset({"ok", "healthy", "running", "up", "active"}), description="what a healthy service's status says"
+    )
     online_words: Words = Field(
         frozenset({"online", "active", "ready", "up", "ok", "healthy"}), description="what an online node's status says"
     )
@@ -153,7 +155,15 @@ class Rules(BaseModel):
         ),
         description="what an unhealthy service's status says; a word that no list knows is unhealthy too",
     )
-    failed_words: Words = Field(frozenset({"failed", "failure", "error"}), description="a deployment failed")
+    failed_words: Words = Field(
+        frozenset(
+            {
+                *("failed", "failure", "error", "errored", "crashed", "cancelled", "canceled", "aborted"),
+                *("rolled_back", "timeout", "timed_out"),
+            }
+        ),
+        description="a deployment failed",
+    )
     in_flight_words: Words = Field(
         frozenset({"started", "running", "in_progress", "pending"}), description="a deployment is in flight"
     )

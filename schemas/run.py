@@ -8,7 +8,9 @@ from pandera.typing.polars import DataFrame
 
 from schemas.drift import Drift
 from schemas.frame import Frame, Instant
-from schemas.recommendation import Recommendation, RootCause
+from schemas.planned import Planned
+from schemas.recommendation import Explained, Recommendation, RootCause
+from schemas.settling import Settling
 from schemas.words import State
 
 
@@ -46,6 +48,19 @@ class Summary(Frame):
     """Drifts held back by a deployment in flight."""
     rejected_count: pl.UInt32
     unreadable_timestamp_count: pl.UInt32
+    settling_count: pl.UInt32
+    """Drifts held back because a status still settles."""
+    asked_service_count: pl.UInt32
+    """Services that are asked for and monitored."""
+    asked_node_count: pl.UInt32
+    well_service_count: pl.UInt32
+    """Of these services, those that are seen to be as asked; one on an offline node is not."""
+    planned_count: pl.UInt32
+    """Services, nodes or the fleet for which a maintenance window is open."""
+    planned_until: Instant = pa.Field(nullable=True)
+    """When the last of these windows ends."""
+    newest_service_at: Instant = pa.Field(nullable=True)
+    """Of records of which none is fresh by `service_ttl`, the newest; null where one is, or fewer than 2 have a time."""
 
     class Config(Frame.Config):
         """The frame's name in messages."""
@@ -60,3 +75,9 @@ class Judgement(NamedTuple):
     recommendations: DataFrame[Recommendation]
     root_causes: DataFrame[RootCause]
     summary: DataFrame[Summary]
+    explained: DataFrame[Explained]
+    """What explains what; whatever is shown of that is shown of these rows."""
+    settling: DataFrame[Settling]
+    """What the next run must know of what settles."""
+    world_times: DataFrame[WorldTime]
+    planned: DataFrame[Planned]

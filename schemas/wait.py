@@ -25,8 +25,19 @@ class Wait:
     first_seen_at: datetime
     run_count: int
     """Runs that saw it standing, the first included."""
+    held_at: datetime | None = None
+    """Since when it is held back, or unknown; that time does not count."""
 
     @property
     def target(self) -> Target:
         """What it is about."""
         return Target(self.node, self.service)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlingService:
+    """One service whose status is about to become healthy, and since which run it is."""
+
+    node: str
+    service: str
+    first_seen_at: datetime

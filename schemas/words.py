@@ -32,6 +32,68 @@ class DriftKind(StrEnum):
     UNEXPECTED_NODE = "unexpected_node"
 
 
+class DriftCause(StrEnum):
+    """What a drift of its kind follows from, where that makes a difference to what is said or done."""
+
+    PLAIN = "plain"
+    BY_WORD = "by_word"
+    """A node says by a word of `offline_words` that it is off."""
+    BY_OTHER_WORD = "by_other_word"
+    """A node's status is neither online nor its own word for being off."""
+    NO_RECORD = "no_record"
+    SILENT = "silent"
+    SET_ASIDE = "set_aside"
+    NO_STATUS = "no_status"
+    UNOBSERVABLE = "unobservable"
+    """Nobody may look at the node."""
+    UNJUDGED = "unjudged"
+    """A node is silent for a time that only its capabilities, which cannot be read, would judge."""
+    DOUBTFUL_TIME = "doubtful_time"
+    SEEN_UNRECORDED = "seen_unrecorded"
+    """A node has no record, but a healthy service of it is fresh."""
+    SEEN_SILENT = "seen_silent"
+    """A node is silent, but a healthy service of it is fresh."""
+    NEVER_SEEN = "never_seen"
+    LOOPING = "looping"
+    SETTLING = "settling"
+    UNKNOWN_WORD = "unknown_word"
+    """A status that no list of words knows."""
+    OLD = "old"
+    """A failed deployment that has left the window."""
+    UNDATED = "undated"
+    """A failed deployment without a readable time."""
+    DISK = "disk"
+    MEMORY = "memory"
+    DISK_AND_MEMORY = "disk_and_memory"
+
+
+class Circumstance(StrEnum):
+    """What of a target's surroundings a decision depends on (SEMANTICS 5)."""
+
+    PLAIN = "plain"
+    WAITING = "waiting"
+    """A dependency is unavailable, or the disk of its node full."""
+    EXHAUSTED = "exhausted"
+    """Deploying failed too often in a row."""
+    LOOPING = "looping"
+    """It starts and fails, again and again."""
+    UNFIT = "unfit"
+    """An open incident says that a redeploy would make it worse."""
+    RESTARTABLE = "restartable"
+    """An open incident says that its container stopped."""
+    DISK = "disk"
+    """The disk of the node is full."""
+    UNTOUCHABLE = "untouchable"
+    """Nobody cleans the disk of its node without a look."""
+
+
+class ExplainedBy(StrEnum):
+    """How one target explains another: that waits for it, or its drift is held back under it."""
+
+    WAITS = "waits"
+    HELD_BACK = "held_back"
+
+
 class HeldBy(StrEnum):
     """What explains a drift that gives no recommendation, in the order of precedence (SEMANTICS 4)."""
 

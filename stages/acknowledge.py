@@ -1,6 +1,6 @@
 """Acknowledging: which recommendations somebody answers for at the moment; the judgement itself stays as it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,6 +10,9 @@ from pandera.typing.polars import DataFrame
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Target
 from schemas.recommendation import Recommendation
+from schemas.words import ALL
+
+TARGET = ["node", "service"]
 
 
 class Acknowledged(NamedTuple):
@@ -31,21 +34,41 @@ def acknowledge(
 ) -> Acknowledged:
     """Return the recommendations of one snapshot apart; an acknowledgement holds before `until`, and no longer at it.
 
-    It covers its target whatever the action and the severity are or become. Both frames keep the order to act on.
+    It covers its target whatever the action and the severity are or become, that of `<node>/all` every target of the
+    node, and each what waits for acknowledged targets alone. Both frames keep the order to act on.
     """
     given = sorted(acknowledgements, key=lambda row: row.until)
     holding = {row.target: row for row in given if as_of < row.until}
     ended = {row.target: row for row in given if row.until <= as_of}
-    targets = pl.DataFrame([*holding], schema={"node": pl.String, "service": pl.String}, orient="row")
-    by_target = {"on": ["node", "service"], "maintain_order": "left"}
-    covered = recommendations.join(targets, how="semi", **by_target)  # type: ignore[arg-type]
-    standing = recommendations.join(targets, how="anti", **by_target)  # type: ignore[arg-type]
-    found = {Target(*row) for row in covered.select("node", "service").iter_rows()}
-    back = {Target(*row) for row in standing.select("node", "service").iter_rows()}
+    covered = _cover(recommendations, holding)
+    is_covered = pl.Series(
+        [Target(*row) in covered for row in recommendations.select(TARGET).iter_rows()], dtype=pl.Boolean
+    )
+    standing = recommendations.filter(~is_covered)
+    back = {Target(*row) for row in standing.select(TARGET).iter_rows()}
+    used = {row.target for row in covered.values()}
     return Acknowledged(
         Recommendation.validate(standing),
-        Recommendation.validate(covered),
-        {target: row for target, row in holding.items() if target in found},
-        tuple(row for target, row in holding.items() if target not in found),
+        Recommendation.validate(recommendations.filter(is_covered)),
+        covered,
+        tuple(row for target, row in holding.items() if target not in used),
         tuple(row for target, row in ended.items() if target in back),
     )
+
+
+def _cover(recommendations: pl.DataFrame, holding: Mapping[Target, Acknowledgement]) -> dict[Target, Acknowledgement]:
+    """Return who answers for each recommendation's target: for itself, for its node, or for all that it waits for."""
+    covered: dict[Target, Acknowledgement] = {}
+    if not holding:
+        return covered
+    for node, service, causes in recommendations.select(*TARGET, "root_causes").iter_rows():
+        owners = [_answer(Target(node, service), holding)]
+        if owners == [None] and causes:
+            owners = [_answer(Target(*cause.split("/", 1)), holding) for cause in causes]
+        if None not in owners:
+            covered[Target(node, service)] = next(owner for owner in owners if owner is not None)
+    return covered
+
+
+def _answer(target: Target, holding: Mapping[Target, Acknowledgement]) -> Acknowledgement | None:
+    return holding.get(target) or holding.get(Target(target.node, ALL))

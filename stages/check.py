@@ -5,13 +5,13 @@ from pandera.typing.polars import DataFrame
 
 from schemas.desired import Desired
 from schemas.frame import dtypes
-from schemas.link import Link
+from schemas.link import Links
 from schemas.rejected import Unread
 
 TOPOLOGY = "inventory/topology.yaml"
 
 
-def check_inventory(desired: Desired, links: DataFrame[Link]) -> DataFrame[Unread]:
+def check_inventory(desired: Desired, links: Links) -> DataFrame[Unread]:
     """Return the inventory's faults and, as warnings, what is odd about what could be read, sorted by place.
 
     Odd is: a dependency that no inventory has, a cycle of dependencies, a node that only the topology names or only
@@ -47,11 +47,16 @@ def _dangling(desired: Desired) -> pl.DataFrame:
     )
 
 
-def _cycles(desired: Desired, links: pl.DataFrame) -> pl.DataFrame:
+def _cycles(desired: Desired, links: Links) -> pl.DataFrame:
     is_own = (pl.col("node") == pl.col("dependency_node")) & (pl.col("service") == pl.col("dependency"))
-    cyclic = links.filter("is_cyclic").select("node", "service", "dependency", "dependency_node").unique()
+    ends = links.cycles.rename({"node": "dependency_node", "service": "dependency", "cycle": "other"})
+    inner = links.links.join(links.cycles, on=["node", "service"]).join(ends, on="dependency")
+    is_there = (pl.col("scope") != "local") | (pl.col("node") == pl.col("dependency_node"))
+    cyclic = inner.filter((pl.col("cycle") == pl.col("other")) & is_there)
     return (
-        cyclic.sort("node", "service", "dependency", "dependency_node")
+        cyclic.select("node", "service", "dependency", "dependency_node")
+        .unique()
+        .sort("node", "service", "dependency", "dependency_node")
         .join(desired.services.select("node", "service", "line"), on=["node", "service"])
         .join(desired.nodes.select("node", "file"), on="node")
         .select(

@@ -12,13 +12,14 @@ from schemas.run import WorldTime
 def date_worlds(actual: Actual) -> DataFrame[WorldTime]:
     """Return the world's time of each snapshot, and its age at `as_of`.
 
-    The time is `runtime-summary.json`'s `last_update`; without it the newest `last_seen` of any node or service;
-    without that the newest file time (SEMANTICS 3). A world from the future has age 0.
+    The time is the newest of `runtime-summary.json`'s `last_update` and of the `last_seen` of any node or service;
+    without any, the newest file time (SEMANTICS 3). A doubtful time is none; a world from the future has age 0.
     """
     seen = pl.concat([actual.nodes.select("as_of", "last_seen_at"), actual.services.select("as_of", "last_seen_at")])
     newest = seen.group_by("as_of").agg(pl.col("last_seen_at").max())
+    is_updated = (pl.col("last_update_at") >= pl.col("last_seen_at")).fill_null(pl.col("last_update_at").is_not_null())
     source = (
-        pl.when(pl.col("last_update_at").is_not_null())
+        pl.when(is_updated)
         .then(pl.lit("runtime-summary.json#last_update"))
         .when(pl.col("last_seen_at").is_not_null())
         .then(pl.lit("the newest last_seen"))
@@ -26,7 +27,9 @@ def date_worlds(actual: Actual) -> DataFrame[WorldTime]:
     )
     dated = (
         actual.snapshots.join(newest, on="as_of", how="left")
-        .with_columns(world_at=pl.coalesce("last_update_at", "last_seen_at", "files_at"), world_ref=source)
+        .with_columns(
+            world_at=pl.coalesce(pl.max_horizontal("last_update_at", "last_seen_at"), "files_at"), world_ref=source
+        )
         .with_columns(world_age_s=age_s("world_at"))
     )
     return WorldTime.validate(dated.select(columns(WorldTime)).sort("as_of"))

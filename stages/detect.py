@@ -1,131 +1,176 @@
-"""Drift: the differences between desired and actual, before anything is held back (SEMANTICS 3)."""
+"""Drift of services: the differences between desired and actual, before anything is held back (SEMANTICS 3)."""
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from schemas.actual import Actual
+from schemas.actual import Actual, Observed
 from schemas.desired import Desired
-from schemas.drift import DRIFT_ORDER, Drift, gather_drift, of_kind
-from schemas.expressions import age_s, is_one_of, seconds
-from schemas.frame import columns
+from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
+from schemas.expressions import age_s, is_fresh, is_known_word, is_one_of, seconds
 from schemas.rules import Rules
-from schemas.words import ALL, DriftKind, Severity
+from schemas.words import DriftCause, DriftKind, Health, RunMode, Severity
 
 KEY = ["as_of", "node", "service"]
+FEWEST_FRESH = 2
+"""Other fresh records of a node from which one that is not fresh is odd."""
 
 
-def detect_drift(desired: Desired, actual: Actual, rules: Rules) -> DataFrame[Drift]:
-    """Return one row for each difference of a node or a service in each snapshot, sorted by snapshot, target and kind.
+def detect_drift(
+    desired: Desired, actual: Actual, observed: Observed, node_drift: DataFrame[Drift], rules: Rules
+) -> DataFrame[Drift]:
+    """Return the drift of the nodes, and one row for each difference of a service, sorted by snapshot, target, kind.
 
     Each row follows from its own node alone, so that the nodes of a fleet can be judged apart. Nothing is held back
-    yet: `held_by` is null. A node whose inventory is unreadable has no finding about absence. A node whose world record
-    was set aside is not called offline, a service whose record was set aside not missing: what is unknown is neither
-    drift nor health. A failed deployment without a readable time has no age, so it
-    cannot be known to be recent, and is none.
+    yet: `held_by` is null. Nothing of a node that is not monitored is desired, and nothing of it unexpected. A
+    service whose record was set aside is not missing: what is unknown is neither drift nor health.
     """
-    offline = _offline_nodes(desired, actual, rules)
-    monitored = desired.services.filter("is_monitored").select("node", "service", "line")
-    absent = monitored.join(actual.snapshots.select("as_of"), how="cross").join(
-        actual.services, on=KEY, how="anti", nulls_equal=False
+    nodes = desired.nodes.filter("is_monitored").select("node")
+    monitored = (
+        desired.services.filter("is_monitored")
+        .select("node", "service", "run", "file", "line")
+        .join(nodes, on="node", how="semi")
     )
-    set_aside = (
-        actual.rejected.filter((pl.col("file") == "services.json") & pl.col("service").is_not_null())
-        .sort("key", "reason")
-        .unique(KEY, keep="first", maintain_order=True)
-    )
-    missing = absent.join(set_aside, on=KEY, how="anti")
+    seen = observed.services.filter("is_desired").join(monitored, on=["node", "service"])
+    offline = node_drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE)
     found = [
-        offline,
-        of_kind(missing, DriftKind.MISSING_SERVICE, Severity.ERROR),
-        _unhealthy_services(monitored, actual, rules),
-        _unreadable_observations(absent, set_aside),
-        _failed_deployments(monitored, actual, rules),
-        _unresolved_incidents(desired, actual, rules),
-        _unexpected_services(desired, actual),
+        node_drift.drop("drift_id"),
+        _missing(monitored, actual, observed),
+        _unhealthy(seen, rules),
+        _unreadable(seen),
+        _stale(seen.join(offline, on=["as_of", "node"], how="anti"), actual, observed, rules),
+        _failed_deployments(monitored, observed, rules),
+        _unresolved_incidents(desired, observed, rules),
+        _unexpected(desired, observed),
     ]
     return Drift.validate(_refer(gather_drift(found), desired).sort(DRIFT_ORDER))
 
 
-def _offline_nodes(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
-    set_aside = actual.rejected.filter(pl.col("service").is_null() & (pl.col("file") == "nodes.json"))
-    limit = pl.when("is_intermittent").then(seconds(rules.node_ttl_intermittent)).otherwise(seconds(rules.node_ttl))
-    is_recorded = pl.col("key").is_not_null()
-    is_silent = (pl.col("age_s") > pl.col("limit_s")).fill_null(False)
-    nodes = (
-        desired.nodes.join(actual.snapshots.select("as_of"), how="cross")
-        .join(actual.nodes, on=["as_of", "node"], how="left")
-        .with_columns(age_s=age_s("last_seen_at"), limit_s=limit)
-        .filter(~is_one_of("status", rules.online_words) | is_silent)
+def _missing(monitored: pl.DataFrame, actual: Actual, observed: Observed) -> pl.DataFrame:
+    """Return what has no record, and say where a record of its node could not be read."""
+    lost = (
+        actual.rejected.filter((pl.col("file") == "services.json") & pl.col("service").is_null())
+        .drop_nulls("node")
+        .sort("key", "reason")
+        .group_by("as_of", "node", maintain_order=True)
+        .agg(detail=pl.format("a record of {} could not be read ({})", pl.col("node").first(), pl.col("key").first()))
     )
-    unknown = nodes.filter(~is_recorded).join(set_aside, on=["as_of", "node"], how="semi")
-    offline = nodes.join(unknown, on=["as_of", "node"], how="anti").select(
-        "as_of",
-        "node",
-        service=pl.lit(ALL),
-        desired_ref="file",
-        actual_ref=pl.when(is_recorded).then(pl.format("nodes.json#{}", "key")),
+    missing = (
+        monitored.filter(pl.col("run") != RunMode.SCHEDULED)
+        .join(actual.snapshots.select("as_of"), how="cross")
+        .join(observed.services, on=KEY, how="anti", nulls_equal=False)
+        .join(lost, on=["as_of", "node"], how="left")
+    )
+    return of_kind(missing, DriftKind.MISSING_SERVICE, Severity.ERROR)
+
+
+def _seen(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with what the world says of them as evidence."""
+    return rows.with_columns(
+        actual_ref=pl.format("services.json#{}", "key"),
         observed="status",
         observed_at="last_seen_at",
-        age_s="age_s",
-        limit_s=pl.when(is_silent).then("limit_s"),
+        age_s=age_s("last_seen_at"),
+        detail="containers",
     )
-    return of_kind(offline, DriftKind.OFFLINE_NODE, Severity.CRITICAL)
 
 
-def _unhealthy_services(monitored: pl.DataFrame, actual: Actual, rules: Rules) -> pl.DataFrame:
-    unhealthy = (
-        actual.services.filter(~is_one_of("status", rules.healthy_words))
-        .join(monitored, on=["node", "service"])
-        .with_columns(
-            actual_ref=pl.format("services.json#{}", "key"),
-            observed="status",
-            observed_at="last_seen_at",
-            age_s=age_s("last_seen_at"),
-        )
+def _unhealthy(seen: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    is_unknown = pl.col("status").is_not_null() & ~is_known_word("status", rules)
+    cause = (
+        pl.when(pl.col("health") == Health.LOOPING)
+        .then(because(DriftCause.LOOPING))
+        .when(pl.col("health") == Health.SETTLING)
+        .then(because(DriftCause.SETTLING))
+        .when(is_unknown)
+        .then(because(DriftCause.UNKNOWN_WORD))
+        .otherwise(because(DriftCause.PLAIN))
     )
-    return of_kind(unhealthy, DriftKind.UNHEALTHY_SERVICE, Severity.ERROR)
+    unhealthy = seen.filter(~pl.col("health").is_in([Health.HEALTHY, Health.UNREADABLE])).with_columns(cause=cause)
+    return of_kind(_seen(unhealthy), DriftKind.UNHEALTHY_SERVICE, Severity.ERROR)
 
 
-def _unreadable_observations(absent: pl.DataFrame, set_aside: pl.DataFrame) -> pl.DataFrame:
-    unreadable = absent.join(set_aside, on=KEY).with_columns(
-        actual_ref=pl.concat_str("file", pl.lit("#"), "key"), observed="reason"
-    )
+def _unreadable(seen: pl.DataFrame) -> pl.DataFrame:
+    unreadable = _seen(seen.filter(pl.col("health") == Health.UNREADABLE)).with_columns(observed="problem")
     return of_kind(unreadable, DriftKind.UNREADABLE_OBSERVATION, Severity.WARNING)
 
 
-def _failed_deployments(monitored: pl.DataFrame, actual: Actual, rules: Rules) -> pl.DataFrame:
-    """Judge the newest deployment of each service; those without a time come first, in file order."""
+def _stale(seen: pl.DataFrame, actual: Actual, observed: Observed, rules: Rules) -> pl.DataFrame:
+    """Return healthy records that are old, while enough others of their node are fresh or each is written anew."""
+    stale = seen.filter(
+        (pl.col("run") == RunMode.SERVICE)
+        & (pl.col("health") == Health.HEALTHY)
+        & (age_s("last_seen_at") > seconds(rules.service_ttl))
+    )
+    if not rules.service_ttl or stale.is_empty():
+        return of_kind(_seen(stale.clear()), DriftKind.STALE_OBSERVATION, Severity.WARNING)
+    others = (
+        observed.services.join(stale, on=["as_of", "node"], how="semi")
+        .group_by("as_of", "node")
+        .agg(
+            dated_count=pl.col("last_seen_at").is_not_null().sum(),
+            fresh_count=is_fresh("last_seen_at", rules.service_ttl).sum(),
+        )
+    )
+    is_fresh_beside = (pl.col("fresh_count") >= FEWEST_FRESH) & (2 * pl.col("fresh_count") >= pl.col("dated_count") - 1)
+    is_rewritten = pl.col("refreshes").fill_null(False) | pl.lit(rules.refreshes is True)
+    alone = (
+        stale.join(others, on=["as_of", "node"])
+        .join(actual.snapshots.select("as_of", "refreshes"), on="as_of")
+        .filter(is_rewritten | is_fresh_beside)
+        .with_columns(limit_s=seconds(rules.service_ttl))
+    )
+    return of_kind(_seen(alone), DriftKind.STALE_OBSERVATION, Severity.WARNING)
+
+
+def _failed_deployments(monitored: pl.DataFrame, observed: Observed, rules: Rules) -> pl.DataFrame:
+    """Judge the newest deployment of each service that is not in flight; those without a time come first."""
     is_failed = is_one_of("status", rules.failed_words)
     successes_after = is_one_of("status", rules.succeeded_words).cum_sum(reverse=True).over(KEY)
     newest = (
-        actual.deployments.join(monitored, on=["node", "service"])
+        observed.deployments.filter(~is_one_of("status", rules.in_flight_words))
+        .join(monitored, on=["node", "service"])
         .sort(*KEY, "begun_at", "file_order", nulls_last=False)
-        .with_columns(
-            consecutive_failures=(is_failed & (successes_after == 0)).sum().over(KEY), age_s=age_s("begun_at")
-        )
+        .with_columns(done_at=pl.coalesce("ended_at", "begun_at"))
+        .with_columns(consecutive_failures=(is_failed & (successes_after == 0)).sum().over(KEY), age_s=age_s("done_at"))
         .group_by(KEY, maintain_order=True)
         .last()
-        .filter(is_failed & (pl.col("age_s") <= seconds(rules.deployment_window)))
-        .with_columns(actual_ref=pl.format("deployments.json#{}", "key"), observed="status", observed_at="begun_at")
+        .filter(is_failed)
+        .with_columns(actual_ref=pl.format("deployments.json#{}", "key"), observed="status", observed_at="done_at")
+    )
+    is_old = (pl.col("age_s") > seconds(rules.deployment_window)).fill_null(False)
+    is_undated = pl.col("age_s").is_null()
+    is_exhausted = (pl.col("consecutive_failures") >= rules.max_deployment_failures) & ~is_undated
+    cause = (
+        pl.when(is_old)
+        .then(because(DriftCause.OLD))
+        .when(is_undated)
+        .then(because(DriftCause.UNDATED))
+        .otherwise(because(DriftCause.PLAIN))
     )
     severity = (
-        pl.when(pl.col("consecutive_failures") >= rules.max_deployment_failures)
+        pl.when(is_old)
+        .then(pl.lit(Severity.INFO, dtype=pl.Enum(Severity)))
+        .when(is_exhausted)
         .then(pl.lit(Severity.CRITICAL, dtype=pl.Enum(Severity)))
         .otherwise(pl.lit(Severity.WARNING, dtype=pl.Enum(Severity)))
     )
-    return of_kind(newest, DriftKind.FAILED_DEPLOYMENT, severity)
+    return of_kind(newest.with_columns(cause=cause), DriftKind.FAILED_DEPLOYMENT, severity)
 
 
-def _unresolved_incidents(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
+def _unresolved_incidents(desired: Desired, observed: Observed, rules: Rules) -> pl.DataFrame:
     unmonitored = desired.services.filter(~pl.col("is_monitored"))
+    is_over = is_one_of("status", rules.closed_words) | (
+        pl.col("resolved_at").is_not_null()
+        & (pl.col("last_activity_at").is_null() | (pl.col("resolved_at") >= pl.col("last_activity_at")))
+    )
     severity = (
         pl.when((pl.col("severity") == Severity.CRITICAL.value).fill_null(False))
         .then(pl.lit(Severity.CRITICAL, dtype=pl.Enum(Severity)))
         .otherwise(pl.lit(Severity.WARNING, dtype=pl.Enum(Severity)))
     )
     unresolved = (
-        actual.incidents.filter(~is_one_of("status", rules.closed_words))
-        .join(desired.nodes, on="node", how="semi")
+        observed.incidents.filter(~is_over)
+        .join(desired.nodes.filter("is_monitored"), on="node", how="semi")
         .join(unmonitored, on=["node", "service"], how="anti")
         .with_columns(
             actual_ref=pl.format("incidents.json#{}", "key"),
@@ -138,32 +183,24 @@ def _unresolved_incidents(desired: Desired, actual: Actual, rules: Rules) -> pl.
     return of_kind(unresolved, DriftKind.UNRESOLVED_INCIDENT, severity)
 
 
-def _unexpected_services(desired: Desired, actual: Actual) -> pl.DataFrame:
-    unknown_nodes = desired.nodes.filter(~pl.col("is_readable"))
+def _unexpected(desired: Desired, observed: Observed) -> pl.DataFrame:
+    """Return what no inventory asks for, where that is known."""
+    unclear = desired.nodes.filter(~pl.col("is_readable") | ~pl.col("is_monitored"))
+    bad_entries = desired.unread.filter(~pl.col("is_warning"))
     unexpected = (
-        actual.services.join(desired.services, on=["node", "service"], how="anti")
-        .join(unknown_nodes, on="node", how="anti")
-        .join(desired.unread, on=["node", "service"], how="anti")
-        .with_columns(
-            actual_ref=pl.format("services.json#{}", "key"),
-            observed="status",
-            observed_at="last_seen_at",
-            age_s=age_s("last_seen_at"),
-        )
+        observed.services.filter(~pl.col("is_desired"))
+        .join(unclear, on="node", how="anti")
+        .join(bad_entries, on=["node", "service"], how="anti")
     )
-    return of_kind(unexpected, DriftKind.UNEXPECTED_SERVICE, Severity.INFO)
+    return of_kind(_seen(unexpected), DriftKind.UNEXPECTED_SERVICE, Severity.INFO)
 
 
 def _refer(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     """Say where the inventory asks for each service that drifted."""
-    files = drift.select("node").unique().join(desired.nodes.select("node", "file"), on="node")
     lines = desired.services.join(drift, on=["node", "service"], how="semi").select(
-        "node", "service", desired_line="line"
+        "node", "service", place=pl.format("{}:{}", "file", "line")
     )
-    asked = pl.format("{}:{}", "file", "desired_line")
-    return (
-        drift.join(files, on="node", how="left")
-        .join(lines, on=["node", "service"], how="left")
-        .with_columns(desired_ref=pl.coalesce("desired_ref", asked))
-        .select(columns(Drift))
-    )
+    files = desired.nodes.join(drift, on="node", how="semi").select("node", "file")
+    referred = drift.join(lines, on=["node", "service"], how="left").join(files, on="node", how="left")
+    about_nodes = pl.when(pl.col("service") == "all").then("file")
+    return referred.with_columns(desired_ref=pl.coalesce("desired_ref", "place", about_nodes)).select(drift.columns)

@@ -3,30 +3,61 @@
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from schemas.actual import Actual
-from schemas.desired import DesiredService
-from schemas.drift import DRIFT_ORDER, Drift, gather_drift, of_kind
-from schemas.expressions import seconds
+from schemas.actual import Actual, Observed
+from schemas.desired import Desired
+from schemas.doubt import Doubt, Doubted, DoubtRule
+from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
+from schemas.expressions import is_known_word, seconds
+from schemas.frame import complete
+from schemas.planned import Planned
 from schemas.rules import Rules
 from schemas.run import WorldTime
-from schemas.words import ALL, FLEET, DriftKind, Severity
+from schemas.words import ALL, FLEET, DriftCause, DriftKind, Health, RunMode, Severity
+
+NODE = ["as_of", "node"]
+KEY = [*NODE, "service"]
+UNSEEN = [
+    DriftKind.MISSING_SERVICE,
+    DriftKind.MISPLACED_SERVICE,
+    DriftKind.UNREADABLE_OBSERVATION,
+    DriftKind.STALE_OBSERVATION,
+]
+OUT_OF_SIGHT = [DriftCause.UNOBSERVABLE, DriftCause.UNJUDGED]
+MOST_NAMED = 5
 
 
 def doubt_observer(
     drift: DataFrame[Drift],
-    services: DataFrame[DesiredService],
+    desired: Desired,
     actual: Actual,
+    observed: Observed,
+    planned: DataFrame[Planned],
     world_times: DataFrame[WorldTime],
     rules: Rules,
-) -> DataFrame[Drift]:
-    """Return the drift of all nodes, and beside it the stale worlds and the suspect observers.
+) -> Doubted:
+    """Return the drift of all nodes with the stale worlds and the suspect observers, and what is doubted of each.
 
-    Only this needs the whole fleet at once: how old the world is, and how many of all services are missing.
+    Only this needs the whole fleet at once; nothing here looks at what holds back what.
     """
-    monitored = services.filter("is_monitored")
-    suspects = _suspect_observers(drift, monitored, actual, rules)
-    found: list[pl.DataFrame] = [drift, _stale_worlds(world_times, rules), *suspects]
-    return Drift.validate(gather_drift(found).sort(DRIFT_ORDER))
+    to_see = _to_see(drift, desired, actual, observed, planned)
+    services = _doubt_services(to_see, actual, rules)
+    nodes = _doubt_nodes(drift, desired, actual, planned, rules)
+    words = _doubt_words(to_see, rules)
+    said = pl.concat([services, nodes.said, words.drop("word")])
+    suspects = _suspects(said, to_see)
+    found = [drift, _stale_worlds(world_times, rules), suspects]
+    doubts = pl.concat([complete(frame, Doubt) for frame in (services, nodes.doubted, words)])
+    return Doubted(
+        Drift.validate(gather_drift(found).sort(DRIFT_ORDER)),
+        Doubt.validate(doubts.sort("as_of", "rule", "node", "word", nulls_last=False)),
+    )
+
+
+class _Nodes:
+    """What is said against the observer of nodes, and of which nodes."""
+
+    def __init__(self, said: pl.DataFrame, doubted: pl.DataFrame) -> None:
+        self.said, self.doubted = said, doubted
 
 
 def _stale_worlds(world_times: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -42,41 +73,186 @@ def _stale_worlds(world_times: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     return of_kind(stale, DriftKind.STALE_WORLD, Severity.CRITICAL)
 
 
-def _suspect_observers(
-    drift: pl.DataFrame, monitored: pl.DataFrame, actual: Actual, rules: Rules
-) -> list[pl.DataFrame]:
-    """Return the findings about the observer: of the fleet, and of nodes where there is none of the fleet."""
-    offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE)
-    missing = drift.filter(pl.col("kind") == DriftKind.MISSING_SERVICE)
-    per_node = (
-        monitored.group_by("node")
-        .agg(monitored_count=pl.len())
+def _to_see(
+    drift: pl.DataFrame, desired: Desired, actual: Actual, observed: Observed, planned: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the services to be seen of each snapshot, whether each is seen, and what its record says."""
+    nodes = desired.nodes.filter("is_monitored").select("node")
+    hidden = drift.filter(
+        (pl.col("kind") == DriftKind.OFFLINE_NODE) | ((pl.col("service") == ALL) & pl.col("cause").is_in(OUT_OF_SIGHT))
+    )
+    unseen = drift.filter(pl.col("kind").is_in(UNSEEN)).select(KEY).unique().with_columns(is_unseen=pl.lit(True))
+    records = observed.services.filter("is_desired").select(*KEY, "health", "status")
+    return (
+        desired.services.filter("is_monitored")
+        .select("node", "service", "run")
+        .join(nodes, on="node", how="semi")
         .join(actual.snapshots.select("as_of"), how="cross")
-        .join(offline, on=["as_of", "node"], how="anti")
-        .join(missing.group_by("as_of", "node").agg(missing_count=pl.len()), on=["as_of", "node"], how="left")
-        .with_columns(pl.col("missing_count").fill_null(0))
+        .join(hidden, on=NODE, how="anti")
+        .pipe(_unplanned, planned)
+        .join(records, on=KEY, how="left")
+        .filter((pl.col("run") != RunMode.SCHEDULED) | pl.col("health").is_not_null())
+        .join(unseen, on=KEY, how="left")
+        .with_columns(pl.col("is_unseen").fill_null(False))
     )
-    share = pl.col("missing_count") / pl.col("monitored_count")
-    is_mass = (pl.col("missing_count") >= rules.mass_drift_min) & (share >= rules.mass_drift_share)
-    observed = actual.services.select("as_of").unique().with_columns(has_records=pl.lit(True))
-    fleet = (
-        actual.snapshots.select("as_of")
-        .filter(pl.lit(monitored.height > 0))
-        .join(per_node.group_by("as_of").agg(pl.sum("missing_count", "monitored_count")), on="as_of", how="left")
-        .join(observed, on="as_of", how="left")
-        .filter(is_mass.fill_null(False) | pl.col("has_records").is_null())
-        .with_columns(pl.col("missing_count", "monitored_count").fill_null(0))
-        .with_columns(node=pl.lit(FLEET), service=pl.lit(ALL), actual_ref=pl.lit("services.json"))
+
+
+def _unplanned(rows: pl.DataFrame, planned: pl.DataFrame) -> pl.DataFrame:
+    """Return the services, or the nodes, without those for which a window is open."""
+    if planned.is_empty():
+        return rows
+    fleet, nodes = planned.filter(pl.col("node").is_null()), planned.filter(pl.col("service").is_null())
+    left = rows.join(fleet, on="as_of", how="anti").join(nodes, on=NODE, how="anti")
+    return left.join(planned, on=KEY, how="anti") if "service" in rows.columns else left
+
+
+def _is_mass(count: str, total: str, least: int, rules: Rules) -> pl.Expr:
+    return (pl.col(count) >= least) & (pl.col(count) / pl.col(total) >= rules.mass_drift_share)
+
+
+def _is_all(count: str, total: str) -> pl.Expr:
+    return (pl.col(count) == pl.col(total)) & (pl.col(total) >= 2)
+
+
+def _doubt_services(to_see: pl.DataFrame, actual: Actual, rules: Rules) -> pl.DataFrame:
+    """Return (a), (b) and (c): as_of, rule and what is said."""
+    unseen_on = pl.col("node").filter(pl.col("is_unseen"))
+    counted = to_see.group_by("as_of").agg(
+        count=pl.col("is_unseen").sum(),
+        total=pl.len(),
+        is_of_one=(unseen_on.n_unique() == 1) & (pl.col("node").n_unique() > 1),
     )
-    is_deaf = (pl.col("monitored_count") >= rules.node_drift_min) & (
-        pl.col("missing_count") == pl.col("monitored_count")
+    recorded = actual.services.select("as_of").unique()
+    gone = pl.format("{} of {} monitored services are not to be seen", "count", "total")
+    mass = counted.filter(_is_mass("count", "total", rules.mass_drift_min, rules) & ~pl.col("is_of_one"))
+    every = counted.filter(_is_all("count", "total"))
+    silent = counted.join(recorded, on="as_of", how="anti")
+    nothing = pl.format("services.json has no usable record, and {} monitored services are to be seen", "total")
+    return pl.concat(
+        [
+            mass.select("as_of", rule=_rule(DoubtRule.MASS_UNSEEN), said=gone),
+            every.join(mass, on="as_of", how="anti").select("as_of", rule=_rule(DoubtRule.ALL_UNSEEN), said=gone),
+            silent.select("as_of", rule=_rule(DoubtRule.NO_SERVICES), said=nothing),
+        ]
     )
-    nodes = (
-        per_node.join(fleet, on="as_of", how="anti")
-        .filter(is_deaf)
-        .with_columns(service=pl.lit(ALL), actual_ref=pl.lit("services.json"))
+
+
+def _rule(rule: DoubtRule) -> pl.Expr:
+    return pl.lit(rule, dtype=pl.Enum(DoubtRule))
+
+
+def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned: pl.DataFrame, rules: Rules) -> _Nodes:
+    """Return (d) and (e), and the nodes that they doubt: those that they are drawn from and intermittent ones alike."""
+    gone = _gone(drift, desired)
+    known = actual.nodes.join(desired.nodes.filter("is_monitored"), on="node", how="semi")
+    wanted = desired.nodes.filter("is_monitored").select("node", "is_intermittent", "has_readable_capabilities")
+    lost = actual.snapshots.filter(pl.lit(wanted.height > 0)).join(known, on="as_of", how="anti")
+    steady = (
+        wanted.filter(~pl.col("is_intermittent") & pl.col("has_readable_capabilities"))
+        .join(actual.snapshots.select("as_of"), how="cross")
+        .pipe(_unplanned, planned)
+        .join(gone.select(*NODE, "observed_at", is_gone=pl.lit(True)), on=NODE, how="left")
+        .join(known.select(*NODE, "last_seen_at"), on=NODE, how="left")
+        .with_columns(pl.col("is_gone").fill_null(False))
     )
-    return [
-        of_kind(fleet, DriftKind.OBSERVER_SUSPECT, Severity.CRITICAL),
-        of_kind(nodes, DriftKind.OBSERVER_SUSPECT, Severity.ERROR),
-    ]
+    newest = pl.col("last_seen_at").filter(pl.col("is_gone")).max().over("as_of")
+    dead_for_long = (newest - pl.col("last_seen_at")).dt.total_microseconds() / 1e6 > seconds(rules.mass_offline_span)
+    counting = steady.with_columns(newest=newest).filter(~(pl.col("is_gone") & dead_for_long.fill_null(False)))
+    counted = (
+        counting.group_by("as_of")
+        .agg(
+            count=pl.col("is_gone").sum(),
+            total=pl.len(),
+            newest=pl.col("newest").max(),
+            names=pl.col("node").filter("is_gone").sort(),
+        )
+        .filter(_is_mass("count", "total", rules.mass_offline_min, rules) | _is_all("count", "total"))
+        .join(lost, on="as_of", how="anti")
+    )
+    since = pl.when(pl.col("newest").is_not_null()).then(
+        pl.concat_str(pl.lit(" since "), pl.col("newest").dt.strftime("%H:%M"))
+    )
+    said = pl.format(
+        "{} of {} nodes are silent{} ({}): power or network there, or the observer's way to them",
+        "count",
+        "total",
+        since.otherwise(pl.lit("")),
+        _listed("names"),
+    )
+    drawn = counting.filter("is_gone").join(counted, on="as_of", how="semi").select(NODE)
+    patient = wanted.filter(pl.col("is_intermittent") | ~pl.col("has_readable_capabilities"))
+    like_them = gone.join(patient, on="node", how="semi").join(counted, on="as_of", how="semi").select(NODE)
+    without = gone.join(lost, on="as_of", how="semi").select(NODE)
+    return _Nodes(
+        pl.concat(
+            [
+                lost.select(
+                    "as_of",
+                    rule=_rule(DoubtRule.NO_NODES),
+                    said=pl.lit("nodes.json has no usable record of any node that is asked for"),
+                ),
+                counted.select("as_of", rule=_rule(DoubtRule.MASS_OFFLINE), said=said),
+            ]
+        ),
+        pl.concat(
+            [
+                pl.concat([drawn, like_them]).with_columns(rule=_rule(DoubtRule.MASS_OFFLINE)),
+                without.with_columns(rule=_rule(DoubtRule.NO_NODES)),
+            ]
+        ).unique(),
+    )
+
+
+def _gone(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
+    """Return the nodes that are offline otherwise than by their own word, or unclear otherwise than by never."""
+    is_off = (pl.col("kind") == DriftKind.OFFLINE_NODE) & (pl.col("cause") != DriftCause.BY_WORD)
+    is_unclear = (
+        (pl.col("kind") == DriftKind.UNREADABLE_OBSERVATION)
+        & (pl.col("service") == ALL)
+        & (pl.col("cause") != DriftCause.NEVER_SEEN)
+    )
+    return drift.filter(is_off | is_unclear).join(desired.nodes, on="node", how="semi")
+
+
+def _listed(names: str) -> pl.Expr:
+    """Return the first names of a list in words, and how many more there are."""
+    more = pl.col(names).list.len().cast(pl.Int64) - MOST_NAMED
+    first = pl.col(names).list.head(MOST_NAMED).list.join(", ")
+    return pl.when(more > 0).then(pl.format("{} and {} more", first, more)).otherwise(first)
+
+
+def _doubt_words(to_see: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Return (f): one word that no list knows, and that too many services say."""
+    readable = to_see.filter(pl.col("health").is_not_null() & (pl.col("health") != Health.UNREADABLE))
+    strange = readable.filter(pl.col("status").is_not_null() & ~is_known_word("status", rules))
+    said = pl.format(
+        "{} of {} services say '{}', which no list of words knows; if it is a good one, add it to healthy_words,"
+        " else to unhealthy_words",
+        "count",
+        "total",
+        "status",
+    )
+    return (
+        strange.group_by("as_of", "status")
+        .agg(count=pl.len())
+        .join(readable.group_by("as_of").agg(total=pl.len()), on="as_of")
+        .filter(_is_mass("count", "total", rules.mass_drift_min, rules) | _is_all("count", "total"))
+        .select("as_of", rule=_rule(DoubtRule.UNKNOWN_WORD), said=said, word="status")
+    )
+
+
+def _suspects(said: pl.DataFrame, to_see: pl.DataFrame) -> pl.DataFrame:
+    """Return one finding for each snapshot with a doubt, whichever rules it follows from."""
+    counts = to_see.group_by("as_of").agg(
+        missing_count=pl.col("is_unseen").sum().cast(pl.UInt32), monitored_count=pl.len().cast(pl.UInt32)
+    )
+    of_nodes = pl.col("rule").is_in([DoubtRule.NO_NODES, DoubtRule.MASS_OFFLINE])
+    file = pl.when(of_nodes.all()).then(pl.lit("nodes.json")).otherwise(pl.lit("services.json"))
+    suspects = (
+        said.sort("as_of", "rule", "said")
+        .group_by("as_of", maintain_order=True)
+        .agg(detail=pl.col("said").str.join("; "), actual_ref=file)
+        .join(counts, on="as_of", how="left")
+        .with_columns(node=pl.lit(FLEET), service=pl.lit(ALL), cause=because(DriftCause.PLAIN))
+    )
+    return of_kind(suspects, DriftKind.OBSERVER_SUSPECT, Severity.CRITICAL)

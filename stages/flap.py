@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 from schemas.episode import Episode, Judged, Key, Recommended, Target
 from schemas.words import Action
 
-KEPT = {Action.DIAGNOSTICS, Action.OBSERVER_REVIEW, Action.INCIDENT_REVIEW, Action.INVENTORY_REVIEW}
+KEPT = {
+    Action.DIAGNOSTICS,
+    Action.OBSERVER_REVIEW,
+    Action.NODE_REVIEW,
+    Action.PLACEMENT_REVIEW,
+    Action.INCIDENT_REVIEW,
+    Action.INVENTORY_REVIEW,
+}
 """Actions that repair nothing stay what they are."""
 
 
@@ -50,6 +57,6 @@ def _divert(row: Recommended, before: list[Episode], as_of: datetime, openings: 
     return replace(
         row,
         action=Action.DIAGNOSTICS,
-        recommendation_id=f"diagnostics-{row.node}-{row.service}",
+        recommendation_id=f"diagnostics{row.recommendation_id.removeprefix(row.action.replace('_', '-'))}",
         reason=f"{row.reason} It flaps, {count} openings within {hours}: find the cause before repairing it again.",
     )

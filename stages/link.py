@@ -1,84 +1,192 @@
-"""Links: resolve declared dependencies to the desired services that can meet them, and find their cycles."""
+"""Links: resolve declared dependencies to where they are looked for, and find the cycles among them."""
 
 import polars as pl
 import rustworkx as rx
 from pandera.typing.polars import DataFrame
 
-from schemas.desired import Dependency, DesiredService
-from schemas.frame import columns
-from schemas.link import Link
-from schemas.words import DependencyScope
+from schemas.actual import ObservedService
+from schemas.desired import Dependency, Desired
+from schemas.drift import REPAIRABLE, Drift
+from schemas.frame import columns, dtypes, empty
+from schemas.link import NAME, CycleMember, Instance, Link, Links
+from schemas.words import DependencyScope, RunMode
+
+TARGET = ["node", "service"]
+MOST_ROUNDS = 20
+"""Steps of a chain that are followed one by one; of a longer one, everything broken is linked at once."""
 
 
-def link_dependencies(services: DataFrame[DesiredService], dependencies: DataFrame[Dependency]) -> DataFrame[Link]:
-    """Return one row for each desired instance that can meet a declared dependency of a desired service.
+def link_dependencies(desired: Desired, observed: DataFrame[ObservedService], drift: DataFrame[Drift]) -> Links:
+    """Return the dependencies of what is broken, standing for itself, and of what is broken along their chains.
 
-    A local dependency is looked for on the same node, an external one on every node, and one that says neither
-    on the same node first (CONTRACT 1.1, 1.3). A name that no inventory has gives no row: it blocks nothing.
-    `is_cyclic` is judged on the whole graph of desired services, whatever their health.
+    A local dependency is looked for on the same node, an external one on every node, and one that says neither on the
+    same node first (CONTRACT 1.1, 1.3). A name that no inventory has gives no row: it blocks nothing. A cycle is one
+    of the whole graph of desired services, whatever their health.
     """
-    links = _resolve(_declared(services, dependencies), services).unique()
-    return Link.validate(
-        _mark_cycles(links).select(columns(Link)).sort("node", "service", "dependency", "scope", "dependency_node")
+    broken = drift.filter(pl.col("kind").is_in(REPAIRABLE))
+    start = broken.filter(pl.col("held_by").is_null()).select(TARGET).unique()
+    if start.is_empty() or desired.dependencies.is_empty():
+        return _validate(*(empty(schema) for schema in (Link, Instance, CycleMember)))
+    instances = _instances(desired, observed)
+    cycles = find_cycles(desired)
+    links = _follow(start, broken.select(TARGET).unique(), desired.dependencies, instances, cycles)
+    return _validate(links, instances.join(links, left_on="service", right_on="dependency", how="semi"), cycles)
+
+
+def link_all(desired: Desired, observed: DataFrame[ObservedService]) -> Links:
+    """Return the dependencies of every desired service."""
+    instances = _instances(desired, observed)
+    links = _resolve(desired.services.select(TARGET), desired.dependencies, instances)
+    return _validate(links, instances, find_cycles(desired))
+
+
+def _validate(links: pl.DataFrame, instances: pl.DataFrame, cycles: pl.DataFrame) -> Links:
+    return Links(
+        Link.validate(links.sort(columns(Link))),
+        Instance.validate(instances.sort(TARGET)),
+        CycleMember.validate(cycles.sort(TARGET)),
     )
+
+
+def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
+    """Return what an inventory asks for, and what runs where an inventory that cannot be read may ask for it."""
+    unmonitored = desired.nodes.filter(~pl.col("is_monitored"))["node"].to_list()
+    asked = desired.services.select(
+        *TARGET,
+        is_monitored=pl.col("is_monitored") & ~pl.col("node").is_in(unmonitored),
+        is_job=pl.col("run") != RunMode.SERVICE,
+        is_open=pl.lit(False),
+    )
+    unread = desired.nodes.filter(~pl.col("is_readable"))
+    bad_entries = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
+    if unread.is_empty() and bad_entries.is_empty():
+        return asked
+    strange = observed.filter(~pl.col("is_desired"))
+    may_be = pl.concat(
+        [
+            strange.join(unread, on="node", how="semi").select(TARGET),
+            strange.join(bad_entries, on=TARGET, how="semi").select(TARGET),
+        ]
+    ).unique()
+    return pl.concat([asked, may_be.with_columns(is_monitored=True, is_job=False, is_open=True)])
+
+
+def _follow(
+    start: pl.DataFrame, broken: pl.DataFrame, dependencies: pl.DataFrame, instances: pl.DataFrame, cycles: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the links of what is broken, from the start along all chains."""
+    found = [empty(Link)]
+    known, fresh = start.clear(), start
+    for round_ in range(MOST_ROUNDS + 1):
+        fresh = pl.concat([fresh, _fellows(fresh, cycles)]).unique().join(known, on=TARGET, how="anti")
+        if fresh.is_empty():
+            break
+        links = _resolve(fresh, dependencies, instances)
+        found.append(links)
+        known = pl.concat([known, fresh])
+        fresh = _reached(links, broken) if round_ < MOST_ROUNDS else broken
+    return pl.concat(found).unique()
+
+
+def _fellows(services: pl.DataFrame, cycles: pl.DataFrame) -> pl.DataFrame:
+    touched = cycles.join(services, on=TARGET, how="semi").select("cycle").unique()
+    return cycles.join(touched, on="cycle", how="semi").select(TARGET)
+
+
+def _reached(links: pl.DataFrame, broken: pl.DataFrame) -> pl.DataFrame:
+    is_local = pl.col("scope") == DependencyScope.LOCAL
+    nearby = links.filter(is_local).select("node", service="dependency")
+    names = links.filter(~is_local).select(service="dependency")
+    return pl.concat(
+        [broken.join(nearby, on=TARGET, how="semi"), broken.join(names, on="service", how="semi")]
+    ).unique()
 
 
 def _declared(services: pl.DataFrame, dependencies: pl.DataFrame) -> pl.DataFrame:
-    """Return dependencies with a node each: those of a service are those of each node that runs it."""
-    wanted = dependencies.select("node", "service", "dependency", "scope")
-    targets = services.select("node", "service")
-    own = wanted.filter(pl.col("node").is_not_null()).join(targets, on=["node", "service"], how="semi")
-    shared = wanted.filter(pl.col("node").is_null()).drop("node").join(targets, on="service")
+    """Return the dependencies of the services: one that is declared for a service is one of each node that runs it."""
+    wanted = dependencies.select("node", "service", "dependency", "scope", "is_completion")
+    own = wanted.filter(pl.col("node").is_not_null()).join(services, on=TARGET, how="semi")
+    shared = wanted.filter(pl.col("node").is_null()).drop("node").join(services, on="service")
     return pl.concat([own, shared.select(own.columns)]).unique()
 
 
-def _resolve(declared: pl.DataFrame, services: pl.DataFrame) -> pl.DataFrame:
-    instances = services.select(
-        pl.col("node").alias("dependency_node"), dependency="service", is_monitored="is_monitored"
-    )
+def _resolve(services: pl.DataFrame, dependencies: pl.DataFrame, instances: pl.DataFrame) -> pl.DataFrame:
+    declared = _declared(services, dependencies)
+    there = instances.select("node", dependency="service")
     nearby = declared.filter(pl.col("scope") != DependencyScope.EXTERNAL).join(
-        instances,
-        left_on=["node", "dependency"],
-        right_on=["dependency_node", "dependency"],
+        there, on=["node", "dependency"], how="semi"
     )
-    local = nearby.with_columns(_scope(DependencyScope.LOCAL), dependency_node="node")
-    met_nearby = local.select("node", "service", "dependency")
+    is_anywhere = pl.col("scope") == DependencyScope.ANYWHERE
     elsewhere = pl.concat(
         [
             declared.filter(pl.col("scope") == DependencyScope.EXTERNAL),
-            declared.filter(pl.col("scope") == DependencyScope.ANYWHERE).join(
-                met_nearby, on=["node", "service", "dependency"], how="anti"
-            ),
+            declared.filter(is_anywhere).join(nearby.filter(is_anywhere), on=[*TARGET, "dependency"], how="anti"),
         ]
-    )
-    external = elsewhere.join(instances, on="dependency").with_columns(_scope(DependencyScope.EXTERNAL))
-    return pl.concat([local, external.select(local.columns)])
+    ).join(there, on="dependency", how="semi")
+    resolved = [
+        nearby.with_columns(_scope(DependencyScope.LOCAL)),
+        elsewhere.with_columns(_scope(DependencyScope.EXTERNAL)),
+    ]
+    return pl.concat(resolved).select(columns(Link)).unique()
 
 
 def _scope(scope: DependencyScope) -> pl.Expr:
     return pl.lit(scope, dtype=pl.Enum(DependencyScope)).alias("scope")
 
 
-def _mark_cycles(links: pl.DataFrame) -> pl.DataFrame:
-    """Mark links inside one strongly connected component; only links between such services can be in one."""
-    ends = links.with_columns(
-        source=pl.struct("node", "service"), sink=pl.struct(node="dependency_node", service="dependency")
+def find_cycles(desired: Desired) -> pl.DataFrame:
+    """Return the services that depend on themselves, each with the number of its cycle.
+
+    Names are looked at first: where no name depends on itself, no service does, and hardly any name ever does.
+    """
+    dependencies = _within_components(desired.dependencies)
+    if dependencies.is_empty():
+        return pl.DataFrame(schema=dtypes(CycleMember))
+    services = desired.services.select(TARGET).join(dependencies, on="service", how="semi")
+    instances = desired.services.select(TARGET)
+    links = _resolve(services, dependencies, instances)
+    is_local = pl.col("scope") == DependencyScope.LOCAL
+    names = links.filter(~is_local).select(service="dependency").unique()
+    edges = pl.concat(
+        [
+            links.select(
+                source=pl.struct(TARGET),
+                sink=pl.struct(node=pl.when(is_local).then("node").otherwise(pl.lit(NAME)), service="dependency"),
+            ),
+            instances.join(names, on="service").select(
+                source=pl.struct(node=pl.lit(NAME), service="service"), sink=pl.struct(TARGET)
+            ),
+        ]
     )
-    inner = ends.join(ends, left_on="sink", right_on="source", how="semi").join(
-        ends, left_on="source", right_on="sink", how="semi"
+    found = _components(edges).unnest("name").filter(pl.col("node") != NAME)
+    own = links.filter(is_local & (pl.col("service") == pl.col("dependency"))).select(TARGET)
+    is_circle = pl.len().over("cycle") > 1
+    alone = found.join(pl.concat([own, _own_names(links)]), on=TARGET, how="semi")
+    return pl.concat([found.filter(is_circle), alone]).unique(TARGET).select(columns(CycleMember))
+
+
+def _own_names(links: pl.DataFrame) -> pl.DataFrame:
+    is_own = (pl.col("scope") == DependencyScope.EXTERNAL) & (pl.col("service") == pl.col("dependency"))
+    return links.filter(is_own).select(TARGET)
+
+
+def _within_components(dependencies: DataFrame[Dependency]) -> pl.DataFrame:
+    """Return the dependencies between names that depend on each other."""
+    pairs = dependencies.select("service", "dependency").unique()
+    component = _components(pairs.select(source="service", sink="dependency"))
+    marked = dependencies.join(component, left_on="service", right_on="name").join(
+        component, left_on="dependency", right_on="name", suffix="_sink"
+    )
+    return marked.filter(pl.col("cycle") == pl.col("cycle_sink")).select(dependencies.columns)
+
+
+def _components(edges: pl.DataFrame) -> pl.DataFrame:
+    """Return the number of each name's strongly connected component; only what has edges both ways can be in one."""
+    inner = edges.join(edges, left_on="sink", right_on="source", how="semi").join(
+        edges, left_on="source", right_on="sink", how="semi"
     )
     names = pl.concat([inner["source"], inner["sink"].alias("source")]).unique().to_frame("name").with_row_index("id")
-    components = names.with_columns(component=_components(inner, names)).select("name", "component")
-    return (
-        ends.join(components, left_on="source", right_on="name", how="left")
-        .join(components, left_on="sink", right_on="name", how="left", suffix="_sink")
-        .with_columns(is_cyclic=(pl.col("component") == pl.col("component_sink")).fill_null(False))
-    )
-
-
-def _components(edges: pl.DataFrame, names: pl.DataFrame) -> pl.Series:
-    """Return the number of each name's strongly connected component."""
-    ids = edges.join(names, left_on="source", right_on="name").join(
+    ids = inner.join(names, left_on="source", right_on="name").join(
         names, left_on="sink", right_on="name", suffix="_sink"
     )
     graph = rx.PyDiGraph()
@@ -88,4 +196,4 @@ def _components(edges: pl.DataFrame, names: pl.DataFrame) -> pl.Series:
     for number, members in enumerate(rx.strongly_connected_components(graph)):
         for member in members:
             component[member] = number
-    return pl.Series("component", component, dtype=pl.UInt32)
+    return names.select("name", cycle=pl.Series(component, dtype=pl.UInt32))

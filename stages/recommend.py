@@ -1,61 +1,153 @@
 """Recommendations: what to do about each target whose drift stands for itself (SEMANTICS 5)."""
 
+import re
+from typing import Any, NamedTuple
+
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from schemas.drift import Drift
-from schemas.expressions import has_any, place, spoken_age, target
+from schemas.desired import Desired
+from schemas.drift import REPAIRABLE, Drift
+from schemas.expressions import place, spoken_age, target
 from schemas.frame import columns
-from schemas.recommendation import Recommendation, RootCause
+from schemas.identity import shared_names, tell_apart
+from schemas.recommendation import Explained, Recommendation, RootCause, surroundings
 from schemas.rules import Rules
-from schemas.words import ALL, FLEET, Action, DriftKind, EventType, HeldBy, Severity
+from schemas.wording import fill, findings
+from schemas.words import ALL, FLEET, Action, Circumstance, DriftCause, DriftKind, EventType, Severity
 
 TARGET = ["as_of", "node", "service"]
+MOST_NAMED = 6
 
-PLAIN, EXHAUSTED, WAITING, RESTARTABLE = "plain", "exhausted", "waiting", "restartable"
-
+_K, _C, _A, _S = DriftKind, Circumstance, Action, Severity
 _BLOCKED, _REQUIRED, _RECOMMENDED = (
     EventType.RECONCILE_BLOCKED,
     EventType.RECONCILE_REQUIRED,
     EventType.RECONCILE_RECOMMENDED,
 )
-_REPAIRABLE = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE, DriftKind.FAILED_DEPLOYMENT]
+_DOUBT = "check the observer before acting on anything it reports"
+_LOOK = "find the cause before deploying again"
+_NODE = (
+    "look at the node first (power, network, docker, disk), then at the observer, then at each by itself; or nothing was"
+    " deployed there yet"
+)
+_RECORD = "check what the observer writes for it"
+_UNASKED = "add it to the inventory, or remove it"
 
-# In SEMANTICS 5's order: for each target the first line that applies decides. A line without a severity of its own
-# takes the drift's.
-DECISIONS: list[tuple[DriftKind, str, EventType, Action, Severity | None]] = [
-    (DriftKind.STALE_WORLD, PLAIN, _BLOCKED, Action.OBSERVER_REVIEW, None),
-    (DriftKind.OBSERVER_SUSPECT, PLAIN, _BLOCKED, Action.OBSERVER_REVIEW, None),
-    (DriftKind.OFFLINE_NODE, PLAIN, _REQUIRED, Action.FAILOVER_REVIEW, Severity.CRITICAL),
-    (DriftKind.FAILED_DEPLOYMENT, EXHAUSTED, _BLOCKED, Action.DIAGNOSTICS, Severity.CRITICAL),
-    (DriftKind.MISSING_SERVICE, WAITING, _BLOCKED, Action.DELAYED_DEPLOYMENT, Severity.ERROR),
-    (DriftKind.UNHEALTHY_SERVICE, WAITING, _BLOCKED, Action.DELAYED_DEPLOYMENT, Severity.ERROR),
-    (DriftKind.FAILED_DEPLOYMENT, WAITING, _BLOCKED, Action.DELAYED_DEPLOYMENT, Severity.ERROR),
-    (DriftKind.UNHEALTHY_SERVICE, RESTARTABLE, _REQUIRED, Action.CONTAINER_RESTART, Severity.ERROR),
-    (DriftKind.MISSING_SERVICE, PLAIN, _REQUIRED, Action.REDEPLOY, Severity.ERROR),
-    (DriftKind.UNHEALTHY_SERVICE, PLAIN, _REQUIRED, Action.REDEPLOY, Severity.ERROR),
-    (DriftKind.FAILED_DEPLOYMENT, PLAIN, _RECOMMENDED, Action.REDEPLOY, Severity.WARNING),
-    (DriftKind.UNREADABLE_OBSERVATION, PLAIN, _RECOMMENDED, Action.OBSERVER_REVIEW, Severity.WARNING),
-    (DriftKind.UNRESOLVED_INCIDENT, PLAIN, _RECOMMENDED, Action.INCIDENT_REVIEW, None),
-    (DriftKind.UNEXPECTED_SERVICE, PLAIN, _RECOMMENDED, Action.INVENTORY_REVIEW, Severity.INFO),
+
+class Decision(NamedTuple):
+    """One line of the decision table."""
+
+    kind: DriftKind
+    circumstance: Circumstance
+    event_type: EventType
+    action: Action
+    decided_severity: Severity | None
+    """Null: the drift's."""
+    todo: str
+    """What the action asks of the operator, behind what is wrong."""
+    unblocked_by: str | None = None
+    """For a blocked one: what ends the block."""
+
+
+# In SEMANTICS 5's order: for each target the first line that applies decides.
+DECISIONS: list[Decision] = [
+    Decision(_K.STALE_WORLD, _C.PLAIN, _BLOCKED, _A.OBSERVER_REVIEW, None, _DOUBT, "a fresh world"),
+    Decision(
+        _K.OBSERVER_SUSPECT, _C.PLAIN, _BLOCKED, _A.OBSERVER_REVIEW, None, _DOUBT, "an observation of what is gone"
+    ),
+    Decision(
+        _K.OFFLINE_NODE,
+        _C.PLAIN,
+        _REQUIRED,
+        _A.FAILOVER_REVIEW,
+        None,
+        "bring it back, or move its services to another node",
+    ),
+    Decision(
+        _K.NODE_SUSPECT, _C.PLAIN, _BLOCKED, _A.NODE_REVIEW, None, _NODE, "one of its services that is well again"
+    ),
+    *(
+        Decision(
+            kind,
+            _C.WAITING,
+            _BLOCKED,
+            _A.DELAYED_DEPLOYMENT,
+            _S.ERROR,
+            "deploy it once {causes} is back",
+            "{causes} available again",
+        )
+        for kind in REPAIRABLE
+    ),
+    Decision(
+        _K.FAILED_DEPLOYMENT, _C.EXHAUSTED, _BLOCKED, _A.DIAGNOSTICS, _S.CRITICAL, _LOOK, "a deployment that succeeds"
+    ),
+    Decision(_K.UNHEALTHY_SERVICE, _C.LOOPING, _BLOCKED, _A.DIAGNOSTICS, _S.ERROR, _LOOK, "a healthy status"),
+    *(
+        Decision(kind, _C.UNFIT, _BLOCKED, _A.DIAGNOSTICS, _S.ERROR, _LOOK, "the end of the incident")
+        for kind in (_K.MISSING_SERVICE, _K.UNHEALTHY_SERVICE)
+    ),
+    Decision(_K.UNHEALTHY_SERVICE, _C.RESTARTABLE, _REQUIRED, _A.CONTAINER_RESTART, _S.ERROR, "restart its container"),
+    Decision(_K.MISSING_SERVICE, _C.PLAIN, _REQUIRED, _A.REDEPLOY, _S.ERROR, "redeploy it"),
+    Decision(_K.UNHEALTHY_SERVICE, _C.PLAIN, _REQUIRED, _A.REDEPLOY, _S.ERROR, "redeploy it"),
+    Decision(_K.FAILED_DEPLOYMENT, _C.PLAIN, _RECOMMENDED, _A.REDEPLOY, _S.WARNING, "redeploy it"),
+    Decision(
+        _K.MISPLACED_SERVICE,
+        _C.PLAIN,
+        _RECOMMENDED,
+        _A.PLACEMENT_REVIEW,
+        _S.ERROR,
+        "move it, or ask for it where it runs",
+    ),
+    Decision(_K.NODE_PRESSURE, _C.DISK, _RECOMMENDED, _A.DISK_CLEANUP, _S.WARNING, "clean it up"),
+    Decision(
+        _K.NODE_PRESSURE,
+        _C.UNTOUCHABLE,
+        _RECOMMENDED,
+        _A.INCIDENT_REVIEW,
+        _S.WARNING,
+        "look for what can go: nobody cleans this node by rote (no_cleanup_nodes)",
+    ),
+    Decision(_K.NODE_PRESSURE, _C.PLAIN, _RECOMMENDED, _A.NODE_REVIEW, _S.WARNING, "look for what takes it"),
+    Decision(_K.UNREADABLE_OBSERVATION, _C.PLAIN, _RECOMMENDED, _A.OBSERVER_REVIEW, _S.WARNING, _RECORD),
+    Decision(_K.STALE_OBSERVATION, _C.PLAIN, _RECOMMENDED, _A.OBSERVER_REVIEW, _S.WARNING, _RECORD),
+    Decision(
+        _K.UNRESOLVED_INCIDENT, _C.PLAIN, _RECOMMENDED, _A.INCIDENT_REVIEW, None, "review the incident and close it"
+    ),
+    Decision(
+        _K.EMPTY_INVENTORY,
+        _C.PLAIN,
+        _RECOMMENDED,
+        _A.INVENTORY_REVIEW,
+        _S.WARNING,
+        "see whether its services were lost from the inventory",
+    ),
+    Decision(_K.UNEXPECTED_SERVICE, _C.PLAIN, _RECOMMENDED, _A.INVENTORY_REVIEW, _S.INFO, _UNASKED),
+    Decision(_K.UNEXPECTED_NODE, _C.PLAIN, _RECOMMENDED, _A.INVENTORY_REVIEW, _S.INFO, _UNASKED),
 ]
 
+UNEXPECTED = [DriftKind.UNEXPECTED_SERVICE, DriftKind.UNEXPECTED_NODE]
 
-def recommend(drift: DataFrame[Drift], root_causes: DataFrame[RootCause], rules: Rules) -> DataFrame[Recommendation]:
+
+def recommend(
+    drift: DataFrame[Drift],
+    root_causes: DataFrame[RootCause],
+    explained: DataFrame[Explained],
+    desired: Desired,
+    rules: Rules,
+) -> DataFrame[Recommendation]:
     """Return at most one recommendation for each target of each snapshot, in the order to act on.
 
-    Drift that is held back gives none. The severity is the highest of the decision's and of the target's drifts
-    that are not held back. An unexpected service is recommended for review where `report_unexpected` is on.
+    Drift that is held back gives none, nor does a failed deployment that has left the window. The severity is the
+    highest of the decision's and of the target's drifts that are not held back. What is unexpected is recommended
+    for review where `report_unexpected` is on. Where two targets of the inventory would share an id, each is told apart.
     """
-    standing = drift.filter(pl.col("held_by").is_null())
+    is_quiet = pl.col("cause") == DriftCause.OLD
     if not rules.report_unexpected:
-        standing = standing.filter(pl.col("kind") != DriftKind.UNEXPECTED_SERVICE)
-    causes = root_causes.group_by(TARGET).agg(
-        root_causes=target("cause_node", "cause_service").unique().sort(),
-        root_places=place("cause_node", "cause_service").unique().sort(),
-    )
+        is_quiet |= pl.col("kind").is_in(UNEXPECTED)
+    standing = drift.filter(pl.col("held_by").is_null() & ~is_quiet)
     decided = (
-        _circumstances(standing, causes, rules)
+        _circumstances(standing, _causes(root_causes, drift), rules)
         .join(_decisions(), on=["kind", "circumstance"], how="left")
         .sort(*TARGET, "rank", "severity", "incident_id", descending=[False] * 4 + [True, False])
         .group_by(TARGET, maintain_order=True)
@@ -70,184 +162,154 @@ def recommend(drift: DataFrame[Drift], root_causes: DataFrame[RootCause], rules:
         )
         .with_columns(severity=pl.col("severity").cat.to(pl.Enum(Severity)))
     )
+    blast = explained.group_by(TARGET).agg(blast_radius=pl.len().cast(pl.UInt32))
     recommended = (
-        _name(decided)
-        .join(_blast_radius(drift, decided), on=TARGET, how="left")
-        .with_columns(pl.col("blast_radius").fill_null(0).cast(pl.UInt32), pl.col("root_causes").fill_null([]))
+        _name(decided, desired)
+        .join(blast, on=TARGET, how="left")
+        .join(_unread_dependencies(desired), on=["node", "service"], how="left")
+        .join(findings(), on=["kind", "cause"], how="left")
+        .with_columns(pl.col("blast_radius").fill_null(0), pl.col("root_causes").fill_null([]))
     )
-    return Recommendation.validate(_in_order(recommended.with_columns(reason=_reason(), unblocked_by=_unblocked_by())))
+    return Recommendation.validate(_in_order(_say(recommended)))
 
 
 def _decisions() -> pl.DataFrame:
-    return pl.DataFrame(
-        DECISIONS,
-        schema={
-            "kind": pl.Enum(DriftKind),
-            "circumstance": pl.String,
-            "event_type": pl.Enum(EventType),
-            "action": pl.Enum(Action),
-            "decided_severity": pl.Enum(Severity),
-        },
-        orient="row",
-    ).with_row_index("rank")
+    schema: dict[str, Any] = {
+        "kind": pl.Enum(DriftKind),
+        "circumstance": pl.Enum(Circumstance),
+        "event_type": pl.Enum(EventType),
+        "action": pl.Enum(Action),
+        "decided_severity": pl.Enum(Severity),
+        "todo": pl.String,
+        "unblocked_by": pl.String,
+    }
+    return pl.DataFrame(DECISIONS, schema=schema, orient="row").with_row_index("rank")
+
+
+def _causes(root_causes: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:
+    """Return the root causes of each target, and how they are spoken of."""
+    is_full = pl.col("cause").is_in([DriftCause.DISK, DriftCause.DISK_AND_MEMORY]) & pl.col("held_by").is_null()
+    disks = drift.filter((pl.col("kind") == DriftKind.NODE_PRESSURE) & is_full).select(
+        "as_of", cause_node="node", cause_service=pl.lit(ALL), is_disk=pl.lit(True)
+    )
+    is_fleet = pl.col("cause_node") == FLEET
+    spoken = (
+        pl.when(is_fleet)
+        .then(pl.lit("an observation that can be trusted"))
+        .when("is_disk")
+        .then(pl.format("the disk of {}", "cause_node"))
+        .otherwise(place("cause_node", "cause_service"))
+    )
+    return (
+        root_causes.join(disks, on=["as_of", "cause_node", "cause_service"], how="left")
+        .with_columns(spoken=spoken)
+        .group_by(TARGET)
+        .agg(
+            root_causes=target("cause_node", "cause_service").unique().sort(),
+            causes=_listed(pl.col("spoken").unique().sort()),
+        )
+    )
+
+
+def _listed(names: pl.Expr) -> pl.Expr:
+    more = names.len().cast(pl.Int64) - MOST_NAMED
+    first = names.head(MOST_NAMED).str.join(" and ")
+    return pl.when(more > 0).then(pl.format("{} and {} more", first, more)).otherwise(first)
 
 
 def _circumstances(standing: pl.DataFrame, causes: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Say what of a drift's surroundings the decision depends on; root causes stay with those that wait."""
-    kind = pl.col("kind")
-    is_exhausted = (kind == DriftKind.FAILED_DEPLOYMENT) & (
-        pl.col("consecutive_failures") >= rules.max_deployment_failures
-    )
-    is_waiting = kind.is_in(_REPAIRABLE) & pl.col("root_causes").is_not_null()
-    has_restart_trigger = has_any(
-        pl.col("trigger_type").is_in(sorted(rules.restart_triggers)).fill_null(False), *TARGET
-    )
+    is_waiting = pl.col("kind").is_in(REPAIRABLE) & pl.col("root_causes").is_not_null()
+    is_disk = pl.col("cause").is_in([DriftCause.DISK, DriftCause.DISK_AND_MEMORY])
     circumstance = (
-        pl.when(is_exhausted)
-        .then(pl.lit(EXHAUSTED))
-        .when(is_waiting)
-        .then(pl.lit(WAITING))
-        .when((kind == DriftKind.UNHEALTHY_SERVICE) & has_restart_trigger)
-        .then(pl.lit(RESTARTABLE))
-        .otherwise(pl.lit(PLAIN))
+        pl.when(is_waiting)
+        .then(_word(Circumstance.WAITING))
+        .when(is_disk & _matches(rules.no_cleanup_nodes))
+        .then(_word(Circumstance.UNTOUCHABLE))
+        .when(is_disk)
+        .then(_word(Circumstance.DISK))
+        .otherwise("circumstance")
     )
-    return standing.join(causes, on=TARGET, how="left").with_columns(circumstance=circumstance)
+    return surroundings(standing, rules).join(causes, on=TARGET, how="left").with_columns(circumstance=circumstance)
 
 
-def _name(decided: pl.DataFrame) -> pl.DataFrame:
+def _word(word: Circumstance) -> pl.Expr:
+    return pl.lit(word, dtype=pl.Enum(Circumstance))
+
+
+def _matches(globs: frozenset[str]) -> pl.Expr:
+    """Return whether the node's name matches one of the globs: `*` and `?` only."""
+    escaped = (re.escape(glob.lower()).replace(r"\*", ".*").replace(r"\?", ".") for glob in sorted(globs))
+    pattern = "|".join(f"(?:{glob})" for glob in escaped)
+    return pl.col("node").str.contains(f"^(?:{pattern})$") if globs else pl.lit(False)
+
+
+def _name(decided: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     is_waiting = pl.col("action") == Action.DELAYED_DEPLOYMENT
     action = pl.col("action").cast(pl.String).str.replace_all("_", "-")
-    return decided.with_columns(
+    named = decided.with_columns(
         pl.when(is_waiting).then("root_causes"),
         recommendation_id=pl.concat_str(action, pl.lit("-"), "node", pl.lit("-"), "service"),
     )
+    return tell_apart(named, shared_names(desired))
 
 
-def _blast_radius(drift: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
-    """Count the other targets that each target explains: by waiting for it, or by being held back under it."""
-    held = drift.filter(pl.col("held_by").is_not_null() & (pl.col("held_by") != HeldBy.DEPLOYMENT_IN_FLIGHT))
-    suspects = drift.filter((pl.col("kind") == DriftKind.OBSERVER_SUSPECT) & (pl.col("node") == FLEET))
-    is_fleet_wide = (pl.col("held_by") == HeldBy.STALE_WORLD) | (
-        (pl.col("held_by") == HeldBy.OBSERVER_SUSPECT) & pl.col("has_fleet_suspect")
-    )
-    explained = held.join(suspects.select("as_of", has_fleet_suspect=pl.lit(True)), on="as_of", how="left").select(
-        "as_of",
-        node=pl.when(is_fleet_wide.fill_null(False)).then(pl.lit(FLEET)).otherwise("node"),
-        service=pl.lit(ALL),
-        explained=target(),
-    )
-    waiting = (
-        decided.filter(pl.col("action") == Action.DELAYED_DEPLOYMENT)
-        .select("as_of", explained=target(), cause=pl.col("root_causes"))
-        .explode("cause")
-    )
-    ends = pl.col("cause").str.splitn("/", 2).struct
-    caused = waiting.select("as_of", node=ends.field("field_0"), service=ends.field("field_1"), explained="explained")
-    return (
-        pl.concat([explained, caused])
-        .filter(pl.col("explained") != target())
-        .group_by(TARGET)
-        .agg(blast_radius=pl.col("explained").n_unique())
-    )
+def _unread_dependencies(desired: Desired) -> pl.DataFrame:
+    unread = desired.services.filter(~pl.col("has_readable_dependencies"))
+    return unread.select("node", "service", has_unread_dependencies=pl.lit(True))
 
 
 def _in_order(recommended: pl.DataFrame) -> pl.DataFrame:
-    return recommended.select(columns(Recommendation)).sort(
-        "as_of",
-        "event_type",
-        "severity",
-        "blast_radius",
-        "recommendation_id",
-        "node",
-        descending=[False, False, True, True, False, False],
-    )
-
-
-def _what_is_wrong() -> pl.Expr:
-    """Return the finding in words, from its evidence."""
-    kind = pl.col("kind")
-    age = spoken_age(pl.col("age_s"))
-    status = pl.col("observed").fill_null("null")
-    seen = pl.when(pl.col("age_s").is_not_null()).then(pl.format(", last seen {} ago", age)).otherwise(pl.lit(""))
-    counts = pl.format("{} of {} monitored services", "missing_count", "monitored_count")
-    failures = pl.col("consecutive_failures")
-    in_a_row = pl.when(failures > 1).then(pl.format(" {} times in a row", failures)).otherwise(pl.lit(""))
-    since = pl.when(pl.col("age_s").is_not_null()).then(pl.format(" for {}", age)).otherwise(pl.lit(""))
     return (
-        pl.when(kind == DriftKind.STALE_WORLD)
-        .then(pl.format("the world is {} old, more than the {} allowed", age, spoken_age(pl.col("limit_s"))))
-        .when((kind == DriftKind.OBSERVER_SUSPECT) & (pl.col("node") == FLEET))
-        .then(pl.format("{} are missing from services.json at once", counts))
-        .when(kind == DriftKind.OBSERVER_SUSPECT)
-        .then(pl.format("{} of {} are missing from services.json at once", counts, "node"))
-        .when((kind == DriftKind.OFFLINE_NODE) & pl.col("actual_ref").is_null())
-        .then(pl.format("{} is offline: nodes.json has no record of it", "node"))
-        .when((kind == DriftKind.OFFLINE_NODE) & pl.col("limit_s").is_not_null())
-        .then(
-            pl.format(
-                "{} is offline: last seen {} ago, more than the {} allowed", "node", age, spoken_age(pl.col("limit_s"))
-            )
+        recommended.with_columns(is_of_node=pl.col("node") != FLEET)
+        .sort(
+            "as_of",
+            "is_of_node",
+            "event_type",
+            "severity",
+            "blast_radius",
+            "recommendation_id",
+            "node",
+            descending=[False, False, False, True, True, False, False],
         )
-        .when(kind == DriftKind.OFFLINE_NODE)
-        .then(pl.format("{} is offline: its status is '{}'{}", "node", status, seen))
-        .when(kind == DriftKind.MISSING_SERVICE)
-        .then(pl.format("{} is missing: services.json has no record of it", place()))
-        .when(kind == DriftKind.UNHEALTHY_SERVICE)
-        .then(pl.format("{} is unhealthy: its status is '{}'{}", place(), status, seen))
-        .when(kind == DriftKind.FAILED_DEPLOYMENT)
-        .then(pl.format("{} failed to deploy{}, last {} ago", place(), in_a_row, age))
-        .when(kind == DriftKind.UNREADABLE_OBSERVATION)
-        .then(pl.format("the observation of {} cannot be read: {}", place(), status))
-        .when(kind == DriftKind.UNRESOLVED_INCIDENT)
-        .then(pl.format("incident {} of {} is open{}", "incident_id", place(), since))
-        .otherwise(pl.format("{} runs, but no inventory asks for it", place()))
+        .select(columns(Recommendation))
     )
 
 
-def _what_to_do() -> pl.Expr:
-    """Return what the action asks of the operator."""
-    action = pl.col("action")
-    causes = pl.col("root_places").list.join(" and ")
-    return (
-        pl.when(pl.col("kind") == DriftKind.UNREADABLE_OBSERVATION)
-        .then(pl.lit("check what the observer writes for it"))
-        .when(action == Action.OBSERVER_REVIEW)
-        .then(pl.lit("check the observer before acting on anything it reports"))
-        .when(action == Action.FAILOVER_REVIEW)
-        .then(pl.lit("bring it back, or move its services to another node"))
-        .when(action == Action.DIAGNOSTICS)
-        .then(pl.lit("find the cause before deploying again"))
-        .when(action == Action.DELAYED_DEPLOYMENT)
-        .then(pl.format("deploy it once {} is back", causes))
-        .when(action == Action.CONTAINER_RESTART)
-        .then(pl.lit("restart its container"))
-        .when(action == Action.REDEPLOY)
-        .then(pl.lit("redeploy it"))
-        .when(action == Action.INCIDENT_REVIEW)
-        .then(pl.lit("review the incident and close it"))
-        .otherwise(pl.lit("add it to the inventory, or remove it from the node"))
+def _say(recommended: pl.DataFrame) -> pl.DataFrame:
+    """Write the sentences, from the templates and the evidence."""
+    is_open = pl.col("has_unread_dependencies").fill_null(False) & pl.col("kind").is_in(REPAIRABLE)
+    unread = pl.when(is_open).then(pl.lit("; what it depends on could not be read")).otherwise(pl.lit(""))
+    causes = pl.col("causes")
+    wrong = fill("wrong", **_words())
+    return recommended.with_columns(
+        reason=pl.format("{}{}; {}.", wrong, unread, fill("todo", causes=causes)),
+        unblocked_by=fill("unblocked_by", causes=causes),
     )
 
 
-def _reason() -> pl.Expr:
-    wrong = _what_is_wrong()
-    is_word = pl.col("kind").is_in(
-        [DriftKind.STALE_WORLD, DriftKind.UNREADABLE_OBSERVATION, DriftKind.UNRESOLVED_INCIDENT]
-    )
-    begun = pl.when(is_word).then(wrong.str.slice(0, 1).str.to_uppercase() + wrong.str.slice(1)).otherwise(wrong)
-    return pl.format("{}; {}.", begun, _what_to_do())
-
-
-def _unblocked_by() -> pl.Expr:
-    action = pl.col("action")
-    causes = pl.col("root_places").list.join(" and ")
-    return (
-        pl.when(action == Action.DELAYED_DEPLOYMENT)
-        .then(pl.format("{} available again", causes))
-        .when(action == Action.DIAGNOSTICS)
-        .then(pl.lit("a deployment that succeeds"))
-        .when(pl.col("kind") == DriftKind.STALE_WORLD)
-        .then(pl.lit("a fresh world"))
-        .when(pl.col("kind") == DriftKind.OBSERVER_SUSPECT)
-        .then(pl.lit("an observation of the missing services"))
-    )
+def _words() -> dict[str, pl.Expr]:
+    """Return what the evidence says in words; what comes from outside comes last, so that it is never a template."""
+    age = spoken_age(pl.col("age_s"))
+    has_age = pl.col("age_s").is_not_null()
+    failures = pl.col("consecutive_failures")
+    says = pl.format("its status is '{}'", pl.col("observed").fill_null("null"))
+    return {
+        "node": pl.col("node"),
+        "service": pl.col("service"),
+        "place": place(),
+        "seen": pl.when(has_age).then(pl.format(", last seen {} ago", age)),
+        "since": pl.when(has_age).then(pl.format(" for {}", age)),
+        "age": age,
+        "limit": spoken_age(pl.col("limit_s")),
+        "in_a_row": pl.when(failures > 1).then(pl.format(" {} times in a row", failures)),
+        "near": pl.when(pl.col("nearby").is_not_null()).then(
+            pl.format("; the world has {}, which nobody asks for", "nearby")
+        ),
+        "asked": pl.when(pl.col("nearby").is_not_null()).then(pl.format("; it asks for {}", "nearby")),
+        "incident": pl.col("incident_id"),
+        "more": pl.when(pl.col("detail").is_not_null()).then(pl.format("; {}", "detail")),
+        "said": pl.coalesce("detail", says),
+        "status": pl.col("observed").fill_null("null"),
+        "detail": pl.col("detail"),
+    }

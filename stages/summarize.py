@@ -4,20 +4,40 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual
+from schemas.desired import Desired
 from schemas.drift import Drift
+from schemas.expressions import is_fresh
 from schemas.frame import columns, dtypes
+from schemas.planned import Planned
 from schemas.recommendation import Recommendation
+from schemas.rules import Rules
 from schemas.run import Summary, WorldTime
-from schemas.words import EventType, HeldBy, Severity, State
+from schemas.words import ALL, DriftKind, EventType, HeldBy, Severity, State
+
+TARGET = ["as_of", "node", "service"]
+NOT_AS_ASKED = [
+    DriftKind.MISSING_SERVICE,
+    DriftKind.MISPLACED_SERVICE,
+    DriftKind.UNHEALTHY_SERVICE,
+    DriftKind.UNREADABLE_OBSERVATION,
+    DriftKind.STALE_OBSERVATION,
+]
+FEWEST_TIMES = 2
 
 
 def summarize(
     drift: DataFrame[Drift],
     recommendations: DataFrame[Recommendation],
-    world_times: DataFrame[WorldTime],
+    desired: Desired,
     actual: Actual,
+    world_times: DataFrame[WorldTime],
+    planned: DataFrame[Planned],
+    rules: Rules,
 ) -> DataFrame[Summary]:
-    """Return the state and the counts of each snapshot."""
+    """Return the state and the counts of each snapshot, and of how much it is said.
+
+    Where a part of the inventory could not be read, the state is no better than degraded.
+    """
     of_type = {event: pl.col("event_type") == event for event in EventType}
     recommended = recommendations.group_by("as_of").agg(
         blocked_count=of_type[EventType.RECONCILE_BLOCKED].sum(),
@@ -30,17 +50,19 @@ def summarize(
         drift_count=pl.len(),
         held_count=pl.col("held_by").is_not_null().sum(),
         in_flight_count=(pl.col("held_by") == HeldBy.DEPLOYMENT_IN_FLIGHT).sum(),
+        settling_count=(pl.col("held_by") == HeldBy.SETTLING).sum(),
     )
     rejected = actual.rejected.group_by("as_of").agg(rejected_count=pl.len())
     counted = actual.snapshots.select("as_of", "unreadable_timestamp_count").join(world_times, on="as_of")
-    for counts in (recommended, drifted, rejected):
+    absent = planned.group_by("as_of").agg(planned_count=pl.len(), planned_until=_latest("until"))
+    for counts in (recommended, drifted, rejected, absent, _services(drift, desired, actual), _newest(actual, rules)):
         counted = counted.join(counts, on="as_of", how="left")
     state = (
         pl.when(pl.col("is_unstable").fill_null(False))
         .then(_state(State.UNSTABLE))
-        .when(pl.col("is_degraded").fill_null(False))
+        .when(pl.col("is_degraded").fill_null(False) | pl.lit(not desired.unread["is_warning"].all()))
         .then(_state(State.DEGRADED))
-        .when(pl.col("in_flight_count").fill_null(0) > 0)
+        .when(pl.col("in_flight_count").fill_null(0) + pl.col("settling_count").fill_null(0) > 0)
         .then(_state(State.RECONCILING))
         .otherwise(_state(State.NOMINAL))
     )
@@ -49,6 +71,38 @@ def summarize(
         pl.col(name).fill_null(0).cast(dtypes(Summary)[name]) for name in names
     )
     return Summary.validate(summarized.select(columns(Summary)).sort("as_of"))
+
+
+def _latest(ends: str) -> pl.Expr:
+    """Return the last of the ends; none where one never comes."""
+    return pl.when(pl.col(ends).null_count() == 0).then(pl.col(ends).max())
+
+
+def _services(drift: pl.DataFrame, desired: Desired, actual: Actual) -> pl.DataFrame:
+    """Return how many services and nodes are asked for in each snapshot, and how many services are as asked."""
+    nodes = desired.nodes.filter("is_monitored").select("node")
+    asked = desired.services.filter("is_monitored").join(nodes, on="node", how="semi")
+    offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE).select("as_of", "node")
+    on_offline = offline.join(asked, on="node").select(TARGET)
+    differing = drift.filter(pl.col("kind").is_in(NOT_AS_ASKED) & (pl.col("service") != ALL)).select(TARGET)
+    amiss = pl.concat([on_offline, differing]).unique().group_by("as_of").agg(amiss_count=pl.len())
+    counted = actual.snapshots.select("as_of").join(amiss, on="as_of", how="left")
+    return counted.select(
+        "as_of",
+        asked_service_count=pl.lit(asked.height),
+        asked_node_count=pl.lit(nodes.height),
+        well_service_count=pl.lit(asked.height) - pl.col("amiss_count").fill_null(0),
+    )
+
+
+def _newest(actual: Actual, rules: Rules) -> pl.DataFrame:
+    """Return the newest time of services in the snapshots where several have one, and none is fresh."""
+    times = actual.services.group_by("as_of").agg(
+        newest_service_at=pl.col("last_seen_at").max(),
+        dated_count=pl.col("last_seen_at").is_not_null().sum(),
+    )
+    is_old = ~is_fresh("newest_service_at", rules.service_ttl)
+    return times.filter(is_old & (pl.col("dated_count") >= FEWEST_TIMES)).select("as_of", "newest_service_at")
 
 
 def _state(state: State) -> pl.Expr:

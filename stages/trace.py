@@ -1,49 +1,75 @@
-"""Root causes: what a service with an unavailable dependency waits for in the end (SEMANTICS 5)."""
+"""Root causes: what a service with an unavailable dependency waits for in the end (SEMANTICS 4.9 and 5)."""
 
 import polars as pl
 import rustworkx as rx
 from pandera.typing.polars import DataFrame
 
-from schemas.drift import Drift
+from schemas.drift import DRIFT_ORDER, REPAIRABLE, UNAVAILABLE, Drift, held
+from schemas.expressions import has_any
 from schemas.frame import columns
-from schemas.link import Link
-from schemas.recommendation import RootCause
-from schemas.words import ALL, DriftKind
+from schemas.link import Block
+from schemas.recommendation import RootCause, Traced, surroundings
+from schemas.rules import Rules
+from schemas.words import ALL, FLEET, Circumstance, DriftCause, DriftKind, HeldBy
 
-UNAVAILABLE = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE]
-WAITING = [*UNAVAILABLE, DriftKind.FAILED_DEPLOYMENT]
-SOURCE = ["as_of", "node", "service"]
+NODE = ["as_of", "node"]
+SOURCE = [*NODE, "service"]
+CAUSE = {"node": "cause_node", "service": "cause_service"}
 EDGE = ("source", "sink")
+PASSED_ON = [HeldBy.MAINTENANCE, HeldBy.DEPLOYMENT_IN_FLIGHT, HeldBy.SETTLING]
+"""What holds back a service all of whose root causes it holds back; the first of these that occurs."""
+OF_FLEET = [HeldBy.STALE_WORLD, HeldBy.OBSERVER_SUSPECT]
+OF_NODE = [HeldBy.OFFLINE_NODE, HeldBy.UNREADABLE_OBSERVATION, HeldBy.NODE_SUSPECT]
 
 
-def trace_root_causes(drift: DataFrame[Drift], links: DataFrame[Link]) -> DataFrame[RootCause]:
-    """Return the far ends of the chains of unavailable dependencies of each service that drifted.
+def trace_root_causes(drift: DataFrame[Drift], blocks: DataFrame[Block], rules: Rules) -> Traced:
+    """Return the far ends of the chain of each service that drifted, and the drift that these hold back.
 
-    A service without a row waits for nothing. The chain ends at an unavailable service that waits for nothing
-    itself, or at an offline node. Drift counts whether it is held back or not: a dependency that is being deployed
-    is not there yet. Links inside a cycle do not block, so every chain ends.
+    A service without a row waits for nothing. The chain ends at an unavailable service that waits for nothing itself,
+    at an offline node, or at a node whose disk is full and to which a deployment would go. Where the drift of an end is
+    held back, what holds it back is the cause: the fleet, or its node.
     """
-    blocking = _blocking_links(drift, links)
-    sources = blocking.select(SOURCE)
-    sinks = blocking.select("as_of", node="cause_node", service="cause_service")
+    whole = pl.concat([blocks, _disks(drift, rules)]).unique()
+    sources, sinks = whole.select(SOURCE), whole.select("as_of", node="cause_node", service="cause_service")
     names = pl.concat([sources, sinks]).unique().with_row_index("id")
     edges = pl.DataFrame(
         {"source": _number(sources, names), "sink": _number(sinks, names)}, schema=dict.fromkeys(EDGE, pl.UInt32)
     )
-    causes = (
-        _find_ends(edges, names.height)
-        .join(names, left_on="source", right_on="id")
-        .join(names.select(pl.col("id"), cause_node="node", cause_service="service"), left_on="end", right_on="id")
+    waiting = _waiting(drift).join(names, on=SOURCE)
+    ends = _find_ends(edges, names.height, waiting["id"])
+    causes = ends.join(waiting, left_on="source", right_on="id").join(
+        _explain_ends(names, drift), left_on="end", right_on="id"
     )
-    return RootCause.validate(causes.select(columns(RootCause)).sort(columns(RootCause)))
+    held_back = _pass_on(drift, causes)
+    found = causes.select(columns(RootCause)).unique().sort(columns(RootCause))
+    return Traced(Drift.validate(held_back), RootCause.validate(found))
+
+
+def _disks(drift: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Return the disk of its node as what blocks each service that would be redeployed there."""
+    full = drift.filter(
+        (pl.col("kind") == DriftKind.NODE_PRESSURE)
+        & pl.col("cause").is_in([DriftCause.DISK, DriftCause.DISK_AND_MEMORY])
+        & pl.col("held_by").is_null()
+    )
+    standing = drift.filter(pl.col("held_by").is_null()).join(full, on=NODE, how="semi")
+    is_repairable = pl.col("kind").is_in(REPAIRABLE) & (pl.col("cause") != DriftCause.OLD)
+    is_other = has_any(pl.col("circumstance") != Circumstance.PLAIN, *SOURCE)
+    redeployed = surroundings(standing, rules).filter(~is_other).filter(is_repairable)
+    return redeployed.select(*SOURCE, cause_node="node", cause_service=pl.lit(ALL)).unique()
+
+
+def _waiting(drift: pl.DataFrame) -> pl.DataFrame:
+    is_waiting = pl.col("kind").is_in(REPAIRABLE) & (pl.col("cause") != DriftCause.OLD)
+    return drift.filter(is_waiting).select(SOURCE).unique()
 
 
 def _number(targets: pl.DataFrame, names: pl.DataFrame) -> pl.Series:
     return targets.join(names, on=SOURCE, how="left", maintain_order="left")["id"]
 
 
-def _find_ends(edges: pl.DataFrame, count: int) -> pl.DataFrame:
-    """Return the ends that each source reaches, each target being looked at once however many paths lead to it."""
+def _find_ends(edges: pl.DataFrame, count: int, wanted: pl.Series) -> pl.DataFrame:
+    """Return the ends that each of the wanted reaches, each target being looked at once however many paths lead to it."""
     graph = rx.PyDiGraph()
     graph.add_nodes_from(range(count))
     graph.add_edges_from_no_data(list(edges.iter_rows()))
@@ -51,34 +77,38 @@ def _find_ends(edges: pl.DataFrame, count: int) -> pl.DataFrame:
     for target in reversed(rx.topological_sort(graph)):
         below = {ends.get(onward, frozenset({onward})) for onward in graph.successor_indices(target)}
         if below:
-            ends[target] = frozenset().union(*below)
-    found = {"source": list(ends), "end": [sorted(reached) for reached in ends.values()]}
+            ends[target] = next(iter(below)) if len(below) == 1 else frozenset().union(*below)
+    sources = [source for source in wanted if source in ends]
+    found = {"source": sources, "end": [sorted(ends[source]) for source in sources]}
     return pl.DataFrame(found, schema={"source": pl.UInt32, "end": pl.List(pl.UInt32)}).explode("end")
 
 
-def _blocking_links(drift: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
-    """Return one row for each instance of a dependency of which no instance is available.
-
-    An instance in a cycle with the service does not block it, but where it is available it is enough.
-    """
-    waiting = drift.filter(pl.col("kind").is_in(WAITING)).select(SOURCE).unique()
-    broken = drift.filter(pl.col("kind").is_in(UNAVAILABLE)).select(
-        "as_of", dependency_node="node", dependency="service", is_broken=pl.lit(True)
-    )
-    offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE).select(
-        "as_of", dependency_node="node", is_offline=pl.lit(True)
-    )
-    is_unavailable = pl.col("is_monitored") & (pl.col("is_offline") | pl.col("is_broken"))
+def _explain_ends(names: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:
+    """Return what each end comes to: itself, or what holds its drift back."""
+    decisive = [*UNAVAILABLE, DriftKind.OFFLINE_NODE]
+    held_by = drift.filter(pl.col("kind").is_in(decisive)).select(*SOURCE, "held_by").unique(SOURCE, keep="first")
+    own = drift.filter(pl.col("service") == ALL).group_by(NODE).agg(node_held=pl.col("held_by").is_in(OF_FLEET).any())
+    is_fleets = pl.col("held_by").is_in(OF_FLEET).fill_null(False)
+    is_nodes = pl.col("held_by").is_in(OF_NODE).fill_null(False)
+    is_higher = is_fleets | (is_nodes & pl.col("node_held").fill_null(False))
     return (
-        waiting.join(links, on=["node", "service"])
-        .join(broken, on=["as_of", "dependency_node", "dependency"], how="left")
-        .join(offline, on=["as_of", "dependency_node"], how="left")
-        .with_columns(pl.col("is_broken", "is_offline").fill_null(False))
-        .filter(is_unavailable.all().over(*SOURCE, "dependency", "scope") & ~pl.col("is_cyclic"))
+        names.join(held_by, on=SOURCE, how="left")
+        .join(own, on=NODE, how="left")
         .select(
-            *SOURCE,
-            cause_node="dependency_node",
-            cause_service=pl.when("is_offline").then(pl.lit(ALL)).otherwise("dependency"),
+            "id",
+            "held_by",
+            cause_node=pl.when(is_higher).then(pl.lit(FLEET)).otherwise("node"),
+            cause_service=pl.when(is_higher | is_nodes).then(pl.lit(ALL)).otherwise("service"),
         )
-        .unique()
     )
+
+
+def _pass_on(drift: pl.DataFrame, causes: pl.DataFrame) -> pl.DataFrame:
+    """Hold back what waits for nothing but what is planned, being deployed, or settling."""
+    is_passed = pl.col("held_by").is_in(PASSED_ON).fill_null(False)
+    first = pl.coalesce(pl.when((pl.col("held_by") == word).any()).then(held(word)) for word in PASSED_ON)
+    passed = causes.group_by(SOURCE).agg(is_all=is_passed.all(), passed_on=first).filter("is_all")
+    is_stopped = pl.col("kind").is_in(REPAIRABLE) & pl.col("held_by").is_null()
+    marked = drift.join(passed, on=SOURCE, how="left")
+    held_by = pl.when(is_stopped).then(pl.col("passed_on")).otherwise("held_by")
+    return marked.with_columns(held_by=held_by).select(columns(Drift)).sort(DRIFT_ORDER)

@@ -5,11 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from schemas.episode import REMEMBERED_OPENINGS, Change, Episode, Judged, Key, Recommended, Target, Transitions
+from schemas.episode import REMEMBERED_OPENINGS, Change, Episode, Judged, Key, Recommended, Transitions
 from schemas.words import ALL, FLEET, Action, DriftKind, EmitMode, EventType, Resolution, Transition
 
 _NEVER_DESIRED = {DriftKind.UNRESOLVED_INCIDENT, DriftKind.UNEXPECTED_SERVICE}
 """Kinds that are drawn for services that no inventory asks for as well: their absence there is no removal."""
+
+_UNEXPECTED = {DriftKind.UNEXPECTED_SERVICE, DriftKind.UNEXPECTED_NODE}
+_INCIDENT = {DriftKind.UNRESOLVED_INCIDENT}
+_TOLD_BY_WORLD = {DriftKind.OFFLINE_NODE, DriftKind.NODE_PRESSURE, DriftKind.UNRESOLVED_INCIDENT}
+"""Kinds of a node that follow without knowing all that it asks for, and open beside what is suspended there."""
+_NEED_NO_FILE = _TOLD_BY_WORLD | {DriftKind.UNREADABLE_OBSERVATION}
 
 
 def decide_transitions(
@@ -21,9 +27,9 @@ def decide_transitions(
 ) -> Transitions:
     """Return the events of a run, resolutions first, and the episodes after it.
 
-    Nothing moves for a node whose inventory is unreadable, nor, while the world is stale, for anything but the
-    fleet itself and what was removed from the desired state. An episode is suspended as soon as one of the drifts
-    that cause it is held back, even where its target has another action now.
+    What cannot be read suspends exactly the episodes that would need it, and nothing else opens for their targets.
+    While the world is stale, nothing moves but the fleet itself and what was removed from the desired state. An episode
+    is suspended as soon as one of the drifts that cause it is held back, even where its target has another action now.
 
     A last event that lies after `as_of` (the clock was set back) is taken to have been at `as_of`, so that reminders
     neither flood nor wait for years. With `EmitMode.ALL` each recommendation gives `current` in place of
@@ -32,22 +38,25 @@ def decide_transitions(
     if emit_mode is EmitMode.NONE:
         return Transitions((), dict(episodes), frozenset())
     recommended = {row.key: row for row in judged.recommendations}
-    closed = [*_resolve(episodes, recommended, judged)]
-    risen = [*_raise(episodes, recommended, judged, reminder_interval, emit_mode)]
-    anchored = {key: _anchor(episode, judged.as_of) for key, episode in episodes.items()}
+    kept = {key for key, episode in episodes.items() if episode.is_open and _needs_unread(episode, judged)}
+    free = {key: row for key, row in recommended.items() if not _is_frozen(row, kept, judged)}
+    closed = [*_resolve(episodes, recommended, kept, judged)]
+    risen = [*_raise(episodes, free, judged, reminder_interval, emit_mode)]
+    anchored = {key: _anchor(episode, recommended.get(key), judged.as_of) for key, episode in episodes.items()}
     changes = (*closed, *risen)
     after = anchored | {change.episode.key: change.episode for change in changes}
     resolved = {change.episode.key for change in closed}
     silent = {key for key, episode in episodes.items() if episode.is_open and key not in resolved}
-    suspended = {key for key in silent if key not in recommended or _is_frozen(Target(key.node, key.service), judged)}
+    suspended = {key for key in silent if key not in free}
     return Transitions(changes, after, frozenset(suspended))
 
 
 def _resolve(
-    episodes: Mapping[Key, Episode], recommended: Mapping[Key, Recommended], judged: Judged
+    episodes: Mapping[Key, Episode], recommended: Mapping[Key, Recommended], kept: set[Key], judged: Judged
 ) -> Iterator[Change]:
     actions = {row.target: row.action for row in judged.recommendations}
-    for key in sorted(key for key, episode in episodes.items() if episode.is_open and key not in recommended):
+    settled = recommended.keys() | kept
+    for key in sorted(key for key, episode in episodes.items() if episode.is_open and key not in settled):
         episode = episodes[key]
         resolution = _find_resolution(episode, actions.get(episode.target), judged)
         if resolution is not None:
@@ -58,8 +67,6 @@ def _resolve(
 def _find_resolution(episode: Episode, action: Action | None, judged: Judged) -> Resolution | None:
     """Return why the episode ends, or None where it stays open, suspended."""
     drift = judged.drift.get(episode.target, {})
-    if _is_unknown(episode.node, judged):
-        return None
     if _is_removed(episode, judged):
         return Resolution.REMOVED_FROM_DESIRED_STATE
     if judged.is_world_stale and episode.target != (FLEET, ALL):
@@ -70,11 +77,12 @@ def _find_resolution(episode: Episode, action: Action | None, judged: Judged) ->
         return Resolution.SUPERSEDED
     if any(held_by is not None for held_by in drift.values()):
         return None
-    return Resolution.DRIFT_RESOLVED
+    is_old = DriftKind.FAILED_DEPLOYMENT in episode.causing_kinds and episode.target in judged.expired
+    return Resolution.EXPIRED if is_old else Resolution.DRIFT_RESOLVED
 
 
 def _is_removed(episode: Episode, judged: Judged) -> bool:
-    if episode.node == FLEET or episode.action is Action.INVENTORY_REVIEW:
+    if episode.node == FLEET or _UNEXPECTED.issuperset(episode.causing_kinds):
         return False
     if episode.node not in judged.nodes or episode.target in judged.unmonitored:
         return True
@@ -97,7 +105,7 @@ def _raise(
         transition = _find_transition(before, row, judged.as_of, reminder_interval)
         if emit_mode is EmitMode.ALL:
             transition = Transition.CURRENT
-        if transition is not None and not _is_frozen(row.target, judged):
+        if transition is not None:
             after = _update(before, row, judged.as_of)
             yield _change(transition, after, before if before and before.is_open else None, row, judged)
 
@@ -108,7 +116,8 @@ def _find_transition(
     if before is None or not before.is_open:
         return Transition.OPENED
     was = (before.event_type, before.severity, frozenset(before.causing_kinds))
-    if was != (row.event_type, row.severity, frozenset(row.causing_kinds)):
+    has_other_causes = before.root_causes is not None and set(before.root_causes) != set(row.root_causes)
+    if has_other_causes or was != (row.event_type, row.severity, frozenset(row.causing_kinds)):
         return Transition.CHANGED
     is_due = reminder_interval > timedelta(0) and as_of - before.last_event_at >= reminder_interval
     return Transition.REMINDER if is_due else None
@@ -130,6 +139,7 @@ def _update(before: Episode | None, row: Recommended, as_of: datetime) -> Episod
         last_event_at=as_of,
         seq=before.seq if before else 0,
         openings=(*openings, as_of)[-REMEMBERED_OPENINGS:] if is_opening else openings,
+        root_causes=tuple(sorted(row.root_causes)),
     )
 
 
@@ -161,14 +171,41 @@ def _identify(episode: Episode, transition: Transition, input_fingerprint: str) 
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _anchor(episode: Episode, as_of: datetime) -> Episode:
-    return replace(episode, last_event_at=as_of) if episode.is_open and episode.last_event_at > as_of else episode
+def _anchor(episode: Episode, row: Recommended | None, as_of: datetime) -> Episode:
+    """Return an episode without an event: its last one is not to come, and what an old version left out is filled in."""
+    if not episode.is_open:
+        return episode
+    causes = tuple(sorted(row.root_causes)) if row is not None and episode.root_causes is None else episode.root_causes
+    return replace(episode, last_event_at=min(episode.last_event_at, as_of), root_causes=causes)
 
 
-def _is_frozen(target: Target, judged: Judged) -> bool:
-    return _is_unknown(target.node, judged) or (judged.is_world_stale and target != (FLEET, ALL))
+def _is_frozen(row: Recommended, kept: set[Key], judged: Judged) -> bool:
+    """Return whether nothing opens or changes for a recommendation."""
+    if _is_hidden(row.node, judged) or (judged.is_world_stale and row.target != (FLEET, ALL)):
+        return True
+    if row.key in kept:
+        return True
+    has_kept = any((key.node, key.service) == row.target for key in kept)
+    return has_kept and not (row.service == ALL and _TOLD_BY_WORLD.intersection(row.causing_kinds))
 
 
-def _is_unknown(node: str, judged: Judged) -> bool:
-    is_hidden = not judged.is_topology_readable and node not in judged.nodes and node != FLEET
-    return node in judged.unreadable_nodes or is_hidden
+def _is_hidden(node: str, judged: Judged) -> bool:
+    """Return whether the node may be asked for by a topology that could not be read."""
+    return not judged.is_topology_readable and node not in judged.nodes and node != FLEET
+
+
+def _needs_unread(episode: Episode, judged: Judged) -> bool:
+    """Return whether an open episode cannot be judged without what could not be read."""
+    if _is_hidden(episode.node, judged):
+        return True
+    kinds = set(episode.causing_kinds)
+    is_of_open_node = episode.node in judged.unreadable_nodes
+    if episode.service == ALL:
+        is_unjudged = episode.action is Action.FAILOVER_REVIEW and episode.node in judged.unjudged_nodes
+        return is_unjudged or (is_of_open_node and not kinds <= _NEED_NO_FILE)
+    is_asked = episode.target in judged.monitored | judged.unmonitored
+    may_be_asked = episode.target in judged.bad_entries or (is_of_open_node and not is_asked)
+    if may_be_asked and not kinds <= _INCIDENT:
+        return True
+    is_delayed = episode.action is Action.DELAYED_DEPLOYMENT and episode.target in judged.unread_dependencies
+    return is_delayed and bool(judged.drift.get(episode.target))

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.run.judge import judge
+from flows.run.judge import judge, look_at_services
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot, TakenName
 from schemas.desired import (
     ContainerName,
@@ -23,8 +23,9 @@ from schemas.rejected import Doubtful, Rejected, Unread
 from schemas.rules import Rules
 from schemas.run import Judgement
 from stages.date import date_worlds
-from stages.detect import detect_drift
 from stages.doubt import doubt_observer
+from stages.misplace import find_places
+from stages.plan import plan_absence
 
 NOON = datetime(2026, 5, 27, 12, tzinfo=UTC)
 Row = Mapping[str, Any]
@@ -161,8 +162,11 @@ def in_agreement(want: Desired) -> Actual:
 
 def detected(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
     """Return the drift before anything is held back, with the default rules or some of them changed."""
-    drift = detect_drift(want, have, Rules(**rules))
-    return doubt_observer(drift, want.services, have, date_worlds(have), Rules(**rules))
+    by = Rules(**rules)
+    observed, drift = look_at_services(want, have, by)
+    planned = plan_absence(want.maintenance, have.snapshots)
+    placed = find_places(drift, want, have, observed, by)
+    return doubt_observer(placed, want, have, observed, planned, date_worlds(have), by).drift
 
 
 def judged(want: Desired, have: Actual, **rules: Any) -> Judgement:

@@ -30,7 +30,7 @@ from flows.ledger.event_log import START, Position
 from flows.ledger.skipped_run import read_attempt
 from schemas.episode import Episode, Key
 from schemas.last_run import LastAttempt, LastRun
-from schemas.wait import Wait
+from schemas.wait import SettlingService, Wait
 from schemas.words import Action, DriftKind, EventType, Outcome, Severity, State
 
 VERSION = 1
@@ -272,6 +272,7 @@ def dump_episode(episode: Episode) -> dict[str, object]:
         "last_event_at": write_instant(episode.last_event_at),
         "seq": episode.seq,
         "openings": [write_instant(moment) for moment in episode.openings],
+        "root_causes": None if episode.root_causes is None else list(episode.root_causes),
     }
 
 
@@ -290,6 +291,7 @@ def parse_episode(form: Mapping[str, Any]) -> Episode:
         last_event_at=read_instant(form["last_event_at"]),
         seq=_whole(form["seq"]),
         openings=tuple(read_instant(moment) for moment in form["openings"]),
+        root_causes=None if form.get("root_causes") is None else tuple(str(name) for name in form["root_causes"]),
     )
 
 
@@ -307,6 +309,7 @@ def _dump_run(run: LastRun) -> dict[str, object]:
         "recommendation_counts": [list(row) for row in run.recommendation_counts],
         "taken_s": dict(run.taken_s),
         "waits": [_dump_wait(wait) for wait in run.waits],
+        "settling": [[row.node, row.service, write_instant(row.first_seen_at)] for row in run.settling],
     }
 
 
@@ -327,6 +330,10 @@ def _parse_run(form: Mapping[str, Any]) -> LastRun:
         ),
         taken_s={str(name): float(taken_s) for name, taken_s in form.get("taken_s", {}).items()},
         waits=tuple(_parse_wait(row) for row in form.get("waits", [])),
+        settling=tuple(
+            SettlingService(node=str(node), service=str(service), first_seen_at=read_instant(at))
+            for node, service, at in form.get("settling", [])
+        ),
     )
 
 
@@ -337,6 +344,7 @@ def _dump_wait(wait: Wait) -> dict[str, object]:
         "kind": wait.kind,
         "first_seen_at": write_instant(wait.first_seen_at),
         "run_count": wait.run_count,
+        "held_at": write_instant(wait.held_at) if wait.held_at else None,
     }
 
 
@@ -347,6 +355,7 @@ def _parse_wait(form: Mapping[str, Any]) -> Wait:
         kind=DriftKind(form["kind"]),
         first_seen_at=read_instant(form["first_seen_at"]),
         run_count=_whole(form["run_count"]),
+        held_at=_maybe_instant(form.get("held_at")),
     )
 
 

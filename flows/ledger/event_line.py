@@ -237,6 +237,11 @@ def unwrap(value: Mapping[str, object]) -> Mapping[str, object]:
     return data if "specversion" in value and isinstance(data, Mapping) else value
 
 
+def _root_causes(value: object) -> tuple[str, ...] | None:
+    """Return them; none are known where the event was cut short."""
+    return tuple(sorted(map(str, value))) if isinstance(value, list) else None
+
+
 def _read_event(value: Mapping[str, object], digest: str) -> OwnEvent:
     event = unwrap(value)
     payload = event["payload"]
@@ -259,6 +264,7 @@ def _read_event(value: Mapping[str, object], digest: str) -> OwnEvent:
         last_event_at=read_instant(payload["as_of"]),
         seq=_count(payload["seq"]),
         openings=(opened_at,),
+        root_causes=_root_causes(payload.get("root_causes")),
     )
     resolution = payload["resolution"]
     return OwnEvent(

@@ -9,16 +9,16 @@ from collections.abc import Callable
 from typing import Any
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 from prefect.futures import PrefectFuture
 
 from flows.orchestration.tasks import TaskStep, as_task
-from flows.run.judge import Result
-from schemas.actual import Actual
+from flows.run.judge import Looked, Result, look_at_services
+from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift
 from schemas.rules import Rules
-from stages.detect import detect_drift
+
+TARGET = ["as_of", "node", "service"]
 
 
 class ShardedStep(TaskStep):
@@ -30,20 +30,21 @@ class ShardedStep(TaskStep):
 
     def __call__(self, stage: Callable[..., Result], *arguments: object) -> Result:
         """Run the step."""
-        if stage is not detect_drift:
+        if stage is not look_at_services:
             return super().__call__(stage, *arguments)
-        return self._detect(*arguments)  # type: ignore[arg-type, return-value]
+        return self._look(*arguments)  # type: ignore[arg-type, return-value]
 
-    def _detect(self, desired: Desired, actual: Actual, rules: Rules) -> DataFrame[Drift]:
+    def _look(self, desired: Desired, actual: Actual, rules: Rules) -> Looked:
         unread = {name: getattr(desired, name).clear() for name in ("dependencies", "listed")}
         bare = desired._replace(**unread)
         with warnings.catch_warnings():
             # Dask would rather load the data itself; these frames have been read already, under the lock.
             warnings.filterwarnings("ignore", message="Sending large graph")
             futures: list[PrefectFuture[Any]] = [
-                as_task(detect_drift).submit(*shard, rules) for shard in split_by_node(bare, actual, self._shard_count)
+                as_task(look_at_services).submit(*shard, rules)
+                for shard in split_by_node(bare, actual, self._shard_count)
             ]
-        return merge_drift([future.result() for future in futures])
+        return merge_looks([future.result() for future in futures])
 
 
 def split_by_node(desired: Desired, actual: Actual, count: int) -> list[tuple[Desired, Actual]]:
@@ -58,9 +59,17 @@ def split_by_node(desired: Desired, actual: Actual, count: int) -> list[tuple[De
     return [(Desired(*_of(part, desired)), Actual(*_of(part, actual))) for part in parts]
 
 
-def merge_drift(parts: list[DataFrame[Drift]]) -> DataFrame[Drift]:
-    """Return the drift of all parts as one process would have found it."""
-    return Drift.validate(pl.concat(parts).sort(DRIFT_ORDER))
+def merge_looks(parts: list[Looked]) -> Looked:
+    """Return what is seen in all parts as one process would have seen it."""
+    observed = [part.observed for part in parts]
+    return Looked(
+        Observed(
+            ObservedService.validate(pl.concat([one.services for one in observed]).sort(TARGET)),
+            Deployment.validate(pl.concat([one.deployments for one in observed]).sort(*TARGET, "file_order")),
+            Incident.validate(pl.concat([one.incidents for one in observed]).sort(*TARGET, "key")),
+        ),
+        Drift.validate(pl.concat([part.drift for part in parts]).sort(DRIFT_ORDER)),
+    )
 
 
 def _of(nodes: pl.Series, frames: tuple[pl.DataFrame, ...]) -> list[Any]:

@@ -17,6 +17,7 @@ from flows.sources.inventory.desired import build_desired
 from flows.sources.snapshots.inventories import InventorySource
 from flows.sources.snapshots.worlds import SnapshotRef, SnapshotSource
 from flows.sources.world.actual import WorldFiles, decode_readable_worlds
+from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.limits import Limits
 from schemas.rules import Rules
@@ -57,6 +58,7 @@ class Batch(NamedTuple):
     """Snapshots of a day under one inventory, judged."""
 
     desired: Desired
+    actual: Actual
     judgement: Judgement
     prints: dict[datetime, InputPrint]
     """Of each snapshot that was judged."""
@@ -131,7 +133,7 @@ class Judge:
             return None
         bad = {world.as_of for world in decoded.unreadable}
         prints = {world.as_of: self.fingerprint(version, world) for world in worlds if world.as_of not in bad}
-        return Batch(desired, judge(desired, decoded.actual, self.rules), prints)
+        return Batch(desired, decoded.actual, judge(desired, decoded.actual, self.rules), prints)
 
 
 def group_days(snapshots: Iterable[SnapshotRef]) -> list[Day]:

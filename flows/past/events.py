@@ -1,20 +1,15 @@
 """The events that live runs would have written, had there been one at each snapshot."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from flows.errors import EmitError
 from flows.files.storage import write_flushed
 from flows.ledger.event_line import digest_line, encode_change
-from flows.past.day import Batch, Day, InputPrint, Judge, Problem, one_run
-from flows.run.attend import attend_episodes
-from flows.run.conclude import to_judged
+from flows.past.day import Batch, Day, Judge, Problem, one_run
+from flows.run.attend import habits_of
+from flows.run.decide import Before, Prints, conclude
 from flows.settings import Settings
-from schemas.episode import Episode, Key
-from schemas.wait import Wait
-from stages.debounce import Debounced
-from stages.transition import decide_transitions
 
 
 def write_events(
@@ -38,44 +33,24 @@ def write_events(
 
 
 def _follow(judge: Judge, days: Iterable[Day], settings: Settings) -> Iterator[bytes]:
-    episodes: dict[Key, Episode] = {}
-    waits: tuple[Wait, ...] = ()
+    before, habits = Before(), habits_of(settings)
     previous: str | None = None
     for batch in _batches(judge, days):
         for as_of, prints in sorted(batch.prints.items()):
-            attended = _attend(batch, as_of, prints, episodes, waits, settings)
-            transitions = decide_transitions(
-                episodes,
-                attended.judged,
-                reminder_interval=settings.reminder_interval,
-                emit_mode=settings.emit_mode,
+            decision = conclude(
+                one_run(batch.judgement, as_of),
+                batch.desired,
+                batch.actual,
+                judge.rules,
+                before,
+                habits,
+                Prints(input=prints.input, rules=prints.rules),
             )
-            episodes, waits = transitions.episodes, attended.waits
-            for change in transitions.changes:
+            before = Before(episodes=decision.transitions.episodes, waits=decision.waits)
+            for change in decision.transitions.changes:
                 line = encode_change(change, previous, as_cloudevent=settings.cloudevents)
                 previous = digest_line(line)
                 yield line
-
-
-def _attend(
-    batch: Batch,
-    as_of: datetime,
-    prints: InputPrint,
-    episodes: Mapping[Key, Episode],
-    waits: tuple[Wait, ...],
-    settings: Settings,
-) -> Debounced:
-    """Return what of one run's conclusions the episodes get to see."""
-    judged = to_judged(
-        one_run(batch.judgement, as_of),
-        batch.desired,
-        episodes.values(),
-        as_of,
-        input_fingerprint=prints.input,
-        rules_fingerprint=prints.rules,
-        waits=waits,
-    )
-    return attend_episodes(settings, judged, episodes, waits)
 
 
 def _told(days: list[Day], advance: Callable[[int], object]) -> Iterator[Day]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.run.attend import Attention
+from flows.run.attention import Attention
 from schemas.desired import Desired
 from schemas.drift import EVIDENCE, Drift
 from schemas.episode import Episode, Judged, Recommended, Target
@@ -15,7 +15,7 @@ from schemas.last_run import LastRun
 from schemas.recommendation import Recommendation
 from schemas.run import Judgement
 from schemas.wait import Wait
-from schemas.words import Action, DriftKind, EventType, HeldBy, Outcome, Severity, State
+from schemas.words import Action, DriftCause, DriftKind, EventType, HeldBy, Outcome, Severity, State
 
 TOPOLOGY = "inventory/topology.yaml"
 REMEMBERED_ROWS = 100
@@ -40,15 +40,24 @@ def to_judged(
     open_targets = sorted({episode.target for episode in episodes if episode.is_open} | waiting)
     asked = pl.DataFrame(open_targets, schema={"node": pl.String, "service": pl.String}, orient="row")
     services = desired.services.join(asked, on=["node", "service"], how="semi")
+    nodes = desired.nodes.filter("is_monitored")
+    is_wanted = pl.col("is_monitored") & pl.col("node").is_in(nodes["node"].implode())
     faults = desired.unread.filter(~pl.col("is_warning"))
+    drift = judgement.drift.join(asked, on=["node", "service"], how="semi")
+    is_old = pl.col("cause") == DriftCause.OLD
+    is_unjudged = pl.col("cause") == DriftCause.UNJUDGED
     return Judged(
         as_of=as_of,
         recommendations=to_recommended(judgement),
-        drift=_drift_by_target(judgement.drift.join(asked, on=["node", "service"], how="semi")),
-        monitored=_targets(services.filter("is_monitored")),
-        unmonitored=_targets(services.filter(~pl.col("is_monitored"))),
-        nodes=frozenset(desired.nodes["node"]),
-        unreadable_nodes=frozenset(faults["node"].drop_nulls()),
+        drift=_drift_by_target(drift),
+        monitored=_targets(services.filter(is_wanted)),
+        unmonitored=_targets(services.filter(~is_wanted)),
+        nodes=frozenset(nodes["node"]),
+        unreadable_nodes=frozenset(desired.nodes.filter(~pl.col("is_readable"))["node"]),
+        bad_entries=_targets(faults.drop_nulls(["node", "service"])),
+        unjudged_nodes=frozenset(judgement.drift.filter(is_unjudged)["node"]),
+        unread_dependencies=_targets(services.filter(~pl.col("has_readable_dependencies"))),
+        expired=_targets(drift.filter(is_old)),
         is_topology_readable=TOPOLOGY not in faults["file"],
         is_world_stale=DriftKind.STALE_WORLD in judgement.drift["kind"].unique().to_list(),
         input_fingerprint=input_fingerprint,

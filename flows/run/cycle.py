@@ -4,20 +4,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
 from flows.ledger.emit import EmitPaths, Emitter, open_emitter
-from flows.run.attend import attend, remark_waits
+from flows.run.attend import habits_of, prints_of, read_before, remark, remark_waits
 from flows.run.clock import read_now
 from flows.run.deadline import end_in_time
+from flows.run.decide import decide
 from flows.run.gather import InputReader, Inputs, read_inputs
-from flows.run.judge import Result, Step, judge
+from flows.run.judge import Result, Step
 from flows.run.preview import preview_acting
 from flows.run.record import outcome_of, record, record_without_conclusion
 from flows.run.result import RunReport
 from flows.settings import Settings
 from flows.telling.follow_up import follow_up
+from flows.text.spoken import instant
+from schemas.last_run import LastRun
+from schemas.run import Judgement
 from schemas.words import Outcome
 
 
@@ -111,21 +115,27 @@ def _conclude(
         return _without_conclusion(settings, Outcome.SKIPPED, str(error), as_of, emitter)
     except InventoryError as error:
         return _without_conclusion(settings, Outcome.FAILED, str(error), as_of, emitter)
-    judgement = judge(inputs.desired, inputs.actual, settings.rules(), step)
-    attention = step(attend, settings, inputs, judgement, as_of)
+    last = emitter.last_run if emitter else None
+    before, notes = read_before(settings, emitter.episodes if emitter else {}, last)
+    decision = decide(
+        inputs.desired, inputs.actual, settings.rules(), before, habits_of(settings), prints_of(inputs), step
+    )
+    older = find_older(decision.judgement, last, as_of, settings.clock_tolerance)
+    if older is not None:
+        return _without_conclusion(settings, Outcome.SKIPPED, older, as_of, emitter)
     report = RunReport(
         as_of=as_of,
         outcome=outcome_of(inputs.desired),
         desired=inputs.desired,
         actual=inputs.actual,
-        judgement=judgement,
-        attention=attention,
-        notes=(*inputs.notes, *attention.notes),
+        judgement=decision.judgement,
+        attention=decision.attention,
+        notes=(*inputs.notes, *notes, *remark(decision.attention.acknowledged)),
     )
     if emitter is None:
-        return preview_acting(report, settings, inputs, judgement)
+        return preview_acting(report, settings, inputs, decision.judgement)
     taken_s = dict(step.taken_s) if isinstance(step, TimedStep) else {}
-    recorded = step(record, emitter, settings, inputs, judgement, as_of, attention, taken_s, is_live)
+    recorded = step(record, emitter, settings, inputs, decision, as_of, taken_s, is_live)
     notes = (*report.notes, *emitter.warnings, *remark_waits(recorded.waits, settings.open_after))
     return replace(
         report,
@@ -134,6 +144,22 @@ def _conclude(
         event_count=len(recorded.lines),
         event_lines=recorded.lines,
         notes=notes,
+    )
+
+
+def find_older(judgement: Judgement, last: LastRun | None, as_of: datetime, tolerance: timedelta) -> str | None:
+    """Return why the world is no news: it is older than that of the last run with conclusions; else None.
+
+    A world of that run which lay in the future then (the clock was set back since) says nothing.
+    """
+    world_at = judgement.summary["world_at"][0]
+    if last is None or last.world_at is None or last.world_at - as_of > tolerance:
+        return None
+    if last.world_at - world_at <= tolerance:
+        return None
+    return (
+        f"this world, of {instant(world_at)}, is older than the world of {instant(last.world_at)}, which the run at"
+        f" {instant(last.as_of)} judged; see whether an old copy was put in its place"
     )
 
 

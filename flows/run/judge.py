@@ -1,22 +1,42 @@
 """The order of the steps, written once: what runs them (the process itself, Prefect) is the caller's choice."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-from schemas.actual import Actual
+from pandera.typing.polars import DataFrame
+
+from schemas.actual import Actual, Observed
 from schemas.desired import Desired
+from schemas.drift import Drift
+from schemas.frame import empty
 from schemas.rules import Rules
 from schemas.run import Judgement
+from schemas.settling import Settling
+from stages.block import find_blocks
 from stages.date import date_worlds
 from stages.detect import detect_drift
 from stages.doubt import doubt_observer
+from stages.explain import explain_targets
 from stages.hold import hold_back
 from stages.link import link_dependencies
+from stages.misplace import find_places
+from stages.observe import observe_services
+from stages.plan import plan_absence
+from stages.reach import detect_node_drift
 from stages.recommend import recommend
+from stages.settle import settle
 from stages.summarize import summarize
+from stages.suspect import suspect_nodes
 from stages.trace import trace_root_causes
 
 Result = TypeVar("Result")
+
+
+class Looked(NamedTuple):
+    """What the world shows of services, and the drift of the nodes and their services."""
+
+    observed: Observed
+    drift: DataFrame[Drift]
 
 
 class Step(Protocol):
@@ -31,17 +51,38 @@ def call(stage: Callable[..., Result], *arguments: object) -> Result:
     return stage(*arguments)
 
 
-def judge(desired: Desired, actual: Actual, rules: Rules, step: Step = call) -> Judgement:
+def look_at_services(desired: Desired, actual: Actual, rules: Rules) -> Looked:
+    """Return what the world shows of services and nodes, and the drift that follows; each node is looked at alone."""
+    observed = observe_services(desired, actual, rules)
+    of_nodes = detect_node_drift(desired, actual, rules)
+    return Looked(observed, detect_drift(desired, actual, observed, of_nodes, rules))
+
+
+def judge(
+    desired: Desired,
+    actual: Actual,
+    rules: Rules,
+    step: Step = call,
+    remembered: DataFrame[Settling] | None = None,
+) -> Judgement:
     """Return what follows from one desired state and a batch of snapshots (SEMANTICS 3 to 6).
 
-    Pure: the same arguments give the same frames, bit for bit, whatever runs the steps.
+    Pure: the same arguments give the same frames, bit for bit, whatever runs the steps. `remembered` is what the run
+    before came to of what settles.
     """
-    links = step(link_dependencies, desired.services, desired.dependencies)
+    before = Settling.validate(empty(Settling)) if remembered is None else remembered
+    planned = step(plan_absence, desired.maintenance, actual.snapshots)
     world_times = step(date_worlds, actual)
-    detected = step(detect_drift, desired, actual, rules)
-    doubted = step(doubt_observer, detected, desired.services, actual, world_times, rules)
-    drift = step(hold_back, doubted, actual.deployments, rules)
-    root_causes = step(trace_root_causes, drift, links)
-    recommendations = step(recommend, drift, root_causes, rules)
-    summary = step(summarize, drift, recommendations, world_times, actual)
-    return Judgement(drift, recommendations, root_causes, summary)
+    observed, detected = step(look_at_services, desired, actual, rules)
+    settling = step(settle, observed.services, actual.snapshots, before)
+    placed = step(find_places, detected, desired, actual, observed, rules)
+    doubted = step(doubt_observer, placed, desired, actual, observed, planned, world_times, rules)
+    held = step(hold_back, doubted, planned, settling, actual, observed, rules)
+    links = step(link_dependencies, desired, observed.services, held)
+    blocks = step(find_blocks, held, links, observed.services)
+    suspected = step(suspect_nodes, held, desired, planned, blocks, rules)
+    drift, root_causes = step(trace_root_causes, suspected, blocks, rules)
+    explained = step(explain_targets, drift, root_causes)
+    recommendations = step(recommend, drift, root_causes, explained, desired, rules)
+    summary = step(summarize, drift, recommendations, desired, actual, world_times, planned, rules)
+    return Judgement(drift, recommendations, root_causes, summary, explained, settling, world_times, planned)

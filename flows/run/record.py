@@ -16,12 +16,12 @@ from flows.ledger.archive_writer import edit_archive
 from flows.ledger.emit import Emitter
 from flows.ledger.history import FOLDER, find_generation
 from flows.ledger.history_writer import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
-from flows.run.attend import Attention, attend_episodes
-from flows.run.conclude import remember_run, to_judged
+from flows.run.attention import Attention
+from flows.run.conclude import remember_run
+from flows.run.decide import Decision
 from flows.run.gather import Inputs
 from flows.settings import Settings
 from schemas.desired import Desired
-from schemas.episode import Judged, Transitions
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
 from schemas.numbers import Automation
@@ -29,7 +29,6 @@ from schemas.run import Judgement
 from schemas.wait import Wait
 from schemas.words import Outcome
 from stages.record import record_runs
-from stages.transition import decide_transitions
 
 if TYPE_CHECKING:
     from flows.run.acting.round import Round
@@ -55,9 +54,8 @@ def record(
     emitter: Emitter,
     settings: Settings,
     inputs: Inputs,
-    judgement: Judgement,
+    decision: Decision,
     as_of: datetime,
-    attention: Attention,
     taken_s: Mapping[str, float],
     is_live: bool = True,
 ) -> Recorded:
@@ -66,50 +64,36 @@ def record(
     The history's files are named in the emitter's intent, so that they and the events come together or not at all.
     A history on object storage cannot be: it follows the commit.
     """
-    before = emitter.last_run.waits if emitter.last_run else ()
-    judged = to_judged(
-        judgement,
-        inputs.desired,
-        emitter.episodes.values(),
-        as_of,
-        input_fingerprint=inputs.fingerprint,
-        rules_fingerprint=inputs.rules_fingerprint,
-        waits=before,
-    )
-    attended = attend_episodes(settings, judged, emitter.episodes, before)
-    transitions = decide_transitions(
-        emitter.episodes, attended.judged, reminder_interval=settings.reminder_interval, emit_mode=settings.emit_mode
-    )
-    acting, attention = _act(emitter, settings, inputs, judgement, judged, transitions, attention, is_live)
+    acting, attention = _act(emitter, settings, inputs, decision, is_live)
     root = settings.history_root()
     if emitter.generation == 1:
         _follow_generation(emitter, root)
-    rows = _rows(emitter, inputs, judgement, as_of) if settings.keep_history else None
+    rows = _rows(emitter, inputs, decision.judgement, as_of) if settings.keep_history else None
     if rows is not None and isinstance(root, Path) and emitter.generation > 1 and not (root / FOLDER).exists():
         emitter.warnings.append(f"{root / FOLDER}: the history of earlier runs is not there; it begins anew")
     files = _prepare(root, rows) if rows is not None and isinstance(root, Path) else []
-    remembered = remember_run(judgement, attention, outcome_of(inputs.desired), as_of)
-    last_run = replace(remembered, waits=attended.waits, taken_s=taken_s, input_fingerprint=inputs.fingerprint)
-    lines = emitter.commit(transitions, last_run, files, acting.acting if acting else None)
+    remembered = remember_run(decision.judgement, attention, outcome_of(inputs.desired), as_of)
+    last_run = replace(
+        remembered,
+        waits=decision.waits,
+        settling=decision.settling,
+        taken_s=taken_s,
+        input_fingerprint=inputs.fingerprint,
+    )
+    lines = emitter.commit(decision.transitions, last_run, files, acting.acting if acting else None)
     if rows is not None and not isinstance(root, Path):
         _write(emitter, root, rows)
     _archive(emitter, settings, inputs, as_of)
     if acting is not None:
         emitter.warnings += _show_acting(settings, acting)
-    return Recorded(lines, attended.waits, attention, acting)
+    return Recorded(lines, decision.waits, attention, acting)
 
 
 def _act(
-    emitter: Emitter,
-    settings: Settings,
-    inputs: Inputs,
-    judgement: Judgement,
-    judged: Judged,
-    transitions: Transitions,
-    attention: Attention,
-    is_live: bool,
+    emitter: Emitter, settings: Settings, inputs: Inputs, decision: Decision, is_live: bool
 ) -> tuple["Round | None", Attention]:
     """Return what acting comes to, and the recommendations with the state that they have then; nothing where it is off."""
+    attention = decision.attention
     if settings.actions.automation is Automation.OFF:
         return None, attention
     from flows.run.acting.round import Given, act_in_run
@@ -117,13 +101,13 @@ def _act(
 
     given = Given(
         inputs=inputs,
-        judgement=judgement,
-        recommended=judged.recommendations,
-        episodes=tuple(transitions.episodes.values()),
+        judgement=decision.judgement,
+        recommended=decision.concluded.recommendations,
+        episodes=tuple(decision.transitions.episodes.values()),
         acknowledgements=attention.given,
         before=emitter.acting,
         told_ids=emitter.told_ids,
-        as_of=judged.as_of,
+        as_of=decision.concluded.as_of,
     )
     acting = act_in_run(settings, given, is_live=is_live)
     is_partial = outcome_of(inputs.desired) is Outcome.PARTIAL

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pandera.typing.polars import DataFrame
 
-from flows.run.attend import Attention
+from flows.run.attention import Attention
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.recommendation import Recommendation

@@ -8,7 +8,7 @@ from flows.errors import SupervisorError
 from flows.files.lock import hold_lock
 from flows.ledger.acknowledgements import replace_file
 from flows.ledger.checkpoint import Known, read_known
-from flows.run.attend import Attention
+from flows.run.attention import Attention
 from flows.run.conclude import to_recommended
 from flows.settings import Settings
 from flows.telling.outbox import (

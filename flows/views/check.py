@@ -11,9 +11,11 @@ from flows.run.deadline import end_in_time
 from flows.run.gather import read_actual, read_desired
 from flows.settings import Settings
 from flows.text.rows import rows
+from schemas.actual import ObservedService
+from schemas.frame import empty
 from schemas.rejected import Unread
 from stages.check import check_inventory
-from stages.link import link_dependencies
+from stages.link import link_all
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def inspect_inputs(settings: Settings) -> Inspection:
 
 def _inspect(settings: Settings) -> Inspection:
     desired, _ = read_desired(settings)
-    inventory = check_inventory(desired, link_dependencies(desired.services, desired.dependencies))
+    unseen = ObservedService.validate(empty(ObservedService))
+    inventory = check_inventory(desired, link_all(desired, unseen))
     try:
         world, notes = read_actual(settings, desired, datetime.now(UTC))
     except WorldUnreadableError as error:

@@ -3,19 +3,27 @@
 from typing import Any, NamedTuple
 
 from schemas.rules import Rules
-from schemas.words import Action, DriftKind
-from stages.recommend import DECISIONS, EXHAUSTED, PLAIN, RESTARTABLE, WAITING
+from schemas.words import Action, Circumstance, DriftCause, DriftKind
+from stages.recommend import DECISIONS, UNEXPECTED, Decision
 
 RULES = {
     DriftKind.STALE_WORLD: "the world is older than world_ttl",
-    DriftKind.OBSERVER_SUSPECT: "so much is missing at once that the observer is suspect, not the services",
-    DriftKind.OFFLINE_NODE: "its status is not online, it has no record, or it was not seen for node_ttl",
+    DriftKind.OBSERVER_SUSPECT: "so much is not to be seen at once that the observer is suspect, not the services",
+    DriftKind.NODE_SUSPECT: "everything on it is broken at once, and node_drift_min of that waits for nothing else",
+    DriftKind.OFFLINE_NODE: (
+        "its status is none of online_words, or it has no record or was not seen for its TTL while no service of it was"
+    ),
     DriftKind.MISSING_SERVICE: "monitored and desired, with no record in services.json",
-    DriftKind.UNHEALTHY_SERVICE: "monitored and desired, with a record whose status is neither ok nor healthy",
-    DriftKind.UNREADABLE_OBSERVATION: "monitored and desired, with a record that cannot be read",
-    DriftKind.FAILED_DEPLOYMENT: "its newest deployment failed within deployment_window",
-    DriftKind.UNRESOLVED_INCIDENT: "an incident about it is neither resolved nor closed",
+    DriftKind.MISPLACED_SERVICE: "missing, but healthy on another node that is not asked for it",
+    DriftKind.UNHEALTHY_SERVICE: "monitored and desired, with a record whose status is none of healthy_words",
+    DriftKind.UNREADABLE_OBSERVATION: "desired, with a record, or a time of it, that cannot be read or does not fit",
+    DriftKind.STALE_OBSERVATION: "healthy, but its record is older than service_ttl while others of its node are fresh",
+    DriftKind.FAILED_DEPLOYMENT: "its newest deployment failed; within deployment_window that counts",
+    DriftKind.NODE_PRESSURE: "its record says that its disk or its memory is under pressure",
+    DriftKind.UNRESOLVED_INCIDENT: "an incident about it is none of closed_words, nor resolved since it last occurred",
+    DriftKind.EMPTY_INVENTORY: "its inventory asks for nothing, and at least 3 services run there",
     DriftKind.UNEXPECTED_SERVICE: "it has a record in services.json, and no inventory asks for it",
+    DriftKind.UNEXPECTED_NODE: "it has a record in nodes.json, and no inventory names it",
 }
 """When there is a drift of each kind, in a sentence."""
 
@@ -30,55 +38,62 @@ class Line(NamedTuple):
 
 
 def weigh_decisions(drift: list[dict[str, Any]], recommendation: dict[str, Any] | None, rules: Rules) -> list[Line]:
-    """Return the lines about kinds that the target has or could have had, in the table's order.
-
-    The first line whose kind stands and whose circumstance holds decides; `recommendation` is what it led to.
-    """
+    """Return the lines about kinds that the target has, in the table's order; `recommendation` is what they led to."""
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for row in drift:
         by_kind.setdefault(row["kind"], []).append(row)
     lines: list[Line] = []
     is_decided = False
-    for kind, circumstance, _, action, _ in DECISIONS:
-        if kind not in by_kind:
+    for decision in DECISIONS:
+        if decision.kind not in by_kind:
             continue
-        refusal = _refuse(by_kind[kind], circumstance, drift, recommendation, rules)
+        refusal = _refuse(by_kind[decision.kind], decision, recommendation, rules)
         is_chosen = refusal is None and not is_decided and recommendation is not None
-        lines.append(Line(action, kind, is_chosen, refusal or _accept(kind, circumstance, is_decided)))
+        why = refusal or _accept(decision, is_decided)
+        lines.append(Line(decision.action, decision.kind, is_chosen, why))
         is_decided = is_decided or is_chosen
     return lines
 
 
 def _refuse(
-    found: list[dict[str, Any]],
-    circumstance: str,
-    drift: list[dict[str, Any]],
-    recommendation: dict[str, Any] | None,
-    rules: Rules,
+    found: list[dict[str, Any]], decision: Decision, recommendation: dict[str, Any] | None, rules: Rules
 ) -> str | None:
     """Return why the line does not apply, or None where it does."""
     held = sorted({row["held_by"] for row in found if row["held_by"]})
     if held and all(row["held_by"] for row in found):
         return f"held back by {' and '.join(held)}"
-    if found[0]["kind"] == DriftKind.UNEXPECTED_SERVICE and not rules.report_unexpected:
+    if decision.kind in UNEXPECTED and not rules.report_unexpected:
         return "report_unexpected is off"
-    if circumstance == EXHAUSTED:
-        count = max(row["consecutive_failures"] or 0 for row in found)
-        is_met = count >= rules.max_deployment_failures
-        return None if is_met else f"{count} failure(s) in a row; it takes {rules.max_deployment_failures}"
-    if circumstance == WAITING:
-        return None if recommendation and recommendation["root_causes"] else "no dependency of it is unavailable"
-    if circumstance == RESTARTABLE:
-        triggers = {row["trigger_type"] for row in drift if not row["held_by"]} & rules.restart_triggers
-        return None if triggers else f"no open incident with trigger {' or '.join(sorted(rules.restart_triggers))}"
+    if all(row["cause"] == DriftCause.OLD for row in found):
+        return "it failed longer ago than deployment_window"
+    is_of_another = recommendation is not None and recommendation["circumstance"] != decision.circumstance
+    is_about_it = recommendation is not None and decision.kind in recommendation["causing_kinds"]
+    if decision.circumstance is not Circumstance.PLAIN and (is_of_another or not is_about_it):
+        return REFUSALS[decision.circumstance].format(**rules.model_dump())
     return None
 
 
-def _accept(kind: DriftKind, circumstance: str, is_decided: bool) -> str:
-    why = {
-        PLAIN: f"it has {kind}",
-        EXHAUSTED: "deploying failed too often in a row",
-        WAITING: "a dependency of it is unavailable",
-        RESTARTABLE: "an open incident says that its container stopped",
-    }[circumstance]
+def _accept(decision: Decision, is_decided: bool) -> str:
+    why = ACCEPTANCES.get(decision.circumstance, f"it has {decision.kind}")
     return f"{why}, but a line above applies first" if is_decided else why
+
+
+ACCEPTANCES = {
+    Circumstance.EXHAUSTED: "deploying failed too often in a row",
+    Circumstance.WAITING: "a dependency of it is unavailable, or the disk of its node full",
+    Circumstance.LOOPING: "it starts and fails again and again",
+    Circumstance.UNFIT: "an open incident says that a redeploy would make it worse",
+    Circumstance.RESTARTABLE: "an open incident says that its container stopped",
+    Circumstance.DISK: "its disk is full, or nearly so",
+    Circumstance.UNTOUCHABLE: "its disk is full, and no_cleanup_nodes names it",
+}
+REFUSALS = {
+    Circumstance.EXHAUSTED: "it takes {max_deployment_failures} failures in a row",
+    Circumstance.WAITING: "no dependency of it is unavailable",
+    Circumstance.LOOPING: "its status is none of looping_words, and no incident has {max_restarts} occurrences",
+    Circumstance.UNFIT: "no open incident has a trigger of no_redeploy_triggers",
+    Circumstance.RESTARTABLE: "no open incident has a trigger of restart_triggers",
+    Circumstance.DISK: "it is not the disk, or no_cleanup_nodes names the node",
+    Circumstance.UNTOUCHABLE: "it is not the disk, or no_cleanup_nodes does not name the node",
+}
+"""Why a line applies, or not, by the circumstance that it needs."""

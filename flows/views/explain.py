@@ -8,23 +8,24 @@ import polars as pl
 
 from flows.errors import SupervisorError
 from flows.ledger.acknowledgements import read_acknowledgements
-from flows.ledger.checkpoint import Known, read_known
+from flows.ledger.checkpoint import Known
 from flows.past.study import Past, read_past
 from flows.run.attend import remark_waits
 from flows.run.gather import Inputs, read_inputs
-from flows.run.judge import judge
 from flows.settings import Settings
 from flows.text.rows import rows
 from flows.views.decisions import Line, weigh_decisions
 from flows.views.dependencies import Branch, grow_tree
+from flows.views.now import decide_now, read_last
 from flows.views.targets import find_target, suggest_targets
 from schemas.drift_episode import DriftEpisode
 from schemas.episode import Episode, Target
 from schemas.expressions import target
 from schemas.run import Judgement
-from schemas.words import ALL, FLEET, HeldBy
+from schemas.words import ALL, FLEET
 from stages.flap import is_flapping
-from stages.link import link_dependencies
+from stages.link import link_all
+from stages.observe import observe_services
 
 Row = dict[str, Any]
 MOST_RECORDS = 5
@@ -78,8 +79,8 @@ def explain(settings: Settings, wanted: str, as_of: datetime, period: timedelta)
     run raises for inputs that cannot be read; a history that cannot be read is told as a problem.
     """
     inputs = read_inputs(settings, as_of)
-    judgement = judge(inputs.desired, inputs.actual, settings.rules())
-    known = _read_known(settings)
+    known = read_last(settings)
+    judgement = decide_now(settings, inputs, known).judgement
     episodes = sorted(known.episodes.values(), key=lambda episode: episode.opened_at)
     aim = find_target(wanted, inputs, judgement, episodes, settings.node_alias_map)
     found = _explain(aim, inputs, judgement, known, settings, as_of - period)
@@ -96,7 +97,8 @@ def _explain(
     is_it = (pl.col("node") == aim.node) & (pl.col("service") == aim.service)
     drift = judgement.drift.filter(is_it)
     advised = rows(judgement.recommendations.filter(is_it))
-    links = link_dependencies(inputs.desired.services, inputs.desired.dependencies)
+    observed = observe_services(inputs.desired, inputs.actual, settings.rules())
+    links = link_all(inputs.desired, observed.services)
     as_of = judgement.summary["as_of"][0]
     past, past_problem = read_past(settings, since, as_of, node=aim.node, service=aim.service)
     # A node's past has the fleet's episodes as well: a stale world is one about each of them.
@@ -147,18 +149,9 @@ def _actual(aim: Target, inputs: Inputs) -> list[Row]:
 
 
 def _explained(aim: Target, judgement: Judgement) -> list[str]:
-    name = f"{aim.node}/{aim.service}"
-    waiting = judgement.recommendations.filter(pl.col("root_causes").list.contains(name))
-    is_other = target() != name
-    held = judgement.drift.filter(pl.col("held_by").is_not_null() & is_other)
-    held = held.filter(pl.col("held_by") != HeldBy.DEPLOYMENT_IN_FLIGHT)
-    if aim == (FLEET, ALL):
-        under = held.filter(pl.col("held_by") != HeldBy.OFFLINE_NODE)
-    else:
-        under = held.filter((pl.col("node") == aim.node) & (aim.service == ALL))
-    kinds = set(judgement.drift.filter(target() == name)["kind"]) & {word.value for word in HeldBy}
-    under = under.filter(pl.col("held_by").cast(pl.String).is_in(sorted(kinds)))
-    return sorted({*waiting.select(target()).to_series(), *under.select(target()).to_series()})
+    is_it = (pl.col("node") == aim.node) & (pl.col("service") == aim.service)
+    mine = judgement.explained.filter(is_it)
+    return mine.select(target("explained_node", "explained_service").alias("name")).to_series().sort().to_list()
 
 
 def _episodes_of(aim: Target, known: Known) -> list[Episode]:
@@ -179,8 +172,3 @@ def _remark(aim: Target, settings: Settings, known: Known, as_of: datetime) -> l
         effect = "" if settings.flapping_diagnostics else " (flapping_diagnostics is off: nothing follows)"
         words.append(f"flapping: {settings.flapping_openings} or more openings within a window{effect}")
     return [*words, *remark_waits(waits, settings.open_after)]
-
-
-def _read_known(settings: Settings) -> Known:
-    checkpoint = settings.checkpoint.absolute()
-    return (read_known(checkpoint) if checkpoint.parent.is_dir() else None) or Known()

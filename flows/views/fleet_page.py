@@ -9,13 +9,13 @@ import polars as pl
 
 from flows.errors import InventoryError, WorldUnreadableError
 from flows.past.study import Past, read_past
-from flows.run.attend import Attention, attend
+from flows.run.attention import Attention
 from flows.run.gather import Inputs, read_inputs
-from flows.run.judge import judge
 from flows.settings import Settings
+from flows.views.now import decide_now
 from schemas.expressions import target
 from schemas.run import Judgement
-from schemas.words import ALL, HeldBy, Severity
+from schemas.words import ALL, Severity
 
 Row = dict[str, Any]
 
@@ -52,8 +52,8 @@ def gather_page(
     inputs, judgement, attention, problem = None, None, None, None
     try:
         inputs = read(settings, as_of)
-        judgement = judge(inputs.desired, inputs.actual, settings.rules())
-        attention = attend(settings, inputs, judgement, as_of)
+        decision = decide_now(settings, inputs)
+        judgement, attention = decision.judgement, decision.attention
     except (WorldUnreadableError, InventoryError) as error:
         problem = str(error)
     past, past_problem = known_past or read_past(settings, as_of - period, as_of)
@@ -91,15 +91,14 @@ def _describe(node: str, rows: list[Row]) -> Row:
 
 
 def list_causes(page: Page) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return each target that explains others, with those: the name and how (`waits`, or what holds it back)."""
+    """Return each target that explains others, with those: the name and how (`waits`, `held back`)."""
     if page.judgement is None:
         return []
-    found: dict[str, set[tuple[str, str]]] = {}
-    waiting = page.judgement.recommendations.explode("root_causes", empty_as_null=False, keep_nulls=False)
-    for cause, name in waiting.select("root_causes", target().alias("name")).iter_rows():
-        found.setdefault(cause, set()).add((name, "waits"))
-    held = page.judgement.drift.filter(pl.col("held_by") == HeldBy.OFFLINE_NODE)
-    for node, name in held.filter(pl.col("service") != ALL).select("node", target().alias("name")).iter_rows():
-        found.setdefault(f"{node}/{ALL}", set()).add((name, "offline node"))
+    found: dict[str, list[tuple[str, str]]] = {}
+    named = page.judgement.explained.select(
+        target().alias("cause"), target("explained_node", "explained_service"), "how"
+    )
+    for cause, name, how in named.iter_rows():
+        found.setdefault(cause, []).append((name, how.replace("_", " ")))
     ordered = sorted(found.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     return [(cause, sorted(names)) for cause, names in ordered]

@@ -1,18 +1,19 @@
 """Today's world, judged against another inventory: what a change of it would do."""
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from flows.errors import HistoryError, InventoryError
 from flows.past.replay import Comparison, compare, pair
 from flows.run.gather import read_inputs
-from flows.run.judge import judge
 from flows.settings import Settings
 from flows.sources.inventory.desired import build_desired
 from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
 from flows.sources.snapshots.git_objects import GitObjects
 from flows.sources.snapshots.inventories import GitInventories
 from flows.sources.world.actual import decode_worlds
+from flows.views.now import decide_now
 
 
 def compare_inventories(settings: Settings, other: str, as_of: datetime) -> Comparison:
@@ -24,8 +25,9 @@ def compare_inventories(settings: Settings, other: str, as_of: datetime) -> Comp
     desired = build_desired(_read_other(settings, other), settings.limits, rules=settings.rules())
     known = frozenset(desired.nodes["node"])
     actual = decode_worlds([inputs.world_files], settings.node_alias_map, known, settings.limits, settings.rules())
-    rules = settings.rules()
-    both = pair(judge(inputs.desired, inputs.actual, rules), judge(desired, actual, rules))
+    now = decide_now(settings, inputs).judgement
+    other_way = decide_now(settings, replace(inputs, desired=desired, actual=actual)).judgement
+    both = pair(now, other_way)
     return compare(both, settings.longest_span)
 
 

@@ -1,0 +1,28 @@
+"""A run's recommendations, apart: what somebody answers for, and the state without that."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pandera.typing.polars import DataFrame
+
+from flows.text.spoken import instant
+from schemas.acknowledgement import Acknowledgement
+from schemas.episode import Target
+from schemas.run import Summary
+from stages.acknowledge import Acknowledged
+
+
+@dataclass(frozen=True)
+class Attention:
+    """A run's recommendations, apart, and the state without those that are acknowledged."""
+
+    acknowledged: Acknowledged
+    summary: DataFrame[Summary]
+    notes: tuple[str, ...] = ()
+    given: tuple[Acknowledgement, ...] = ()
+    """All acknowledgements, as they were read."""
+
+    def describe(self, row: Mapping[str, object]) -> dict[str, str | None] | None:
+        """Return who acknowledged a recommendation, as plain values; None where nobody did."""
+        by = self.acknowledged.by.get(Target(str(row["node"]), str(row["service"])))
+        return None if by is None else {"owner": by.owner, "reason": by.reason, "until": instant(by.until)}

@@ -1,0 +1,161 @@
+"""The one pure room in which everything is decided; all reading comes before it, all writing after it.
+
+Live runs, the page, `explain`, `what-if` and the past decide by these two functions: `decide` from both states, and
+`conclude`, which it ends with, from one run's part of what a batch of snapshots was judged to be.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from flows.run.attention import Attention
+from flows.run.conclude import to_judged
+from flows.run.judge import Step, call, judge
+from schemas.acknowledgement import Acknowledgement
+from schemas.actual import Actual
+from schemas.desired import Desired
+from schemas.episode import Episode, Judged, Key, Transitions
+from schemas.frame import dtypes
+from schemas.rules import Rules
+from schemas.run import Judgement
+from schemas.settling import Settling
+from schemas.wait import Patience, SettlingService, Wait
+from schemas.words import DriftKind, EmitMode
+from stages.acknowledge import acknowledge
+from stages.debounce import Debounced, debounce
+from stages.flap import divert_flapping
+from stages.summarize import summarize
+from stages.transition import decide_transitions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """What a run must know of those before it, and of what people said."""
+
+    episodes: Mapping[Key, Episode] = field(default_factory=dict)
+    waits: tuple[Wait, ...] = ()
+    settling: tuple[SettlingService, ...] = ()
+    acknowledgements: tuple[Acknowledgement, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Habits:
+    """How episodes follow from recommendations; with the defaults, just as they are."""
+
+    open_after: Mapping[DriftKind, Patience] = field(default_factory=dict)
+    flapping_diagnostics: bool = False
+    flapping_openings: int = 3
+    flapping_window: timedelta = timedelta(hours=24)
+    emit_mode: EmitMode = EmitMode.CHANGES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prints:
+    """What a run's input and rules are told by."""
+
+    input: str = ""
+    rules: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Everything that one run comes to."""
+
+    judgement: Judgement
+    attention: Attention
+    """The recommendations as they are acknowledged, and the state without those that are."""
+    concluded: Judged
+    """The conclusions as the judgement has them."""
+    judged: Judged
+    """The conclusions as the episodes get to see them."""
+    transitions: Transitions
+    waits: tuple[Wait, ...]
+    settling: tuple[SettlingService, ...]
+
+
+def decide(
+    desired: Desired,
+    actual: Actual,
+    rules: Rules,
+    before: Before,
+    habits: Habits,
+    prints: Prints,
+    step: Step = call,
+) -> Decision:
+    """Return what one desired state, a batch of one snapshot and what was before come to; pure, whatever runs the steps."""
+    judgement = judge(desired, actual, rules, step, remember_settling(before.settling, actual.snapshots["as_of"][0]))
+    return step(conclude, judgement, desired, actual, rules, before, habits, prints)
+
+
+def conclude(
+    judgement: Judgement,
+    desired: Desired,
+    actual: Actual,
+    rules: Rules,
+    before: Before,
+    habits: Habits,
+    prints: Prints,
+) -> Decision:
+    """Return what the judgement of one snapshot and what was before come to."""
+    as_of = judgement.summary["as_of"][0]
+    judged = to_judged(
+        judgement,
+        desired,
+        before.episodes.values(),
+        as_of,
+        input_fingerprint=prints.input,
+        rules_fingerprint=prints.rules,
+        waits=before.waits,
+    )
+    attended = _attend_episodes(judged, before, habits)
+    transitions = decide_transitions(
+        before.episodes, attended.judged, reminder_interval=rules.reminder_interval, emit_mode=habits.emit_mode
+    )
+    return Decision(
+        judgement=judgement,
+        attention=_attend(judgement, desired, actual, rules, before.acknowledgements, as_of),
+        concluded=judged,
+        judged=attended.judged,
+        transitions=transitions,
+        waits=attended.waits,
+        settling=_list_settling(judgement.settling),
+    )
+
+
+def _attend(
+    judgement: Judgement,
+    desired: Desired,
+    actual: Actual,
+    rules: Rules,
+    given: tuple[Acknowledgement, ...],
+    as_of: datetime,
+) -> Attention:
+    found = acknowledge(judgement.recommendations, given, as_of)
+    if found.acknowledged.is_empty():
+        return Attention(found, judgement.summary, given=given)
+    times = (judgement.world_times, judgement.planned)
+    summary = summarize(judgement.drift, found.standing, desired, actual, *times, rules)
+    return Attention(found, summary, given=given)
+
+
+def _attend_episodes(judged: Judged, before: Before, habits: Habits) -> Debounced:
+    """Return the conclusions as the episodes get to see them: without what flaps, and what did not last yet."""
+    if habits.flapping_diagnostics:
+        judged = divert_flapping(judged, before.episodes, habits.flapping_openings, habits.flapping_window)
+    if not habits.open_after:
+        return Debounced(judged, ())
+    return debounce(judged, before.episodes, before.waits, habits.open_after)
+
+
+def remember_settling(settling: Iterable[SettlingService], as_of: datetime) -> DataFrame[Settling]:
+    """Return what the run before came to of what settles, as a stage is given it."""
+    rows = [(as_of, row.node, row.service, row.first_seen_at) for row in settling]
+    return Settling.validate(pl.DataFrame(rows, schema=dtypes(Settling), orient="row"))
+
+
+def _list_settling(settling: DataFrame[Settling]) -> tuple[SettlingService, ...]:
+    rows = settling.select("node", "service", "first_seen_at").iter_rows(named=True)
+    return tuple(SettlingService(**row) for row in rows)

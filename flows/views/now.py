@@ -1,0 +1,25 @@
+"""What a run would decide now, with nothing written."""
+
+from dataclasses import replace
+
+from flows.ledger.checkpoint import Known, read_known
+from flows.run.attend import habits_of, prints_of, read_before, remark
+from flows.run.decide import Decision, decide
+from flows.run.gather import Inputs
+from flows.settings import Settings
+
+
+def read_last(settings: Settings) -> Known:
+    """Return what the runs before left; nothing where there was none."""
+    checkpoint = settings.checkpoint.absolute()
+    return (read_known(checkpoint) if checkpoint.parent.is_dir() else None) or Known()
+
+
+def decide_now(settings: Settings, inputs: Inputs, known: Known | None = None) -> Decision:
+    """Return what a run on these inputs would decide, with its remarks among the notes."""
+    last = known or read_last(settings)
+    before, notes = read_before(settings, last.episodes, last.last_run)
+    decision = decide(inputs.desired, inputs.actual, settings.rules(), before, habits_of(settings), prints_of(inputs))
+    attention = decision.attention
+    noted = replace(attention, notes=(*notes, *remark(attention.acknowledged)))
+    return replace(decision, attention=noted)

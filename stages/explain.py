@@ -1,0 +1,47 @@
+"""What explains what: the targets that wait for another, and those whose drift is held back under it (SEMANTICS 5)."""
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from schemas.drift import REPAIRABLE, Drift
+from schemas.expressions import target
+from schemas.frame import columns
+from schemas.recommendation import Explained, RootCause
+from schemas.words import ALL, FLEET, ExplainedBy, HeldBy
+
+TARGET = ["as_of", "node", "service"]
+UNDER_FLEET = [HeldBy.STALE_WORLD, HeldBy.OBSERVER_SUSPECT]
+UNDER_NODE = [HeldBy.OFFLINE_NODE, HeldBy.UNREADABLE_OBSERVATION, HeldBy.NODE_SUSPECT]
+
+
+def explain_targets(drift: DataFrame[Drift], root_causes: DataFrame[RootCause]) -> DataFrame[Explained]:
+    """Return which target explains which other one, sorted.
+
+    What is planned, being deployed or settling explains itself. A target that waits and is held back is explained once.
+    """
+    is_under_fleet, is_under_node = pl.col("held_by").is_in(UNDER_FLEET), pl.col("held_by").is_in(UNDER_NODE)
+    held = drift.filter((is_under_fleet | is_under_node).fill_null(False)).select(
+        "as_of",
+        node=pl.when(is_under_fleet).then(pl.lit(FLEET)).otherwise("node"),
+        service=pl.lit(ALL),
+        explained_node="node",
+        explained_service="service",
+        how=_how(ExplainedBy.HELD_BACK),
+    )
+    standing = drift.filter(pl.col("held_by").is_null() & pl.col("kind").is_in(REPAIRABLE))
+    waiting = root_causes.join(standing, on=TARGET, how="semi").select(
+        "as_of",
+        node="cause_node",
+        service="cause_service",
+        explained_node="node",
+        explained_service="service",
+        how=_how(ExplainedBy.WAITS),
+    )
+    key = columns(Explained)[:-1]
+    is_other = target() != target("explained_node", "explained_service")
+    found = pl.concat([waiting, held]).filter(is_other).unique(key, keep="first", maintain_order=True)
+    return Explained.validate(found.sort(key))
+
+
+def _how(how: ExplainedBy) -> pl.Expr:
+    return pl.lit(how, dtype=pl.Enum(ExplainedBy))

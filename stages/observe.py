@@ -1,0 +1,193 @@
+"""Observing: the records of containers and services as the services that the inventory knows (SEMANTICS 2)."""
+
+import polars as pl
+
+from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService
+from schemas.desired import Desired
+from schemas.expressions import health
+from schemas.frame import columns, dtypes
+from schemas.rules import Rules
+from schemas.words import Health, RunMode
+
+KEY = ["as_of", "node", "service"]
+REPLICA = r"^(.+)[-_](\d+)$"
+NAMED, REPLICATED = 1, 2
+"""How a name that is not its own is a service's: its entry gives it, or it is that of a replica; the first counts."""
+SAID = ["status", "last_seen_at", "since_at", "key", "problem"]
+
+
+def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed:
+    """Return each desired service that has a record, each record that is no desired service's, and what is of them.
+
+    A record under a service's own name counts alone; without one those under the names of its entry, of which each
+    that is not there counts as absent; without these its replicas, where number 1 is among them. A name that two
+    services claim is nobody's. Several records are rolled up to the worst. Sorted by snapshot, node and service.
+    """
+    known = desired.services.select("node", "service", "run", is_desired=pl.lit(True))
+    records = _records(actual).join(known, on=["node", "service"], how="left", maintain_order="left")
+    own = records.filter(pl.col("is_desired").is_not_null())
+    others = records.filter(pl.col("is_desired").is_null()).with_columns(
+        name="service", run=pl.lit(RunMode.SERVICE, pl.Enum(RunMode)), is_desired=pl.lit(False)
+    )
+    names = [others, *(_names(rows) for rows in (actual.deployments, actual.incidents))]
+    claims = _claim(desired, pl.concat([frame.select("node", "name") for frame in names]).unique())
+    counted = _count(others, own, claims)
+    unexpected = others.join(counted, on=["as_of", "node", "name"], how="anti").filter(pl.col("problem").is_null())
+    alone = _observe_alone(pl.concat([own, unexpected.select(own.columns)]), rules)
+    rolled = _roll_up(counted, claims, known, rules)
+    observed = pl.concat([alone, rolled]).sort(KEY) if rolled.height else alone.sort(KEY)
+    services = ObservedService.validate(observed)
+    return Observed(
+        services,
+        Deployment.validate(_own(actual.deployments, claims).sort(*KEY, "file_order")),
+        Incident.validate(_reassign(_own(actual.incidents, claims), _own(actual.services, claims)).sort(*KEY, "key")),
+    )
+
+
+def _records(actual: Actual) -> pl.DataFrame:
+    """Return the records, and beside them those that were set aside and say what they are of."""
+    read = actual.services.select(*KEY, *SAID[:-1], problem=pl.lit(None, pl.String))
+    set_aside = (
+        actual.rejected.filter((pl.col("file") == "services.json") & pl.col("service").is_not_null())
+        .sort("key", "reason")
+        .unique(KEY, keep="first", maintain_order=True)
+        .join(actual.services, on=KEY, how="anti")
+    )
+    if set_aside.is_empty():
+        return read
+    unknown = {name: pl.lit(None, kind) for name, kind in read.schema.items() if name in ("status", *SAID[1:3])}
+    return pl.concat([read, set_aside.select(*KEY, **unknown, key="key", problem="reason")])
+
+
+def _names(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select("node", name="service").unique()
+
+
+def _claim(desired: Desired, names: pl.DataFrame) -> pl.DataFrame:
+    """Return which service each name is of, where it is no service's own and exactly one claims it.
+
+    Columns: node, service, name, tier, and of a replica its number.
+    """
+    own = desired.services.select("node", name="service")
+    strangers = names.join(own, on=["node", "name"], how="anti")
+    given = (
+        desired.names.join(desired.services, on=["node", "service"], how="semi")
+        .join(own, on=["node", "name"], how="anti")
+        .select("node", "service", "name", tier=NAMED, number=pl.lit(None, pl.Int64))
+    )
+    numbered = strangers.select(
+        "node",
+        "name",
+        base=pl.col("name").str.extract(REPLICA, 1),
+        number=pl.col("name").str.extract(REPLICA, 2).cast(pl.Int64, strict=False),
+    ).drop_nulls("base")
+    replicas = numbered.join(_bases(desired, numbered), on=["node", "base"]).select(
+        "node", "service", "name", tier=REPLICATED, number="number"
+    )
+    claims = pl.concat([given, replicas]).sort("tier").unique(["node", "service", "name"], keep="first")
+    return claims.filter(pl.col("service").n_unique().over("node", "name") == 1).sort("node", "service", "name")
+
+
+def _bases(desired: Desired, numbered: pl.DataFrame) -> pl.DataFrame:
+    """Return what may stand before a replica's number, for the services of the nodes where something does."""
+    services = desired.services.join(numbered, on="node", how="semi").select("node", "service", "stack")
+    is_qualified = pl.col("service").str.starts_with(pl.concat_str("stack", pl.lit("-")))
+    short = pl.when(is_qualified).then(pl.col("service").str.slice(pl.col("stack").str.len_chars() + 1))
+    stacked = services.drop_nulls("stack").with_columns(short=short.otherwise("service"))
+    spelled = [
+        stacked.select("node", "service", base=pl.concat_str("stack", pl.lit(mark), name))
+        for mark in ("-", "_")
+        for name in ("short", "service")
+    ]
+    return pl.concat([services.select("node", "service", base="service"), *spelled]).unique()
+
+
+def _count(others: pl.DataFrame, own: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+    """Return the records that count for a service of another name, with `owner`, the tier and the number."""
+    claimed = others.join(claims.rename({"service": "owner"}), on=["node", "name"])
+    free = claimed.join(own, left_on=["as_of", "node", "owner"], right_on=KEY, how="anti")
+    group = ["as_of", "node", "owner"]
+    is_first = (pl.col("number") == 1).fill_null(False).any().over(*group, "tier")
+    usable = free.filter((pl.col("tier") == NAMED) | is_first)
+    return usable.filter(pl.col("tier") == pl.col("tier").min().over(group))
+
+
+def _observe_alone(records: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Return a row for each record that is all of its service."""
+    observed = records.with_columns(health=_health(rules)).with_columns(
+        healthy_count=(pl.col("health") == Health.HEALTHY).cast(pl.UInt32),
+        container_count=pl.lit(1, pl.UInt32),
+        containers=pl.lit(None, pl.String),
+    )
+    return observed.select(columns(ObservedService))
+
+
+def _health(rules: Rules) -> pl.Expr:
+    unreadable = pl.lit(Health.UNREADABLE, pl.Enum(Health))
+    return pl.when(pl.col("problem").is_not_null()).then(unreadable).otherwise(health("status", "run", rules))
+
+
+def _roll_up(counted: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Return a row for each service that is known by its containers: the worst of them, and how many are healthy."""
+    if counted.is_empty():
+        return pl.DataFrame(schema=dtypes(ObservedService))
+    records = counted.with_columns(service="owner", is_there=pl.lit(True)).drop("run", "is_desired", "owner", "number")
+    whole = (
+        pl.concat([records, _absent(records, claims)], how="diagonal")
+        .join(known, on=["node", "service"])
+        .with_columns(
+            health=pl.when("is_there").then(_health(rules)).otherwise(pl.lit(Health.UNHEALTHY, pl.Enum(Health)))
+        )
+        .sort(*KEY, "health", "is_there", "name", descending=[False] * 4 + [True, False])
+    )
+    is_worst = pl.col("health") == pl.col("health").first()
+    since = pl.when(pl.col("since_at").filter(is_worst).null_count() == 0).then(
+        pl.col("since_at").filter(is_worst).min()
+    )
+    is_healthy = pl.col("health") == Health.HEALTHY
+    said = pl.when("is_there").then(pl.col("status").fill_null("unreadable")).otherwise(pl.lit("no record"))
+    bad = pl.format("{}: {}", "name", said).filter(~is_healthy).str.join(", ")
+    rolled = whole.group_by(KEY, maintain_order=True).agg(
+        pl.col("health", "status", "problem", "is_desired", "key").first(),
+        last_seen_at=pl.col("last_seen_at").max(),
+        since_at=since,
+        healthy_count=is_healthy.sum().cast(pl.UInt32),
+        container_count=pl.len().cast(pl.UInt32),
+        bad=bad,
+    )
+    counts = pl.format("{} of {} containers healthy", "healthy_count", "container_count")
+    words = pl.when(pl.col("bad") != "").then(pl.format("{} ({})", counts, "bad")).otherwise(counts)
+    several = pl.when(pl.col("container_count") > 1).then(words)
+    return rolled.with_columns(containers=several).select(columns(ObservedService))
+
+
+def _absent(records: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+    """Return a row for each name of an entry that has no record, where another of its names has one."""
+    given = claims.filter(pl.col("tier") == NAMED).select("node", "service", "name")
+    known = records.filter(pl.col("tier") == NAMED).select(KEY).unique()
+    missing = known.join(given, on=["node", "service"]).join(records, on=["as_of", "node", "name"], how="anti")
+    return missing.with_columns(is_there=pl.lit(False))
+
+
+def _own(rows: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of containers as those of their services."""
+    if claims.is_empty():
+        return rows
+    owners = claims.select("node", service="name", owner="service")
+    owned = rows.join(owners, on=["node", "service"], how="left", maintain_order="left")
+    return owned.with_columns(service=pl.coalesce("owner", "service")).select(rows.columns)
+
+
+def _reassign(incidents: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """Give an incident that records name to one of these: to its own service, or else the first by name."""
+    named = records.drop_nulls("incident_id").select(*KEY, key="incident_id")
+    if named.is_empty() or incidents.is_empty():
+        return incidents
+    first = named.sort("node", "service").unique(["as_of", "key"], keep="first", maintain_order=True)
+    moved = (
+        incidents.join(named, on=[*KEY, "key"], how="anti")
+        .join(first.rename({"node": "first_node", "service": "first_service"}), on=["as_of", "key"])
+        .with_columns(node="first_node", service="first_service")
+        .select(incidents.columns)
+    )
+    return pl.concat([incidents.join(moved, on=["as_of", "key"], how="anti"), moved])

@@ -1,0 +1,36 @@
+"""Settling: since when each service has been about to become healthy."""
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from schemas.actual import ObservedService, Snapshot
+from schemas.frame import columns
+from schemas.settling import Settling
+from schemas.words import Health
+
+TARGET = ["node", "service"]
+
+
+def settle(
+    observed: DataFrame[ObservedService], snapshots: DataFrame[Snapshot], remembered: DataFrame[Settling]
+) -> DataFrame[Settling]:
+    """Return each desired service that is settling in each snapshot, and the first of the runs in a row that saw it so.
+
+    `remembered` is what the run before the first of these snapshots came to. A first sight after `as_of` (the clock was
+    set back) counts as now.
+    """
+    runs = snapshots.select("as_of").sort("as_of").with_row_index("run").with_columns(pl.col("run").cast(pl.Int64))
+    seen = (
+        observed.filter(pl.col("is_desired") & (pl.col("health") == Health.SETTLING))
+        .join(runs, on="as_of")
+        .sort(*TARGET, "run")
+        .with_columns(is_first=(pl.col("run") != pl.col("run").shift(1).over(TARGET) + 1).fill_null(True))
+        .with_columns(stretch=pl.col("is_first").cum_sum().over(TARGET))
+        .with_columns(began_at=pl.col("as_of").first().over(*TARGET, "stretch"))
+        .with_columns(began_in=pl.col("run").first().over(*TARGET, "stretch"))
+        .join(remembered.select(*TARGET, "first_seen_at"), on=TARGET, how="left")
+    )
+    is_known = (pl.col("began_in") == 0) & pl.col("first_seen_at").is_not_null()
+    first = pl.when(is_known).then(pl.min_horizontal("first_seen_at", "began_at")).otherwise("began_at")
+    settled = seen.with_columns(first_seen_at=first).select(columns(Settling))
+    return Settling.validate(settled.sort(columns(Settling)[:3]))
