@@ -110,10 +110,10 @@ def desired(
 BARE_NODE = {"has_disk_pressure": False, "has_memory_pressure": False, "names_set_aside": []}
 
 
-def _seen(rows: Sequence[Row]) -> list[Row]:
-    """Say of each record whether it has a readable time: it has, unless its row says that it has none."""
+def _seen(rows: Sequence[Row], seen_at: datetime | None) -> list[Row]:
+    """Say of each record whether it has a readable time."""
     return [
-        {"last_seen_state": "absent" if row.get("last_seen_at", NOON) is None else "readable", **row} for row in rows
+        {"last_seen_state": "absent" if row.get("last_seen_at", seen_at) is None else "readable", **row} for row in rows
     ]
 
 
@@ -128,8 +128,13 @@ def actual(
     as_of: datetime = NOON,
     **snapshot: Any,
 ) -> Actual:
-    """Return one snapshot at noon: its services are healthy, and their nodes online, unless a row says otherwise."""
+    """Return one snapshot at noon: its services are healthy, and their nodes online, unless a row says otherwise.
+
+    Its records are as old as it is, but for those of a world that was last updated long ago, which have no time.
+    """
     base = {"as_of": as_of}
+    updated_at = snapshot.get("last_update_at") or as_of
+    seen_at = as_of if as_of - updated_at <= Rules().world_ttl else None
     world = {"last_update_at": as_of, "files_at": as_of, "unreadable_timestamp_count": 0}
     rows = [{"key": f"{r['node']}/{r['service']}", **r} for r in _rows(services)]
     given = _rows(nodes)
@@ -139,8 +144,8 @@ def actual(
     happened = [{"key": f"inc-{i}", "service": "all", **r} for i, r in enumerate(_rows(incidents))]
     return Actual(
         frame(Snapshot, base | world, [snapshot]),
-        frame(ActualNode, base | {"status": "online", "last_seen_at": as_of} | BARE_NODE, _seen(node_rows)),
-        frame(ActualService, base | {"status": "healthy", "last_seen_at": as_of}, _seen(rows)),
+        frame(ActualNode, base | {"status": "online", "last_seen_at": seen_at} | BARE_NODE, _seen(node_rows, seen_at)),
+        frame(ActualService, base | {"status": "healthy", "last_seen_at": seen_at}, _seen(rows, seen_at)),
         frame(Deployment, base | {"status": "completed", "begun_at": as_of - timedelta(hours=1)}, deployed),
         frame(Incident, base | {"status": "active", "severity": "error"}, happened),
         frame(Rejected, base | {"file": "services.json", "key": "?", "reason": "not an object"}, _rows(rejected)),

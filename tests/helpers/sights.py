@@ -31,7 +31,7 @@ DEFAULTS: dict[type[Frame], Row] = {
     Unread: {"file": "f", "problem": "odd", "is_warning": False},
     Drift: {"as_of": NOON, "kind": "unhealthy_service", "severity": "error", "cause": "plain"},
     ObservedService: {"as_of": NOON, "health": "healthy", "last_seen_at": NOON, "healthy_count": 1, "container_count": 1,
-                      "is_desired": True, "file": "services.json", "key": "k"},
+                      "is_desired": True, "key": "k"},
     ActualNode: {"as_of": NOON, "status": "online", "last_seen_at": NOON, "last_seen_state": "readable",
                  "has_disk_pressure": False, "has_memory_pressure": False, "names_set_aside": [], "key": "k"},
     Deployment: {"as_of": NOON, "status": "completed", "file_order": 0, "key": "k"},

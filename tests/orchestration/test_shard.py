@@ -2,9 +2,9 @@
 
 import pytest
 
-from flows.orchestration.shard import merge_drift, split_by_node
+from flows.orchestration.shard import merge_looks, split_by_node
+from flows.run.judge import look_at_services
 from schemas.rules import Rules
-from stages.detect import detect_drift
 from tests.frames import actual, desired
 
 HERE = [f"node-{n}/svc-{k}" for n in range(5) for k in range(3)]
@@ -23,10 +23,12 @@ HAVE = actual(
 def test_shards_find_what_one_process_finds(count):
     shards = split_by_node(WANT, HAVE, count)
 
-    drift = merge_drift([detect_drift(*shard, Rules()) for shard in shards])
+    looked = merge_looks([look_at_services(*shard, Rules()) for shard in shards])
 
     assert len(shards) <= count
-    assert drift.equals(detect_drift(WANT, HAVE, Rules()))
+    whole = look_at_services(WANT, HAVE, Rules())
+    assert looked.drift.equals(whole.drift)
+    assert all(one.equals(other) for one, other in zip(looked.observed, whole.observed, strict=True))
 
 
 def test_an_empty_fleet_is_one_shard():

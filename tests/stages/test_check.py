@@ -3,7 +3,9 @@
 import pytest
 
 from stages.check import check_inventory
-from stages.link import link_dependencies
+from stages.link import link_all
+from stages.observe import observe_services
+from tests.frames import Rules, actual
 from tests.sources.test_inventory import at
 
 WEB = {"hosts/a/services.yaml": "services:\n  web:\n"}
@@ -13,7 +15,7 @@ TOPOLOGY = "inventory/topology.yaml"
 def warnings(contents):
     """Return `file:line: problem` of each oddity."""
     desired = at(contents)
-    found = check_inventory(desired, link_dependencies(desired.services, desired.dependencies))
+    found = check_inventory(desired, link_all(desired, observe_services(desired, actual(), Rules()).services))
     return [f"{file}:{line}: {problem}" for file, line, problem in found.select("file", "line", "problem").rows()]
 
 

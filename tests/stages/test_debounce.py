@@ -65,10 +65,10 @@ def test_drift_that_was_gone_in_between_starts_anew():
     "unclear",
     [
         {"held": {WEB: {MISSING: HeldBy.OFFLINE_NODE}}},
-        {"unreadable_nodes": frozenset({"piha"})},
+        {"bad_entries": frozenset({WEB})},
         {"is_world_stale": True},
     ],
-    ids=["held back", "node unreadable", "stale world"],
+    ids=["held back", "entry unreadable", "stale world"],
 )
 def test_a_run_that_cannot_tell_neither_counts_nor_forgets(unclear):
     runs = [*steady(0, 1), (2, (), unclear), *steady(3)]

@@ -60,14 +60,14 @@ def test_observer_suspect_on_the_fleet_holds_back_every_missing_service():
     }
 
 
-def test_observer_suspect_on_a_node_holds_back_that_nodes_missing_services():
+def test_a_suspect_node_holds_back_what_it_is_drawn_from():
     want = desired(*GONE[:3], "vps/gone", *(f"vps/s{i}" for i in range(4)))
 
     judgement = judged(want, actual(*(f"vps/s{i}" for i in range(4)), nodes=["piha"]))
 
     assert kinds(judgement) == [
-        ("observer_suspect", "piha/all", None),
-        *(("missing_service", target, "observer_suspect") for target in GONE[:3]),
+        ("node_suspect", "piha/all", None),
+        *(("missing_service", target, "node_suspect") for target in GONE[:3]),
         ("missing_service", "vps/gone", None),
     ]
 

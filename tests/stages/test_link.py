@@ -1,10 +1,11 @@
-"""Which desired services can meet a declared dependency, and which links are in a cycle (SEMANTICS 5)."""
+"""Where a declared dependency is looked for, and which services depend on each other in a circle (SEMANTICS 5)."""
 
 import pytest
 
 from schemas.words import DependencyScope
-from stages.link import link_dependencies
-from tests.frames import desired
+from stages.link import link_all, link_dependencies
+from stages.observe import observe_services
+from tests.frames import Rules, actual, desired, judged
 
 EXTERNAL, ANYWHERE = DependencyScope.EXTERNAL, DependencyScope.ANYWHERE
 
@@ -15,20 +16,28 @@ def needs(target, dependency, scope=DependencyScope.LOCAL):
     return {"node": node or None, "service": service, "dependency": dependency, "scope": scope}
 
 
+def link(want):
+    """Return the links of all services, nothing of which is seen."""
+    return link_all(want, observe_services(want, actual(), Rules()).services)
+
+
 def linked(services, dependencies):
-    """Return each link as (from, to)."""
-    want = desired(*services, needs=dependencies)
-    links = link_dependencies(want.services, want.dependencies)
+    """Return each link as (from, to), for each instance that can meet it."""
+    links = link(desired(*services, needs=dependencies))
+    there = [f"{node}/{service}" for node, service in links.instances.select("node", "service").rows()]
     return [
-        (f"{r['node']}/{r['service']}", f"{r['dependency_node']}/{r['dependency']}") for r in links.rows(named=True)
+        (f"{row['node']}/{row['service']}", name)
+        for row in links.links.rows(named=True)
+        for name in there
+        if name.split("/")[1] == row["dependency"] and (row["scope"] == "external" or name.startswith(row["node"]))
     ]
 
 
 def cyclic(services, dependencies):
-    """Return the services whose links are in a cycle."""
-    want = desired(*services, needs=dependencies)
-    links = link_dependencies(want.services, want.dependencies)
-    return links.filter("is_cyclic")["service"].to_list()
+    """Return the services of each cycle."""
+    cycles = link(desired(*services, needs=dependencies)).cycles
+    rings = cycles.group_by("cycle").agg("service").select("service").to_series().to_list()
+    return sorted(sorted(ring) for ring in rings)
 
 
 @pytest.mark.parametrize(
@@ -62,41 +71,61 @@ def test_a_dependency_of_a_service_that_is_not_desired_is_no_link():
     assert linked(["a/db"], [needs("a/web", "db")]) == []
 
 
-def test_a_link_says_whether_its_instance_is_monitored():
-    want = desired("a/web", {"target": "a/db", "is_monitored": False}, needs=[needs("a/web", "db")])
+def test_an_instance_says_whether_it_is_monitored_and_whether_it_is_a_job():
+    want = desired("a/web", {"target": "a/db", "is_monitored": False, "run": "once"}, needs=[needs("a/web", "db")])
 
-    assert link_dependencies(want.services, want.dependencies)["is_monitored"].to_list() == [False]
+    assert link(want).instances.filter(service="db").select("is_monitored", "is_job").row(0) == (False, True)
 
 
 @pytest.mark.parametrize(
     ("dependencies", "expected"),
     [
         pytest.param([("x", "y"), ("y", "z")], [], id="a chain"),
-        pytest.param([("x", "x")], ["x"], id="itself"),
-        pytest.param([("x", "y"), ("y", "x")], ["x", "y"], id="two services"),
-        pytest.param([("x", "y"), ("y", "z"), ("z", "x"), ("z", "w")], ["x", "y", "z"], id="three, and a way out"),
-        pytest.param([("w", "x"), ("x", "y"), ("y", "x")], ["x", "y"], id="a way in"),
+        pytest.param([("x", "x")], [["x"]], id="itself"),
+        pytest.param([("x", "y"), ("y", "x")], [["x", "y"]], id="two services"),
+        pytest.param([("x", "y"), ("y", "z"), ("z", "x"), ("z", "w")], [["x", "y", "z"]], id="three, and a way out"),
+        pytest.param([("w", "x"), ("x", "y"), ("y", "x")], [["x", "y"]], id="a way in"),
         pytest.param(
-            [("x", "y"), ("y", "x"), ("y", "z"), ("z", "w"), ("w", "z")], ["w", "x", "y", "z"], id="two linked"
+            [("x", "y"), ("y", "x"), ("y", "z"), ("z", "w"), ("w", "z")], [["w", "z"], ["x", "y"]], id="two linked"
         ),
     ],
 )
-def test_links_of_one_cycle_are_marked(dependencies, expected):
-    links = cyclic([f"a/{name}" for name in "wxyz"], [needs(f"a/{one}", other) for one, other in dependencies])
-
-    assert sorted(set(links)) == expected
-
-
-def test_a_link_between_two_cycles_is_in_none():
-    pairs = [("w", "x"), ("x", "w"), ("x", "y"), ("y", "z"), ("z", "y")]
-    want = desired(*(f"a/{name}" for name in "wxyz"), needs=[needs(f"a/{one}", other) for one, other in pairs])
-
-    links = link_dependencies(want.services, want.dependencies)
-
-    assert links.filter(~links["is_cyclic"]).select("service", "dependency").rows() == [("x", "y")]
+def test_a_cycle_has_those_that_depend_on_each_other(dependencies, expected):
+    assert cyclic([f"a/{name}" for name in "wxyz"], [needs(f"a/{one}", other) for one, other in dependencies]) == (
+        expected
+    )
 
 
 def test_a_cycle_runs_over_nodes():
     dependencies = [needs("a/web", "db", EXTERNAL), needs("b/db", "web", ANYWHERE)]
 
-    assert cyclic(["a/web", "b/db"], dependencies) == ["web", "db"]
+    assert cyclic(["a/web", "b/db"], dependencies) == [["db", "web"]]
+
+
+def test_a_name_that_depends_on_itself_on_another_node_alone_is_no_cycle():
+    assert cyclic(["a/web", "b/db"], [needs("a/web", "db", EXTERNAL), needs("b/db", "web")]) == []
+
+
+def test_only_what_is_broken_is_linked_and_what_is_broken_along_its_chain():
+    want = desired(
+        *(f"a/{name}" for name in ("web", "db", "disk", "app", "log", "net")),
+        needs=[needs("a/web", "db"), needs("a/db", "disk"), needs("a/disk", "net"), needs("a/app", "log")],
+    )
+    have = actual(*({"target": f"a/{name}", "status": "exited"} for name in ("web", "db")), "a/disk", "a/app", "a/log")
+    drift = judged(want, have).drift
+
+    found = link_dependencies(want, observe_services(want, have, Rules()).services, drift).links
+
+    assert found.select("service", "dependency").rows() == [("db", "disk"), ("web", "db")]
+
+
+def test_external_dependencies_do_not_multiply():
+    nodes = [f"n{number}" for number in range(40)]
+    want = desired(
+        *(f"{node}/{name}" for node in nodes for name in ("web", "db")),
+        needs=[needs(f"{node}/web", "db", EXTERNAL) for node in nodes],
+    )
+
+    links = link(want)
+
+    assert (links.links.height, links.instances.height) == (40, 80)

@@ -10,6 +10,12 @@ STARTED = {"target": WEB, "status": "started", "begun_at": ago(minutes=1)}
 CRITICAL = {"target": WEB, "severity": "critical"}
 
 
+def old(*services):
+    """Return a world of an hour ago."""
+    seen = [{"target": target, "last_seen_at": ago(hours=1)} for target in services]
+    return actual(*seen, nodes=[{"node": "piha", "last_seen_at": ago(hours=1)}], last_update_at=ago(hours=1))
+
+
 def state(want, have, **rules):
     """Return the one snapshot's state."""
     return judged(want, have, **rules).summary["state"].item()
@@ -18,7 +24,7 @@ def state(want, have, **rules):
 @pytest.mark.parametrize(
     "have",
     [
-        pytest.param(actual(WEB, last_update_at=ago(hours=1)), id="a recommendation that is blocked"),
+        pytest.param(old(WEB), id="a recommendation that is blocked"),
         pytest.param(actual(WEB, incidents=[CRITICAL]), id="a recommendation that is critical"),
         pytest.param(actual(WEB, nodes=[{"node": "piha", "status": "off"}]), id="one that is required and critical"),
         pytest.param(actual(EXITED, deployments=[STARTED], incidents=[CRITICAL]), id="even while reconciling"),
@@ -80,13 +86,14 @@ def test_the_summary_counts_the_rows():
         EXITED,
         "piha/stray",
         {"target": "piha/db", "status": "exited"},
+        "piha/calm",
         deployments=[STARTED],
         incidents=[{"target": "piha/db"}, {"node": "piha"}],
         rejected=[{"key": "?"}],
         unreadable_timestamp_count=4,
     )
 
-    summary = judged(desired(WEB, "piha/db"), have).summary.row(0, named=True)
+    summary = judged(desired(WEB, "piha/db", "piha/calm"), have).summary.row(0, named=True)
 
     assert {name: count for name, count in summary.items() if name.endswith("_count")} == {
         "blocked_count": 0,
@@ -97,10 +104,16 @@ def test_the_summary_counts_the_rows():
         "in_flight_count": 1,
         "rejected_count": 1,
         "unreadable_timestamp_count": 4,
+        "settling_count": 0,
+        "asked_service_count": 3,
+        "asked_node_count": 1,
+        "well_service_count": 1,
+        "planned_count": 0,
     }
 
 
 def test_the_summary_says_how_old_the_world_is():
-    summary = judged(desired(WEB), actual(WEB, last_update_at=ago(minutes=7))).summary
+    have = actual({"target": WEB, "last_seen_at": None}, nodes=[{"node": "piha", "last_seen_at": ago(minutes=7)}])
+    summary = judged(desired(WEB), have._replace(snapshots=actual(last_update_at=ago(minutes=8)).snapshots)).summary
 
     assert summary.select("world_at", "world_age_s").row(0) == (ago(minutes=7), 420)

@@ -1,5 +1,6 @@
 """What a run does to the open episodes (SEMANTICS 7)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -100,7 +101,10 @@ def test_an_episode_ends_with_its_reason(judgement, resolution):
             id="its drift is held back, and its target has another action",
         ),
         pytest.param(judged(held={WEB: {DriftKind.UNHEALTHY_SERVICE: HeldBy.OFFLINE_NODE}}), id="other drift is held"),
-        pytest.param(judged(unreadable_nodes=frozenset({"piha"})), id="its node's inventory is unreadable"),
+        pytest.param(judged(bad_entries=frozenset({WEB})), id="its entry is unreadable"),
+        pytest.param(
+            judged(recommended(action=Action.DIAGNOSTICS), bad_entries=frozenset({WEB})), id="and nothing else opens"
+        ),
         pytest.param(judged(monitored=frozenset(), unreadable_nodes=frozenset({"piha"})), id="unknown, not undesired"),
         pytest.param(judged(nodes=frozenset(), is_topology_readable=False), id="its node may be in the topology"),
         pytest.param(judged(is_world_stale=True), id="the world is stale"),
@@ -128,8 +132,72 @@ def test_a_child_that_heals_while_its_parent_is_down_is_resolved():
     ]
 
 
-def test_nothing_opens_for_a_node_whose_inventory_is_unreadable():
-    assert told(decide({}, judged(recommended(), unreadable_nodes=frozenset({"piha"})))) == []
+def test_what_can_be_read_of_a_node_opens_and_resolves_as_ever():
+    unread = frozenset({"piha"})
+
+    assert told(decide({}, judged(recommended(), unreadable_nodes=unread))) == [(Transition.OPENED, None)]
+    assert told(decide(opened(), judged(unreadable_nodes=unread))) == [(Transition.RESOLVED, Resolution.DRIFT_RESOLVED)]
+
+
+def test_a_node_that_dies_while_its_file_cannot_be_read_is_told():
+    dead = recommended(ALL, action=Action.FAILOVER_REVIEW, kinds=[DriftKind.OFFLINE_NODE])
+
+    assert told(decide({}, judged(dead, unreadable_nodes=frozenset({"piha"})))) == [(Transition.OPENED, None)]
+
+
+def test_a_review_of_a_node_that_needs_its_file_is_suspended_and_only_what_does_not_opens_beside_it():
+    review = recommended(ALL, action=Action.NODE_REVIEW, kinds=[DriftKind.NODE_SUSPECT])
+    dead = recommended(ALL, action=Action.FAILOVER_REVIEW, kinds=[DriftKind.OFFLINE_NODE])
+    unseen = recommended(ALL, action=Action.OBSERVER_REVIEW, kinds=[DriftKind.UNREADABLE_OBSERVATION])
+    unread = {"unreadable_nodes": frozenset({"piha"})}
+
+    assert told(decide(opened(review), judged(dead, **unread))) == [(Transition.OPENED, None)]
+    assert told(decide(opened(review), judged(unseen, **unread))) == []
+
+
+def test_an_unjudged_silence_suspends_the_failover_review():
+    dead = recommended(ALL, action=Action.FAILOVER_REVIEW, kinds=[DriftKind.OFFLINE_NODE])
+    unseen = recommended(ALL, action=Action.OBSERVER_REVIEW, kinds=[DriftKind.UNREADABLE_OBSERVATION])
+
+    assert told(decide(opened(dead), judged(unseen, unjudged_nodes=frozenset({"piha"})))) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        pytest.param([recommended()], [], id="while it has drift"),
+        pytest.param([], [(Transition.RESOLVED, Resolution.DRIFT_RESOLVED)], id="it is well again"),
+    ],
+)
+def test_unread_dependencies_keep_what_waits_from_becoming_a_redeploy(rows, expected):
+    delayed = recommended(action=Action.DELAYED_DEPLOYMENT)
+
+    assert told(decide(opened(delayed), judged(*rows, unread_dependencies=frozenset({WEB})))) == expected
+
+
+def test_a_failed_deployment_that_has_left_the_window_has_expired():
+    failed = recommended(kinds=[DriftKind.FAILED_DEPLOYMENT])
+    aged = judged(held={WEB: {DriftKind.FAILED_DEPLOYMENT: None}}, expired=frozenset({WEB}))
+
+    assert told(decide(opened(failed), aged)) == [(Transition.RESOLVED, Resolution.EXPIRED)]
+
+
+def test_other_root_causes_are_a_change():
+    before = opened(recommended(action=Action.DELAYED_DEPLOYMENT, root_causes=("piha/db",)))
+
+    same = decide(before, judged(recommended(action=Action.DELAYED_DEPLOYMENT, root_causes=("piha/db",))))
+    other = decide(before, judged(recommended(action=Action.DELAYED_DEPLOYMENT, root_causes=("piha/mqtt",))))
+
+    assert (told(same), told(other)) == ([], [(Transition.CHANGED, None)])
+
+
+def test_an_episode_of_an_earlier_version_learns_its_root_causes_without_an_event():
+    old = {key: replace(row, root_causes=None) for key, row in opened(recommended()).items()}
+
+    first = decide(old, judged(recommended(root_causes=("piha/db",))))
+
+    assert told(first) == []
+    assert [row.root_causes for row in first.episodes.values()] == [("piha/db",)]
 
 
 def test_a_stale_world_opens_its_own_episode_and_ends_it():

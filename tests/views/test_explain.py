@@ -14,7 +14,8 @@ from flows.views.dependencies import grow_tree
 from schemas.episode import Target
 from schemas.rules import Rules
 from schemas.words import Action
-from stages.link import link_dependencies
+from stages.link import link_all
+from stages.observe import observe_services
 from tests import frames
 from tests.examples import HOMELAB
 from tests.homelab import EVENING, environment, reconcile, supervisor
@@ -180,8 +181,9 @@ def test_the_tree_follows_what_is_unavailable_to_its_end():
             {"target": "piha/db", "dependency": "disk"},
         ],
     )
-    judgement = frames.judged(want, frames.actual(nodes=["piha"]), node_drift_min=9)
-    links = link_dependencies(want.services, want.dependencies)
+    have = frames.actual(nodes=["piha"])
+    judgement = frames.judged(want, have, node_drift_min=9)
+    links = link_all(want, observe_services(want, have, Rules()).services)
     (branch,) = grow_tree(Target("piha", "web"), links, judgement.drift)
 
     assert (branch.target, branch.problem) == (("piha", "db"), "missing_service")
@@ -194,8 +196,8 @@ def test_each_stronger_decision_says_why_it_was_not_taken():
     lines = weigh_decisions(rows(judgement.drift), rows(judgement.recommendations)[0], Rules())
 
     assert [(line.action, line.why) for line in lines] == [
-        (Action.DIAGNOSTICS, "1 failure(s) in a row; it takes 3"),
         (Action.DELAYED_DEPLOYMENT, "no dependency of it is unavailable"),
+        (Action.DIAGNOSTICS, "it takes 3 failures in a row"),
         (Action.REDEPLOY, "it has failed_deployment"),
     ]
 
