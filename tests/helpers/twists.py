@@ -162,7 +162,8 @@ def old_failure(fleet: Fleet, draw: Random) -> bool:
     """A service's deployments failed a day ago."""
     target = some_target(fleet, draw)
     if target:
-        for minutes in (1436, 1439, 1441, 1444)[: draw.choice([2, 3, 4])]:
+        first = draw.choice([1420, 1438, 1441, 1441, 1500])
+        for minutes in range(first, first + 3 * draw.choice([1, 3, 4]), 3):
             begun = minutes + draw.choice([0, 3])
             row: dict[str, Any] = {
                 "node": target[0],
@@ -328,6 +329,48 @@ def silent_node(fleet: Fleet, draw: Random) -> bool:
                 if key.startswith(f"{node}/"):
                     fleet.replace_service(key, {"last_seen": seen})
     return bool(fleet.nodes)
+
+
+@twist
+def out_of_sight(fleet: Fleet, draw: Random) -> bool:
+    """Nobody can look at a node, and what was seen of it last was not well."""
+    node = some_node(fleet, draw)
+    if node:
+        fleet.replace_node(node, {"status": "unobservable"})
+        for key, _ in list(fleet.services):
+            if key.startswith(f"{node}/") and draw.random() < 0.4:
+                fleet.replace_service(key, {"status": "exited", "last_seen": ago(draw.choice([1, 20]))})
+    return node is not None
+
+
+@twist
+def unknown_grace(fleet: Fleet, draw: Random) -> bool:
+    """A node's capabilities cannot be read, and it is silent."""
+    node = draw.choice(list(fleet.hosts)) if fleet.hosts else None
+    if node is None:
+        return False
+    fleet.extra[f"hosts/{node}/capabilities.yaml"] = "capabilities: [\n"
+    fleet.replace_node(node.lower(), {"last_seen": ago(draw.choice([4, 20, 30, 62]))})
+    for key, _ in fleet.services:
+        if key.startswith(f"{node.lower()}/"):
+            change = {"last_seen": ago(draw.choice([20, 30, 30, 62])), "status": draw.choice(["ok", "ok", "exited"])}
+            fleet.replace_service(key, change)
+    return True
+
+
+@twist
+def gone_and_failed(fleet: Fleet, draw: Random) -> bool:
+    """All of a node is down, and one of its services was deployed in vain again and again."""
+    target = some_target(fleet, draw)
+    if target is None:
+        return False
+    for key, _ in fleet.services:
+        if key.startswith(f"{target[0].lower()}/"):
+            fleet.replace_service(key, {"status": "exited"})
+    for place in range(3):
+        row = {"node": target[0], "service": target[1], "status": "failed", "started_at": ago(20 + 9 * place)}
+        fleet.deployments.append((f"d{len(fleet.deployments)}", row))
+    return True
 
 
 @twist
