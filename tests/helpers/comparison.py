@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.peers.plain import Found, UnreadableWorldError, document, look
-from benchmarks.peers.plain.memory import Memory, is_older, tell
+from benchmarks.peers.plain.memory import Memory, is_older, is_suspended, tell
 from flows.render.document import to_document
 from tests.helpers.random_fleet import Fleet, make_fleet, make_sequence
 from tests.helpers.real_run import run_in
@@ -33,6 +33,8 @@ class Compared(NamedTuple):
     found: Found | None
     """What the plain script found; None where it cannot read the world."""
     differences: list[str]
+    told: tuple[str, ...] = ()
+    """What happened to episodes, by the plain script; and whether the run was skipped."""
 
 
 def compare(seed: int, folder: Path) -> Compared:
@@ -56,7 +58,7 @@ def compare_sequence(seed: int, folder: Path) -> list[Compared]:
     """Judge runs in a row twice, in an empty folder, their events as well."""
     shutil.rmtree(folder, ignore_errors=True)
     memory = Memory()
-    return [compare_next(fleet, memory, folder) for _, fleet in make_sequence(seed, TWISTS)]
+    return [compare_next(fleet, memory, folder) for fleet in make_sequence(seed, TWISTS)]
 
 
 def compare_next(fleet: Fleet, memory: Memory, folder: Path) -> Compared:
@@ -75,10 +77,11 @@ def compare_next(fleet: Fleet, memory: Memory, folder: Path) -> Compared:
         return Compared(fleet, found, [f"real: {report.outcome}: {report.error}"])
     outcome = document(found, acknowledged)
     memory.settling_since = outcome["settling_since"]
+    suspended = [f"suspended {name}" for name, row in memory.episodes.items() if is_suspended(found, row)]
     told = tell(memory, found)
     alone = [f"events: plain alone: {line}" for line in sorted(set(told) - set(events))]
     alone += [f"events: real alone: {line}" for line in sorted(set(events) - set(told))]
-    return Compared(fleet, found, differences(outcome, to_document(report)) + alone)
+    return Compared(fleet, found, differences(outcome, to_document(report)) + alone, (*told, *suspended))
 
 
 def differences(plain: Mapping[str, Any], real: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """Which lines of the second edition a fleet reached, asked of what the plain script found on the way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from benchmarks.peers.plain import Found
 from tests.helpers.random_fleet import Fleet
@@ -173,6 +173,25 @@ LINES: dict[str, Reached] = {
     "6 a partial run": lambda _, found: bool(found.case.desired.unread),
 }
 """What a line asks for, in the order of SEMANTICS, and how to tell that a fleet reached it."""
+
+TOLD = {
+    "2 an older world is no news": "skipped",
+    "7 opened": "opened ",
+    "7 changed": "changed ",
+    "7 reminder": "reminder ",
+    "7 resolved: drift_resolved": " drift_resolved",
+    "7 resolved: removed_from_desired_state": " removed_from_desired_state",
+    "7 resolved: superseded": " superseded",
+    "7 resolved: expired": " expired",
+    "7 suspended by what cannot be read": "suspended ",
+}
+"""What only runs in a row reach, and the part of a line that tells of it."""
+
+
+def lines_told(told: Iterable[str]) -> list[str]:
+    """Return the lines that what was told of one run reached."""
+    said = [*told]
+    return [line for line, part in TOLD.items() if any(part in its for its in said)]
 
 
 def lines_reached(fleet: Fleet, found: Found) -> list[str]:

@@ -187,13 +187,14 @@ def entry(fleet: Fleet, target: tuple[str, str]) -> dict[str, Any]:
     return services[target[1]]
 
 
-def make_sequence(seed: int, twists: dict[str, Twist]) -> list[tuple[int, Fleet]]:
-    """Return the minutes and the fleets of some runs in a row, each the last one with something changed."""
+def make_sequence(seed: int, twists: dict[str, Twist]) -> list[Fleet]:
+    """Return the fleets of some runs in a row, each the last one with something changed."""
     draw = Random(f"sequence {seed}")
     fleet = make_fleet(seed, twists)
     found, minutes = [(0, fleet)], 0
+    is_deployed_once = draw.random() < 0.5
     for _ in range(draw.choice([1, 2, 3, 4])):
-        minutes += draw.choice([1, 1, 4, 4, 5, 9, 11, 1440])
+        minutes += draw.choice([1, 1, 4, 4, 5, 9, 11, 30, 1440])
         fleet = deepcopy(fleet)
         fleet.twists = []
         change = draw.choice(["same", "more", "more", "mended", "mended and more"])
@@ -203,7 +204,9 @@ def make_sequence(seed: int, twists: dict[str, Twist]) -> list[tuple[int, Fleet]
             if twists[name](fleet, draw):
                 fleet.twists.append(name)
         found.append((minutes, fleet))
-    return [(minutes, shifted(fleet, minutes)) for minutes, fleet in found]
+    lags = [draw.choice([0, 0, 0, 0, 0, 20]) if minutes else 0 for minutes, _ in found]
+    names = ("nodes", "services", "incidents", "summary", *(() if is_deployed_once else ("deployments",)))
+    return [shifted(fleet, minutes, minutes - lag, names) for (minutes, fleet), lag in zip(found, lags, strict=True)]
 
 
 def mend(fleet: Fleet) -> None:
@@ -212,12 +215,12 @@ def mend(fleet: Fleet) -> None:
     fleet.deployments, fleet.incidents = [], []
 
 
-def shifted(fleet: Fleet, minutes: int) -> Fleet:
-    """Return the fleet that many minutes later, its moments with it."""
+def shifted(fleet: Fleet, minutes: int, world_minutes: int, names: tuple[str, ...]) -> Fleet:
+    """Return the fleet so many minutes later, with the moments of those parts of its world moved."""
     later = deepcopy(fleet)
     later.as_of = NOON + timedelta(minutes=minutes)
-    for name in ("nodes", "services", "deployments", "incidents", "summary"):
-        setattr(later, name, moved(getattr(later, name), timedelta(minutes=minutes)))
+    for name in names:
+        setattr(later, name, moved(getattr(later, name), timedelta(minutes=world_minutes)))
     return later
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.helpers.comparison import compare, compare_sequence
-from tests.helpers.coverage import LINES, lines_reached
+from tests.helpers.coverage import LINES, TOLD, lines_reached, lines_told
 
 
 def main() -> int:
@@ -31,11 +31,11 @@ def main() -> int:
             different += bool(lines)
             if lines and different <= options.show:
                 print(f"seed {seed}:", *lines, sep="\n  ", flush=True)
-    for line in LINES:
+    asked = [*LINES, *(TOLD if options.in_a_row else [])]
+    for line in asked:
         print(f"{reached[line]:6d}  {line}")
-    print(
-        f"{options.fleets} fleets, {different} with differences, {sum(not reached[line] for line in LINES)} lines not reached"
-    )
+    missed = sum(not reached[line] for line in asked)
+    print(f"{options.fleets} fleets, {different} with differences, {missed} lines not reached")
     return 1 if different else 0
 
 
@@ -50,7 +50,8 @@ def judge_both(seed: int, folder: Path, *, in_a_row: bool) -> tuple[list[str], l
         if run.differences:
             lines += [f"run {place}: {', '.join(run.fleet.twists)}", *run.differences]
             break
-    return [line for run in runs if run.found for line in lines_reached(run.fleet, run.found)], lines
+    reached = {line for run in runs if run.found for line in lines_reached(run.fleet, run.found)}
+    return [*reached, *{line for run in runs for line in lines_told(run.told)}], lines
 
 
 if __name__ == "__main__":
