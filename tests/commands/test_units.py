@@ -13,6 +13,7 @@ EXPOSURE = {
     "runtime-supervisor-watch": 6,
     "runtime-supervisor-serve": 12,
     "runtime-supervisor-maintenance": 6,
+    "runtime-supervisor-act": 14,
 }
 """In tenths, as `systemd-analyze security --threshold` takes it; 100 is a unit without any protection."""
 

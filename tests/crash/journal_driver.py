@@ -13,9 +13,9 @@ from schemas.ledger import Role
 from tests.episodes import NOON
 
 
-def append(folder: Path, role: Role, reasons: list[str]) -> None:
+def append(folder: Path, role: Role, reasons: list[str], place: ActionPlace | None = None) -> None:
     """Append the records in one write."""
-    with open_ledger(ActionPlace(folder), identify(role), timeout_s=5) as ledger:
+    with open_ledger(place or ActionPlace(folder), identify(role), timeout_s=5) as ledger:
         ledger.append_all([("noted", {"reason": reason}) for reason in reasons], NOON)
 
 

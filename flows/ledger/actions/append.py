@@ -26,6 +26,7 @@ from flows.ledger.actions.journals import (
     read_journals,
 )
 from flows.ledger.actions.places import ActionPlace
+from flows.ledger.actions.share import share_file
 from schemas.canonical import spell_instant, write_canonical
 from schemas.ledger import Role
 
@@ -162,9 +163,7 @@ class LockedLedger:
     def _open(self, path: Path) -> int:
         with suppress(FileNotFoundError):
             return open_regular(path, os.O_WRONLY, frozenset({self._author.uid}))
-        fd = create_file(path, os.O_WRONLY, 0o640)
-        sync_folder(path.parent)
-        return fd
+        return _create_shared(path, os.O_WRONLY, 0o640)
 
 
 @contextmanager
@@ -216,9 +215,15 @@ def _open_lock(path: Path) -> int:
         with suppress(FileNotFoundError):
             return open_regular(path, os.O_RDONLY, None)
         with suppress(FileExistsError):
-            fd = create_file(path, os.O_RDONLY, 0o660)
-            sync_folder(path.parent)
-            return fd
+            return _create_shared(path, os.O_RDONLY, 0o660)
+
+
+def _create_shared(path: Path, flags: int, mode: int) -> int:
+    """Make a file for the group of its folder, whatever this user's own group and mask are."""
+    fd = create_file(path, flags, mode)
+    share_file(fd, path.parent, mode)
+    sync_folder(path.parent)
+    return fd
 
 
 def _keep(path: Path, torn: bytes) -> None:

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from flows.errors import EmitError, SettingsError
-from flows.files.own import open_regular, remove_leftovers, sync_folder, write_temporary
+from flows.files.own import open_regular, remove_leftovers
 from flows.ledger.acknowledgements import dump_acknowledgement, parse_acknowledgement
 from flows.ledger.actions.memory_form import dump_memory, parse_memory
 from flows.ledger.actions.places import ActionPlace
+from flows.ledger.actions.share import replace_shared
 from flows.ledger.checkpoint import dump_episode, parse_episode
 from schemas.acknowledgement import Acknowledgement
 from schemas.canonical import spell_instant
@@ -48,8 +49,7 @@ def write_remembered(place: ActionPlace, remembered: Remembered) -> None:
     data = json.dumps(form, separators=(",", ":"), sort_keys=True).encode("ascii") + b"\n"
     try:
         remove_leftovers(place.memory)
-        write_temporary(place.memory, data, 0o640).replace(place.memory)
-        sync_folder(place.memory.parent)
+        replace_shared(place.memory, data)
     except OSError as error:
         raise EmitError(f"{place.memory}: cannot be written: {error.strerror}; nothing starts without it") from None
 

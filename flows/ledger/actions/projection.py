@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import EmitError
-from flows.files.own import open_regular, remove_leftovers, sync_folder, write_temporary
+from flows.files.own import open_regular, remove_leftovers, sync_folder
 from flows.ledger.actions.decision_form import dump_decision
 from flows.ledger.actions.places import STATUS_FOLDERS, ActionPlace
+from flows.ledger.actions.share import replace_shared
 from schemas.attempt import Attempt, Intent, IntentState
 from schemas.book import Book
 from schemas.decision import Decision
@@ -150,8 +151,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         return
     remove_leftovers(path)
     data = json.dumps(content, indent=1).encode("ascii") + b"\n"
-    write_temporary(path, data, 0o640).replace(path)
-    sync_folder(path.parent)
+    replace_shared(path, data)
 
 
 def _without_moment(content: dict[str, Any] | None) -> dict[str, Any] | None:
