@@ -20,7 +20,7 @@ Runs until interrupted; --once looks once, for timers. What cannot be looked at 
 Examples:
 
 \b
-  supervisor observe --init ~/homelab            # write an inventory of what runs here
+  supervisor observe --init ~/homelab            # an inventory of what runs here
   supervisor observe --check --inventory ~/homelab
   supervisor observe --inventory ~/homelab --world /opt/homelab/world
   supervisor observe --once && supervisor reconcile
@@ -41,9 +41,19 @@ def observe(
     check: Annotated[bool, typer.Option("--check", help="Say for each node what works and what to do.")] = False,
     part: Annotated[bool, typer.Option("--part", help="Print this host's own look, for another to take.")] = False,
     node: Annotated[str | None, typer.Option("--node", help="With --part: this host's name in the inventory.")] = None,
+    init: Annotated[
+        Path | None, typer.Option("--init", metavar="FOLDER", help="Write an inventory of what runs, and end.")
+    ] = None,
+    docker: Annotated[
+        list[str] | None, typer.Option("--docker", metavar="URL", help="With --init: an engine; again for more.")
+    ] = None,
+    merge: Annotated[bool, typer.Option("--merge", help="With --init: append what existing files lack.")] = False,
+    group: Annotated[str | None, typer.Option("--group", help="With --init: 'project' makes each one service.")] = None,
     take_over: Annotated[bool, typer.Option("--take-over", help="Replace another host's observer, once.")] = False,
 ) -> int:
     """Run until SIGINT or SIGTERM; return 0."""
+    if init is not None:
+        return _init(init, docker or [], group, merge=merge)
     from flows.settings import load_settings
 
     settings = load_settings({"inventory": inventory, "world": world, "state_dir": state_dir}, config).settings
@@ -99,6 +109,25 @@ def _print_look(observer: "Observer") -> None:
     for node in failing:
         if node.look is not None:
             print(f"  {show(node.node)}: {node.status}: {node.look.reason_class}: {show(node.look.reason, limit=500)}")
+
+
+def _init(folder: Path, addresses: list[str], group: str | None, *, merge: bool) -> int:
+    """Write what is not there, say what is; return 1 where an existing file lacks something."""
+    from flows.observer.start import start_inventory
+    from flows.text.escape import show
+
+    if group not in {None, "project"}:
+        raise typer.BadParameter(f"--group {group!a}: expected 'project'")
+    outcome = asyncio.run(start_inventory(folder.expanduser(), addresses, merge=merge, by_project=group == "project"))
+    for file in outcome.written:
+        print(f"written: {show(file, limit=1000)}")
+    for line in (*outcome.said, *(line for diff in outcome.lacks for line in diff.splitlines())):
+        print(show(line, limit=1000))
+    if outcome.lacks:
+        print("nothing that is there was changed; --merge appends what is shown", file=sys.stderr)
+        return 1
+    print(f"now: supervisor watch --observe --inventory {show(folder, limit=1000)}")
+    return 0
 
 
 def _print_part(settings: object, node: str | None) -> int:

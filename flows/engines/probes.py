@@ -11,7 +11,7 @@ from flows.engines.looked import SeenProbeRow
 from flows.engines.reasons import LookError, explain_error
 from schemas.look_words import ReasonClass
 
-DEADLINE_S = 5.0
+DEADLINE_S, MQTT_S = 5.0, 4.0
 USUAL_EXPECTATION = "200-399"
 SCHEMES = {"http": 80, "https": 443, "tcp": None, "mqtt": 1883}
 RANGE = re.compile(r"(\d{3})(?:-(\d{3}))?", re.ASCII)
@@ -87,7 +87,7 @@ async def _ask_mqtt(host: str, port: int) -> str | None:
     except ImportError:
         raise LookError(ReasonClass.CONFIG, MQTT_EXTRA) from None
     try:
-        async with aiomqtt.Client(host, port, timeout=DEADLINE_S):
+        async with aiomqtt.Client(host, port, timeout=MQTT_S):
             return None
     except aiomqtt.MqttCodeError as error:
         code = error.rc.value if isinstance(error.rc, ReasonCode) else error.rc

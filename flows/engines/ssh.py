@@ -6,6 +6,7 @@ accepted, and nothing of what ssh prints is kept: it only tells which class a fa
 
 import asyncio
 import contextlib
+import os
 import shlex
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -142,9 +143,10 @@ class Tunnel:
         self.socket.unlink(missing_ok=True)
 
 
-def make_tunnel_folder(parent: Path | None = None) -> Path:
-    """Make a folder of mode 0700 with a short name, for the sockets of tunnels."""
-    return Path(tempfile.mkdtemp(prefix="sv-", dir=parent))
+def make_tunnel_folder() -> Path:
+    """Make a folder of mode 0700 with a short name, for the socket of a tunnel: where systemd gives one, in that."""
+    given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(tempfile.mkdtemp(prefix="sv-", dir=given if given and Path(given).is_dir() else None))
 
 
 async def run_remote(address: Address, script: str, deadline_s: float = COMMAND_S) -> str:
