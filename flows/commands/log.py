@@ -57,7 +57,8 @@ def verify(
     from flows.text.escape import show
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint}, config)
-    verdict = verify_chain(files or _own_files(settings))
+    named = files or _own_files(settings)
+    verdict = verify_chain(named)
     if verdict.break_at is not None:
         typer.echo(f"{show(verdict.break_at.path)}:{verdict.break_at.number}: {verdict.problem}")
         typer.echo(f"{verdict.event_count} events before it follow each other")
@@ -65,14 +66,23 @@ def verify(
     typer.echo(f"{verdict.event_count} events, each follows the one before it")
     if verdict.event_count and not verdict.is_from_the_beginning:
         typer.echo("earlier events are not in these files: give the rotated parts as well to cover them")
-    return 0 if files else _compare_with_checkpoint(settings, verdict.head)
+    bare = verdict.bare if files else ()
+    for path in bare:
+        typer.echo(f"{show(path)}: holds no event of ours")
+    return max(2 if bare else 0, _compare_with_checkpoint(settings, named, verdict.head))
 
 
-def _compare_with_checkpoint(settings: "Settings", head: str | None) -> int:
+def _compare_with_checkpoint(settings: "Settings", files: list[Path], head: str | None) -> int:
     from flows.ledger.checkpoint import read_known
 
+    if settings.event_log.absolute() not in {path.absolute() for path in files}:
+        typer.echo(f"not covered: whether events are missing at the end, since {settings.event_log} is not among them")
+        return 0
     known = read_known(settings.checkpoint)
-    if known is None or known.generation == 0 or known.head == head:
+    if known is None:
+        typer.echo(f"not covered: whether events are missing at the end, since there is no {settings.checkpoint}")
+        return 0
+    if known.generation == 0 or known.head == head:
         return 0
     typer.echo("the last event that the checkpoint knows is not the last one here: the end was cut, or added to")
     return 2
@@ -88,9 +98,13 @@ def tail(
     from flows.files.own import settle_path, trusted_owners
     from flows.ledger.event_log import START, EventLog
 
-    owners = trusted_owners()
-    log = EventLog(settle_path(_load({"event_log": event_log}, config).event_log, owners), owners)
+    settings = _load({"event_log": event_log}, config)
+    owners = trusted_owners(settings.log_owners)
+    log = EventLog(settle_path(settings.event_log, owners), owners)
+    log.is_deep = True
     scan = log.scan(START)
+    log.is_deep = False
+    _say_what_is_not_read(log.notes)
     for event in scan.events[-count:] if count else ():
         _print(event)
     if not scan.events and not follow:
@@ -136,7 +150,12 @@ def replay(
     from flows.ledger.emit import EmitPaths, open_emitter
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint, "state_dir": state_dir}, config)
-    paths = EmitPaths(event_log=settings.event_log, checkpoint=settings.checkpoint, state_dir=settings.state_dir)
+    paths = EmitPaths(
+        event_log=settings.event_log,
+        checkpoint=settings.checkpoint,
+        state_dir=settings.state_dir,
+        log_owners=frozenset(settings.log_owners),
+    )
     with open_emitter(paths, lock_timeout_s=settings.lock_timeout.total_seconds()) as emitter:
         count = emitter.write_again(found for file in files for found in read_event_lines(file))
     typer.echo(f"{count} events written again")
@@ -151,6 +170,15 @@ def _load(given: dict[str, object], config: Path | None) -> "Settings":
 
 def _own_files(settings: "Settings") -> list[Path]:
     from flows.files.own import trusted_owners
-    from flows.ledger.event_log import find_parts
+    from flows.ledger.log_parts import find_parts
 
-    return [*find_parts(settings.event_log, trusted_owners()), settings.event_log]
+    found = find_parts(settings.event_log, trusted_owners(settings.log_owners))
+    _say_what_is_not_read({part.path: part.problem for part in found if part.problem})
+    return [*(part.path for part in found if not part.problem), settings.event_log]
+
+
+def _say_what_is_not_read(problems: dict[Path, str]) -> None:
+    from flows.text.escape import show
+
+    for path, problem in problems.items():
+        typer.echo(f"{show(path)}: {show(problem)}; it is passed over", err=True)

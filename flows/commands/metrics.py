@@ -30,7 +30,7 @@ def metrics(
     to_stdout: Annotated[bool, typer.Option("--stdout", help="Print even where metrics_file is set.")] = False,
 ) -> int:
     """Print or write; return 0, or 3 where there is no run yet."""
-    from flows.ledger.acknowledgements import replace_file
+    from flows.files.own import replace_file
     from flows.ledger.checkpoint import Known, read_known
     from flows.telling.metrics import to_metrics
 

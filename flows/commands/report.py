@@ -46,7 +46,7 @@ def report(
     begin = options.parse_since(since, moment)
     if begin >= moment:
         raise typer.BadParameter("--since must lie before the moment of the report")
-    from flows.ledger.acknowledgements import replace_file
+    from flows.files.own import replace_file
     from flows.render.html import to_html
     from flows.text.escape import show
     from flows.views.fleet_page import gather_page

@@ -36,17 +36,6 @@ def hold_lock(path: Path, timeout_s: float) -> Iterator[None]:
         os.close(fd)
 
 
-def is_alive(process: int) -> bool:
-    """Return whether there is such a process, whoever it belongs to."""
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def wait_for_lock(fd: int, deadline: float) -> bool:
     """Take the kernel's lock of an open file; false where the deadline (of `time.monotonic`) passed."""
     while True:

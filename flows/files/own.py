@@ -7,13 +7,19 @@ import errno
 import grp
 import os
 import pwd
+import re
 import secrets
 import stat
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from flows.errors import EmitError
+from flows.files.processes import is_alive
 
+_TEMPORARY = re.compile(r"\.(?:(\d+)-)?[0-9a-f]{16}\.tmp$")
+_LONGEST_WRITE_S = 3600
 _NEVER = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _STICKY_OR_PRIVATE = "make it the owner's own (chmod o-w), or sticky like /tmp (chmod +t)"
 _NO_GROUP = "take the group's right to write (chmod g-w), or make it sticky (chmod +t)"
@@ -173,7 +179,7 @@ def write_all(fd: int, data: bytes) -> None:
 
 def write_temporary(path: Path, data: bytes, mode: int = 0o600) -> Path:
     """Write the data to a new file beside the path, under a name that cannot be foreseen, and sync it."""
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(8)}.tmp")
     fd = create_file(temporary, os.O_WRONLY, mode)
     try:
         write_all(fd, data)
@@ -205,7 +211,7 @@ def sync_folder(path: Path) -> None:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove temporary files that a killed run left beside the path: ours alone, and never read."""
+    """Remove all temporary files beside the path that are ours, whoever wrote them: its lock is held; they are never read."""
     with os.scandir(path.parent) as entries:
         beside = list(entries)
     for entry in beside:
@@ -213,3 +219,46 @@ def remove_leftovers(path: Path) -> None:
             found = entry.stat(follow_symlinks=False)
             if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
                 Path(entry.path).unlink()
+
+
+def sweep_folder(folder: Path) -> None:
+    """Remove the temporary files that killed processes of ours left in a folder."""
+    _sweep(folder, "")
+
+
+def _sweep(folder: Path, beginning: str) -> None:
+    with os.scandir(folder) as entries:
+        left = [entry for entry in entries if entry.name.startswith(beginning) and _TEMPORARY.search(entry.name)]
+    for entry in left:
+        found = entry.stat(follow_symlinks=False)
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not _is_being_written(entry.name, found):
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _is_being_written(name: str, found: os.stat_result) -> bool:
+    """Return whether its writer lives; the number of a process is given again, so that an old file has no writer."""
+    writer = _TEMPORARY.search(name)
+    process = writer[1] if writer else None
+    is_new = time.time() - found.st_mtime < _LONGEST_WRITE_S
+    return process not in {None, str(os.getpid())} and is_new and is_alive(int(str(process)))
+
+
+def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Put the data in the file's place: after a crash it is the old one or the new one, whole; EmitError for a device."""
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise EmitError(
+            f"{path}: expected a regular file or nothing, found {describe(path.lstat())}; name another file"
+        )
+    temporary: Path | None = None
+    if not path.parent.is_dir():
+        raise EmitError(f"{path}: cannot be written: there is no folder {path.parent}; make it, or name another")
+    try:
+        _sweep(path.parent, f"{path.name}.")
+        temporary = write_temporary(path, data, mode)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        raise EmitError(f"{path}: cannot be written: {error.strerror}; what was there stands") from None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.files.lock import is_alive
+from flows.files.processes import is_alive
 
 _PREFIX = "supervisor-scratch-"
 

@@ -2,15 +2,13 @@
 
 import json
 import os
-import stat
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flows.errors import EmitError, SettingsError
+from flows.errors import SettingsError
 from flows.files.lock import hold_lock
-from flows.files.own import describe, make_private_folder, open_regular, sync_folder, write_temporary
+from flows.files.own import make_private_folder, open_regular, replace_file
 from flows.ledger.event_line import read_instant, write_instant
 from schemas.acknowledgement import Acknowledgement
 
@@ -48,26 +46,6 @@ def change_acknowledgements(state_dir: Path, change: Change, timeout_s: float) -
         )
         replace_file(folder / FILE, body.encode() + b"\n")
     return after
-
-
-def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Put the data in the file's place: after a crash it is the old one or the new one, whole; EmitError for a device."""
-    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-        raise EmitError(
-            f"{path}: expected a regular file or nothing, found {describe(path.lstat())}; name another file"
-        )
-    temporary: Path | None = None
-    if not path.parent.is_dir():
-        raise EmitError(f"{path}: cannot be written: there is no folder {path.parent}; make it, or name another")
-    try:
-        temporary = write_temporary(path, data, mode)
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        raise EmitError(f"{path}: cannot be written: {error.strerror}; what was there stands") from None
 
 
 def dump_acknowledgement(row: Acknowledgement) -> dict[str, str]:

@@ -30,25 +30,29 @@ class Verdict:
     problem: str | None
     head: str | None
     """The hash of the last event."""
+    bare: tuple[Path, ...] = ()
+    """The files without a line of ours."""
 
 
 def verify_chain(paths: Sequence[Path]) -> Verdict:
     """Walk along our events in the files, whichever order they are named in; lines of others are passed over."""
     count, head, is_whole = 0, None, False
     seen: set[str] = set()
-    for place, event in _order(paths):
+    found = {path: list(iterate_own_events(path)) for path in paths}
+    bare = tuple(path for path, events in found.items() if not events)
+    for place, event in _order([events for events in found.values() if events]):
         problem = _find_problem(event, head, count, seen)
         if problem is not None or event is None:
-            return Verdict(count, is_whole, place, problem, head)
+            return Verdict(count, is_whole, place, problem, head, bare)
         is_whole = is_whole or (count == 0 and event.previous is None)
         count, head = count + 1, event.digest
         seen.add(event.event_id)
-    return Verdict(count, is_whole, None, None, head)
+    return Verdict(count, is_whole, None, None, head, bare)
 
 
 def _find_problem(event: OwnEvent | None, head: str | None, count: int, seen: set[str]) -> str | None:
     if event is None:
-        return "begins like an event of ours and is none: cut or changed"
+        return "begins like an event of ours, or with the zero bytes of a power cut, and is none: cut or changed"
     if event.event_id in seen:
         return f"repeats event {event.event_id[:16]}"
     if count and event.previous is None:
@@ -59,7 +63,7 @@ def _find_problem(event: OwnEvent | None, head: str | None, count: int, seen: se
 
 
 def iterate_own_events(path: Path) -> Iterator[tuple[Place, OwnEvent | None]]:
-    """Return our events of one file with their places; None for a line that only begins like one."""
+    """Return our events of one file, compressed or not, with their places; None for a line that only begins like one."""
     with ExitStack() as opened:
         file = open_log_file(path, opened)
         for number, line in enumerate(read_lines(file), start=1):
@@ -77,12 +81,11 @@ def read_event_lines(path: Path) -> Iterator[tuple[OwnEvent, bytes]]:
 
 
 def _claims_to_be_ours(line: Line) -> bool:
-    return line.is_terminated and line.content.startswith(MARKER)
+    return line.is_terminated and line.content.startswith((MARKER, b"\0"))
 
 
-def _order(paths: Sequence[Path]) -> Iterator[tuple[Place, OwnEvent | None]]:
+def _order(files: list[list[tuple[Place, OwnEvent | None]]]) -> Iterator[tuple[Place, OwnEvent | None]]:
     """Return the events of the files in the order of the chain, which rotation's names do not tell."""
-    files = [events for path in paths if (events := list(iterate_own_events(path)))]
     ends = {_digest(events[-1]) for events in files}
     firsts = [events for events in files if _previous(events[0]) not in ends]
     chosen = next(iter(firsts or files), None)

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from flows.errors import BusyError, EmitError
 from flows.files.file_system import doubt_file_systems
 from flows.files.lock import hold_lock
-from flows.files.own import make_private_folder, settle_path, sync_file, sync_folder, trusted_owners
+from flows.files.own import make_private_folder, settle_path, sweep_folder, sync_file, sync_folder, trusted_owners
 from flows.ledger.checkpoint import (
     Checkpoint,
     Known,
@@ -84,6 +84,7 @@ def open_emitter(
         )
         emitter.warnings += doubt_file_systems((log.path, checkpoint, state_dir))
         with _explained(paths):
+            sweep_folder(state_dir)
             emitter.recover(recall)
         yield emitter
 
@@ -196,12 +197,13 @@ class Emitter:
         """Append committed events that the log and its parts no longer hold, as they were; return how many."""
         known = self._checkpoint.known
         deadline = time.monotonic() + self._lock_timeout_s
+        self._log.is_deep = True
         with _explained_at(self._path), self._log.locked(deadline):
             there = self._log.scan(START).places
             missing = {
                 event.event_id: line
                 for event, line in events
-                if event.event_id not in there and _is_committed(event, known)
+                if event.digest not in there and _is_committed(event, known)
             }
             scan = self._log.append([*missing.items()], START, deadline)
             self._save(replace(self._checkpoint, position=scan.end))
@@ -209,6 +211,11 @@ class Emitter:
 
     def recover(self, recall: EventLines | None) -> None:
         """Load the checkpoint, complete what is pending, and follow the log where it goes further."""
+        self._recover(recall)
+        self._log.is_deep = False
+        self.warnings += (f"{path}: {problem}; it is passed over" for path, problem in self._log.notes.items())
+
+    def _recover(self, recall: EventLines | None) -> None:
         clear_leftovers(self._path)
         loaded = load_checkpoint(self._path)
         set_aside(loaded.broken)
@@ -216,6 +223,7 @@ class Emitter:
             self.warnings.append(f"{copy}: cannot be used ({problem}); kept as {copy.name}.broken")
         self._checkpoint = loaded.checkpoint or Checkpoint()
         self._check_log_path()
+        self._log.is_deep = loaded.checkpoint is None or self._checkpoint.pending is not None
         if self._checkpoint.pending is not None:
             self._complete(self._checkpoint.pending)
         self._follow(recall if loaded.checkpoint is None else None, is_lost=loaded.checkpoint is None)
@@ -280,6 +288,7 @@ class Emitter:
         if pending.events:
             deadline = time.monotonic() + self._lock_timeout_s
             with self._log.locked(deadline):
+                self._log.seal_zeros(self._checkpoint.position)
                 if self._is_overtaken(pending, self._log.scan(self._checkpoint.position)):
                     self._withdraw(pending)
                     return
@@ -326,6 +335,11 @@ class Emitter:
         if is_lost:
             self.told_ids = frozenset(event.event_id for event in events if event.action is not None)
         after, head = _fold(known, events)
+        if head is not None and not is_lost:
+            self.warnings.append(
+                f"{self._log.path}: has events of ours that are not from this state folder: another supervisor shares"
+                " the log, an older state was restored, or they are forged ('supervisor log tail' shows them)"
+            )
         after = replace(after, head=head or known.head)
         self._checkpoint = replace(self._checkpoint, known=after, position=scan.end)
 

@@ -7,18 +7,18 @@ whole, whatever interrupted an earlier attempt. Lines of others are never change
 import hashlib
 import os
 import re
-import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from flows.errors import BusyError, EmitError
 from flows.files.lock import is_same_file, wait_for_lock
-from flows.files.own import UnsafeFileError, create_file, open_regular, sync_folder
-from flows.ledger.event_line import MAX_LINE, OwnEvent, read_own_event
+from flows.files.own import create_file, open_regular, sync_folder
+from flows.ledger.event_line import MAX_LINE, OwnEvent, digest_line, read_own_event
+from flows.ledger.log_parts import Part, find_parts, is_packed, unpack
 from flows.ledger.torn import find_torn_length
 
 _CHUNK = 1 << 20
@@ -27,7 +27,10 @@ _WINDOW = 256
 _ROUNDS = 8
 _GRACE_STEPS = 10
 _GRACE_STEP_S = 0.03
-_PART = re.compile(r"[.-](\d[\d.\-_T:]*|old)")
+_ZEROS = re.compile(rb"\0+")
+MOST_PARTS = 200
+"""Open at once; a process may open about a thousand files."""
+MOST_PACKED = 30
 
 
 class Position(NamedTuple):
@@ -63,6 +66,8 @@ class LogFile:
     size: int
     start: int = 0
     """Where to read from."""
+    is_packed: bool = False
+    """The descriptor is of what the file holds, unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Scan:
 
     events: tuple[OwnEvent, ...]
     places: dict[str, Path]
-    """The file of each event, by event id."""
+    """The file of each event, by the digest of its line: one with our id and other bytes is not ours."""
     is_position_found: bool
     end: Position
     """Behind the last whole line."""
@@ -79,25 +84,6 @@ class Scan:
     """What stands behind the last line's end; at most `_KEPT` bytes of it."""
     has_own_tail: bool
     """The tail is an event of ours that lacks nothing but its end."""
-
-
-def find_parts(path: Path, owners: frozenset[int]) -> list[Path]:
-    """Return the log's rotated, uncompressed parts, the oldest first; links and strangers' files are not among them."""
-    parts = []
-    with os.scandir(path.parent) as entries:
-        beside = list(entries)
-    for entry in beside:
-        if entry.name.startswith(path.name) and _PART.fullmatch(entry.name[len(path.name) :]):
-            with suppress(FileNotFoundError):
-                found = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(found.st_mode) and found.st_uid in owners:
-                    parts.append((found.st_mtime_ns, _rank(entry.name), Path(entry.path)))
-    return [part for _, _, part in sorted(parts)]
-
-
-def _rank(name: str) -> tuple[int, str]:
-    number = name.rpartition(".")[2]
-    return (-int(number) if number.isdigit() else 0, name)
 
 
 def read_lines(file: LogFile) -> Iterator[Line]:
@@ -125,7 +111,13 @@ def open_log_file(path: Path, opened: ExitStack, owners: frozenset[int] | None =
     except FileNotFoundError:
         raise EmitError(f"{path}: there is no such log") from None
     opened.callback(os.close, fd)
-    return LogFile(path, fd, os.fstat(fd).st_size, start)
+    return _unpacked(path, fd, opened, start) if is_packed(path) else LogFile(path, fd, os.fstat(fd).st_size, start)
+
+
+def _unpacked(path: Path, fd: int, opened: ExitStack, start: int = 0) -> LogFile:
+    with os.fdopen(os.dup(fd), "rb") as packed:
+        plain = opened.enter_context(unpack(path, packed))
+    return LogFile(path, plain.fileno(), os.fstat(plain.fileno()).st_size, start, is_packed=True)
 
 
 class EventLog:
@@ -135,6 +127,10 @@ class EventLog:
         """Take note of the path; nothing is opened yet."""
         self.path = path
         self.owners = owners
+        self.is_deep = False
+        """Look into compressed parts, too, even where nothing says that they are needed: a run was killed, or all is lost."""
+        self.notes: dict[Path, str] = {}
+        """What of the log's parts is not read, and why."""
         self._locks: dict[tuple[int, int], int] = {}
 
     def scan(self, position: Position) -> Scan:
@@ -145,10 +141,14 @@ class EventLog:
         """
         for _ in range(_ROUNDS):
             with ExitStack() as opened:
-                files = self._open(opened)
+                listed = self._list_parts()
+                files = self._open(opened, listed)
                 chosen = _seek(files, position)
+                if chosen is None or (self.is_deep and position == START):
+                    files = self._open(opened, listed, with_packed=True)
+                    chosen = _seek(files, position)
                 scan = _read(chosen or files, is_position_found=chosen is not None, live=self._live(files))
-                if self._is_unmoved(files):
+                if self._is_unmoved(files, listed):
                     return scan
         raise EmitError(f"{self.path}: is rotated or cut faster than it can be read; try again")
 
@@ -160,9 +160,9 @@ class EventLog:
         for _ in range(_ROUNDS):
             self._lock_live(deadline)
             scan = self._settle_tail(position)
-            missing = [line for event_id, line in lines if event_id not in scan.places]
+            missing = [line for _, line in lines if digest_line(line) not in scan.places]
             if not missing and not scan.has_own_tail:
-                self._sync(scan, [event_id for event_id, _ in lines])
+                self._sync({scan.places[digest_line(line)] for _, line in lines})
                 return scan
             if missing and self._blank_torn(missing[0], position):
                 continue
@@ -202,35 +202,44 @@ class EventLog:
                 sync_folder(self.path.parent)
                 return fd
 
-    def _open(self, opened: ExitStack) -> list[LogFile]:
+    def _list_parts(self) -> list[Part]:
+        """Return the parts that are read, the oldest first, and take note of those that are not."""
+        found = find_parts(self.path, self.owners)
+        self.notes = {part.path: part.problem for part in found if part.problem}
+        good = [part for part in found if not part.problem]
+        plain = [part for part in good if not part.is_packed][-MOST_PARTS:]
+        packed = [part for part in good if part.is_packed][-MOST_PACKED:]
+        kept = [part for part in good if part in plain or part in packed]
+        if len(kept) < len(good):
+            self.notes[self.path] = f"has {len(good)} rotated parts; the {len(good) - len(kept)} oldest are not read"
+        return kept
+
+    def _open(self, opened: ExitStack, listed: list[Part], *, with_packed: bool = False) -> list[LogFile]:
         """Open the log first and its parts then: what is renamed in between is seen twice, and never missed."""
-        paths = [self.path]
         files = []
-        for path in paths:
-            try:
-                fd = open_regular(path, os.O_RDONLY, self.owners)
-            except FileNotFoundError:
-                pass
-            except UnsafeFileError:
-                if path == self.path:
-                    raise
-            else:
-                opened.callback(os.close, fd)
-                files.append(LogFile(path, fd, os.fstat(fd).st_size))
-            if path == self.path:
-                paths.extend(reversed(find_parts(self.path, self.owners)))
+        with suppress(FileNotFoundError):
+            fd = open_regular(self.path, os.O_RDONLY, self.owners)
+            opened.callback(os.close, fd)
+            files.append(LogFile(self.path, fd, os.fstat(fd).st_size))
+        listed = listed if files else self._list_parts()
+        for part in reversed(listed):
+            if with_packed or not part.is_packed:
+                try:
+                    files.append(open_log_file(part.path, opened, self.owners))
+                except EmitError as error:
+                    if part.path.exists():
+                        self.notes[part.path] = str(error).removeprefix(f"{part.path}: ")
         return _drop_twins(files)[::-1]
 
     def _live(self, files: list[LogFile]) -> LogFile | None:
         return files[-1] if files and files[-1].path == self.path else None
 
-    def _is_unmoved(self, files: list[LogFile]) -> bool:
+    def _is_unmoved(self, files: list[LogFile], listed: list[Part]) -> bool:
         live = self._live(files)
         if live is None:
             return not self.path.exists()
-        parts = [file.path for file in files[:-1]]
         is_whole = is_same_file(live.fd, self.path) and os.fstat(live.fd).st_size >= live.size
-        return is_whole and parts == find_parts(self.path, self.owners)
+        return is_whole and listed == self._list_parts()
 
     def _settle_tail(self, position: Position) -> Scan:
         """Scan until the last line has its end, or its writer had time enough to write it."""
@@ -257,7 +266,7 @@ class EventLog:
     def _blank_torn(self, line: bytes, position: Position) -> bool:
         """Turn what a killed run left of the line into blanks and a line's end, so that a line glued to it is free."""
         with ExitStack() as opened:
-            files = self._open(opened)
+            files = self._open(opened, self._list_parts())
             for file in _seek(files, position) or files:
                 for found in read_lines(file):
                     torn = find_torn_length(found.content, line, is_tail=not found.is_terminated)
@@ -265,8 +274,19 @@ class EventLog:
                         return _blank(file, found.offset, torn)
         return False
 
-    def _sync(self, scan: Scan, event_ids: list[str]) -> None:
-        for path in {scan.places[event_id] for event_id in event_ids}:
+    def seal_zeros(self, position: Position) -> None:
+        """Turn the zero bytes that a power cut left behind the position into blanks and a line's end.
+
+        The size of a file can be on the disk before what was written there is; no line of anybody has a zero byte.
+        """
+        with ExitStack() as opened:
+            files = self._open(opened, self._list_parts())
+            for file in _seek(files, position) or files:
+                for offset, length in list(_find_zeros(file)):
+                    _blank(file, offset, length)
+
+    def _sync(self, paths: set[Path]) -> None:
+        for path in paths:
             fd = open_regular(path, os.O_RDONLY, self.owners)
             try:
                 os.fsync(fd)
@@ -276,6 +296,23 @@ class EventLog:
                 os.close(fd)
 
 
+def _find_zeros(file: LogFile) -> Iterator[tuple[int, int]]:
+    """Return the place and the length of each run of zero bytes, from the file's start on."""
+    begun: int | None = None
+    for offset in range(file.start, file.size, _CHUNK):
+        chunk = os.pread(file.fd, min(_CHUNK, file.size - offset), offset)
+        if begun is not None and not chunk.startswith(b"\0"):
+            yield begun, offset - begun
+            begun = None
+        for found in _ZEROS.finditer(chunk):
+            first = offset + found.start() if begun is None else begun
+            begun = first if found.end() == len(chunk) else None
+            if begun is None:
+                yield first, offset + found.end() - first
+    if begun is not None:
+        yield begun, file.size - begun
+
+
 def _drop_twins(files: list[LogFile]) -> list[LogFile]:
     """Keep the last of the names that one file had while the list was made."""
     by_file = {(found.st_dev, found.st_ino): file for file in files for found in [os.fstat(file.fd)]}
@@ -283,6 +320,8 @@ def _drop_twins(files: list[LogFile]) -> list[LogFile]:
 
 
 def _blank(file: LogFile, offset: int, length: int) -> bool:
+    if file.is_packed:
+        return False  # What is in there is torn for good, and behind it comes nothing.
     try:
         fd = os.open(file.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except PermissionError:
@@ -302,7 +341,7 @@ def _seek(files: list[LogFile], position: Position) -> list[LogFile] | None:
     for index in range(len(files) - 1, -1, -1):
         file = files[index]
         if file.size >= position.offset and mark_position(file.fd, position.offset) == position:
-            return [LogFile(file.path, file.fd, file.size, position.offset), *files[index + 1 :]]
+            return [replace(file, start=position.offset), *files[index + 1 :]]
     return None
 
 
@@ -323,9 +362,9 @@ def _read(files: list[LogFile], *, is_position_found: bool, live: LogFile | None
         tail, end = b"", file.start
         for line in read_lines(file):
             event = read_own_event(line.content)
-            if event is not None and event.event_id not in places:
+            if event is not None and event.digest not in places:
                 events.append(event)
-                places[event.event_id] = file.path
+                places[event.digest] = file.path
             if line.is_terminated:
                 end = line.offset + line.length + 1
             else:

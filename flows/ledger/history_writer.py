@@ -13,7 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from flows.errors import EmitError, HistoryError
-from flows.files.lock import is_alive
+from flows.files.processes import is_alive
 from flows.files.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
 from flows.ledger.history import (
     MERGED,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from flows.errors import EmitError
-from flows.files.storage import write_flushed
+from flows.files.own import replace_file
 from flows.ledger.event_line import digest_line, encode_change
 from flows.past.day import Batch, Day, Judge, Problem, one_run
 from flows.run.attend import habits_of
@@ -23,12 +23,7 @@ def write_events(
     if file.resolve() in {settings.event_log.resolve(), settings.checkpoint.resolve()}:
         raise EmitError(f"{file}: the live event log and checkpoint are not written by a backfill; name another file")
     lines = list(_follow(judge, _told(days, advance), settings))
-    temporary = file.with_name(f".{file.name}.tmp")
-    try:
-        write_flushed(temporary, b"".join(line + b"\n" for line in lines))
-        temporary.replace(file)
-    except OSError as error:
-        raise EmitError(f"{file}: cannot be written: {error.strerror}") from None
+    replace_file(file.absolute(), b"".join(line + b"\n" for line in lines))
     return len(lines)
 
 

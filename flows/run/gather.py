@@ -21,6 +21,7 @@ from flows.sources.names import quote
 from flows.sources.world.actual import LoadedWorld, WorldFiles, dangling_aliases, load_world
 from flows.sources.world.files import SERVICES
 from flows.sources.world.memory import WorldMemory
+from flows.sources.world.owners import doubt_owners
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.rejected import Doubtful
@@ -114,7 +115,8 @@ def read_actual(
         f"alias {alias!a} leads to {name!a}, which is no node of the inventory; not used"
         for alias, name in lost.items()
     ]
-    return world, (*notes, *tell_doubt(world.actual.doubtful))
+    doubts = doubt_owners(settings.world.absolute(), settings.runtime_summary)
+    return world, (*notes, *tell_doubt(world.actual.doubtful), *doubts)
 
 
 def _refuse_strangers(desired: Desired, actual: Actual, settings: Settings) -> None:

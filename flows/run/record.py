@@ -80,10 +80,11 @@ def record(
         taken_s=taken_s,
         input_fingerprint=inputs.fingerprint,
     )
+    # Before the commit: the world of a run that is killed behind it would be in the history, and nowhere to be read again.
+    _archive(emitter, settings, inputs, as_of)
     lines = emitter.commit(decision.transitions, last_run, files, acting.acting if acting else None)
     if rows is not None and not isinstance(root, Path):
         _write(emitter, root, rows)
-    _archive(emitter, settings, inputs, as_of)
     if acting is not None:
         emitter.warnings += _show_acting(settings, acting)
     return Recorded(lines, decision.waits, attention, acting)

@@ -42,6 +42,9 @@ class ChangedInputs:
         """Begin to watch."""
         self._settings = settings
         self._stop = stop
+        files = (settings.checkpoint, settings.event_log, settings.metrics_file)
+        self._our_files = [path for file in files if file for path in {file.absolute(), file.resolve()}]
+        self._our_folders = {settings.state_dir.absolute(), settings.state_dir.resolve()}
         self._open()
 
     def wait(self, until_s: float) -> str:
@@ -63,11 +66,19 @@ class ChangedInputs:
             stop_event=self._stop,
         )
         if isinstance(changes, set):
-            return has_input((path for _, path in changes), self._settings.world)
+            return has_input((path for _, path in changes if not self._is_ours(path)), self._settings.world)
         if identify_folders(self._settings) == self._watched:
             return False
         self._open()
         return True
+
+
+    def _is_ours(self, path: str) -> bool:
+        """Return whether a run of ours writes there: kept beside the inputs, it would start the next one, for ever."""
+        place = Path(path)
+        if any(place.is_relative_to(folder) for folder in self._our_folders):
+            return True
+        return any(place == ours or place.name.startswith(f"{ours.name}.") for ours in self._our_files)
 
 
 def identify_folders(settings: Settings) -> dict[Path, int]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from flows.errors import SupervisorError
 from flows.files.lock import hold_lock
-from flows.ledger.acknowledgements import replace_file
+from flows.files.own import replace_file
 from flows.ledger.checkpoint import Known, read_known
 from flows.run.attention import Attention
 from flows.run.conclude import to_recommended

@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.files.own import open_regular
-from flows.ledger.acknowledgements import replace_file
+from flows.files.own import open_regular, replace_file
 from flows.ledger.event_line import read_instant, write_instant
 from schemas.episode import Target
 from schemas.outage import Message, News, Outage

@@ -1,5 +1,8 @@
 """`supervisor log`: the chain, the latest events, and text of others that is safe to print."""
 
+import gzip
+import os
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -108,3 +111,49 @@ def test_replay_writes_what_the_log_lost(told, supervisor):
 
     assert supervisor("replay", str(told / "backup"), *options).stdout == "3 events written again\n"
     assert verify_chain(files(told)).event_count == 4
+
+
+def test_verify_reads_compressed_parts_and_says_what_it_does_not_cover(told, supervisor):
+    checkpoint = ("--checkpoint", str(paths(told).checkpoint))
+    packed = told / "agent-events.log.1.gz"
+    packed.write_bytes(gzip.compress((told / "agent-events.log.1").read_bytes()))
+
+    alone = supervisor("verify", str(packed), *checkpoint)
+    assert (alone.return_value, alone.stdout.splitlines()[0]) == (0, "1 events, each follows the one before it")
+    assert "not covered: whether events are missing at the end" in alone.stdout
+    assert supervisor("verify", str(packed), str(paths(told).event_log), *checkpoint).stdout.splitlines() == [
+        "4 events, each follows the one before it"
+    ]
+
+
+def test_a_named_file_without_a_line_of_ours_is_no_success(told, supervisor):
+    (told / "other.log").write_bytes(b"{}\n")
+
+    result = supervisor("verify", str(told / "other.log"), "--checkpoint", str(paths(told).checkpoint))
+
+    assert result.return_value == 2
+    assert "holds no event of ours" in result.stdout
+
+
+def test_verify_of_named_files_notices_that_the_end_was_cut(told, supervisor):
+    lines = paths(told).event_log.read_bytes().splitlines(keepends=True)
+    paths(told).event_log.write_bytes(b"".join(lines[:-1]))
+
+    result = supervisor("verify", *map(str, files(told)), "--checkpoint", str(paths(told).checkpoint))
+
+    assert result.return_value == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_the_log_of_a_configured_owner_is_read_by_every_command(told, supervisor, monkeypatch):
+    for file in files(told):
+        os.chown(file, 12345, 12345)
+    places = ("--checkpoint", str(paths(told).checkpoint))
+    assert "belongs to user 12345" in supervisor("verify", *places).stderr
+
+    monkeypatch.setenv("SUPERVISOR_LOG_OWNERS", "[12345]")
+
+    assert supervisor("verify", *places).stdout == "4 events, each follows the one before it\n"
+    assert len(supervisor("tail").stdout.splitlines()) == 4
+    state = ("--state-dir", str(paths(told).state_dir))
+    assert supervisor("replay", str(files(told)[1]), *places, *state).stdout == "0 events written again\n"

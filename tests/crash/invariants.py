@@ -6,14 +6,14 @@ from pathlib import Path
 from flows.files.own import trusted_owners
 from flows.ledger.checkpoint import load_checkpoint
 from flows.ledger.event_line import read_own_event
-from flows.ledger.event_log import find_parts
+from flows.ledger.log_parts import find_parts
 from tests.episodes import paths
 
 
 def log_lines(folder: Path) -> list[bytes]:
     """Return the lines of the log and its rotated parts; blank ones are left out."""
     log = paths(folder).event_log
-    files = [*find_parts(log, trusted_owners()), *([log] if log.exists() else [])]
+    files = [*(part.path for part in find_parts(log, trusted_owners())), *([log] if log.exists() else [])]
     return [line for file in files for line in file.read_bytes().split(b"\n") if line.strip()]
 
 

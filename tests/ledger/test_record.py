@@ -130,3 +130,21 @@ def test_a_world_that_stood_still_is_replayed_as_old_as_each_run_found_it(settin
 def recorded_kinds(settings):
     root = settings.history_root()
     return ask_history(lambda: scan_history(root, "drift").collect(), root)["kind"].to_list()
+
+
+def test_the_world_of_a_run_that_is_killed_is_in_the_archive_all_the_same(settings, monkeypatch):
+    """Wherever it is killed behind its intent: the next run completes what it promised, and its world can be replayed."""
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("flows.ledger.emit.Emitter._finish", die)
+        with pytest.raises(KeyboardInterrupt):
+            run_once(settings, NOON)
+    write(settings.world, world(NOON + MINUTE, "piha/web", "piha/db"))
+    run_once(settings, NOON + MINUTE)
+
+    assert runs(settings)["as_of"].to_list() == [NOON, NOON + MINUTE]
+    with open_archive(settings.state_dir) as archive:
+        assert [entry.as_of for entry in archive.list_entries()] == [NOON, NOON + MINUTE]

@@ -142,3 +142,16 @@ def next_state(process):
 )
 def test_only_files_that_may_be_inputs_count(path, expected):
     assert is_input(path) is expected
+
+
+@pytest.mark.parametrize("place", ["checkpoint", "event_log", "state_dir", "metrics_file"])
+def test_what_a_run_of_ours_writes_beside_the_inputs_starts_no_run(tmp_path, settings, stop, place):
+    inside = tmp_path / "world" / ("state" if place == "state_dir" else f"{place}.json")
+    (tmp_path / "world" / "state").mkdir()
+    settings = settings.model_copy(update={place: inside, "watch_max_interval": timedelta(seconds=2)})
+    runs = watch_inputs(settings, stop)
+    next(runs)
+    written = inside / "a.json" if place == "state_dir" else inside
+    later(lambda: (written.write_text("{}"), written.with_name(f"{written.name}.bak").write_text("{}")))
+
+    assert next(runs) == "interval"
