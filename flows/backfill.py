@@ -15,7 +15,7 @@ from pydantic import AfterValidator, AwareDatetime
 
 from flows.errors import SettingsError
 from flows.past.day import Day, group_days
-from flows.past.make_days import Backfiller, DayDone, map_days
+from flows.past.make_days import Backfiller, DayDone, hold_history, map_days
 from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 from flows.reconcile import ParameterPath, gather_settings
 from flows.settings import Settings
@@ -56,7 +56,8 @@ def backfill(
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
         work = Backfiller(judge, settings.history_root())
-        done = _make_months(work, days, jobs)
+        with hold_history(settings.history_root(), settings.state_dir, settings.lock_timeout.total_seconds()):
+            done = _make_months(work, days, jobs)
         judge.close()
     return _log(done, snapshots.problems)
 

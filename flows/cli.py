@@ -1,6 +1,7 @@
 """The `supervisor` command: help and version need no polars, no Prefect and no settings."""
 
 import gc
+import os
 import sys
 import traceback
 import uuid
@@ -84,6 +85,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; every way to end has its exit code, and no user error shows a traceback."""
+    _open_closed_streams()
     # Looking for cycles among a million good objects took a fifth of a large run, and a tenth of a second at its end.
     gc.set_threshold(200_000, 50, 100)
     code = _run(sys.argv[1:])
@@ -111,6 +113,16 @@ def _run(arguments: list[str]) -> int:
         return USAGE_ERROR
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours
         return _report_bug(error, with_traceback="--traceback" in arguments)
+
+
+def _open_closed_streams() -> None:
+    """Put nothing in the place of a closed stream, whose number the next file that is opened would get."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def _escape_what_cannot_be_encoded() -> None:

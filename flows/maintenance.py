@@ -9,6 +9,7 @@ from pydantic import AfterValidator
 from flows.ledger.archive import open_archive
 from flows.ledger.archive_writer import edit_archive, shrink_archive
 from flows.ledger.history_writer import compact as compact_days
+from flows.past.make_days import hold_history
 from flows.settings import load_settings
 
 
@@ -24,7 +25,9 @@ Positive = Annotated[int, AfterValidator(_check_positive)]
 @flow(name="compact", persist_result=False, log_prints=False)
 def compact() -> int:
     """Merge the history's files of each day that is over, and return how many there were."""
-    merged = compact_days(load_settings().settings.history_root(), datetime.now(UTC).date())
+    settings = load_settings().settings
+    with hold_history(settings.history_root(), settings.state_dir, settings.lock_timeout.total_seconds()):
+        merged = compact_days(settings.history_root(), datetime.now(UTC).date())
     get_run_logger().info("merged %d day(s) of a table", merged)
     return merged
 

@@ -49,7 +49,7 @@ def backfill(
     """Make the history, show the progress, and say what was passed over."""
     begin, end = options.parse_period(since, until)
     from flows.past.day import group_days
-    from flows.past.make_days import Backfiller, map_days
+    from flows.past.make_days import Backfiller, hold_history, map_days
     from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir, "history": where}, config)
@@ -58,8 +58,9 @@ def backfill(
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
         days = group_days(found)
-        with progress(len(found)) as advance:
-            work = Backfiller(judge, settings.history_root())
+        root, wait_s = settings.history_root(), settings.lock_timeout.total_seconds()
+        with hold_history(root, settings.state_dir, wait_s), progress(len(found)) as advance:
+            work = Backfiller(judge, root)
             done = sorted(_watched(map_days(work, days, jobs or os.cpu_count() or 1), advance), key=lambda one: one.day)
         if events is not None:
             from flows.past.events import write_events

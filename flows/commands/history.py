@@ -99,9 +99,11 @@ def compact(
 ) -> int:
     """Merge the days before today."""
     from flows.ledger.history_writer import compact as compact_days
+    from flows.past.make_days import hold_history
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
-    merged = compact_days(settings.history_root(), datetime.now(UTC).date())
+    with hold_history(settings.history_root(), settings.state_dir, settings.lock_timeout.total_seconds()):
+        merged = compact_days(settings.history_root(), datetime.now(UTC).date())
     typer.echo(f"merged {merged} day(s) of a table under {_shown(settings.history_root())}")
     return 0
 

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -11,7 +13,9 @@ from typing import NamedTuple, TypeVar
 
 import polars as pl
 
-from flows.files.storage import open_storage
+from flows.files.lock import hold_lock
+from flows.files.processes import end_with
+from flows.files.storage import make_folder, open_storage
 from flows.ledger.history import ask_history, find_day_damage, list_days, read_day, scan_day
 from flows.ledger.history_check import DamagedHistoryError
 from flows.ledger.history_writer import derive_run_id, finish_day, write_day
@@ -124,8 +128,9 @@ def join_histories(parts: list[History]) -> History:
 _worker: Callable[[Day], object] | None = None
 
 
-def _start_worker(work: Callable[[Day], object]) -> None:
+def _start_worker(work: Callable[[Day], object], parent: int) -> None:
     global _worker  # noqa: PLW0603 - a process of the pool has one job, which it keeps between days
+    end_with(parent)
     _worker = work
 
 
@@ -140,7 +145,8 @@ def map_days(work: Callable[[Day], Result], days: list[Day], jobs: int) -> Itera
         yield from map(work, days)
         return
     with _single_threaded(), _pool(work, jobs) as pool:
-        futures = [pool.submit(_work, day) for day in days]
+        with _deaf_to_interrupts():
+            futures = [pool.submit(_work, day) for day in days]
         for future in as_completed(futures):
             yield future.result()  # type: ignore[misc]
 
@@ -150,11 +156,44 @@ def _pool(work: Callable[[Day], object], jobs: int) -> Iterator[ProcessPoolExecu
     """Give a pool that is left without waiting for days that were not begun, where the caller gives up."""
     # polars' threads do not survive a fork
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(work,))
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(work, os.getpid()))
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let processes that are started here never be interrupted, which a terminal does to all: this one ends them.
+
+    What they inherit is the mask of this thread. Another thread may take the signal for the process all the same, and
+    a start that is interrupted half-way would leave a process that complains: it is taken note of, and raised after.
+    """
+    taken: list[int] = []
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    is_main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, lambda number, _: taken.append(number)) if is_main else None
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if is_main:
+            signal.signal(signal.SIGINT, handler)
+    if taken:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def hold_history(root: Path | str, state_dir: Path, timeout_s: float) -> Iterator[None]:
+    """Be the only process here that replaces days of the history; raises `BusyError` that names the other one.
+
+    Live runs add files and replace none: they go on. The lock of a history on object storage is in the state folder.
+    """
+    folder = root if isinstance(root, Path) else state_dir
+    make_folder(folder.absolute())
+    with hold_lock(folder.absolute() / "history.lock", timeout_s):
+        yield
 
 
 @contextmanager

@@ -1,0 +1,30 @@
+"""A closed stream is nothing to write to, and no place for the next file that is opened."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.frames import NOON
+from tests.past_worlds import inventory, world, write
+from tests.program import SUPERVISOR
+
+AT_NOON = f"--as-of {NOON:%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", [f"reconcile {AT_NOON}", "status", "history", "check", f"explain piha {AT_NOON}"])
+def test_a_command_with_a_closed_stream_ends_as_with_an_open_one(tmp_path, closed, command):
+    write(tmp_path / "home", inventory(piha=["web"]))
+    write(tmp_path / "world", world(NOON, "piha/web"))
+    places = {"INVENTORY": "home", "WORLD": "world", "STATE_DIR": "state", "EVENT_LOG": "log", "CHECKPOINT": "point"}
+    environment = {**os.environ, **{f"SUPERVISOR_{name}": str(tmp_path / at) for name, at in places.items()}}
+    setup = [*SUPERVISOR, *f"reconcile {AT_NOON}".split()]
+    subprocess.run(setup, env=environment, check=True, stdout=subprocess.DEVNULL)
+    before = (tmp_path / "log").read_bytes()
+
+    called = ["sh", "-c", f'exec "$@" {closed}', "sh", *SUPERVISOR, *command.split()]
+    done = subprocess.run(called, env=environment, capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "log").read_bytes() == before
