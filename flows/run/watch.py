@@ -72,7 +72,6 @@ class ChangedInputs:
         self._open()
         return True
 
-
     def _is_ours(self, path: str) -> bool:
         """Return whether a run of ours writes there: kept beside the inputs, it would start the next one, for ever."""
         place = Path(path)
