@@ -146,7 +146,11 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
     gone = _gone(drift, desired)
     known = actual.nodes.join(desired.nodes.filter("is_monitored"), on="node", how="semi")
     wanted = desired.nodes.filter("is_monitored").select("node", "is_intermittent", "has_readable_capabilities")
-    lost = actual.snapshots.filter(pl.lit(wanted.height > 0)).join(known, on="as_of", how="anti")
+    lost = (
+        actual.snapshots.filter(pl.lit(wanted.height > 0))
+        .join(known, on="as_of", how="anti")
+        .join(_strangers(actual), on="as_of", how="left")
+    )
     steady = (
         wanted.filter(~pl.col("is_intermittent") & pl.col("has_readable_capabilities"))
         .join(actual.snapshots.select("as_of"), how="cross")
@@ -189,7 +193,12 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
                 lost.select(
                     "as_of",
                     rule=_rule(DoubtRule.NO_NODES),
-                    said=pl.lit("nodes.json has no usable record of any node that is asked for"),
+                    said=pl.concat_str(
+                        pl.lit("nodes.json has no usable record of any node that is asked for"),
+                        pl.when(pl.col("strangers").list.len() > 0)
+                        .then(pl.format(", only of {}", _listed("strangers")))
+                        .otherwise(pl.lit("")),
+                    ),
                 ),
                 counted.select("as_of", rule=_rule(DoubtRule.MASS_OFFLINE), said=said),
             ]
@@ -201,6 +210,13 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
             ]
         ).unique(),
     )
+
+
+def _strangers(actual: Actual) -> pl.DataFrame:
+    """Return what the records of nodes are of, as far as it is told."""
+    set_aside = actual.rejected.filter(pl.col("file") == "nodes.json").select("as_of", "key")
+    named = pl.concat([actual.nodes.select("as_of", key="node"), set_aside])
+    return named.group_by("as_of").agg(strangers=pl.col("key").unique().sort())
 
 
 def _gone(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:

@@ -279,7 +279,7 @@ def _in_order(recommended: pl.DataFrame) -> pl.DataFrame:
 def _say(recommended: pl.DataFrame) -> pl.DataFrame:
     """Write the sentences, from the templates and the evidence."""
     is_open = pl.col("has_unread_dependencies").fill_null(False) & pl.col("kind").is_in(REPAIRABLE)
-    unread = pl.when(is_open).then(pl.lit("; what it depends on could not be read")).otherwise(pl.lit(""))
+    unread = pl.when(is_open).then(pl.lit("; its dependencies could not be read")).otherwise(pl.lit(""))
     causes = pl.col("causes")
     wrong = fill("wrong", **_words())
     return recommended.with_columns(

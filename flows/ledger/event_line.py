@@ -23,6 +23,7 @@ _RESOLVED = {
     Resolution.DRIFT_RESOLVED: "there is no drift any more",
     Resolution.REMOVED_FROM_DESIRED_STATE: "it is not desired or monitored any more",
     Resolution.SUPERSEDED: "another action is recommended now",
+    Resolution.EXPIRED: "its failed deployment is too long ago to count, and nothing was deployed since",
 }
 
 

@@ -18,12 +18,15 @@ LEVEL = {Severity.INFO: "note", Severity.WARNING: "warning", Severity.ERROR: "er
 MEANING = {
     Action.OBSERVER_REVIEW: "The observer may be wrong: check it before acting on what it reports.",
     Action.FAILOVER_REVIEW: "A node is offline: bring it back, or move its services.",
-    Action.DIAGNOSTICS: "Deploying failed too often: find the cause first.",
+    Action.NODE_REVIEW: "A node is in trouble as a whole: look at the node first.",
+    Action.DIAGNOSTICS: "Repairing it again would not help: find the cause first.",
     Action.DELAYED_DEPLOYMENT: "It waits for a dependency that is unavailable.",
     Action.CONTAINER_RESTART: "An open incident says that its container stopped: restart it.",
     Action.REDEPLOY: "It is missing, unhealthy, or its deployment failed: redeploy it.",
-    Action.INCIDENT_REVIEW: "An incident is open: review and close it.",
-    Action.INVENTORY_REVIEW: "It runs, and no inventory asks for it.",
+    Action.PLACEMENT_REVIEW: "It runs on another node than the one that is asked for it: move one of both.",
+    Action.DISK_CLEANUP: "The disk of a node is full: clean it up.",
+    Action.INCIDENT_REVIEW: "An incident is open, or a disk is full: review it.",
+    Action.INVENTORY_REVIEW: "What runs and what the inventory asks for disagree: mend one of both.",
 }
 _PLACE = re.compile(r"(.+?)(?::(\d+))?")
 _FALLBACK = "inventory/topology.yaml"

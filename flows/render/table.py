@@ -9,11 +9,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from flows.text.escape import show, show_lines
+from flows.text.extent import name_some, say_extent
 from flows.text.spoken import spoken
 from schemas.episode import Target
 from schemas.expressions import target
 from schemas.run import Judgement
-from schemas.words import ALL, FLEET, HeldBy, Outcome, Severity, State
+from schemas.words import ALL, ExplainedBy, HeldBy, Outcome, Severity, State
 
 if TYPE_CHECKING:
     from flows.run.result import RunReport
@@ -71,11 +72,28 @@ def _headline(report: "RunReport") -> Text:
     if report.acknowledged_count:
         counts.append(f"{report.acknowledged_count} acknowledged")
     took = sum(report.timings_s.values())
-    line = Text.assemble((state.value.upper(), STATE_STYLE[state]), "  ", ", ".join(counts))
-    line.append(f"  ·  world {spoken(summary['world_age_s'])} old  ·  {took:.2f} s", style="dim")
+    line = Text()
     if report.outcome is Outcome.PARTIAL:
-        line.append("\nPARTIAL: a part of the inventory could not be read; see below", style="bold yellow")
+        line.append(f"PARTIAL  not judged: {show(_unjudged(report))}  ·  ", style="bold yellow")
+    line.append(state.value.upper(), style=STATE_STYLE[state])
+    line.append(f"  {say_extent(summary, report.as_of)}; {', '.join(counts)}")
+    line.append(f"  ·  world {spoken(summary['world_age_s'])} old  ·  {took:.2f} s", style="dim")
     return line
+
+
+def _unjudged(report: "RunReport") -> str:
+    """Return what cannot be judged for what could not be read: services, what else a node asks for, or files."""
+    if report.desired is None:
+        return "a part of the inventory"
+    faults = report.desired.unread.filter(~pl.col("is_warning"))
+    aim = (
+        pl.when(pl.col("node").is_null())
+        .then("file")
+        .otherwise(
+            pl.when(pl.col("service").is_null()).then(pl.format("what else {} asks for", "node")).otherwise(target())
+        )
+    )
+    return name_some(faults.select(aim.unique(maintain_order=True)).to_series().to_list())
 
 
 def _no_conclusion(report: "RunReport") -> Text:
@@ -117,23 +135,27 @@ def _held_back(judgement: Judgement) -> Iterator[RenderableType]:
     held = judgement.drift.filter(pl.col("held_by").is_not_null())
     if held.is_empty():
         return
-    fleet = judgement.drift.filter((pl.col("kind") == "observer_suspect") & (pl.col("node") == FLEET)).height > 0
+    explained = judgement.explained.filter(pl.col("how") == ExplainedBy.HELD_BACK).select(
+        "as_of", under=target(), node="explained_node", service="explained_service"
+    )
+    held = held.join(explained, on=["as_of", "node", "service"], how="left", maintain_order="left")
     under = (
-        pl.when(pl.col("held_by") == HeldBy.STALE_WORLD)
-        .then(pl.lit(f"{FLEET}/{ALL}"))
-        .when((pl.col("held_by") == HeldBy.OBSERVER_SUSPECT) & pl.lit(fleet))
-        .then(pl.lit(f"{FLEET}/{ALL}"))
-        .when(pl.col("held_by") == HeldBy.DEPLOYMENT_IN_FLIGHT)
+        pl.when(pl.col("held_by").is_in([HeldBy.MAINTENANCE, HeldBy.DEPLOYMENT_IN_FLIGHT, HeldBy.SETTLING]))
         .then(target())
+        .when(pl.col("under").is_not_null())
+        .then("under")
         .otherwise(pl.concat_str("node", pl.lit(f"/{ALL}")))
     )
     folded = held.group_by(under.alias("under"), "held_by", maintain_order=True).agg(
-        pl.len(), pl.concat_str(pl.col("kind").cast(pl.String), pl.lit(" "), target()).head(4).alias("some")
+        pl.len(),
+        pl.concat_str(pl.col("kind").cast(pl.String).str.replace_all("_", " "), pl.lit(" "), target())
+        .head(4)
+        .alias("some"),
     )
     yield Text("\nheld back", style="dim")
     for row in folded.iter_rows(named=True):
         more = f", and {row['len'] - 4} more" if row["len"] > 4 else ""
-        some = ", ".join(row["some"]).replace("_", " ")
+        some = ", ".join(row["some"])
         under_what = f"{show(row['under'])} ({row['held_by'].replace('_', ' ')})"
         yield Padding(Text(f"{row['len']} under {under_what}: {show(some)}{more}"), (0, 0, 0, 2), expand=False)
 
