@@ -13,7 +13,6 @@ from tests.helpers.comparison import compare, differences
 from tests.helpers.coverage import LINES, lines_reached
 from tests.helpers.real_run import run_in
 
-pytestmark = pytest.mark.xfail(strict=False, reason="the stages do not know the second edition yet")
 FLEETS = 60
 
 

@@ -16,7 +16,6 @@ from tests.helpers.real_run import run_in
 CASES = read_cases()
 
 
-@pytest.mark.xfail(strict=False, reason="the second edition is not there yet")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_case_comes_out_right(case: Case, tmp_path: Path) -> None:
     for run in case:
