@@ -3,7 +3,7 @@
 from collections import defaultdict
 from datetime import datetime, timedelta
 
-from benchmarks.peers.plain.advice import decide_without_waiting
+from benchmarks.peers.plain.advice import SEVERITIES, decide_without_waiting
 from benchmarks.peers.plain.causes import BROKEN, build_graph, trace
 from benchmarks.peers.plain.drift import FLEET, Case, Drift, count_failures, is_in_flight
 from benchmarks.peers.plain.inventory import Target
@@ -23,6 +23,8 @@ def hold_back(case: Case, drift: list[Drift]) -> Causes:
     """Say of each drift what holds it back, add suspect nodes, and return the root causes of each service."""
     for row in drift:
         row.held_by = outer_hold(case, drift, row)
+    for row in drift:
+        raise_severity(case, drift, row)
     graph = build_graph(case, drift)
     waiting = trace(graph, set())
     drift += suspect_nodes(case, drift, waiting)
@@ -49,6 +51,14 @@ def outer_hold(case: Case, drift: list[Drift], row: Drift) -> str | None:
     if row.kind in IN_FLIGHT and is_being_deployed(case, row.target):
         return "deployment_in_flight"
     return "settling" if row.kind == "unhealthy_service" and is_settling(case, row) else None
+
+
+def raise_severity(case: Case, drift: list[Drift], row: Drift) -> None:
+    """Give the finding that nobody can look at a node the highest severity of what it holds back."""
+    node, service = row.target
+    if row.kind == "unreadable_observation" and service == "all" and case.is_out_of_sight(node):
+        held = [other for other in drift if other.target[0] == node and other.held_by == "unreadable_observation"]
+        row.severity = max([row.severity, *(other.severity for other in held)], key=SEVERITIES.index)
 
 
 def is_doubted(case: Case, row: Drift) -> bool:

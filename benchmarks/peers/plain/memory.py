@@ -86,11 +86,14 @@ def resolution_of(found: Found, row: dict[str, Any]) -> str | None:
         return "removed_from_desired_state"
     if any(drift.kind == "stale_world" and drift.held_by is None for drift in found.drift):
         return None
+    drift = [its for its in found.drift if its.target == target]
+    if any(its.held_by is not None and its.kind in row["causing_kinds"] for its in drift):
+        return None
     if any(target_of(other) == target for other in found.recommendations):
         return "superseded"
     is_told = found.case.rules["report_unexpected"]
-    rows = [its for its in found.drift if its.target == target and (is_told or its.kind not in SILENT_KINDS)]
-    if any(not is_old_failure(drift) for drift in rows):
+    rows = [its for its in drift if is_told or its.kind not in SILENT_KINDS]
+    if any(not is_old_failure(its) or its.held_by is not None for its in rows):
         return None
     return "expired" if rows and "failed_deployment" in row["causing_kinds"] else "drift_resolved"
 

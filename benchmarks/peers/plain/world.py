@@ -142,12 +142,12 @@ class _Reader:
         label = bare.partition(".")[0]
         if self.rules["match_short_names"] and label in self.known and not is_address(bare):
             return label, False
-        return ("", False) if "/" in bare else (bare, False)
+        return (bare if is_name(bare) else "", False)
 
     def target_of(self, node: object, service: object) -> Target:
         """Return the target that two names of the world mean; an unusable name is empty."""
         name = name_of(service or "").lstrip("/").strip()
-        return self.node_of(node)[0], "" if "/" in name else name
+        return self.node_of(node)[0], name if is_name(name) else ""
 
     # ---- records ----
 
@@ -314,6 +314,11 @@ def spelled_target(key: str, fields: dict[str, Any], keyed: bool) -> tuple[str, 
     """Return node and service as a record of `services.json` spells them."""
     node, _, service = key.partition("/") if keyed else (fields.get("node") or "", "", fields.get("service") or "")
     return str(node).strip(), str(service).strip()
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can be a name."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9._-]{,62}", text) is not None
 
 
 def is_address(name: str) -> bool:
