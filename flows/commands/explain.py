@@ -58,11 +58,22 @@ def explain(
     from flows.views.explain import explain as explain_target
 
     given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}
-    found = explain_target(options.load(given | {"history": history}, config), target, moment, moment - begin)
+    settings = options.load(given | {"history": history}, config)
+    found = explain_target(settings, target, moment, moment - begin)
+    acting = None
+    if settings.actions.automation != "off":
+        from flows.views.actions import list_of_target
+
+        acting = list_of_target(settings, target)
     if as_json:
         from flows.render.document import dump
 
-        typer.echo(dump(to_document(found), indent=2))
-    else:
-        print_lines(to_lines(found))
+        more = {} if acting is None else {"acting": acting}
+        typer.echo(dump({**to_document(found), **more}, indent=2))
+        return 0
+    print_lines(to_lines(found))
+    if acting is not None:
+        from flows.run.acting.view import spell_target
+
+        print_lines(spell_target(acting, target))
     return 0

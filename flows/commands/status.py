@@ -40,7 +40,8 @@ def status(
     from flows.views.status import read_status
 
     settings = options.load({"checkpoint": checkpoint}, config)
-    found = read_status(settings.checkpoint, settings.run_ttl, now)
+    is_acting = settings.actions.automation != "off"
+    found = read_status(settings.checkpoint, settings.run_ttl, now, is_acting=is_acting)
     if as_json:
         import json
 

@@ -35,7 +35,18 @@ def to_document(report: "RunReport") -> dict[str, Any]:
         "rejected": rows(report.actual.rejected.drop("as_of")) if report.actual else [],
         "unread": rows(report.desired.unread) if report.desired else [],
         "notes": [show(note) for note in report.notes],
+        **_acting(report),
     }
+
+
+def _acting(report: "RunReport") -> dict[str, Any]:
+    """Return what may be done, was asked and is held back; nothing where acting is off."""
+    if report.acting is None:
+        return {}
+    from flows.ledger.actions.decision_form import dump_decision
+
+    decisions = [dump_decision(decision) for decision in report.acting.decisions]
+    return {"acting": {**report.acting.view(str(report.state)), "decisions": decisions}}
 
 
 def _error(report: "RunReport") -> str | None:

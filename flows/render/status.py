@@ -24,6 +24,7 @@ def to_lines(status: Status) -> Iterator[str]:
     yield _headline(status)
     yield from _doubts(status)
     yield from _derivation(status)
+    yield from _acting(status)
     yield from _episodes(status)
     yield from _acknowledged(status)
 
@@ -56,10 +57,25 @@ def _attempt(status: Status) -> Iterator[str]:
         yield _warn(f"{attempt.outcome.upper()}  {when} ago, so this state stands unconfirmed: {show(attempt.reason)}")
 
 
+def _acting(status: Status) -> Iterator[str]:
+    """Say what was asked, runs, is held or halted in the last run."""
+    if status.acting is None:
+        return
+    from flows.run.acting.view import spell_view
+
+    lines = [show(line, 1000) for line in spell_view(status.acting, status.now)]
+    if lines:
+        yield ""
+    yield from (_warn(line) if line.startswith("HALTED") else line for line in lines)
+
+
 def _derivation(status: Status) -> Iterator[str]:
     rows = status.derivation()
     if status.state is State.RECONCILING:
-        yield "\nreconciling, since deployments in flight hold drift back"
+        counts = status.acting["counts"] if status.acting else {}
+        is_repairing = counts.get("running", 0) + counts.get("verifying", 0) > 0
+        why = "something is being repaired" if is_repairing else "deployments in flight hold drift back"
+        yield f"\nreconciling, since {why}"
     if not rows or status.state is State.NOMINAL:
         return
     yield f"\n{status.state} because of"
@@ -141,4 +157,5 @@ def to_document(status: Status) -> dict[str, Any]:
         ],
         "last_attempt": attempt
         and {"as_of": instant(attempt.as_of), "outcome": attempt.outcome, "reason": attempt.reason},
+        **({"acting": dict(status.acting)} if status.acting is not None else {}),
     }

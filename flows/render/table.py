@@ -51,9 +51,20 @@ def _details(report: "RunReport", indent: int) -> Iterator[RenderableType]:
         yield from _recommendations(report.standing, indent)
         yield from _acknowledged(report)
         yield from _held_back(report.judgement)
+    yield from _acting(report)
     if report.actual is not None and report.actual.rejected.height:
         yield from _rejected(report.actual.rejected)
     yield from (Text(f"note: {show(note)}", style="dim") for note in report.notes)
+
+
+def _acting(report: "RunReport") -> Iterator[RenderableType]:
+    """Say what is asked, runs, is held or halted: with who, why and until when; nothing where acting is off."""
+    if report.acting is None:
+        return
+    from flows.run.acting.view import spell_view
+
+    for line in spell_view(report.acting.view(str(report.state)), report.as_of):
+        yield Text(show(line, 1000), style="bold red" if line.startswith("HALTED") else "")
 
 
 def _headline(report: "RunReport") -> Text:

@@ -82,7 +82,8 @@ def record(
     )
     # Before the commit: the world of a run that is killed behind it would be in the history, and nowhere to be read again.
     _archive(emitter, settings, inputs, as_of)
-    lines = emitter.commit(decision.transitions, last_run, files, acting.acting if acting else None)
+    committed = acting.commit_with(last_run.state) if acting else None
+    lines = emitter.commit(decision.transitions, last_run, files, committed)
     if rows is not None and not isinstance(root, Path):
         _write(emitter, root, rows)
     if acting is not None:
@@ -106,6 +107,7 @@ def _act(
         recommended=decision.concluded.recommendations,
         episodes=tuple(decision.transitions.episodes.values()),
         acknowledgements=attention.given,
+        settling=decision.settling,
         before=emitter.acting,
         told_ids=emitter.told_ids,
         as_of=decision.concluded.as_of,

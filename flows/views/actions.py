@@ -4,7 +4,7 @@ import os
 from datetime import datetime
 from typing import Any
 
-from flows.errors import EmitError, InventoryError, WorldUnreadableError
+from flows.errors import EmitError, InventoryError, SupervisorError, WorldUnreadableError
 from flows.files.own import open_regular
 from flows.ledger.actions.entries import read_ledger
 from flows.ledger.actions.journals import Journals, read_journals
@@ -18,6 +18,7 @@ from flows.run.clock import read_now
 from flows.settings import Settings
 from schemas.book import Book
 from schemas.decision import Decision
+from schemas.words import ALL, FLEET
 from stages.fold_ledger import fold_ledger
 
 
@@ -29,6 +30,18 @@ def list_actions(settings: Settings, *, with_ended: bool) -> dict[str, Any]:
     as_of, place = read_now(settings), action_place(settings)
     book, decisions, state = _look(settings, place, as_of)
     return view_actions(book, decisions, settings.actions.numbers(), as_of, state=state, with_ended=with_ended)
+
+
+def list_of_target(settings: Settings, target: str) -> dict[str, Any] | None:
+    """Return what the ledger shows of one target, its node and the fleet; None where it cannot be read."""
+    try:
+        view = list_actions(settings, with_ended=True)
+    except SupervisorError:
+        return None
+    node, _, service = target.strip().lower().partition("/")
+    names = {f"{node}/{service or ALL}", f"{node}/{ALL}", f"{FLEET}/{ALL}"}
+    rows = [row for row in view["actions"] if (row["node"], row["service"]) == (node, service or ALL)]
+    return {**view, "actions": rows, "holds": [hold for hold in view["holds"] if hold["target"] in names]}
 
 
 def _look(settings: Settings, place: ActionPlace, as_of: datetime) -> tuple[Book, tuple[Decision, ...], str | None]:

@@ -25,6 +25,8 @@ class Status:
     """The worst first, and of equal ones the oldest."""
     is_old: bool
     """The last run is older than the settings allow: nothing runs the supervisor, it seems."""
+    acting: Mapping[str, Any] | None = None
+    """What the last run left to be seen of acting; None where that is off."""
 
     @property
     def exit_code(self) -> int:
@@ -56,7 +58,7 @@ class Status:
         return self.last_run.recommendations if self.last_run else ()
 
 
-def read_status(checkpoint: Path, run_ttl: timedelta, now: datetime) -> Status:
+def read_status(checkpoint: Path, run_ttl: timedelta, now: datetime, *, is_acting: bool = False) -> Status:
     """Return the status; one without a last run where there is no usable checkpoint."""
     known = read_known(checkpoint.absolute()) if checkpoint.absolute().parent.is_dir() else None
     if known is None:
@@ -65,7 +67,9 @@ def read_status(checkpoint: Path, run_ttl: timedelta, now: datetime) -> Status:
     episodes = [episode for episode in known.episodes.values() if episode.is_open]
     episodes.sort(key=lambda episode: (-ranks.index(episode.severity), episode.opened_at, episode.key))
     is_old = known.last_run is not None and now - known.last_run.as_of > run_ttl
-    return Status(now, known.last_run, known.last_attempt, tuple(episodes), is_old)
+    acting = (known.acting or {}).get("view") if is_acting else None
+    shown = acting if isinstance(acting, Mapping) else None
+    return Status(now, known.last_run, known.last_attempt, tuple(episodes), is_old, shown)
 
 
 def _raises(row: Mapping[str, Any]) -> State:

@@ -78,6 +78,9 @@ class Stage:
             "PATH": "/usr/bin:/bin",
             "SUPERVISOR_CONFIG": str(self.home.folder / "supervisor.yaml"),
             "HOME": "/nonexistent",
+            # So that the calls are the same, one by one, each time.
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
         }
         done = subprocess.run(
             [*command, *SUPERVISOR, *self.scene.command],

@@ -18,6 +18,7 @@ from schemas.acknowledgement import Acknowledgement
 from schemas.canonical import spell_instant
 from schemas.episode import Episode
 from schemas.memory import Memory
+from schemas.wait import SettlingService
 
 VERSION = 1
 MAX_BYTES = 64 * 1024 * 1024
@@ -34,6 +35,8 @@ class Remembered:
     """After that run's transitions."""
     acknowledgements: tuple[Acknowledgement, ...] = ()
     """Whoever decides again may not be able to read their file."""
+    settling: tuple[SettlingService, ...] = ()
+    """What the run came to of statuses that settle: it holds back drift in the next."""
 
 
 def write_remembered(place: ActionPlace, remembered: Remembered) -> None:
@@ -45,6 +48,7 @@ def write_remembered(place: ActionPlace, remembered: Remembered) -> None:
         "memory": dump_memory(remembered.memory),
         "episodes": [dump_episode(episode) for episode in remembered.episodes],
         "acknowledgements": [dump_acknowledgement(row) for row in remembered.acknowledgements],
+        "settling": [[row.node, row.service, spell_instant(row.first_seen_at)] for row in remembered.settling],
     }
     data = json.dumps(form, separators=(",", ":"), sort_keys=True).encode("ascii") + b"\n"
     try:
@@ -79,4 +83,8 @@ def _parse(form: Mapping[str, Any]) -> Remembered:
         memory=parse_memory(form["memory"]),
         episodes=tuple(parse_episode(row) for row in form["episodes"]),
         acknowledgements=tuple(parse_acknowledgement(row) for row in form.get("acknowledgements", [])),
+        settling=tuple(
+            SettlingService(node=str(node), service=str(service), first_seen_at=datetime.fromisoformat(at))
+            for node, service, at in form.get("settling", [])
+        ),
     )

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from flows.run.acting.look import make_sight
 from flows.run.conclude import to_recommended
 from flows.run.judge import judge
 from schemas.actual import Actual
@@ -11,7 +12,6 @@ from schemas.episode import Recommended
 from schemas.rules import Rules
 from schemas.run import Judgement
 from schemas.sight import Sight
-from stages.observe import observe_services
 
 
 class RunFrames(NamedTuple):
@@ -26,7 +26,5 @@ class RunFrames(NamedTuple):
 def look_at_run(desired: Desired, actual: Actual, rules: Rules) -> RunFrames:
     """Judge one snapshot, and return what acting is decided on; pure."""
     judgement = judge(desired, actual, rules)
-    sight = Sight(
-        desired, judgement.drift, observe_services(desired, actual, rules).services, actual.nodes, actual.deployments
-    )
+    sight = make_sight(desired, actual, judgement, rules)
     return RunFrames(sight, to_recommended(judgement), judgement, judgement.summary["world_at"][0])

@@ -29,6 +29,7 @@ from schemas.episode import Episode, Recommended, Target
 from schemas.ledger import Role, write_record
 from schemas.policy import Policy
 from schemas.run import Judgement
+from schemas.wait import SettlingService
 from stages.fold_ledger import fold_ledger
 from stages.tell_actions import Fresh, tell_actions, without
 
@@ -43,6 +44,7 @@ class Given:
     episodes: tuple[Episode, ...]
     """After the run's transitions."""
     acknowledgements: tuple[Acknowledgement, ...]
+    settling: tuple[SettlingService, ...] = ()
     before: Mapping[str, Any] | None
     """What the last run left about acting."""
     told_ids: frozenset[str] = frozenset()
@@ -74,6 +76,12 @@ class Round:
         """The targets in remediation: with an open attempt whose problem is not escalated."""
         escalated = {target for target, problem in self.book.problems.items() if problem.escalated is not None}
         return frozenset(attempt.target for attempt in self.book.open_attempts) - escalated
+
+    def commit_with(self, state: str) -> Acting:
+        """Return what is committed with the run: `status` shows what people see of it, without the ledger."""
+        if not self.is_written or self.acting.known is None:
+            return self.acting
+        return replace(self.acting, known={**self.acting.known, "view": self.view(state)})
 
     def view(self, state: str) -> dict[str, Any]:
         """Return what people get to see of it."""
@@ -187,6 +195,7 @@ def show_round(settings: Settings, round_: Round) -> Iterable[str]:
                 memory=round_.left.memory,
                 episodes=given.episodes,
                 acknowledgements=given.acknowledgements,
+                settling=given.settling,
             ),
         )
         decisions = {row.intent_id: row for row in round_.decisions if row.intent_id is not None}

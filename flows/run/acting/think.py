@@ -15,6 +15,7 @@ from flows.run.acting.place import action_place, find_operators
 from flows.run.actions import Acting, Remembered, decide, make_scene
 from flows.run.clock import read_now
 from flows.run.conclude import to_recommended
+from flows.run.decide import remember_settling
 from flows.run.gather import InputReader, Inputs
 from flows.run.judge import judge
 from flows.settings import Settings
@@ -31,6 +32,7 @@ from schemas.policy import BrokenPolicy, Policy, numbers_of
 from schemas.run import Judgement
 from schemas.scene import Scene
 from schemas.sight import Sight
+from schemas.wait import SettlingService
 from schemas.words import ALL, Severity
 from stages.begin_attempt import begin_attempt
 from stages.fold_ledger import fold_ledger
@@ -153,7 +155,7 @@ def think_of(
         Thought(
             as_of=as_of,
             world_at=judgement.summary["world_at"][0],
-            sight=make_sight(inputs, judgement, settings.rules()),
+            sight=make_sight(inputs.desired, inputs.actual, judgement, settings.rules()),
             recommended=tuple(recommended),
             remembered=remembered,
             power=read_power(settings),
@@ -188,8 +190,9 @@ def think_again(
     place, as_of = place or action_place(settings), as_of or read_now(settings)
     reader = reader or InputReader(settings, is_caching=False)
     inputs = reader.read_inputs(settings, as_of)
-    judgement = judge(inputs.desired, inputs.actual, settings.rules())
     told = _recall(place, settings.actions.act_world_ttl, as_of)
+    settling = remember_settling(told.settling, inputs.actual.snapshots["as_of"][0])
+    judgement = judge(inputs.desired, inputs.actual, settings.rules(), remembered=settling)
     remembered = Remembered(told.episodes, told.acknowledgements, settings.past_rules())
     thought = think_of(
         settings,
@@ -208,6 +211,7 @@ class _Told(NamedTuple):
     memory: Memory
     episodes: tuple[Episode, ...]
     acknowledgements: tuple[Acknowledgement, ...]
+    settling: tuple[SettlingService, ...]
     problem: str | None
 
 
@@ -215,9 +219,9 @@ def _recall(place: ActionPlace, ttl: timedelta, as_of: datetime) -> _Told:
     try:
         found = read_remembered(place)
     except SettingsError as error:
-        return _Told(Memory(), (), (), str(error))
+        return _Told(Memory(), (), (), (), str(error))
     if found is None:
-        return _Told(Memory(), (), (), f"{place.memory}: no run has written it yet")
+        return _Told(Memory(), (), (), (), f"{place.memory}: no run has written it yet")
     is_old = as_of - found.as_of > ttl
     problem = f"{place.memory}: the last run, of {found.as_of:%Y-%m-%dT%H:%M:%SZ}, is too old" if is_old else None
-    return _Told(found.memory, found.episodes, found.acknowledgements, problem)
+    return _Told(found.memory, found.episodes, found.acknowledgements, found.settling, problem)

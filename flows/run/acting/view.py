@@ -125,6 +125,23 @@ def spell_view(view: Mapping[str, Any], now: datetime) -> list[str]:
     return lines
 
 
+def spell_target(view: Mapping[str, Any], target: str) -> list[str]:
+    """Return what is done, asked and held back about one target, for people."""
+    lines = spell_view({**view, "actions": [], "counts": {"escalated": 0}}, datetime.fromisoformat(view["as_of"]))
+    lines += [f"{spell_action(row)}{_spell_outcome(row)}" for row in view["actions"][-5:]]
+    return [
+        "",
+        "Acting",
+        *(f"  {line}" for line in lines),
+        f"  'supervisor policy explain {target}' says what may be done",
+    ]
+
+
+def _spell_outcome(row: Mapping[str, Any]) -> str:
+    attempt = row["attempt"]
+    return f" ({attempt['result'] or 'no answer yet'}, {attempt['outcome'] or 'not verified yet'})" if attempt else ""
+
+
 def _spell_age(at: str, now: datetime) -> str:
     days = (now - datetime.fromisoformat(at)).days
     return f" ({days} d old)" if days >= 7 else ""

@@ -1,0 +1,139 @@
+"""The judge gains no right by acting; the executor in a loop ends when it is told to."""
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.acting_home import Home
+from tests.program import SUPERVISOR
+
+HERE = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Home(tmp_path)
+    home.configure(start_grace="0s")
+    return home
+
+
+def environment(home):
+    return {**os.environ, "SUPERVISOR_CONFIG": str(home.folder / "supervisor.yaml")}
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the filter names system calls of x86_64")
+def test_the_judge_decides_and_proposes_where_no_program_can_be_started(home):
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    codes = []
+    for _ in range(3):
+        command = [sys.executable, "-m", "tests.helpers.no_execve", "reconcile", "-q"]
+        codes.append(subprocess.run(command, env=environment(home), cwd=HERE, check=False).returncode)
+        home.pass_time(seconds=60)
+
+    assert codes == [2, 2, 2]
+    assert len(home.records("proposed")) == 1
+
+
+def test_the_executor_works_on_until_it_is_told_to_end(home):
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    for _ in range(3):
+        home.run("reconcile", "-q")
+        home.pass_time(seconds=30)
+    home.run("reconcile", "-q")
+    executor = subprocess.Popen(
+        [*SUPERVISOR, "act", "--watch"], env=environment(home), cwd=HERE, stdout=subprocess.PIPE
+    )
+    until = time.monotonic() + 90
+    while not home.records("ended") and time.monotonic() < until:
+        time.sleep(0.3)
+    executor.send_signal(signal.SIGTERM)
+    said, _ = executor.communicate(timeout=60)
+
+    assert executor.returncode == 0
+    assert b"piha/web  restart  done" in said
+    assert len(home.calls()) == 1
+
+
+def test_an_abort_ends_what_runs(home):
+    (home.folder / "hands" / "slow").write_text("60")
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    for _ in range(3):
+        home.run("reconcile", "-q")
+        home.pass_time(seconds=30)
+    home.run("reconcile", "-q")
+    executor = subprocess.Popen([*SUPERVISOR, "act", "--once"], env=environment(home), cwd=HERE)
+    until = time.monotonic() + 60
+    while not home.records("started") and time.monotonic() < until:
+        time.sleep(0.3)
+    begun = time.monotonic()
+    assert home.run("halt", "--abort", "--reason", "wrong one").code == 0
+    executor.wait(timeout=60)
+
+    assert time.monotonic() - begun < 40
+    assert [record["result"] for record in home.records("ended")] == ["aborted"]
+
+
+def test_an_executor_that_is_killed_is_settled_by_asking_and_by_looking(home):
+    (home.folder / "hands" / "slow").write_text("60")
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    for _ in range(3):
+        home.run("reconcile", "-q")
+        home.pass_time(seconds=30)
+    home.run("reconcile", "-q")
+    executor = subprocess.Popen([*SUPERVISOR, "act", "--once"], env=environment(home), cwd=HERE)
+    until = time.monotonic() + 60
+    while not home.calls() and time.monotonic() < until:
+        time.sleep(0.3)
+    executor.kill()
+    executor.wait()
+    (home.folder / "hands" / "slow").unlink()
+    (home.folder / "hands" / "answers" / "ask").write_text("31")
+    home.pass_time(seconds=60)
+    for _ in range(4):
+        home.run("reconcile", "-q")
+        home.run("act", "--once")
+        home.pass_time(seconds=60)
+
+    assert [record["result"] for record in home.records("lost")] == ["lost"]
+    assert [record["outcome"] for record in home.records("verified")] == ["recovered"]
+    assert len(home.calls()) == 1
+
+
+def test_what_the_backend_never_saw_had_no_effect_and_is_tried_again_later(home):
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    for _ in range(3):
+        home.run("reconcile", "-q")
+        home.pass_time(seconds=30)
+    home.run("reconcile", "-q")
+    (home.folder / "hands" / "answers" / "ask").write_text("30")
+    _start_and_die(home)
+    for _ in range(9):
+        home.run("reconcile", "-q")
+        home.run("act", "--once")
+        home.pass_time(seconds=60)
+
+    assert [record["result"] for record in home.records("lost")] == ["no_effect"]
+    assert home.records("verified")[0]["outcome"] == "no_effect"
+    assert [record["number"] for record in home.records("started")] == [1, 2]
+    assert len(home.calls()) == 1
+
+
+def _start_and_die(home):
+    """Write a start down, and end before anything is sent."""
+    code = (
+        "import os; from flows.executor.backends.script import ScriptBackend as S;"
+        " S.run = lambda *_: os._exit(9); from flows.cli import _run; _run(['act', '--once'])"
+    )
+    subprocess.run([sys.executable, "-c", code], env=environment(home), cwd=HERE, check=False)
+    assert len(home.records("started")) == 1
