@@ -144,7 +144,21 @@ def is_glob(text: str) -> bool:
     return "*" in text or "?" in text
 
 
+def match_any(globs: tuple[str, ...], text: str) -> bool:
+    """Return whether one of the globs is the whole of a text in lower case."""
+    return _compile_all(globs).fullmatch(text) is not None
+
+
 @lru_cache(maxsize=4096)
 def _compile(glob: str) -> re.Pattern[str]:
+    return re.compile(_spell(glob), re.DOTALL)
+
+
+@lru_cache(maxsize=256)
+def _compile_all(globs: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{_spell(glob)})" for glob in globs) or "(?!)", re.DOTALL)
+
+
+def _spell(glob: str) -> str:
     parts = {"*": ".*", "?": "."}
-    return re.compile("".join(parts.get(letter) or re.escape(letter) for letter in glob), re.DOTALL)
+    return "".join(parts.get(letter) or re.escape(letter) for letter in glob)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from schemas.match import Match, Subject, find_mismatch, match_glob
+from schemas.match import Match, Subject, find_mismatch, match_any, match_glob
 from schemas.numbers import Automation, Numbers
 from schemas.schedule import Schedule
 from schemas.verb import CEILING, Mode, Risk, Verb
@@ -125,7 +125,7 @@ class Policy:
 
     def is_protected(self, target: str) -> bool:
         """Return whether a glob of the protected targets matches."""
-        return any(match_glob(glob, target) for glob in self.protected)
+        return match_any(self.protected, target)
 
     def domains_of(self, node: str) -> frozenset[str]:
         """Return the names of the domains that a node is in; a node in none is its own."""

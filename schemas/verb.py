@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from schemas.words import Action, DriftKind
@@ -107,7 +108,8 @@ def is_mutating(verb: Verb) -> bool:
     return verb is not Verb.DIAGNOSTICS
 
 
-def fit_ladder(ladder: Collection[Verb], action: Action, kinds: Collection[DriftKind]) -> tuple[Verb, ...]:
+@lru_cache(maxsize=4096)
+def fit_ladder(ladder: tuple[Verb, ...], action: Action, kinds: tuple[DriftKind, ...]) -> tuple[Verb, ...]:
     """Return the ladder of a decision: of a rule's the verbs that fit and cure; where none is left, of the default.
 
     Empty where the action has no verb.

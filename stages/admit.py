@@ -109,7 +109,7 @@ class _Floor:
     def _occupy(self, occupant: _Occupant) -> None:
         self.occupants.append(occupant)
         self.nodes.update(occupant.nodes)
-        self.domains.update({domain for node in occupant.nodes for domain in self.policy.domains_of(node)})
+        self.domains.update({domain for node in occupant.nodes for domain in self._domains_of(node)})
 
     def _note_start(self, target: Target, nodes: tuple[str, ...], mutates: bool, at: datetime) -> None:
         scopes = [("target", *target), *(("node", node) for node in nodes), ("fleet",)] if mutates else [("look",)]
@@ -168,30 +168,42 @@ class _Floor:
         return well < (len(members) // 2 + 1 if group.min_available is None else group.min_available)
 
     def _find_breaker(self, case: Case) -> Hits:
-        for scope in (FLEET, *(f"{node}/{ALL}" for node in case.candidate.nodes)):
-            if scope not in self.breakers:
-                args = (self.failures, self.book, self.numbers, self.scene.as_of)
-                self.breakers[scope] = find_breaker(scope, *args)
-            until = self.breakers[scope]
-            if until is None:
-                continue
-            where = "the fleet" if scope == FLEET else scope.partition("/")[0]
-            unblocked = f"supervisor actions reset {scope if scope != FLEET else f'{FLEET}/{ALL}'}"
-            if self.scene.as_of < until:
-                yield make_hit(Guard.BREAKER, f"the breaker of {where} is open", unblocked, until)
-            elif any(other.is_mutating and (scope == FLEET or where in other.nodes) for other in self.occupants):
-                yield make_hit(Guard.BREAKER, f"the breaker of {where} waits for one probe", unblocked)
+        if not self.failures:
+            return
+        scopes = (FLEET, *(f"{node}/{ALL}" for node in case.candidate.nodes))
+        shut = [hit for scope in scopes if (hit := self._find_breaker_of(scope)) is not None]
+        if shut:
+            ends = [hit.until for hit in shut]
+            yield shut[0]._replace(until=None if None in ends else max(end for end in ends if end is not None))
+
+    def _find_breaker_of(self, scope: str) -> GuardHit | None:
+        if scope not in self.breakers:
+            self.breakers[scope] = find_breaker(scope, self.failures, self.book, self.numbers, self.scene.as_of)
+        until, node = self.breakers[scope], scope.partition("/")[0]
+        if until is None:
+            return None
+        where, unblocked = "the fleet" if scope == FLEET else node, f"supervisor actions reset {node}/{ALL}"
+        if self.scene.as_of < until:
+            return make_hit(Guard.BREAKER, f"the breaker of {where} is open", unblocked, until)
+        if any(other.is_mutating and (scope == FLEET or node in other.nodes) for other in self.occupants):
+            return make_hit(Guard.BREAKER, f"the breaker of {where} waits for one probe", unblocked)
+        return None
+
+    def _domains_of(self, node: str) -> frozenset[str]:
+        return self.policy.domains_of(node) if self.policy.domains else frozenset()
 
     def _find_busy(self, case: Case) -> Hits:
         nodes = case.candidate.nodes
         if any(self.nodes[node] for node in nodes):
             yield make_hit(Guard.BUSY, "an attempt on the node waits for its outcome", "its outcome")
-        elif any(self.domains[domain] for node in nodes for domain in self.policy.domains_of(node)):
+        elif self.policy.domains and any(self.domains[domain] for node in nodes for domain in self._domains_of(node)):
             yield make_hit(Guard.BUSY, "an attempt in the domain waits for its outcome", "its outcome")
         elif len(self.occupants) >= self.numbers.max_concurrent:
             yield make_hit(Guard.BUSY, f"{len(self.occupants)} attempts wait for their outcomes", "their outcomes")
 
     def _find_rates(self, case: Case) -> Hits:
+        if not self.starts:
+            return
         numbers = self.numbers
         if not is_mutating(case.verb):
             yield from self._find_rate(Guard.RATE_DIAGNOSTICS, numbers.rate_diagnostics, [("look",)])

@@ -61,6 +61,7 @@ class _Desk:
     offers: Mapping[tuple[Verb, str], Offer]
     attempts: Mapping[Target, tuple[Attempt, ...]]
     collateral_limit: int
+    numbers_by_rule: Mapping[str, Numbers]
 
     def judge(self, candidate: Candidate) -> Case:
         """Return the case of a candidate."""
@@ -72,7 +73,7 @@ class _Desk:
         position = count_position(attempts)
         subject = describe_subject(candidate, self.scene)
         choice = self._choose(candidate, subject, position)
-        numbers = numbers_of(choice.rule, self.numbers)
+        numbers = self.numbers_by_rule[choice.rule.rule_id] if choice.rule else self.numbers
         in_force = self._find_mode(candidate, choice, subject)
         offer = self.offers.get((choice.verb, subject.target))
         evidence = self._identify(candidate, offer)
@@ -216,11 +217,12 @@ def _make_desk(
         offers={(offer.verb, offer.target): offer for offer in able.offers},
         attempts=attempts,
         collateral_limit=min(numbers.collateral_max, limit),
+        numbers_by_rule={rule.rule_id: numbers_of(rule, numbers) for rule in valid.rules},
     )
 
 
 def _try(rule: Rule, action: Action, kinds: tuple[str, ...], position: int, default: tuple[Verb, ...]) -> _Choice:
-    ladder = fit_ladder(rule.ladder, action, kinds) if rule.ladder else default  # type: ignore[arg-type]
+    ladder = fit_ladder(rule.ladder, action, kinds) if rule.ladder else default
     verb = pick_verb(ladder, position)
     return _Choice(rule, ladder, verb, risk_of(TRAITS[verb].risk, rule))
 

@@ -10,13 +10,14 @@ import polars as pl
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Episode, Recommended, Target
 from schemas.match import match_glob
-from schemas.policy import Policy
+from schemas.policy import Need, Policy
 from schemas.rules import PastRules
 from schemas.scene import Advice, Answered, Asked, Deployed, Finding, NodeTraits, OpenEpisode, Scene, Shown
 from schemas.sight import Sight
 from schemas.words import ALL, Action, DriftKind, Health, HeldBy, Severity
 
 TOPOLOGY = "inventory/topology.yaml"
+_KINDS, _SEVERITIES, _HOLDERS = ({word.value: word for word in words} for words in (DriftKind, Severity, HeldBy))
 _TARGET = ["node", "service"]
 _DOWN = [DriftKind.OFFLINE_NODE, DriftKind.NODE_SUSPECT]
 _STOPPED = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE]
@@ -60,7 +61,7 @@ def see_targets(
         unjudged=desk.unjudged(),
         findings=desk.findings(),
         shown=desk.shown(),
-        healthy_on=desk.healthy_on(),
+        healthy_on=desk.healthy_on(policy),
         chain=_chain(above, below),
         dependants=desk.dependants(below, offline),
         neighbours=desk.neighbours(below, watched),
@@ -108,17 +109,17 @@ class _Desk:
     def counts(self, down: frozenset[str]) -> dict[str, int]:
         """Return N, M and how many of them are in trouble, standing or held back by a suspect observer."""
         drift = self.sight.drift.filter(pl.col("held_by").is_null() | (pl.col("held_by") == HeldBy.OBSERVER_SUSPECT))
-        readable = self.sight.desired.nodes.filter(pl.col("is_readable") & pl.col("is_monitored"))
-        up = readable.filter(~pl.col("node").is_in(sorted(down))).select("node")
-        services = self.sight.desired.services.filter("is_monitored").join(up, on="node", how="semi").select(_TARGET)
-        steady = readable.filter(~pl.col("is_intermittent")).select("node")
-        stopped = drift.filter(pl.col("kind").is_in(_STOPPED)).select(_TARGET).unique()
-        fallen = drift.filter(pl.col("kind").is_in(_DOWN)).select("node").unique()
+        nodes = self.sight.desired.nodes
+        odd = nodes.filter(~(pl.col("is_readable") & pl.col("is_monitored")))["node"]
+        is_up = ~pl.col("node").is_in(sorted({*odd, *down}))
+        is_odd = pl.col("node").is_in(sorted({*odd, *nodes.filter("is_intermittent")["node"]}))
+        stopped = drift.filter(pl.col("kind").is_in(_STOPPED) & is_up).select(_TARGET)
+        fallen = drift.filter(pl.col("kind").is_in(_DOWN) & ~is_odd)["node"]
         return {
-            "service_count": services.height,
-            "unhealthy_count": stopped.join(services, on=_TARGET, how="semi").height,
-            "node_count": steady.height,
-            "down_count": fallen.join(steady, on="node", how="semi").height,
+            "service_count": self.sight.desired.services.filter(pl.col("is_monitored") & is_up).height,
+            "unhealthy_count": stopped.unique().height,
+            "node_count": nodes.filter(~is_odd).height,
+            "down_count": fallen.n_unique(),
         }
 
     def asked(self) -> dict[Target, Asked]:
@@ -153,9 +154,7 @@ class _Desk:
         rows = self.sight.drift.join(self.wanted, on=_TARGET, how="semi")
         found: dict[Target, tuple[Finding, ...]] = {}
         for node, service, kind, severity, held_by in rows.select(*_TARGET, "kind", "severity", "held_by").iter_rows():
-            finding = Finding(
-                DriftKind(kind), Severity(severity), HeldBy(held_by) if held_by else None, is_disk=node in disks
-            )
+            finding = Finding(_KINDS[kind], _SEVERITIES[severity], _HOLDERS.get(held_by), is_disk=node in disks)
             found[Target(node, service)] = (*found.get(Target(node, service), ()), finding)
         return found
 
@@ -168,8 +167,10 @@ class _Desk:
             Target(node, ALL): Shown(True, seen) for node, seen in nodes.select("node", "last_seen_at").iter_rows()
         }
 
-    def healthy_on(self) -> dict[str, frozenset[str]]:
-        """Return where the services of interest have a healthy instance that is asked for."""
+    def healthy_on(self, policy: Policy | None) -> dict[str, frozenset[str]]:
+        """Return where the services of interest have a healthy instance that is asked for, where a rule asks for one."""
+        if policy is None or not any(Need.OTHER_INSTANCE_HEALTHY in rule.needs for rule in policy.rules):
+            return {}
         names = self.wanted.select("service").unique()
         healthy = self.sight.observed.filter((pl.col("health") == Health.HEALTHY) & pl.col("is_desired"))
         rows = healthy.join(names, on="service", how="semi").group_by("service").agg("node")
@@ -180,10 +181,10 @@ class _Desk:
         is_repairable = pl.col("kind").is_in([*_MUDDY, DriftKind.FAILED_DEPLOYMENT])
         is_told = (pl.col("kind") == DriftKind.FAILED_DEPLOYMENT) & (pl.col("severity") == Severity.INFO)
         muddy = self.sight.drift.filter(is_repairable & ~is_told).select(_TARGET).unique()
-        monitored = self.sight.desired.services.filter("is_monitored").select(_TARGET)
+        unmonitored = self.sight.desired.services.filter(~pl.col("is_monitored")).select(_TARGET)
         clean = (
             below.filter(~pl.col("node").is_in(sorted(offline)))
-            .join(monitored, on=_TARGET, how="semi")
+            .join(unmonitored, on=_TARGET, how="anti")
             .join(muddy, on=_TARGET, how="anti")
         )
         rows = clean.group_by("root_node", "root_service").len()
@@ -220,6 +221,9 @@ class _Desk:
 
     def shared_names(self) -> dict[Target, str]:
         """Return the desired services that share `<node>-<service>` with another one, each with its mark."""
+        nodes = frozenset(self.sight.desired.nodes["node"])
+        if not any(_is_in_front(node, nodes) for node in nodes):
+            return {}
         name = pl.concat_str("node", pl.lit("-"), "service").alias("name")
         asked = self.services.select(*_TARGET, name)
         others = self.sight.desired.services.select(*_TARGET, name).join(
@@ -230,6 +234,12 @@ class _Desk:
             Target(node, service): hashlib.sha256(f"{node}/{service}".encode()).hexdigest()[:8]
             for node, service in shared.select(_TARGET).iter_rows()
         }
+
+
+def _is_in_front(node: str, nodes: frozenset[str]) -> bool:
+    """Return whether another node's name with a dash behind it is the beginning of this one's."""
+    places = (place for place, letter in enumerate(node) if letter == "-")
+    return any(node[:place] in nodes for place in places)
 
 
 def _advise(row: Recommended) -> Advice:

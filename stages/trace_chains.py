@@ -41,7 +41,9 @@ def trace_chains(
     roots = pl.DataFrame(rows, schema=dict.fromkeys(_KEY, pl.String), orient="row")
     if dependencies.is_empty() or roots.is_empty():
         return Chains(roots.clear(), roots.clear())
-    there = services.select(_TARGET)
+    shared = dependencies.filter(pl.col("node").is_null())
+    names = {*dependencies["dependency"], *shared["service"]}
+    there = services.filter(pl.col("service").is_in(sorted(names))).select(_TARGET)
     declared = _declare(there, dependencies)
     nearby = declared.filter(pl.col("is_near")).select(*_TARGET, "dependency")
     far = declared.filter(~pl.col("is_near")).select(*_TARGET, "dependency")
@@ -55,7 +57,7 @@ def trace_chains(
 def _declare(there: pl.DataFrame, dependencies: pl.DataFrame) -> pl.DataFrame:
     """Return each service's dependencies, and whether one is met on its own node."""
     wanted = dependencies.select(*_TARGET, "dependency", "scope")
-    own = wanted.filter(pl.col("node").is_not_null()).join(there, on=_TARGET, how="semi")
+    own = wanted.filter(pl.col("node").is_not_null())
     shared = wanted.filter(pl.col("node").is_null()).drop("node").join(there, on="service").select(own.columns)
     beside = there.select("node", dependency="service", is_beside=pl.lit(True))
     is_beside = pl.col("is_beside").fill_null(False)

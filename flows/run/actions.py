@@ -1,6 +1,8 @@
 """Deciding what may be done: the stages of acting in their order, written once (ACTIONS 13.4); pure."""
 
-from collections.abc import Collection, Sequence
+import gc
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -67,9 +69,22 @@ def decide(
     `recommended` are the run's recommendations, `remembered.episodes` those after its transitions. The same arguments
     give the same result, bit for bit.
     """
-    book = fold_ledger(acting.ledger, acting.operators, acting.numbers)
-    scene = make_scene(sight, recommended, remembered, acting, book, world_at, as_of)
-    return decide_actions(scene, acting.policy, acting.numbers, acting.operators, book, acting.memory, acting.able)
+    with _uncollected():
+        book = fold_ledger(acting.ledger, acting.operators, acting.numbers)
+        scene = make_scene(sight, recommended, remembered, acting, book, world_at, as_of)
+        return decide_actions(scene, acting.policy, acting.numbers, acting.operators, book, acting.memory, acting.able)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector out: nothing here is a cycle, and it would walk through all of a large fleet each time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def make_scene(

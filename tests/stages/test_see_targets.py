@@ -4,12 +4,13 @@ from datetime import timedelta
 
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Episode, Target
+from schemas.policy import Need
 from schemas.rules import PastRules
 from schemas.scene import CLEAN, DIRTY, UNCLEAR, Finding, OpenEpisode, Shown, look_at
 from schemas.words import Action, DriftKind, EventType, HeldBy, Severity
 from stages.see_targets import see_targets
 from stages.trace_chains import trace_chains
-from tests.helpers.acting import NOON, at, policy, target
+from tests.helpers.acting import NOON, at, policy, rule, target
 from tests.helpers.sights import sight
 
 WEB, DB = target("piha/web"), target("piha/db")
@@ -150,7 +151,9 @@ def test_names_that_two_services_share_are_told_apart():
 
 def test_records_show_health_and_when_they_were_seen():
     seen = [{"target": "piha/web", "health": "looping"}, {"target": "vps/web", "last_seen_at": None}]
-    scene = see("piha/web", "vps/web", interest=["piha/web", "vps/web"], seen=seen, seen_nodes=[{"node": "vps"}])
+    rules = policy(rule(needs=(Need.OTHER_INSTANCE_HEALTHY,)))
+    names = ["piha/web", "vps/web"]
+    scene = see(*names, interest=names, seen=seen, seen_nodes=[{"node": "vps"}], rules=rules)
 
     assert scene.shown[WEB] == Shown(False, NOON)
     assert scene.shown[target("vps/web")] == Shown(True, None)
