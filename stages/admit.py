@@ -36,10 +36,13 @@ def admit(
     alone = [_find(ledger, row.case) for row in rows]
     ready = [place for place, row in enumerate(rows) if _may_start(row, alone[place])]
     filled = _Floor(scene, book, policy or _NOTHING, numbers)
+    count = 0
     for place in sorted(ready, key=lambda place: _order(rows[place].case)):
         alone[place] = _find(filled, rows[place].case)
         if not alone[place] and not rows[place].hits:
             filled.add(rows[place].case)
+            rows[place] = replace(rows[place], place=count)
+            count += 1
     return tuple(_merge(row, hits) for row, hits in zip(rows, alone, strict=True))
 
 

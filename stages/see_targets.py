@@ -17,7 +17,9 @@ from schemas.sight import Sight
 from schemas.words import ALL, Action, DriftKind, Health, HeldBy, Severity
 
 TOPOLOGY = "inventory/topology.yaml"
-_KINDS, _SEVERITIES, _HOLDERS = ({word.value: word for word in words} for words in (DriftKind, Severity, HeldBy))
+_KINDS = {word.value: word for word in DriftKind}
+_SEVERITIES = {word.value: word for word in Severity}
+_HOLDERS = {word.value: word for word in HeldBy}
 _TARGET = ["node", "service"]
 _DOWN = [DriftKind.OFFLINE_NODE, DriftKind.NODE_SUSPECT]
 _STOPPED = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE]

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from flows.run.actions import find_startable
 from schemas.book import Able
 from schemas.decision import Verdict
 from schemas.ledger import (
@@ -334,6 +335,22 @@ def test_15a_three_of_four_of_a_node_are_repaired_one_at_a_time():
     lab.run(NOON)
 
     assert [lab.verdict(name) for name in names[:3]] == [("start", "all"), ("wait", "busy"), ("wait", "busy")]
+
+
+def test_what_starts_goes_by_severity_reach_age_and_name():
+    names = ["a/x", "b/x2", "c/x3", "d/x4"]
+    lab = Lab(services=names, numbers=Numbers(automation="auto", max_concurrent=4, max_unhealthy_min=9))
+    lab.stand("a/x")
+    lab.stand("b/x2", since=NOON - timedelta(days=2))
+    lab.stand("c/x3", blast_radius=3)
+    lab.stand("d/x4", severity=Severity.CRITICAL)
+    lab.run(NOON)
+    assert [row.service for row in find_startable(lab.decided, lab.book())] == ["x4", "x3", "x2", "x"]
+    lab.end(lab.start("d/x4", NOON), later(seconds=5), "no_effect")
+    lab.run(later(seconds=30))
+
+    assert lab.outcomes() == ["no_effect"]
+    assert find_startable(lab.decided, lab.book()) == ()
 
 
 def test_15b_nothing_starts_on_a_suspect_node_by_hand_neither_nor_for_a_while_afterwards():
