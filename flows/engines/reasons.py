@@ -155,6 +155,8 @@ def _explain_tls(error: BaseException) -> LookError:
 
 
 def _explain_os(error: BaseException) -> LookError:
+    if "SSL" in str(error):  # an alert that comes after the handshake, as OpenSSL's error number and text
+        return _explain_tls(error)
     number = getattr(error, "errno", None) or getattr(getattr(error, "os_error", None), "errno", None)
     return LookError(*ERRNO.get(number or 0, (ReasonClass.RESET, "the connection failed")))
 

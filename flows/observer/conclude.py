@@ -119,25 +119,24 @@ def _keep_nodes(memory: Memory, plan: Plan) -> Memory:
     )
 
 
-def _count_starts(memory: Memory, looks: Iterable[RawLook]) -> dict[str, Starts]:
+def _count_starts(memory: Memory, looks: Iterable[RawLook]) -> dict[str, dict[str, Starts]]:
     """Return the starts of all that the looks show; of what is gone from a source that answered, none."""
     starts = dict(memory.starts)
     for look in looks:
         for source in look.sources:
-            if source.reason_class is not None:
+            if source.reason_class is not None or not (source.containers or source.units):
                 continue
-            here = start_key(look, source, "")
-            old = {key: starts.pop(key) for key in list(starts) if key.startswith(here)}
+            old = starts.get(start_key(look, source), {})
             seen = [(row.container_id, row.started_at, row.restart_count) for row in source.containers]
             seen += [(row.unit, None, row.restart_count) for row in source.units]
-            for name, started_at, count in seen:
-                key = start_key(look, source, name)
-                starts[key] = count_starts(old.get(key), started_at, count, look.ended_at)
+            starts[start_key(look, source)] = {
+                name: count_starts(old.get(name), started_at, count, look.ended_at) for name, started_at, count in seen
+            }
     return starts
 
 
 def _word_parts(
-    plan: Plan, looks: Sequence[RawLook], starts: Mapping[str, Starts]
+    plan: Plan, looks: Sequence[RawLook], starts: Mapping[str, Mapping[str, Starts]]
 ) -> tuple[pl.DataFrame, dict[str, set[str]]]:
     """Return the parts of all services, and by node what is doubtful about them."""
     attributed = attribute_containers(frame_containers(looks, starts), plan.wanted, plan.selectors)

@@ -14,18 +14,20 @@ from schemas.observed import Starts
 
 SECOND_US = 1_000_000
 Row = dict[str, Any]
+Starting = Mapping[str, Mapping[str, Starts]]
+"""The starts seen lately, by `start_key` and name."""
 
 
-def start_key(look: RawLook, source: SourceLook, name: str) -> str:
-    """Return what the starts of a container or unit are remembered under."""
-    return f"{look.node}|{source.source}|{name}"
+def start_key(look: RawLook, source: SourceLook) -> str:
+    """Return what the starts of a source's containers or units are remembered under."""
+    return f"{look.node}|{source.source}"
 
 
-def frame_containers(looks: Iterable[RawLook], starts: Mapping[str, Starts]) -> DataFrame[SeenContainer]:
+def frame_containers(looks: Iterable[RawLook], starts: Starting) -> DataFrame[SeenContainer]:
     """Return every container of the looks."""
     rows = [
         _dated(look, source, msgspec.structs.asdict(row))
-        | {"start_count": _count(starts, start_key(look, source, row.container_id)), "awaited": list(row.awaited)}
+        | {"start_count": _count(starts, look, source, row.container_id), "awaited": list(row.awaited)}
         for look in looks
         for source in look.sources
         for row in source.containers
@@ -35,11 +37,10 @@ def frame_containers(looks: Iterable[RawLook], starts: Mapping[str, Starts]) -> 
     return SeenContainer.validate(_frame(SeenContainer, rows))
 
 
-def frame_units(looks: Iterable[RawLook], starts: Mapping[str, Starts]) -> DataFrame[SeenUnit]:
+def frame_units(looks: Iterable[RawLook], starts: Starting) -> DataFrame[SeenUnit]:
     """Return every unit of the looks."""
     rows = [
-        _dated(look, source, msgspec.structs.asdict(row))
-        | {"start_count": _count(starts, start_key(look, source, row.unit))}
+        _dated(look, source, msgspec.structs.asdict(row)) | {"start_count": _count(starts, look, source, row.unit)}
         for look in looks
         for source in look.sources
         for row in source.units
@@ -65,8 +66,8 @@ def _dated(look: RawLook, source: SourceLook, row: Row) -> Row:
     return row | {"node": look.node, "source": source.source, "seen_at": seen_at}
 
 
-def _count(starts: Mapping[str, Starts], key: str) -> int:
-    known = starts.get(key)
+def _count(starts: Starting, look: RawLook, source: SourceLook, name: str) -> int:
+    known = starts.get(start_key(look, source), {}).get(name)
     return len(known.seen_at) if known else 0
 
 

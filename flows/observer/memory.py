@@ -31,7 +31,8 @@ class Memory:
     deployments: dict[str, Deployment] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
     """By `node/service`."""
-    starts: dict[str, Starts] = field(default_factory=dict)
+    starts: dict[str, dict[str, Starts]] = field(default_factory=dict)
+    """By `node|source`, then by the container's id or the unit's name."""
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By node: what its last look found doubtful."""
     asked: dict[str, Asked] = field(default_factory=dict)

@@ -193,7 +193,11 @@ class FakeEngine:
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
+            while first := await reader.read(1):
+                if first == b"\x16":  # somebody begins to speak TLS
+                    writer.write(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent a TLS handshake to an HTTP server.\n")
+                    return
+                head = first + await reader.readuntil(b"\r\n\r\n")
                 target = head.split(b" ", 2)[1].decode()
                 self.requests.append(target)
                 if self.raw is not None and await self.raw(reader, writer, target):
