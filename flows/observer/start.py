@@ -5,6 +5,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 
 from flows.engines.address import Address, Way, find_local_address, list_local_addresses, parse_address
@@ -19,7 +20,8 @@ from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, to_pla
 from flows.sources.names import normalize_name
 from schemas.limits import Limits
 
-SCHEMAS = "https://raw.githubusercontent.com/runtime-supervisor/runtime-supervisor/main/schemas"
+OWN_FOLDER = ".supervisor"
+SCHEMAS = ("inventory-services", "inventory-node")
 LIST_UNITS = (
     "for f in /etc/systemd/system/*.service /etc/systemd/system/*.timer; do"
     ' [ -f "$f" ] && [ ! -L "$f" ] && u="${f##*/}" && systemctl is-enabled -q "$u" 2>/dev/null && echo "$u"; done; true'
@@ -76,7 +78,11 @@ async def start_inventory(
     settings = folder / "supervisor.yaml"
     if not settings.exists():
         _write(settings, SETTINGS, outcome)
-        (folder / ".supervisor").mkdir(exist_ok=True, mode=0o700)
+        (folder / OWN_FOLDER).mkdir(exist_ok=True, mode=0o700)
+    for name in SCHEMAS:
+        file = folder / OWN_FOLDER / f"{name}.schema.json"
+        if not file.exists():
+            _write(file, resources.files("schemas").joinpath(file.name).read_text(encoding="utf-8"), outcome)
     return outcome
 
 
@@ -145,7 +151,7 @@ def _write_node(
     has_units = any("unit" in entry.runtime for entry in entries)
     told = f"observe:\n  docker: {quote(address)}\n" + ("  systemd: true\n" if has_units else "")
     if not node_file.exists():
-        _write(node_file, f"{_schema_line('node')}\n{FIRST_LINE.format(at=at)}\n{told}", outcome)
+        _write(node_file, f"{_schema_line('inventory-node')}\n{FIRST_LINE.format(at=at)}\n{told}", outcome)
     elif "observe:" not in node_file.read_text(encoding="utf-8"):
         if merge:
             _append(node_file, told, outcome)
@@ -154,12 +160,12 @@ def _write_node(
 
 
 def _schema_line(name: str) -> str:
-    return f"# yaml-language-server: $schema={SCHEMAS}/{name}.schema.json"
+    return f"# yaml-language-server: $schema=../../{OWN_FOLDER}/{name}.schema.json"
 
 
 def _services_text(entries: list[Entry], at: str) -> str:
     lines = [line for entry in entries for line in entry.lines()]
-    head = [_schema_line("services"), FIRST_LINE.format(at=at)]
+    head = [_schema_line("inventory-services"), FIRST_LINE.format(at=at)]
     return "\n".join([*head, *(["services:", *lines] if lines else ["services: {}"])]) + "\n"
 
 
