@@ -62,6 +62,7 @@ def is_packed(path: Path) -> bool:
 
 def unpack(path: Path, packed: IO[bytes]) -> IO[bytes]:
     """Return a file without a name that holds what a compressed one does; raises `EmitError` for one that is damaged."""
+    faults: tuple[type[Exception], ...] = (OSError, EOFError, ValueError, zlib.error, *_more_errors(path.suffix))
     plain = tempfile.TemporaryFile()  # noqa: SIM115 - the caller's
     try:
         with _OPENERS[path.suffix](packed) as stream:
@@ -70,7 +71,7 @@ def unpack(path: Path, packed: IO[bytes]) -> IO[bytes]:
                 if plain.tell() > MOST_UNPACKED_BYTES:
                     raise EmitError(f"{path}: more than {MOST_UNPACKED_BYTES} bytes when it is unpacked")
         plain.flush()
-    except (OSError, EOFError, ValueError, zlib.error, *_more_errors(path.suffix)) as error:
+    except faults as error:
         plain.close()
         raise EmitError(f"{path}: cannot be unpacked: {error}") from None
     except BaseException:
@@ -94,7 +95,7 @@ def _more_errors(suffix: str) -> tuple[type[Exception], ...]:
 def _gzip(packed: IO[bytes]) -> IO[bytes]:
     import gzip
 
-    return gzip.GzipFile(fileobj=packed)
+    return gzip.GzipFile(fileobj=packed)  # type: ignore[return-value]
 
 
 def _bzip2(packed: IO[bytes]) -> IO[bytes]:

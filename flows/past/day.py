@@ -23,6 +23,9 @@ from schemas.limits import Limits
 from schemas.rules import Rules
 from schemas.run import Judgement
 
+MOST_HELD_BYTES = 32 * 1024 * 1024
+"""Of worlds that are judged in one call; decoded and judged, they take about ten times as much."""
+
 
 class Day(NamedTuple):
     """A day and its snapshots, the oldest first."""
@@ -81,12 +84,15 @@ class Judge:
         self.inventories.close()
 
     def read_day(self, day: Day, problems: list[Problem]) -> Iterator[tuple[str, list[WorldFiles]]]:
-        """Return the worlds of a day by the version of the inventory that was in force, in the order of time."""
+        """Return the worlds of a day by the version of the inventory that was in force, in the order of time.
+
+        A day of large worlds comes in parts, so that not all of it is held at once.
+        """
         dated = ((self._version_at(snapshot, problems), snapshot) for snapshot in day.snapshots)
         for version, group in groupby(dated, key=lambda pair: pair[0]):
             if version is not None:
-                worlds = [self._read(snapshot, problems) for _, snapshot in group]
-                yield version, [world for world in worlds if world is not None]
+                worlds = (self._read(snapshot, problems) for _, snapshot in group)
+                yield from ((version, part) for part in _in_parts(world for world in worlds if world is not None))
 
     def _version_at(self, snapshot: SnapshotRef, problems: list[Problem]) -> str | None:
         try:
@@ -134,6 +140,19 @@ class Judge:
         bad = {world.as_of for world in decoded.unreadable}
         prints = {world.as_of: self.fingerprint(version, world) for world in worlds if world.as_of not in bad}
         return Batch(desired, decoded.actual, judge(desired, decoded.actual, self.rules), prints)
+
+
+def _in_parts(worlds: Iterable[WorldFiles]) -> Iterator[list[WorldFiles]]:
+    part: list[WorldFiles] = []
+    size_bytes = 0
+    for world in worlds:
+        part.append(world)
+        size_bytes += sum(map(len, world.contents.values()))
+        if size_bytes > MOST_HELD_BYTES:
+            yield part
+            part, size_bytes = [], 0
+    if part:
+        yield part
 
 
 def group_days(snapshots: Iterable[SnapshotRef]) -> list[Day]:

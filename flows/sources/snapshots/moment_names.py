@@ -9,6 +9,8 @@ _TIME = r"([0-2]\d)[-_:.hH/]?([0-5]\d)(?:[-_:.mM]?([0-6]\d)(?:[.,](\d{1,9}))?)?"
 _ZONE = r"(Z|UTC|[+-]\d{2}:?\d{2})?"
 _CALENDAR = re.compile(rf"{_DATE}[-T_ ./]?{_TIME}s?[ _]?{_ZONE}(?!\d)", re.IGNORECASE)
 _EPOCH = re.compile(r"(?<!\d)(1\d{9})(?:(\d{3})|(\d{6})|\.(\d{1,6}))?(?!\d)")
+DEEPEST = 10
+"""Of a longer path, the last parts: the longest way to spell a moment takes five of them."""
 _LATEST = 4_102_444_800  # the year 2100: a longer number is no number of seconds
 
 
@@ -22,7 +24,7 @@ def parse_moment_name(name: str, zone: tzinfo = UTC) -> datetime | None:
     `zone`; of an hour that comes twice there, the first. Of a path, the fewest of its last parts that spell a moment
     count.
     """
-    parts = name.split("/")
+    parts = name.split("/")[-DEEPEST:]
     tails = ("/".join(parts[first:]) for first in range(len(parts) - 1, -1, -1))
     return next((moment for tail in tails if (moment := _parse(tail, zone)) is not None), None)
 

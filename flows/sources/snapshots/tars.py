@@ -1,23 +1,28 @@
 """Tar archives of snapshots, plain or compressed, read as streams."""
 
+import bz2
+import gzip
+import lzma
 import posixpath
-import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 import zstandard
 
 from flows.errors import HistoryError
 from flows.sources.snapshots.moment_names import parse_moment_name
+from flows.sources.snapshots.tar_stream import Entry, Reader, TarError, TarStream
 from flows.sources.world.files import FILES, WorldFiles, file_limits
 from schemas.limits import Limits
 
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz", ".tbz2")
+MOST_MEMORY_BYTES = 256 * 1024 * 1024
+"""That a decompressor may take for what the archive says that it needs."""
 
 
 def is_tar(path: Path) -> bool:
@@ -37,49 +42,79 @@ def read_tar_worlds(archive: Path, limits: Limits, zone: tzinfo = UTC) -> Iterat
 
     Only regular files with a world file's name are taken, and none is written anywhere. The moment is the one that the
     path within the archive spells, else the archive's own name; one without a zone is in `zone`. Raises `HistoryError`
-    where the archive is torn, or a file is over its limit.
+    where the archive is torn or odd, a file is over its limit, or nothing of a world comes for long.
     """
     try:
-        with _opened(archive) as tar:
-            dated = ((_moment_of(archive, member, zone), member) for member in tar)
-            for moment, members in groupby(dated, key=lambda pair: pair[0]):
+        with _opened(archive) as stream:
+            tar = TarStream(stream)
+            dated = ((_moment_of(archive, entry, zone), entry) for entry in tar)
+            for moment, entries in groupby(dated, key=lambda pair: pair[0]):
                 if moment is not None:
-                    yield _to_world(archive, moment, [(member, _read(tar, member, limits)) for _, member in members])
-    except (tarfile.TarError, EOFError, OSError, zlib.error, zstandard.ZstdError) as error:
-        raise HistoryError(f"{archive}: the archive cannot be read: {error}") from None
+                    yield _to_world(archive, moment, ((entry, _read(tar, entry, limits)) for _, entry in entries))
+                    tar.touch()
+    except (TarError, EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError, MemoryError) as error:
+        raise HistoryError(
+            f"{archive}: the archive cannot be read: {str(error) or 'it needs too much memory'}"
+        ) from None
 
 
-def _moment_of(archive: Path, member: tarfile.TarInfo, zone: tzinfo) -> datetime | None:
-    folder, name = posixpath.split(member.name)
-    if not member.isreg() or name not in FILES:
+def _moment_of(archive: Path, entry: Entry, zone: tzinfo) -> datetime | None:
+    folder, name = posixpath.split(entry.name)
+    if name not in FILES:
         return None
     return parse_moment_name(folder, zone) or parse_moment_name(archive.name, zone)
 
 
-def _read(tar: tarfile.TarFile, member: tarfile.TarInfo, limits: Limits) -> bytes:
-    if member.size > file_limits(PurePosixPath(member.name).name, limits).max_world_file_bytes:
-        raise tarfile.TarError(f"{member.name!a} has {member.size} bytes, over the limit")
-    file = tar.extractfile(member)
-    return file.read() if file else b""
+def _read(tar: TarStream, entry: Entry, limits: Limits) -> bytes:
+    if entry.size > file_limits(posixpath.basename(entry.name), limits).max_world_file_bytes:
+        raise TarError(f"{entry.name!a} has {entry.size} bytes, over the limit")
+    return tar.read(entry.size)
 
 
-def _to_world(archive: Path, moment: datetime, read: list[tuple[tarfile.TarInfo, bytes]]) -> WorldFiles:
-    contents = {posixpath.basename(member.name): data for member, data in read}
-    newest = max(member.mtime for member, _ in read)
+def _to_world(archive: Path, moment: datetime, read: Iterator[tuple[Entry, bytes]]) -> WorldFiles:
+    contents: dict[str, bytes] = {}
+    newest = 0.0
+    for entry, data in read:
+        contents[posixpath.basename(entry.name)] = data
+        newest = max(newest, entry.modified_s)
     return WorldFiles(moment, contents, min(datetime.fromtimestamp(newest, UTC), moment), str(archive))
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
-    """Open an archive as a stream, which is how a zstd one can be read too."""
+def _opened(archive: Path) -> Iterator[Reader]:
+    """Open an archive as a stream of what it holds, by its first bytes and not by its name."""
     with archive.open("rb") as file:
-        if archive.name.lower().endswith((".zst", ".tzst")):
-            with zstandard.ZstdDecompressor().stream_reader(file) as stream, _tar(stream, "r|") as tar:
-                yield tar
-        else:
-            with _tar(file, "r|*") as tar:
-                yield tar
+        head = file.read(6)
+        file.seek(0)
+        yield _unpacked(file, head)
 
 
-def _tar(stream: "IO[bytes] | zstandard.ZstdDecompressionReader", mode: str) -> tarfile.TarFile:
-    return tarfile.open(fileobj=stream, mode=mode)  # type: ignore[call-overload, no-any-return]
+def _unpacked(file: IO[bytes], head: bytes) -> Reader:
+    if head.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=file)
+    if head.startswith(b"BZh"):
+        return bz2.BZ2File(file)
+    if head.startswith(b"\xfd7zXZ\0"):
+        return _XzFile(file)
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        reader = zstandard.ZstdDecompressor(max_window_size=MOST_MEMORY_BYTES // 2)
+        return reader.stream_reader(file, read_across_frames=True)
+    return file
+
+
+class _XzFile:
+    """An xz file, whose decompressor takes no more memory than it may; the standard library's file has no such limit."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._decompressor = lzma.LZMADecompressor(memlimit=MOST_MEMORY_BYTES)
+
+    def read(self, size: int, /) -> bytes:
+        while not self._decompressor.eof:
+            packed = self._file.read(65536) if self._decompressor.needs_input else b""
+            data = self._decompressor.decompress(packed, size)
+            if data:
+                return data
+            if not packed and self._decompressor.needs_input:
+                raise EOFError("it is cut off")
+        return b""
