@@ -3,12 +3,12 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from flows.sources.inventory.parse_many import DEPENDENCY_FIELDS, SERVICE_FIELDS, ParsedFiles, _add_plain
-from flows.sources.inventory.plain_services import recognise_services
-from flows.sources.inventory.services_file import DependencyRow, ParsedServices, ServiceRow, parse_services
+from flows.sources.inventory.plain_services import _AMBIGUOUS, recognise_services
+from flows.sources.inventory.services_file import SPECIAL, DependencyRow, ParsedServices, ServiceRow, parse_services
 from schemas.limits import Limits
 
 PLAIN = """\
@@ -95,15 +95,153 @@ def test_a_changed_file_is_read_as_the_strict_reader_does_or_left_to_it(seed):
     assert as_parsed(data) in {None, parse_services(data, LIMITS)}
 
 
-WORDS = st.text(st.sampled_from("abn-_.:/# [],'\"{}0%&*!|>@=~yestrufalo"), max_size=8)
+WORDS = [
+    *(
+        "db",
+        "Control-Plane",
+        "a.b_c-9",
+        "true",
+        "false",
+        "null",
+        "True",
+        "FALSE",
+        "Null",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "y",
+        "N",
+    ),
+    *(
+        "~",
+        "0",
+        "01",
+        "8080",
+        "1.5",
+        "1e3",
+        "0x1F",
+        "-1",
+        "1_000",
+        "12:30",
+        "2024-01-02",
+        "=",
+        ".5",
+        "x:y",
+        "a b",
+        "a  b",
+    ),
+    *(
+        "/opt/x",
+        "/a:/b",
+        "a,b",
+        "(a)",
+        "a@b",
+        "a#b",
+        "a #b",
+        '"q"',
+        "'q'",
+        '"q',
+        "''",
+        '"a\\tb"',
+        "[]",
+        "[a]",
+        "[a, B ]",
+        "[a,,b]",
+    ),
+    *(
+        "[true]",
+        "[a, null]",
+        "[1]",
+        "[a b]",
+        "{}",
+        "{a: b}",
+        "&a",
+        "*a",
+        "!t",
+        "|",
+        ">",
+        "- a",
+        "é",
+        "all",
+        "fleet",
+        "<<",
+    ),
+    *("x" * 63, "x" * 64),
+]
+PLACES = [
+    "services:\n  web:\n    role: {}\n",
+    "services:\n  web:\n    exposure: {}\n    deployment_model: {}\n",
+    "services:\n  web:\n    monitor: {}\n    role: x\n",
+    "services:\n  web:\n    enabled: {}\n  db:\n",
+    "services:\n  web:\n    depends_on: {}\n",
+    "services:\n  web:\n    depends_on:\n      - {}\n      - db\n",
+    "services:\n  web:\n    depends_on:\n      local: {}\n      external: [db]\n",
+    "services:\n  web:\n    depends_on:\n      external:\n        - {}\n",
+    "services:\n  web:\n    runtime:\n      a: {}\n      b:\n        - {}\n    x:\n",
+    "services:\n  {}:\n    role: a\n  db:\n",
+    "services:\n  web:\n    {}: a\n",
+    "services:\n  web:\n    runtime:\n      {}: a\n",
+]
+"""Where a word can stand; each is read with each word."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_any_word_in_any_place_is_read_as_the_strict_reader_does_or_left_to_it(place):
+    taken = 0
+    for word in WORDS:
+        data = place.replace("{}", word).encode()
+        plain = as_parsed(data)
+        taken += plain is not None
+        assert plain in {None, parse_services(data, LIMITS)}, data
+
+    assert taken >= 2, "the fast way was taken"
+
+
+NAMES = st.from_regex(r"[a-z][a-z0-9_-]{1,6}", fullmatch=True).filter(
+    lambda name: name not in {*SPECIAL, "all", *_AMBIGUOUS}
+)
+VALUES = st.sampled_from(
+    ["/opt/x", "app", "true", "false", "8080", "1.5", '"80:80"', "'x y'", "[]", "[a, b]", "{}", "null"]
+)
+OWN = ["image", "ports_of_it", "a", "zz", "labels", "version"]
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "role": VALUES,
+        "exposure": VALUES,
+        "deployment_model": VALUES,
+        "monitor": st.sampled_from(["true", "false"]),
+        "depends_on": st.lists(NAMES, max_size=3, unique=True).map(lambda names: f"[{', '.join(names)}]"),
+        "runtime": st.dictionaries(st.sampled_from(OWN), VALUES, min_size=1, max_size=3),
+        "hosts": st.lists(VALUES, min_size=1, max_size=3),
+        **dict.fromkeys(OWN, VALUES),
+    },
+)
+
+
+def write(services):
+    lines = ["services:"]
+    for name, options in services.items():
+        lines.append(f"  {name}:")
+        for key, value in options.items():
+            lines.append(f"    {key}:" + (f" {value}" if isinstance(value, str) else ""))
+            if isinstance(value, dict):
+                lines += [f"      {inner}: {text}" for inner, text in value.items()]
+            if isinstance(value, list):
+                lines += [f"      - {text}" for text in value]
+    return "\n".join(lines) + "\n"
 
 
 @settings(deadline=None)
-@given(key=WORDS, value=WORDS)
-def test_any_key_and_value_are_read_as_the_strict_reader_does_or_left_to_it(key, value):
-    data = f"services:\n  web:\n    {key}: {value}\n    monitor: {value}\n  db:\n    depends_on: [{key}]\n".encode()
+@given(services=st.dictionaries(NAMES, OPTIONS, min_size=1, max_size=4))
+def test_every_file_of_the_plain_shape_is_taken_and_read_as_the_strict_reader_does(services):
+    data = write(services).encode()
+    plain = as_parsed(data)
 
-    assert as_parsed(data) in {None, parse_services(data, LIMITS)}
+    event(f"{len(services)} services")
+    assert plain is not None, data
+    assert plain == parse_services(data, LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -145,3 +283,8 @@ def test_what_is_not_plain_is_left_to_the_strict_reader(lines):
 )
 def test_what_may_be_over_a_limit_is_left_to_the_strict_reader(limits):
     assert recognise_services(PLAIN.encode(), limits) is None
+
+
+@pytest.mark.parametrize("key", SPECIAL)
+def test_what_needs_more_than_a_line_to_understand_is_left_to_the_strict_reader(key):
+    assert recognise_services(f"services:\n  web:\n    {key}: a\n".encode(), LIMITS) is None

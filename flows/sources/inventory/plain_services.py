@@ -128,6 +128,7 @@ def _add_service(found: PlainServices, name: str, line: int, parts: list[tuple[s
     for texts, place in zip(found.texts, plan.texts, strict=True):
         texts.append(None if place is None else _to_text(values[place]))
     found.hashes.append(hash_entry(plan.template % tuple(_to_json(values[index]) for index in plan.values)))
+    first = len(found.dependencies)
     for index, scope in plan.lists:
         if not values[index].startswith("["):
             return False
@@ -136,7 +137,8 @@ def _add_service(found: PlainServices, name: str, line: int, parts: list[tuple[s
         if not _WORD.fullmatch(values[index]):
             return False
         _add_dependencies(found, name, line + 1 + index, scope, [values[index]])
-    return True
+    declared = [*zip(found.dependencies[first:], found.scopes[first:], strict=True)]
+    return len(set(declared)) == len(declared)
 
 
 def _add_dependencies(found: PlainServices, name: str, line: int, scope: DependencyScope, words: list[str]) -> None:
