@@ -9,7 +9,7 @@ from flows.sources.inventory.files import (
     COMPOSE_FILES,
     HOSTS,
     NODE_FILE,
-    SERVICES_FILE,
+    NODE_FILES,
     InventoryFiles,
     is_compose_path,
 )
@@ -42,8 +42,9 @@ def find_node_files(files: InventoryFiles, rules: Rules) -> dict[str, NodeFiles]
 
 
 def _find(folder: str, paths: list[str], files: InventoryFiles, rules: Rules) -> NodeFiles:
-    if paths == [f"{HOSTS}/{folder}/{SERVICES_FILE}"] and paths[0] in files.contents:
-        return NodeFiles(folder, True, (), ())
+    simple = f"{HOSTS}/{folder}/"
+    if all(path[len(simple) :] in NODE_FILES and path in files.contents for path in paths):
+        return NodeFiles(folder, bool(paths), (), ())
     ours = [path for path in paths if not _is_ignored(path, rules)]
     stacks = _first_of_each([path for path in ours if is_compose_path(path)])
     asking = [path for path in ours if path in stacks.values() or not (is_compose_path(path) or _is_side_file(path))]

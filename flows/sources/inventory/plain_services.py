@@ -8,6 +8,7 @@ judged here: the answer is None, and the strict reader, which is the reference, 
 
 import re
 from functools import lru_cache
+from string import ascii_letters
 from typing import Any, NamedTuple
 
 from flows.sources.formats.yaml_scalars import read_scalar
@@ -41,6 +42,9 @@ _LINE = re.compile(
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*+")
 _AMBIGUOUS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+_CONSTANTS = frozenset({"true", "false", "null"})
+_WORD_START = frozenset(f"{ascii_letters}/")
+"""No plain value that begins so holds what JSON escapes."""
 _SCOPES: dict[tuple[str, ...], DependencyScope] = {(): DependencyScope.ANYWHERE}
 _SCOPES |= {(name,): scope for name, scope in SCOPES.items()}
 
@@ -127,7 +131,7 @@ def _add_service(found: PlainServices, name: str, line: int, parts: list[tuple[s
     found.are_monitored.append(all(values[index] == "true" for index in plan.switches))
     for texts, place in zip(found.texts, plan.texts, strict=True):
         texts.append(None if place is None else _to_text(values[place]))
-    found.hashes.append(hash_entry(plan.template % tuple(_to_json(values[index]) for index in plan.values)))
+    found.hashes.append(hash_entry(plan.template % tuple([_to_json(values[index]) for index in plan.values])))
     first = len(found.dependencies)
     for index, scope in plan.lists:
         if not values[index].startswith("["):
@@ -137,20 +141,30 @@ def _add_service(found: PlainServices, name: str, line: int, parts: list[tuple[s
         if not _WORD.fullmatch(values[index]):
             return False
         _add_dependencies(found, name, line + 1 + index, scope, [values[index]])
-    declared = [*zip(found.dependencies[first:], found.scopes[first:], strict=True)]
-    return len(set(declared)) == len(declared)
+    count = len(found.dependencies) - first
+    return count < 2 or len({*found.dependencies[first:]}) == count
 
 
 def _add_dependencies(found: PlainServices, name: str, line: int, scope: DependencyScope, words: list[str]) -> None:
-    found.dependents.extend([name] * len(words))
-    found.dependencies.extend(word.lower() for word in words)
-    found.scopes.extend([scope] * len(words))
-    found.dependency_lines.extend([line] * len(words))
+    for word in words:
+        found.dependents.append(name)
+        found.dependencies.append(word.lower())
+        found.scopes.append(scope)
+        found.dependency_lines.append(line)
 
 
-@lru_cache(maxsize=65_536)
 def _to_json(value: str) -> str:
-    """Return what a value behind a key or a dash says, as canonical JSON."""
+    """Return what a value behind a key or a dash says, as canonical JSON: of nearly all, it is plain what that is."""
+    first = value[0]
+    if first == '"':
+        return value
+    if first in _WORD_START:
+        return value if value in _CONSTANTS else f'"{value}"'
+    return _dump(value)
+
+
+@lru_cache(maxsize=4096)
+def _dump(value: str) -> str:
     return dump_canonical(_to_plain(value))
 
 

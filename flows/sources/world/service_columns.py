@@ -21,7 +21,6 @@ FIELDS = ("status", "last_seen", "since", "incident_id")
 USUAL_KEY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
 WHOLE = r"^[0-9]{1,19}$"
 FRACTION = r"^[0-9]{1,19}\.[0-9]+$"
-BLANK = '"\\s*"'
 TARGET = ["node", "service"]
 DOUBTFUL = {"file": pl.String, "key": pl.String, "field": pl.String, "value": pl.String}
 
@@ -78,7 +77,7 @@ def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.Da
     status = pl.col("status")
     is_usual = (
         status.str.starts_with('"')
-        & ~status.str.contains(f"^{BLANK}$")
+        & ~status.is_in(_blank_words(split["status"]))
         & (status.str.len_chars() <= limits.max_word_length + len('""'))
         & pl.col("key").str.contains(USUAL_KEY)
         & (pl.col("service").str.len_bytes() <= min(limits.max_name_length, limits.max_key_length))
@@ -87,6 +86,11 @@ def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.Da
     )
     joined = split.join(nodes, on="written", how="left", maintain_order="left")
     return joined.select("key", *FIELDS, "piece", "place", "written", *TARGET, is_usual=is_usual.fill_null(False))
+
+
+def _blank_words(texts: pl.Series) -> list[str]:
+    """Return the texts of no word among the different ones, of which there are few."""
+    return [text for text in texts.drop_nulls().unique() if text.startswith('"') and not text[1:-1].strip()]
 
 
 def _node_name(written: str, names: WorldNames) -> str | None:
@@ -134,6 +138,9 @@ def _read_ids(texts: pl.Series, limits: Limits) -> pl.Series:
 
 def _read_times(texts: pl.DataFrame, field: str, times: TimeReader) -> pl.DataFrame:
     """Return `at` in microseconds and `state` for the JSON `text` of a field, which is null where there is none."""
+    if texts["text"].null_count() == texts.height:
+        absent = pl.lit(SeenState.ABSENT, dtype=pl.Enum(SeenState))
+        return texts.with_columns(field=pl.lit(field), at=pl.lit(None, pl.Int64), state=absent)
     text, at = pl.col("text"), pl.col("at")
     found = texts.with_columns(field=pl.lit(field), at=_read_numbers(texts["text"]))
     rest = found.filter(text.is_not_null() & at.is_null())["text"].unique().to_list()
@@ -176,7 +183,9 @@ def _read_numbers(texts: pl.Series) -> pl.Series:
 
 
 def _doubt(*columns: pl.DataFrame) -> pl.DataFrame:
-    doubtful = pl.concat([one.filter(pl.col("state") == SeenState.DOUBTFUL) for one in columns])
+    doubtful = pl.concat(
+        [one.filter(pl.col("state") == SeenState.DOUBTFUL).select("key", "field", "text") for one in columns]
+    )
     different = doubtful["text"].unique().to_list()
     shown = [show_value(msgspec.json.decode(text)) for text in different]
     value = doubtful["text"].replace_strict(different, shown, return_dtype=pl.String)
