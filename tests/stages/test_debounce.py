@@ -104,3 +104,10 @@ def test_patience_is_written_as_runs_or_as_a_duration(text, patience):
 def test_other_patience_is_refused(text):
     with pytest.raises(ValueError, match="expected a duration"):
         parse_patience(text)
+
+
+def test_the_time_that_drift_is_held_back_does_not_count():
+    held = {"held": {WEB: {MISSING: HeldBy.SETTLING}}}
+    runs = [*steady(0, 1), (2, (), held), (3, (), held), *steady(4, 5, 6)]
+
+    assert opened_at({MISSING: Patience(duration=timedelta(minutes=4))}, *runs) == [6]
