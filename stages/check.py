@@ -16,9 +16,12 @@ def check_inventory(desired: Desired, links: Links) -> DataFrame[Unread]:
 
     Odd is: a dependency that no inventory has, a cycle of dependencies, a node that only the topology names or only
     `hosts/` (where there is a topology), a service that the topology lists and the node's own file does not (or the other
-    way round), and a service that several nodes ask for.
+    way round), a service that several nodes ask for, and a container that two services of a node claim.
     """
-    odd = [_dangling(desired), _cycles(desired, links), _nodes(desired), _topology(desired), _shared(desired)]
+    odd = [
+        *(_dangling(desired), _cycles(desired, links), _nodes(desired)),
+        *(_topology(desired), _shared(desired), _claimed(desired)),
+    ]
     found = pl.concat([desired.unread, *(_warn(rows) for rows in odd)])
     return Unread.validate(found.sort("file", "line", "problem", nulls_last=True))
 
@@ -32,11 +35,15 @@ def _warn(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _dangling(desired: Desired) -> pl.DataFrame:
+    asked = [
+        rows.select("node", "service") for rows in (desired.services, desired.unread.drop_nulls(["node", "service"]))
+    ]
+    services = pl.concat(asked)
     local = desired.dependencies.filter(pl.col("scope") == "local").join(
-        desired.services, left_on=["node", "dependency"], right_on=["node", "service"], how="anti"
+        services, left_on=["node", "dependency"], right_on=["node", "service"], how="anti"
     )
     elsewhere = desired.dependencies.filter(pl.col("scope") != "local").join(
-        desired.services, left_on="dependency", right_on="service", how="anti"
+        services, left_on="dependency", right_on="service", how="anti"
     )
     return pl.concat([local, elsewhere]).select(
         "file",
@@ -44,6 +51,21 @@ def _dangling(desired: Desired) -> pl.DataFrame:
         problem=pl.when(pl.col("scope") == "local")
         .then(pl.format("'{}' needs '{}' on the same node, where no inventory asks for it", "service", "dependency"))
         .otherwise(pl.format("'{}' needs '{}', which no inventory asks for", "service", "dependency")),
+    )
+
+
+def _claimed(desired: Desired) -> pl.DataFrame:
+    """Return the names of containers that two services of a node claim: they are nobody's."""
+    own = desired.services.select("node", name="service")
+    claims = desired.names.unique().join(own, on=["node", "name"], how="anti")
+    shared = claims.filter(pl.len().over("node", "name") > 1).group_by("node", "name", maintain_order=True)
+    claimants = shared.agg(pl.col("service").min(), both=pl.col("service").sort().str.join(" and "))
+    return claimants.join(desired.services.select("node", "service", "file", "line"), on=["node", "service"]).select(
+        "file",
+        "line",
+        problem=pl.format(
+            "{} of {} both claim the container '{}': its records count for neither", "both", "node", "name"
+        ),
     )
 
 
@@ -57,8 +79,7 @@ def _cycles(desired: Desired, links: Links) -> pl.DataFrame:
         cyclic.select("node", "service", "dependency", "dependency_node")
         .unique()
         .sort("node", "service", "dependency", "dependency_node")
-        .join(desired.services.select("node", "service", "line"), on=["node", "service"])
-        .join(desired.nodes.select("node", "file"), on="node")
+        .join(desired.services.select("node", "service", "file", "line"), on=["node", "service"])
         .select(
             "file",
             "line",
@@ -99,7 +120,6 @@ def _topology(desired: Desired) -> pl.DataFrame:
     unlisted = (
         own.join(listed, on="node", how="semi")
         .join(listed, on=["node", "service"], how="anti")
-        .join(desired.nodes.select("node", "file"), on="node")
         .select("file", "line", problem=pl.format("'{}' is not in {}'s list in the topology", "service", "node"))
     )
     unasked = (
@@ -118,9 +138,9 @@ def _shared(desired: Desired) -> pl.DataFrame:
     shared = (
         desired.services.sort("node")
         .group_by("service", maintain_order=True)
-        .agg(pl.col("node", "line").first(), nodes=pl.col("node").str.join(", "), count=pl.len())
+        .agg(pl.col("file", "line").first(), nodes=pl.col("node").str.join(", "), count=pl.len())
         .filter(pl.col("count") > 1)
     )
-    return shared.join(desired.nodes.select("node", "file"), on="node").select(
+    return shared.select(
         "file", "line", problem=pl.format("'{}' is asked for on several nodes: {}", "service", "nodes")
     )

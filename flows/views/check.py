@@ -1,5 +1,6 @@
 """Looking at the inputs without reconciling: what `supervisor check` finds."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from flows.run.deadline import end_in_time
 from flows.run.gather import read_actual, read_desired
 from flows.settings import Settings
 from flows.text.rows import rows
-from schemas.actual import ObservedService
+from schemas.actual import Actual, ObservedService
 from schemas.frame import empty
 from schemas.rejected import Unread
 from stages.check import check_inventory
@@ -52,7 +53,14 @@ def _inspect(settings: Settings) -> Inspection:
         world, notes = read_actual(settings, desired, datetime.now(UTC))
     except WorldUnreadableError as error:
         return Inspection(inventory, (str(error),), is_world_readable=False)
-    rejected = [f"{row['file']}#{row['key']}: {row['reason']}" for row in world.actual.rejected.iter_rows(named=True)]
-    count = world.actual.snapshots["unreadable_timestamp_count"][0]
-    unreadable = [f"{count} timestamp(s) could not be read, and are taken for unknown"] if count else []
-    return Inspection(inventory, (*notes, *rejected, *unreadable), is_world_readable=True)
+    return Inspection(inventory, (*notes, *_remarks(world.actual)), is_world_readable=True)
+
+
+def _remarks(actual: Actual) -> Iterator[str]:
+    """Yield what was set aside, each doubtful time, and which name was taken for which."""
+    for _, file, key, reason, _, _ in actual.rejected.iter_rows():
+        yield f"{file}#{key}: {reason}"
+    for _, file, key, field, value in actual.doubtful.iter_rows():
+        yield f"{file}{f'#{key}' if key else ''}: '{field}' says {value}, which cannot be read or is still to come"
+    for _, written, node in actual.taken.iter_rows():
+        yield f"the name '{written}' is taken for {node}"

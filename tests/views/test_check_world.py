@@ -1,0 +1,31 @@
+"""What `check` remarks on the world: what was set aside, each doubtful time, which name was taken for which."""
+
+import json
+
+from flows.settings import Settings
+from flows.views.check import inspect_inputs
+
+
+def test_every_record_time_and_name_that_is_not_just_so_is_named(tmp_path):
+    (tmp_path / "hosts/piha").mkdir(parents=True)
+    (tmp_path / "hosts/piha/services.yaml").write_text("services: {web: }")
+    (tmp_path / "world").mkdir()
+    (tmp_path / "world/nodes.json").write_text(
+        json.dumps({"piha:9100": {"status": "online", "last_seen": "yesterday"}})
+    )
+    (tmp_path / "world/services.json").write_text(
+        json.dumps({"piha/web": {"status": "ok"}, "piha/a b": {"status": "ok"}})
+    )
+    (tmp_path / "world/runtime-summary.json").write_text('{"last_update": "soon"}')
+
+    found = inspect_inputs(Settings(inventory=tmp_path, world=tmp_path / "world", state_dir=tmp_path / "state"))
+
+    assert [line for line in found.world if "such as" not in line] == [
+        (
+            "services.json#piha/a b: 'a b' cannot name a service: it must start with a letter or a digit, and hold only"
+            " letters, digits, '.', '_' and '-'"
+        ),
+        "nodes.json#piha:9100: 'last_seen' says yesterday, which cannot be read or is still to come",
+        "runtime-summary.json: 'last_update' says soon, which cannot be read or is still to come",
+        "the name 'piha:9100' is taken for piha",
+    ]
