@@ -7,11 +7,11 @@ The only module that reaches `flows.executor`, so that "it only recommends" hold
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from flows.errors import InventoryError, SettingsError, WorldUnreadableError
@@ -122,6 +122,31 @@ def act_watch(settings: Settings, stop: Event, tell: Callable[[Done], None], com
                     complain(said)
             sweep_outputs(mind.place, settings.actions.output_keep)
             wait_for_news(mind.place, stop, begun_s + settings.watch_max_interval.total_seconds())
+
+
+@contextmanager
+def acting(settings: Settings, tell: Callable[[Done], None], complain: Callable[[str], None]) -> Iterator[None]:
+    """Act beside something else in this process, in a thread of its own, until that ends; what runs comes to its end first.
+
+    Faults of the settings or of the allow-list are raised before anything begins; what ends the executor later is told.
+    """
+    make_mind(settings)
+    make_workshop(settings)
+    stop = Event()
+
+    def work() -> None:
+        try:
+            act_watch(settings, stop, tell, complain)
+        except Exception as error:  # noqa: BLE001 - a thread's error is nobody's, unless it is told
+            complain(f"the executor has ended: {error}")
+
+    thread = Thread(target=work, name="executor", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def wait_for_news(place: ActionPlace, stop: Event, until_s: float) -> None:

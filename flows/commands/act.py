@@ -87,7 +87,7 @@ def _once(settings: "Settings", as_json: bool) -> int:
 
     from flows.act import act_once
 
-    done = act_once(settings, lambda one: None if as_json else _tell(one))
+    done = act_once(settings, lambda one: None if as_json else tell_done(one))
     if as_json:
         typer.echo(json.dumps({"v": 1, "done": [_form(one) for one in done]}))
     elif not done:
@@ -104,7 +104,7 @@ def _watch(settings: "Settings") -> int:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    act_watch(settings, stop, _tell, lambda problem: typer.echo(f"error: {problem}", err=True))
+    act_watch(settings, stop, tell_done, lambda problem: typer.echo(f"error: {problem}", err=True))
     return 0
 
 
@@ -128,7 +128,8 @@ def _plan(settings: "Settings", as_json: bool) -> int:
     return 0
 
 
-def _tell(done: "Done") -> None:
+def tell_done(done: "Done") -> None:
+    """Print what became of one decision to start."""
     from flows.text.escape import show
 
     decision = done.decision

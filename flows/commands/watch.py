@@ -45,8 +45,11 @@ def watch(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Compute and print; write nothing at all.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary lines alone.")] = False,
     observe: Annotated[bool, typer.Option("--observe", help="Look at the machines too: write the world.")] = False,
+    act: Annotated[bool, typer.Option("--act", help="Do what the policy lets be done, too: as this one user.")] = False,
 ) -> int:
     """Run until SIGINT or SIGTERM; return 0."""
+    if act and dry_run:
+        raise typer.BadParameter("--act does things, and --dry-run writes nothing; leave one of them out")
     if observe and dry_run:
         raise typer.BadParameter("--observe writes the world, and --dry-run writes nothing; leave one of them out")
     from flows.settings import load_settings
@@ -63,7 +66,7 @@ def watch(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with _observing(settings) if observe else nullcontext():
+    with _observing(settings) if observe else nullcontext(), _acting(settings) if act else nullcontext():
         _watch(settings, stop, output, dry_run=dry_run, quiet=quiet)
     return 0
 
@@ -72,6 +75,14 @@ def _observing(settings: "Settings") -> AbstractContextManager[None]:
     from flows.observer.background import observing
 
     return observing(settings, lambda message: print("error:", message, file=sys.stderr, flush=True))
+
+
+def _acting(settings: "Settings") -> AbstractContextManager[None]:
+    from flows.act import acting
+    from flows.commands.act import tell_done
+
+    print("note: this one user decides, approves and acts: nothing is separated (docs/acting.md)", file=sys.stderr)
+    return acting(settings, tell_done, lambda message: print("error:", message, file=sys.stderr, flush=True))
 
 
 def _watch(settings: "Settings", stop: threading.Event, output: options.Format, *, dry_run: bool, quiet: bool) -> None:
@@ -107,7 +118,13 @@ def _advice(report: "RunReport") -> object:
     if report.judgement is None:
         return report.error
     wanted = ("recommendation_id", "event_type", "severity", "root_causes")
-    return report.judgement.recommendations.select(wanted).to_dicts()
+    return report.judgement.recommendations.select(wanted).to_dicts(), _intents(report)
+
+
+def _intents(report: "RunReport") -> object:
+    """Return the actions that have not ended, with what they wait for."""
+    actions = report.acting.view("")["actions"] if report.acting else []
+    return [(row["intent_id"], row["phase"], row["decision"] and row["decision"]["decided_by"]) for row in actions]
 
 
 def _print(report: "RunReport", output: options.Format, *, quiet: bool) -> None:

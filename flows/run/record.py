@@ -21,6 +21,7 @@ from flows.run.conclude import remember_run
 from flows.run.decide import Decision
 from flows.run.gather import Inputs
 from flows.settings import Settings
+from schemas.action_event import Acting
 from schemas.desired import Desired
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
@@ -82,7 +83,7 @@ def record(
     )
     # Before the commit: the world of a run that is killed behind it would be in the history, and nowhere to be read again.
     _archive(emitter, settings, inputs, as_of)
-    committed = acting.commit_with(last_run.state) if acting else None
+    committed = acting.commit_with(last_run.state) if acting else _put_away(emitter.acting)
     lines = emitter.commit(decision.transitions, last_run, files, committed)
     if rows is not None and not isinstance(root, Path):
         _write(emitter, root, rows)
@@ -118,6 +119,13 @@ def _act(
         attention.summary, attention.acknowledged.standing, acting.repairing, is_partial=is_partial
     )
     return acting, replace(attention, summary=summary)
+
+
+def _put_away(known: Mapping[str, object] | None) -> Acting | None:
+    """Return what stays known of acting where it is off: all but what was to be seen of it."""
+    if known is None or "view" not in known:
+        return None
+    return Acting(known={name: value for name, value in known.items() if name != "view"})
 
 
 def _show_acting(settings: Settings, acting: "Round") -> list[str]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -37,11 +38,23 @@ class _LastRunCollector(Collector):
         if run is not None:
             yield from _of_run(run)
             yield from self._episodes()
+        view = (self._known.acting or {}).get("view")
+        if isinstance(view, Mapping):
+            yield from _of_acting(view)
 
     def _episodes(self) -> Iterator[GaugeMetricFamily]:
         episodes = [episode for episode in self._known.episodes.values() if episode.is_open]
         counts: Counts = Counter((str(episode.action), str(episode.severity)) for episode in episodes)
         yield _counts("open_episodes", "Open episodes.", ["action", "severity"], counts)
+
+
+def _of_acting(view: Mapping[str, Any]) -> Iterator[GaugeMetricFamily]:
+    """Give what the last run left to be seen of acting; nothing where that is off."""
+    counts: Counts = {(phase,): int(count) for phase, count in view["counts"].items()}
+    yield _counts("actions", "Actions that have not ended.", ["phase"], counts)
+    yield _gauge("automation_halted", "An operator keeps automation off everything.", view["halted"] is not None)
+    yield _gauge("holds", "Targets that an operator keeps automation off.", len(view["holds"]))
+    yield _gauge("breakers_open", "Breakers that keep a node, or the fleet, at rest.", len(view["breakers"]))
 
 
 def _of_run(run: LastRun) -> Iterator[GaugeMetricFamily]:

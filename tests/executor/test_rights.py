@@ -137,3 +137,26 @@ def _start_and_die(home):
     )
     subprocess.run([sys.executable, "-c", code], env=environment(home), cwd=HERE, check=False)
     assert len(home.records("started")) == 1
+
+
+def test_one_command_decides_and_acts_and_says_that_nothing_is_separated(home):
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    watch = subprocess.Popen(
+        [*SUPERVISOR, "watch", "--act", "-q"],
+        env=environment(home),
+        cwd=HERE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    until = time.monotonic() + 100
+    while not home.records("verified") and time.monotonic() < until:
+        home.pass_time(seconds=30)
+        time.sleep(3)
+    watch.send_signal(signal.SIGTERM)
+    said, complained = watch.communicate(timeout=60)
+
+    assert watch.returncode == 0
+    assert home.records("verified")[0]["outcome"] == "recovered", (said, complained)
+    assert len(home.calls()) == 1
+    assert b"nothing is separated" in complained
