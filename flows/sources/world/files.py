@@ -26,6 +26,7 @@ INCIDENTS = "incidents.json"
 SUMMARY = "runtime-summary.json"
 REQUIRED = (NODES, SERVICES)
 FILES = (NODES, SERVICES, DEPLOYMENTS, INCIDENTS, SUMMARY)
+MAKE_ONE = "'supervisor observe' writes a world (docs/observing.md)"
 
 Result = TypeVar("Result")
 
@@ -108,7 +109,7 @@ def _read_once(
 ) -> tuple[WorldFiles, dict[Path, FileContent | None]]:
     """Read each file once; the second value holds every file that was looked for, none where it is absent."""
     if not is_folder(folder):
-        raise WorldUnreadableError(f"{folder}: no such folder; name the world's folder with --world")
+        raise WorldUnreadableError(f"{folder}: no such folder; name the world's folder with --world; {MAKE_ONE}")
     paths = {name: folder / name for name in FILES}
     if runtime_summary is not None:
         paths[SUMMARY] = runtime_summary
@@ -118,9 +119,9 @@ def _read_once(
         try:
             max_bytes = file_limits(name, limits).max_world_file_bytes
             found[path] = read_file(Path(path.name), max_bytes=max_bytes, root=path.parent)
-        except MissingFileError as error:
+        except MissingFileError:
             found[path] = None
-            faults += [error] if name in REQUIRED else []
+            faults += [MissingFileError(path, f"no such file; {MAKE_ONE}")] if name in REQUIRED else []
         except FileFaultError as error:
             faults.append(error)
     if faults:
