@@ -110,6 +110,8 @@ class Weighed:
 
     case: Case
     hits: tuple[GuardHit, ...] = ()
+    place: int | None = None
+    """Its place among those that start in this run, from 0; None where it does not."""
 
 
 def describe_subject(candidate: Candidate, scene: Scene) -> Subject:

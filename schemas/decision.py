@@ -182,6 +182,8 @@ class Decision:
     action_id: str | None = None
     approvals: int = 1
     step_hash: str | None = None
+    place: int | None = None
+    """Of one that starts: its place in the order of admission, from 0."""
     lowered_by: str | None = None
     """What made the mode lower than the rule's."""
 

@@ -82,6 +82,7 @@ def _conclude(row: Weighed, scene: Scene, is_policy_valid: bool) -> Decision:
         action_id=_name_action(case.verb, case.target, scene),
         approvals=case.approvals,
         step_hash=case.offer.step_hash if case.offer else None,
+        place=row.place,
         lowered_by=case.lowered_by,
     )
 

@@ -15,12 +15,13 @@ def expand_candidates(scene: Scene, book: Book, policy: Policy | None) -> tuple[
     """Return a candidate for each recommendation, for each service that may move, and for each request in force.
 
     A `failover_review` becomes one for each desired service of its node that has an entry and a place to go; without any, it
-    stays one for people. A policy that is not valid knows of no failover.
+    stays one for people. A policy that is not valid knows of no failover. What the run does not judge has no candidate.
     """
     failovers: dict[str, list[Failover]] = {}
     for entry in policy.failovers if policy else ():
         failovers.setdefault(entry.target.partition("/")[0], []).append(entry)
-    recommended = (candidate for advice in scene.advice for candidate in _expand(advice, scene, failovers))
+    told = (advice for advice in scene.advice if advice.target not in scene.unjudged)
+    recommended = (candidate for advice in told for candidate in _expand(advice, scene, failovers))
     return (*recommended, *_requested(scene, book))
 
 

@@ -69,7 +69,7 @@ def fold_ledger(ledger: Ledger, operators: Iterable[Operator], numbers: Numbers)
     its intent, is ignored and told. A start without leave is told as well, and counts as an attempt all the same.
     """
     fold = _Fold({operator.uid: operator for operator in operators}, numbers)
-    for entry in ledger.entries:
+    for entry in sorted(ledger.entries, key=lambda entry: entry.n):
         fold.take(entry)
     return fold.close(ledger.broken)
 

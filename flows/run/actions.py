@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from schemas.acknowledgement import Acknowledgement
+from schemas.attempt import IntentState
 from schemas.book import Able, Book, with_attempts
-from schemas.decision import Decided
+from schemas.decision import Decided, Decision
 from schemas.episode import Episode, Recommended, Target
-from schemas.ledger import DeciderRecord, Ledger, ProblemClosed
+from schemas.ledger import DeciderRecord, Ledger, ProblemClosed, Verified
 from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.operator import Operator
@@ -159,6 +160,23 @@ def decide_actions(
         *kept.expired, *kept.withdrawn, *kept.opened, *kept.proposed, *escalated,
     )  # fmt: skip
     return Decided(decisions, records, after)
+
+
+def find_startable(decided: Decided, book: Book) -> tuple[Decision, ...]:
+    """Return what an executor may start now, in the order of admission: approved in the ledger, and decided so again.
+
+    None while this run finds an outcome: until the decider has written that, its attempt is open.
+    """
+    if any(isinstance(record, Verified) for record in decided.records):
+        return ()
+    ready = [
+        row
+        for row in decided.decisions
+        if row.place is not None
+        and (intent := book.intents.get(row.intent_id or "")) is not None
+        and intent.state is IntentState.APPROVED
+    ]
+    return tuple(sorted(ready, key=lambda row: row.place or 0))
 
 
 def _without(book: Book, closed: tuple[ProblemClosed, ...], scene: Scene) -> Book:
