@@ -12,7 +12,7 @@ from flows.ledger.actions.memory_file import read_remembered
 from flows.ledger.actions.places import ActionPlace
 from flows.run.acting.look import make_sight
 from flows.run.acting.place import action_place, find_operators
-from flows.run.actions import Acting, Remembered, decide, make_scene
+from flows.run.actions import Acting, Remembered, decide, find_startable, make_scene
 from flows.run.clock import read_now
 from flows.run.conclude import to_recommended
 from flows.run.decide import remember_settling
@@ -22,7 +22,7 @@ from flows.settings import Settings
 from flows.sources.policy.policy_file import read_policy
 from schemas.acknowledgement import Acknowledgement
 from schemas.book import Book
-from schemas.decision import Decided, Decision, Verdict
+from schemas.decision import Decided, Decision
 from schemas.episode import Episode, Recommended, Target
 from schemas.ledger import Entry, Started
 from schemas.memory import Memory
@@ -33,11 +33,9 @@ from schemas.run import Judgement
 from schemas.scene import Scene
 from schemas.sight import Sight
 from schemas.wait import SettlingService
-from schemas.words import ALL, Severity
+from schemas.words import ALL
 from stages.begin_attempt import begin_attempt
 from stages.fold_ledger import fold_ledger
-
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Power(NamedTuple):
@@ -96,11 +94,7 @@ class Thought:
 
     def startable(self) -> tuple[Decision, ...]:
         """Return the decisions to start, in the order of admission; none where nothing may start at all."""
-        if self.problem is not None:
-            return ()
-        weight = {row.target: (-_RANKS[row.severity], -row.blast_radius) for row in self.recommended}
-        ready = [decision for decision in self.decisions if decision.verdict is Verdict.START]
-        return tuple(sorted(ready, key=lambda row: (weight.get(Target(row.node, row.service), (0, 0)), *_rest(row))))
+        return () if self.problem is not None else find_startable(self.decided, self.book)
 
     def again(self, journals: Journals) -> "Thought":
         """Decide again, of the same inputs, on a newer ledger."""
@@ -132,11 +126,6 @@ class Thought:
     def _acting(self) -> Acting:
         power = self.power
         return Acting(power.policy, power.numbers, power.operators, self.reading.ledger, self.memory, self.book.able)
-
-
-def _rest(decision: Decision) -> tuple[str, str, str, str]:
-    at = decision.problem_at.isoformat() if decision.problem_at else ""
-    return at, decision.node, decision.service, str(decision.verb)
 
 
 def think_of(
