@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from flows.errors import SettingsError
 from flows.sources.formats.yaml_model import read_owned_model
@@ -104,27 +104,36 @@ def _only(*verbs: Verb) -> AfterValidator:
 _LOOKING = (Verb.RESTART, Verb.DIAGNOSTICS)
 
 
-class DockerStep(Step):
+class EngineStep(Step):
+    """What is done through an engine's own command line."""
+
+    context: Context = "local"
+    program: Literal["docker", "podman"] = "docker"
+    certificates: AbsolutePath | None = None
+    """The folder with ca.pem, cert.pem and key.pem of a tcp:// address."""
+
+    @model_validator(mode="after")
+    def _demand_tls(self) -> Self:
+        if self.context.startswith("tcp://") and self.certificates is None:
+            raise ValueError("a tcp:// address needs 'certificates': without TLS anybody on the way is root there")
+        return self
+
+
+class DockerStep(EngineStep):
     """`docker restart`, of a container by its name."""
 
     backend: Literal["docker"]
     verbs: Annotated[tuple[Verb, ...], _only(*_LOOKING)] = Field(min_length=1)
-    context: Context = "local"
-    program: Literal["docker", "podman"] = "docker"
-    certificates: AbsolutePath | None = None
     name: Word = "{service}"
     with_: tuple[Word, ...] = Field((), alias="with")
     """Containers that share its network: they restart after it, in this order."""
 
 
-class ComposeStep(Step):
+class ComposeStep(EngineStep):
     """`docker compose`, of one service of a project."""
 
     backend: Literal["compose"]
     verbs: Annotated[tuple[Verb, ...], _only(*_LOOKING, Verb.REDEPLOY)] = Field(min_length=1)
-    context: Context = "local"
-    program: Literal["docker", "podman"] = "docker"
-    certificates: AbsolutePath | None = None
     project: Word
     directory: AbsolutePath
     service: Word = "{service}"
