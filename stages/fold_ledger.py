@@ -33,7 +33,7 @@ from schemas.ledger import (
 from schemas.numbers import Numbers
 from schemas.operator import Operator
 from schemas.problem import Problem
-from schemas.verb import Mode
+from schemas.verb import Mode, Risk
 
 _S = IntentState
 
@@ -161,7 +161,11 @@ class _Fold:
         return count_consents(intent.consents, intent.risk, target, moment, self.operators) >= intent.approvals
 
     def may_say_yes(self, uid: int, intent: Intent) -> bool:
-        """Return whether a person's yes to an intent counts."""
+        """Return whether a person's yes to an intent counts; of a dangerous request not its requester's, where others must."""
+        asking = self.requests.get(intent.requested or 0)
+        needs_others = intent.risk is Risk.DANGEROUS and self.numbers.dangerous_approvals >= 2
+        if asking is not None and needs_others and asking.uid == uid:
+            return False
         operator = self.operators.get(uid)
         return operator is not None and operator.may_approve(intent.risk, f"{intent.node}/{intent.service}")
 

@@ -538,6 +538,7 @@ def test_25a_a_node_that_stays_away_after_a_start_is_worse():
     ("count", "harmed", "outcome", "noted"),
     [
         pytest.param(4, ["piha/a"], "recovered", 1, id="one of four"),
+        pytest.param(1, ["piha/a"], "recovered", 1, id="the only one"),
         pytest.param(3, ["piha/a", "piha/b"], "worse", 2, id="two of three"),
         pytest.param(5, ["piha/a", "piha/b"], "recovered", 2, id="two of five"),
     ],

@@ -1,0 +1,155 @@
+"""The ledger folded: what is legal, from whom, and what is ignored and told."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from schemas.attempt import IntentState
+from schemas.ledger import (
+    Approved,
+    By,
+    Entry,
+    Expired,
+    Halt,
+    Hold,
+    Ledger,
+    Proposed,
+    Rejected,
+    Release,
+    Requested,
+    Resume,
+    Role,
+    Verified,
+    Withdrawal,
+    Withdrawn,
+)
+from schemas.numbers import Numbers
+from schemas.operator import Operator
+from schemas.verb import Mode, Risk, Verb
+from stages.fold_ledger import fold_ledger
+from tests.helpers.acting import ANNA, BERT, NOON
+
+SAFE_ONLY = Operator(name="chat", uid=1003, risks=frozenset({Risk.SAFE}), targets=("piha/*",))
+CARL = Operator(name="carl", uid=1004)
+STRANGER = Operator(name="mallory", uid=6666)
+ENDS = NOON + timedelta(hours=1)
+
+
+def proposed(mode="approve", **changed):
+    fields = {"intent_id": "i", "action_id": "a", "node": "piha", "service": "web", "verb": Verb.RESTART}
+    fields |= {"risk": Risk.SAFE, "params": {}, "number": 1, "problem_at": NOON, "evidence_fingerprint": "e"}
+    fields |= {"recommendation_id": "r", "rule_id": "all", "mode": Mode(mode), "approvals": 1}
+    return Proposed(**fields | changed)
+
+
+def yes(intent_id="i", **changed):
+    return Approved(intent_id=intent_id, ends_at=ENDS, **changed)
+
+
+def fold(*said, numbers=None):
+    """Fold records in their order: of deciders and executors as they are, of operators in a pair with who says it."""
+    entries = []
+    for place, one in enumerate(said, start=1):
+        record, who = one if isinstance(one, tuple) else (one, None)
+        by = By(uid=who.uid, name=who.name, role=Role.OPERATOR) if who else By(uid=1, role=Role.DECIDER)
+        entries.append(Entry(place, NOON, by, record))
+    return fold_ledger(Ledger(entries=tuple(entries)), (ANNA, BERT, CARL, SAFE_ONLY), numbers or Numbers())
+
+
+def state(book, intent_id="i"):
+    return book.intents[intent_id].state
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        pytest.param([proposed("suggest")], "suggested", id="suggested"),
+        pytest.param([proposed("approve")], "pending", id="asked for"),
+        pytest.param([proposed("auto")], "approved", id="automatic"),
+        pytest.param([proposed(), (yes(), ANNA)], "approved", id="approved"),
+        pytest.param([proposed(approvals=2), (yes(), ANNA), (yes(), ANNA)], "pending", id="one person twice"),
+        pytest.param([proposed(approvals=2), (yes(), ANNA), (yes(), BERT)], "approved", id="two people"),
+        pytest.param([proposed(), (Rejected(intent_id="i"), ANNA)], "rejected", id="rejected"),
+        pytest.param([proposed(), (Rejected(intent_id="i"), ANNA), proposed()], "pending", id="asked for again"),
+        pytest.param([proposed("auto"), Expired(intent_id="i")], "pending", id="expired"),
+        pytest.param(
+            [proposed(), (yes(), ANNA), Withdrawn(intent_id="i", reason=Withdrawal.POLICY_CHANGED), proposed()],
+            "pending",
+            id="a yes from before is void",
+        ),
+    ],
+)
+def test_an_intent_moves_from_state_to_state(said, found):
+    book = fold(*said)
+
+    assert state(book) == found
+    assert book.ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "found", "why"),
+    [
+        pytest.param([proposed(), (yes(), STRANGER)], "pending", "mallory is no operator", id="no operator"),
+        pytest.param(
+            [proposed(risk=Risk.GUARDED), (yes(), SAFE_ONLY)], "pending", "chat may not approve it", id="class"
+        ),
+        pytest.param([proposed(node="vps"), (yes(), SAFE_ONLY)], "pending", "chat may not approve it", id="target"),
+        pytest.param([proposed(), yes()], "pending", "a decider may not say it", id="in another role's journal"),
+        pytest.param([proposed(), (yes("j"), ANNA)], "pending", "there is no such intent", id="no such intent"),
+        pytest.param([proposed("suggest"), (yes(), ANNA)], "suggested", "the intent is suggested", id="only suggested"),
+        pytest.param([proposed("auto"), (yes(), ANNA)], "approved", "the intent is approved", id="approved already"),
+        pytest.param([proposed(), proposed()], "pending", "the intent is pending already", id="proposed twice"),
+    ],
+)
+def test_what_may_not_be_said_is_ignored_and_told(said, found, why):
+    book = fold(*said)
+
+    assert state(book) == found
+    assert [row.why for row in book.ignored] == [why]
+
+
+def test_an_approved_intent_takes_a_further_yes_only_for_what_it_passes():
+    book = fold(proposed("auto"), (yes(overrides=("cooldown",)), ANNA))
+
+    assert (state(book), book.ignored) == (IntentState.APPROVED, ())
+    assert book.intents["i"].consents[0].overrides_end_at == NOON + timedelta(hours=4)
+
+
+def test_an_outcome_needs_an_attempt():
+    book = fold(proposed(), Verified(intent_id="i", outcome="recovered", world_at=NOON))
+
+    assert [row.why for row in book.ignored] == ["no attempt of it waits for its outcome"]
+
+
+def test_holds_and_halts_last_until_they_are_taken_back():
+    hold, halt = Hold(target="piha/web", until=ENDS), Halt(reason="work")
+
+    assert len(fold((hold, ANNA), (hold, BERT)).holds_at(NOON)) == 2
+    assert fold((hold, ANNA)).holds_at(ENDS) == ()
+    assert fold((hold, ANNA), (Release(target="piha/web"), BERT)).holds_at(NOON) == ()
+    assert len(fold((halt, ANNA)).halts_at(ENDS)) == 1
+    assert fold((halt, ANNA), (Resume(), BERT)).halts_at(NOON) == ()
+
+
+def test_a_request_counts_as_its_requesters_yes_but_for_danger_that_needs_others():
+    request = Requested(node="piha", service="web", verb=Verb.FAILOVER, params={"to": "vps"}, ends_at=ENDS)
+    dangerous = proposed(verb=Verb.FAILOVER, risk=Risk.DANGEROUS, params={"to": "vps"}, requested=1, rule_id=None)
+    two = Numbers(dangerous_approvals=2)
+
+    assert state(fold((request, ANNA), dangerous)) == "approved"
+    said = ((request, ANNA), replace(dangerous, approvals=2), (yes(), BERT), (yes(), ANNA))
+    assert state(fold(*said, numbers=two)) == "pending"
+    assert state(fold(*said, (yes(), CARL), numbers=two)) == "approved"
+
+
+def test_the_order_in_which_journals_are_read_does_not_matter():
+    said = (proposed(), (yes(), ANNA), Expired(intent_id="i"))
+    book = fold(*said)
+
+    entries = [
+        Entry(3, NOON, By(uid=1, role=Role.DECIDER), said[2]),
+        Entry(1, NOON, By(uid=1, role=Role.DECIDER), said[0]),
+    ]
+    entries.insert(1, Entry(2, NOON, By(uid=ANNA.uid, name="anna", role=Role.OPERATOR), yes()))
+    assert fold_ledger(Ledger(entries=tuple(entries)), (ANNA, BERT, CARL, SAFE_ONLY), Numbers()) == book
