@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
 HELP = """Validate the whole inventory and the world: every fault at once, with file and line.
 
-Exit codes: 0 no fault (warnings are none), 1 a fault in the inventory, 3 the world cannot be read.
+Exit codes: 0 no fault (warnings are none), 1 a fault in the inventory, 3 the world cannot be read. Where nobody named a
+world, and none is at the default path, the inventory alone decides.
 
 Examples:
 
 \b
   supervisor check --inventory ~/homelab
+  supervisor check --no-world
   supervisor check --json | jq -r '.inventory[].problem'
 """
 
@@ -30,13 +32,16 @@ def check(
     inventory: options.Inventory = None,
     world: options.World = None,
     config: options.Config = None,
+    no_world: Annotated[bool, typer.Option("--no-world", help="Look at the inventory alone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Look at both, print what is wrong or odd, and return the exit code."""
     from flows.settings import load_settings
     from flows.views.check import inspect_inputs
 
-    found = inspect_inputs(load_settings({"inventory": inventory, "world": world}, config).settings)
+    loaded = load_settings({"inventory": inventory, "world": world}, config)
+    is_absent = loaded.origins["world"] == "default" and not loaded.settings.world.exists()
+    found = inspect_inputs(loaded.settings, with_world=not (no_world or is_absent))
     if as_json:
         from flows.render.document import dump
 

@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli import app
 from flows.settings import Settings
 from flows.views.check import inspect_inputs
 
@@ -29,3 +33,28 @@ def test_every_record_time_and_name_that_is_not_just_so_is_named(tmp_path):
         "runtime-summary.json: 'last_update' says soon, which cannot be read or is still to come",
         "the name 'piha:9100' is taken for piha",
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [(["--no-world"], 0), (["--world", "nowhere"], 3), ([], 0)],
+    ids=["no world", "named", "default"],
+)
+def test_without_a_world_that_somebody_named_the_inventory_alone_decides(tmp_path, options, code):
+    (tmp_path / "hosts/piha").mkdir(parents=True)
+    (tmp_path / "hosts/piha/services.yaml").write_text("services: {web: }")
+
+    assert call("check", "--inventory", str(tmp_path), *options) == code
+
+
+@pytest.mark.parametrize("options", [["--no-world"], []])
+def test_a_fault_of_the_inventory_is_one_without_a_world_as_well(tmp_path, options):
+    (tmp_path / "hosts/piha").mkdir(parents=True)
+    (tmp_path / "hosts/piha/services.yaml").write_text("services: {web: 5}")
+
+    assert call("check", "--inventory", str(tmp_path), *options) == 1
+
+
+def call(*arguments):
+    """Return the exit code of the command."""
+    return CliRunner().invoke(app, arguments, standalone_mode=False).return_value

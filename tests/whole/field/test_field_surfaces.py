@@ -148,7 +148,6 @@ def test_f6_junit_has_an_error_of_the_node(broken):
 # ---- F16, F22: check ----
 
 
-@NOT_YET
 def test_f16_a_sound_inventory_passes_without_a_world(tmp_path):
     write_run(tmp_path, Run(NOON, NOON, {"hosts": H}, {}))
 
@@ -166,7 +165,6 @@ def test_f16_two_absent_files_are_two_lines(tmp_path):
     assert sum("services.json" in line for line in said.out.splitlines()) == 1
 
 
-@NOT_YET
 def test_f22_check_remarks_on_a_folder_that_is_no_node_and_not_on_a_template(tmp_path):
     files = {"hosts/common/global.nix": "{ }", "hosts/_template/services.yaml": "services: {web: {{ name }}}"}
     write_run(tmp_path, Run(NOON, NOON, {"hosts": H, "files": files}, {}))
