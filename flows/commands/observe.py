@@ -89,6 +89,8 @@ async def _observe(observer: "Observer", *, once: bool, take_over: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with observer.opened(take_over=take_over):
+        for warning in observer.warnings():
+            print("warning:", warning, file=sys.stderr)
         if once:
             await observer.look_once()
             _print_look(observer)

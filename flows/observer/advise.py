@@ -5,11 +5,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from flows.engines.address import PLAIN_PORT, Way, is_loopback, parse_address
 from flows.engines.looked import RawLook, SourceLook
-from flows.engines.reasons import LookError
 from flows.observer.observer import Observer
-from flows.observer.plan import Plan
+from flows.observer.plan import Plan, warn_of_plain
 from flows.settings import Settings
 from schemas.look_words import ReasonClass, SelectorKind
 
@@ -43,7 +41,7 @@ async def check_nodes(settings: Settings) -> tuple[list[str], bool]:
         await observer.close()
     lines = [line for look in sorted(looks, key=lambda look: look.node) for line in _describe(look)]
     problems = [*plan.problems, *find_doubles(plan)]
-    lines += [f"inventory: {problem}" for problem in problems] + list(_warn_of_plain(plan))
+    lines += [f"inventory: {problem}" for problem in problems] + warn_of_plain(plan)
     is_fine = not problems and all(source.reason_class is None for look in looks for source in look.sources)
     return lines, is_fine
 
@@ -65,22 +63,6 @@ def _what(source: SourceLook) -> str:
         return f"{len(source.units)} units"
     answered = sum(probe.is_ok for probe in source.probes)
     return f"{answered} of {len(source.probes)} probes answered" if source.probes else "it answers"
-
-
-def _warn_of_plain(plan: Plan) -> Iterator[str]:
-    """Yield a warning for each engine that is asked over the network without TLS: whoever can reach it, is root."""
-    for node in plan.nodes.values():
-        for text in node.addresses or ():
-            try:
-                address = parse_address(text, node.tls)
-            except LookError:
-                continue
-            if address.way is Way.TCP and address.tls is None and not is_loopback(address.host):
-                port = address.port or PLAIN_PORT
-                yield (
-                    f"{node.node}: warning: {text} has no TLS: whoever reaches port {port} there is root of it;"
-                    " use ssh://, or TLS"
-                )
 
 
 def find_doubles(plan: Plan) -> list[str]:

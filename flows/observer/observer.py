@@ -31,7 +31,7 @@ from flows.observer.hooks import read_hooks
 from flows.observer.looker import NodeLooker
 from flows.observer.memory import Memory
 from flows.observer.parts import PartLooker
-from flows.observer.plan import Plan, read_plan
+from flows.observer.plan import Plan, read_plan, warn_of_plain
 from flows.observer.publish import Publisher
 from flows.observer.recall import recall_asked
 from flows.observer.state import LOCK, load_memory, save_memory, sweep
@@ -102,6 +102,10 @@ class Observer:
         plan, self.memory = recall_asked(read_plan(self.settings), self.memory)
         self.plan = plan
         return plan
+
+    def warnings(self) -> list[str]:
+        """Return what of the plan is a danger, once."""
+        return warn_of_plain(self.plan) if self.plan else []
 
     def has_plan_changed(self) -> bool:
         """Return whether a file of the inventory is another than when it was read; raises `InventoryError`."""

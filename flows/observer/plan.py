@@ -1,5 +1,6 @@
 """The plan: which nodes to look at, how, and what of theirs runs for which service of the inventory (OBSERVER 3)."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,7 +10,8 @@ from typing import Any
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from flows.engines.address import TlsFiles
+from flows.engines.address import TlsFiles, Way, is_loopback, parse_address
+from flows.engines.reasons import LookError
 from flows.files.foreign import FileFaultError, MissingFileError, read_file
 from flows.settings import Settings
 from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, to_plain
@@ -75,6 +77,20 @@ def read_plan(settings: Settings) -> Plan:
         unread,
         tuple(reader.problems),
     )
+
+
+def warn_of_plain(plan: Plan) -> list[str]:
+    """Return a warning for each engine that is asked over the network without TLS: whoever can reach it, is root."""
+    warnings = []
+    for node in plan.nodes.values():
+        for text in node.addresses or ():
+            with contextlib.suppress(LookError):
+                address = parse_address(text, node.tls)
+                if address.way is Way.TCP and address.tls is None and not is_loopback(address.host):
+                    warnings.append(
+                        f"{node.node}: {text} has no TLS: whoever reaches that port is root there; use ssh://, or TLS"
+                    )
+    return warnings
 
 
 def _is_watched(row: Mapping[str, Any]) -> bool:

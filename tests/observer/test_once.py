@@ -331,3 +331,69 @@ def test_a_part_is_taken_once_and_dated_by_its_arrival(place, tmp_path):
     place.observe()
     place.observe()
     assert place.services() == {"piha/web": "healthy"}
+
+
+def test_all_that_is_gone_at_once_is_written_as_it_is_and_noted(place, tmp_path):
+    names = [f"s{number}" for number in range(6)]
+    with FakeEngine([composed("shop", name, serial=n) for n, name in enumerate(names, 1)], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "".join(f"  {name}: {{}}\n" for name in names))
+        place.observe()
+        fake.containers.clear()
+        place.observe()
+        notes = place.read("runtime-summary")["notes"]
+        place.observe()
+
+    assert any(note.startswith("mass_change: all 6 services") for note in notes)
+    assert place.services() == {}
+
+
+def test_a_probe_and_a_container_are_one_service_as_bad_as_the_worse(place, tmp_path):
+    with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+        place.node("piha", fake.url, '  web: {runtime: {probe: "tcp://127.0.0.1:1"}}\n')
+        place.observe()
+
+    record = place.read("services")["piha/web"]
+    assert (record["status"], record["parts"]) == ("tcp_unreachable", {"good": 1, "total": 2})
+
+
+def test_two_entries_that_select_the_same_are_named_with_both_lines(place, tmp_path):
+    with FakeEngine([], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  a: {container_name: web}\n  b: {runtime: {container: web}}\n")
+        told = place.observe("--check", code=1)
+
+    assert "services.yaml:3: b selects the container 'web' that a in line 2 selects" in told.out
+
+
+def test_tcp_without_tls_is_a_warning(place):
+    place.node("piha", "tcp://192.0.2.1:2375")
+
+    assert "piha: tcp://192.0.2.1:2375 has no TLS: whoever reaches that port is root there" in place.observe().err
+
+
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        ({"dokcer": "x"}, "unknown key 'dokcer'"),
+        ({"docker": 3}, "observe.docker: expected an address"),
+        ({"docker": "gopher://x"}, "is no address of an engine"),
+        ({"docker": "none", "every": "often"}, "observe.every: expected a duration"),
+        ({"docker": "none", "tls": {"cert": "a"}}, "cert and key belong together"),
+        ({"docker": "none"}, "nothing to look at"),
+    ],
+)
+def test_a_block_that_cannot_be_used_makes_the_node_unobservable_and_says_why(place, block, told):
+    place.node("piha", "none", "  web: {}\n")
+    (place.inventory / "hosts/piha/node.yaml").write_text(json.dumps({"observe": block}))
+    place.observe()
+
+    node = place.read("nodes")["piha"]
+    assert (node["status"], node["reason_class"], told in node["reason"]) == ("unobservable", "config", True), node
+
+
+def test_a_thousand_containers_of_one_service_are_cut_at_fifty_with_their_count(place, tmp_path):
+    with FakeEngine([composed("shop", "web", n, serial=n) for n in range(1, 101)], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        place.observe()
+
+    record = place.read("services")["piha/web"]
+    assert (len(record["containers"]), record["containers_count"], record["parts"]["total"]) == (50, 100, 100)
