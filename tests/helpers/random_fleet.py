@@ -235,4 +235,4 @@ def moved(value: Any, by: timedelta) -> Any:
     return value
 
 
-AGO = re.compile(r"2026-0[56]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:00Z")
+AGO = re.compile(r"2026-0[56]-[0-3][0-9]T(?:[01][0-9]|2[0-3]):[0-5][0-9]:00Z")
