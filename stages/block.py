@@ -4,7 +4,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from schemas.actual import ObservedService
-from schemas.drift import REPAIRABLE, UNAVAILABLE, Drift
+from schemas.drift import UNAVAILABLE, WAITING, Drift
 from schemas.frame import columns, empty
 from schemas.link import CYCLE, DONE, NAME, Block, Links
 from schemas.words import ALL, DependencyScope, DriftCause, DriftKind, Health
@@ -32,8 +32,8 @@ def find_blocks(drift: DataFrame[Drift], links: Links, observed: DataFrame[Obser
 
 
 def _waiting(drift: pl.DataFrame, links: Links) -> pl.DataFrame:
-    """Return the services that wait for something: those that drifted, and members of cycles on offline nodes."""
-    is_waiting = pl.col("kind").is_in(REPAIRABLE) & (pl.col("cause") != DriftCause.OLD)
+    """Return the services that may wait for something: those that drifted, and members of cycles on offline nodes."""
+    is_waiting = pl.col("kind").is_in(WAITING) & (pl.col("cause") != DriftCause.OLD)
     offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE).select(NODE)
     stranded = offline.join(links.cycles, on="node").select(TARGET)
     return pl.concat([drift.filter(is_waiting).select(TARGET), stranded]).unique()

@@ -6,7 +6,7 @@ from pandera.typing.polars import DataFrame
 
 from schemas.actual import ObservedService
 from schemas.desired import Dependency, Desired
-from schemas.drift import REPAIRABLE, Drift
+from schemas.drift import WAITING, Drift
 from schemas.frame import columns, dtypes, empty
 from schemas.link import NAME, CycleMember, Instance, Link, Links
 from schemas.words import DependencyScope, RunMode
@@ -23,7 +23,7 @@ def link_dependencies(desired: Desired, observed: DataFrame[ObservedService], dr
     same node first (CONTRACT 1.1, 1.3). A name that no inventory has gives no row: it blocks nothing. A cycle is one
     of the whole graph of desired services, whatever their health.
     """
-    broken = drift.filter(pl.col("kind").is_in(REPAIRABLE))
+    broken = drift.filter(pl.col("kind").is_in(WAITING))
     start = broken.filter(pl.col("held_by").is_null()).select(TARGET).unique()
     if start.is_empty() or desired.dependencies.is_empty():
         return _validate(*(empty(schema) for schema in (Link, Instance, CycleMember)))

@@ -37,10 +37,13 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     rolled = _roll_up(counted, claims, known, rules)
     observed = pl.concat([alone, rolled]).sort(KEY) if rolled.height else alone.sort(KEY)
     services = ObservedService.validate(observed)
+    names_of = claims, _first_replicas(claims, others)
     return Observed(
         services,
-        Deployment.validate(_own(actual.deployments, claims).sort(*KEY, "file_order")),
-        Incident.validate(_reassign(_own(actual.incidents, claims), _own(actual.services, claims)).sort(*KEY, "key")),
+        Deployment.validate(_own(actual.deployments, *names_of).sort(*KEY, "file_order")),
+        Incident.validate(
+            _reassign(_own(actual.incidents, *names_of), _own(actual.services, *names_of)).sort(*KEY, "key")
+        ),
     )
 
 
@@ -169,13 +172,23 @@ def _absent(records: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
     return missing.with_columns(is_there=pl.lit(False))
 
 
-def _own(rows: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+def _first_replicas(claims: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Return the services that have a replica of number 1 in a snapshot; without one, no name is that of a replica."""
+    numbered = others.select("as_of", "node", "name").join(claims, on=["node", "name"])
+    firsts = numbered.filter((pl.col("tier") == REPLICATED) & (pl.col("number") == 1))
+    return firsts.select("as_of", "node", owner="service", has_first=pl.lit(True)).unique()
+
+
+def _own(rows: pl.DataFrame, claims: pl.DataFrame, firsts: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of containers as those of their services."""
     if claims.is_empty():
         return rows
-    owners = claims.select("node", service="name", owner="service")
-    owned = rows.join(owners, on=["node", "service"], how="left", maintain_order="left")
-    return owned.with_columns(service=pl.coalesce("owner", "service")).select(rows.columns)
+    owners = claims.select("node", "tier", service="name", owner="service")
+    owned = rows.join(owners, on=["node", "service"], how="left", maintain_order="left").join(
+        firsts, on=["as_of", "node", "owner"], how="left", maintain_order="left"
+    )
+    is_its = (pl.col("tier") == NAMED) | pl.col("has_first")
+    return owned.with_columns(service=pl.when(is_its).then("owner").otherwise("service")).select(rows.columns)
 
 
 def _reassign(incidents: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:

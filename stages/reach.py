@@ -64,6 +64,7 @@ def _look(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
     is_silent = (pl.col("age_s") > pl.col("limit_s")).fill_null(False)
     is_online = is_one_of("status", rules.online_words)
     says_offline = pl.col("status").is_not_null() & ~is_online & (pl.col("status") != UNOBSERVABLE)
+    is_looked_at = (pl.col("status") != UNOBSERVABLE).fill_null(True)  # silence of one nobody can look at says nothing
     is_unrecorded = ~pl.col("is_recorded") & ~pl.col("is_set_aside")
     is_between = pl.col("age_s").is_between(rules.node_ttl.total_seconds(), rules.node_ttl_intermittent.total_seconds())
     is_unjudged = ~pl.col("has_readable_capabilities") & is_between & (pl.col("age_s") > seconds(rules.node_ttl))
@@ -73,7 +74,7 @@ def _look(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
         says_offline=says_offline,
         is_off_by_word=says_offline & is_one_of("status", rules.offline_words),
         is_unjudged=is_unjudged.fill_null(False),
-        is_offline=says_offline | (~pl.col("is_seen") & (is_unrecorded | is_silent)),
+        is_offline=says_offline | (is_looked_at & ~pl.col("is_seen") & (is_unrecorded | is_silent)),
         actual_ref=pl.coalesce(pl.format("nodes.json#{}", "key"), "rejected_ref"),
     )
 

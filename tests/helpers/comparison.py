@@ -3,10 +3,11 @@
 import shutil
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.peers.plain import Found, UnreadableWorldError, document, look
+from benchmarks.peers.plain import Found, NothingReadableError, UnreadableWorldError, document, look
 from benchmarks.peers.plain.memory import Memory, is_older, is_suspended, tell
 from flows.render.document import to_document
 from tests.helpers.random_fleet import Fleet, make_fleet, make_sequence
@@ -44,14 +45,22 @@ def compare(seed: int, folder: Path) -> Compared:
     fleet.write(folder)
     acknowledged = sorted(set(fleet.acknowledged))
     report, _ = run_in(folder, fleet.as_of, acknowledged, dry_run=True, **fleet.given)
-    try:
-        found = look(folder, folder / "world", fleet.as_of, fleet.given, "c")
-    except UnreadableWorldError:
-        same = report.outcome == "skipped"
-        return Compared(fleet, None, [] if same else [f"plain: skipped; real: {report.outcome}"])
+    found = look_plainly(fleet, folder, {})
+    if isinstance(found, str):
+        return Compared(fleet, None, [] if report.outcome == found else [f"plain: {found}; real: {report.outcome}"])
     if report.judgement is None:
         return Compared(fleet, found, [f"real: {report.outcome}: {report.error}"])
     return Compared(fleet, found, differences(document(found, acknowledged), to_document(report)))
+
+
+def look_plainly(fleet: Fleet, folder: Path, settling_since: Mapping[tuple[str, str], datetime]) -> Found | str:
+    """Return what the plain script finds, or how a run without conclusions ends."""
+    try:
+        return look(folder, folder / "world", fleet.as_of, fleet.given, "c", settling_since)
+    except UnreadableWorldError:
+        return "skipped"
+    except NothingReadableError:
+        return "failed"
 
 
 def compare_sequence(seed: int, folder: Path) -> list[Compared]:
@@ -68,7 +77,9 @@ def compare_next(fleet: Fleet, memory: Memory, folder: Path) -> Compared:
     fleet.write(folder)
     acknowledged = sorted(set(fleet.acknowledged))
     report, events = run_in(folder, fleet.as_of, acknowledged, **fleet.given)
-    found = look(folder, folder / "world", fleet.as_of, fleet.given, "c", memory.settling_since)
+    found = look_plainly(fleet, folder, memory.settling_since)
+    if isinstance(found, str):
+        return Compared(fleet, None, [] if report.outcome == found else [f"plain: {found}; real: {report.outcome}"])
     if is_older(memory, found):
         return Compared(
             fleet, found, [] if report.outcome == "skipped" else [f"plain: skipped; real: {report.outcome}"]

@@ -744,6 +744,7 @@ def replicas(fleet: Fleet, draw: Random) -> bool:
     taken = {key for key, _ in fleet.services}
     keys = [f"{node}/{name}{joint}{number}" for number in numbers]
     fleet.services += [(key, container(draw)) for key in keys if key not in taken]
+    about_containers(fleet, draw, target, [key.split("/")[1] for key in keys])
     return True
 
 

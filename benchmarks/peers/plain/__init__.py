@@ -1,7 +1,8 @@
 """The plain script that a user would write: `yaml.safe_load`, `json.load`, loops and dictionaries.
 
 It applies SEMANTICS 1 to 6 (second edition) and shares no code with the supervisor, so that the two can be compared: as
-a peer in benchmarks, and as an oracle in tests. A world that cannot be read raises `UnreadableWorldError`.
+a peer in benchmarks, and as an oracle in tests. A world that cannot be read raises `UnreadableWorldError`,
+an inventory of which nothing can be read `NothingReadableError`.
 
     python -m benchmarks.peers.plain INVENTORY WORLD --as-of 2026-06-03T19:42:00Z
 """
@@ -14,12 +15,12 @@ from typing import Any, NamedTuple
 from benchmarks.peers.plain.advice import cover, recommend, summarize
 from benchmarks.peers.plain.drift import Case, Drift, detect_drift
 from benchmarks.peers.plain.holding import hold_back, settling_start
-from benchmarks.peers.plain.inventory import Loader, Target, read_inventory
+from benchmarks.peers.plain.inventory import Loader, NothingReadableError, Target, read_inventory
 from benchmarks.peers.plain.rules import settled
 from benchmarks.peers.plain.times import Clock
 from benchmarks.peers.plain.world import UnreadableWorldError, read_world
 
-__all__ = ["Found", "UnreadableWorldError", "document", "judge", "look"]
+__all__ = ["Found", "NothingReadableError", "UnreadableWorldError", "document", "judge", "look"]
 
 
 class Found(NamedTuple):

@@ -55,7 +55,8 @@ def rank(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def shared_names(case: Case) -> set[Target]:
     """Return the targets of the inventory that are written alike in an id."""
-    targets = {*case.desired.services, *((node, "all") for node in case.desired.nodes)}
+    nodes = (*case.desired.nodes, *case.desired.unmonitored)
+    targets = {*case.desired.named, *((node, "all") for node in nodes)}
     counts = Counter("-".join(target) for target in targets)
     return {target for target in targets if counts["-".join(target)] > 1}
 

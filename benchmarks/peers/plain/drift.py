@@ -147,8 +147,15 @@ def unreadable_reasons(case: Case, node: Node, ttl: float) -> Iterator[str]:
     is_never = "last_seen" in record.fields and record.seen.is_never
     if is_never and not has_fresh_service(case, node.name, ttl) and any(other.seen.at for other in others):
         yield "never"
-    if not node.is_grace_known and is_offline(case, node.name, case.rules["node_ttl"]):
+    if not node.is_grace_known and is_between(case, record.seen.at):
         yield "silence not judged"
+
+
+def is_between(case: Case, seen_at: datetime | None) -> bool:
+    """Return whether a node was seen so long ago that it is silent if it is stable, and not if it is intermittent."""
+    return case.clock.is_fresh(seen_at, case.rules["node_ttl_intermittent"]) and not case.clock.is_fresh(
+        seen_at, case.rules["node_ttl"]
+    )
 
 
 def is_needed(case: Case, node: Node) -> bool:
@@ -295,7 +302,7 @@ def suspect_observer(case: Case, drift: list[Drift]) -> bool:
     unseen = {row.target for row in drift if row.kind in ABSENCES} & set(to_see)
     rules = case.rules
     case.doubts_services = (
-        (is_mass(len(unseen), len(to_see), rules) and not is_one_nodes_all(unseen, to_see))
+        (is_mass(len(unseen), len(to_see), rules) and not is_of_one_node(unseen, to_see))
         or (len(unseen) >= 2 and len(unseen) == len(to_see))
         or (bool(to_see) and not case.actual.services)
     )
@@ -320,11 +327,10 @@ def is_mass(count: int, total: int, rules: dict[str, Any]) -> bool:
     return bool(count >= rules["mass_drift_min"] and count >= rules["mass_drift_share"] * total)
 
 
-def is_one_nodes_all(unseen: set[Target], to_see: list[Target]) -> bool:
-    """Return whether what is unseen is all of one node, while other nodes have theirs."""
+def is_of_one_node(unseen: set[Target], to_see: list[Target]) -> bool:
+    """Return whether what is unseen is all of one node, while others have theirs."""
     nodes = {target[0] for target in unseen}
-    of_these = {target for target in to_see if target[0] in nodes}
-    return len(nodes) == 1 and of_these == unseen and len(of_these) < len(to_see)
+    return len(nodes) == 1 and any(target[0] not in nodes for target in to_see)
 
 
 def doubt_nodes(case: Case) -> set[str]:

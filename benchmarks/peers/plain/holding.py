@@ -97,8 +97,8 @@ def is_settling(case: Case, row: Drift) -> bool:
     """Return whether a service is starting, or its node came back since it was seen."""
     deadline = timedelta(seconds=case.rules["progress_deadline"])
     since_at = settling_start(case, row.target)
-    if since_at is not None:
-        return case.clock.as_of < since_at + deadline
+    if since_at is not None and case.clock.as_of < since_at + deadline:
+        return True
     node = case.actual.nodes.get(row.target[0])
     back_at = case.clock.at(node.fields.get("online_since")) if node else None
     seen_at = case.actual.observations[row.target].seen_at

@@ -17,6 +17,10 @@ COMPLETION = "service_completed_successfully"
 BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
+class NothingReadableError(ValueError):
+    """No file of services can be read: the run fails."""
+
+
 class BadEntryError(ValueError):
     """One entry of a file of services that cannot be read; it costs its service."""
 
@@ -82,6 +86,8 @@ class Desired:
     services: dict[Target, Service] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     """The files and entries that cannot be read."""
+    named: set[Target] = field(default_factory=set)
+    """Every service of a file that can be read, of unmonitored nodes as well."""
     spellings: dict[str, str] = field(default_factory=dict)
     """Each known node as the inventory spells it."""
 
@@ -115,11 +121,15 @@ class _Reader:
         self.root, self.rules = root, rules
         self.loader = yaml.CSafeLoader if loader == "c" else yaml.SafeLoader
         self.desired = Desired()
+        self.files: list[bool] = []
+        """Of each file of services whether it could be read."""
 
     def read(self) -> Desired:
         for folder in sorted(path for path in (self.root / "hosts").iterdir() if path.is_dir()):
             if not self.is_ignored(folder) and self.is_node(folder):
                 self.read_host(folder)
+        if self.files and not any(self.files):
+            raise NothingReadableError
         topology, _ = self.load(self.root / "inventory" / "topology.yaml")
         for name, fields in (topology.get("nodes") or {}).items():
             self.read_topology(name, fields or {})
@@ -179,6 +189,8 @@ class _Reader:
         """Return what one file asks for; what cannot be read of it is noted at its node."""
         document, is_readable = self.load(path)
         node.is_open |= not is_readable
+        if path.exists():
+            self.files.append(is_readable)
         found = []
         for name, fields in listed(document.get("services")):
             if name is None:
@@ -240,6 +252,7 @@ class _Reader:
         desired.unmonitored = {name for name, node in desired.nodes.items() if not node.is_monitored}
         for name in desired.unmonitored:
             del desired.nodes[name]
+        desired.named = {*desired.services}
         desired.services = {key: value for key, value in desired.services.items() if key[0] in desired.nodes}
 
 

@@ -106,18 +106,18 @@ def read_world(world: Path, desired: Desired, rules: dict[str, Any], clock: Cloc
 class _Reader:
     def __init__(self, world: Path, desired: Desired, rules: dict[str, Any], clock: Clock) -> None:
         self.world, self.desired, self.rules, self.clock = world, desired, rules, clock
-        self.aliases = {name_of(alias): name_of(node) for alias, node in rules["node_alias_map"].items()}
         self.known = {*desired.nodes, *desired.unmonitored}
+        aliases = {name_of(alias): name_of(node) for alias, node in rules["node_alias_map"].items()}
+        self.aliases = {alias: node for alias, node in aliases.items() if node in self.known}
         self.actual = Actual()
 
     def read(self) -> Actual:
         actual = self.actual
         self.read_nodes()
         self.read_services()
-        counted = self.roll_up()
-        asked_for = {**{target: target for target in self.desired.services}, **counted}
-        self.read_deployments(asked_for)
-        self.read_incidents(asked_for)
+        owner_of = self.roll_up()
+        self.read_deployments(owner_of)
+        self.read_incidents(owner_of)
         summary = load_json(self.world / "runtime-summary.json")
         actual.refreshes = self.rules["refreshes"] or summary.get("refreshes") is True
         times = [record.seen.at for found in (actual.nodes, actual.services) for record in found.values()]
@@ -215,27 +215,29 @@ class _Reader:
     # ---- containers ----
 
     def roll_up(self) -> dict[Target, Target]:
-        """Add an observation of each service with a record; return which record counts for which service."""
+        """Add an observation of each service with a record; return whose each name is, whether it counts or not."""
         actual, desired = self.actual, self.desired
         seen = {*actual.services, *actual.unreadable_services}
         own = {*desired.services, *((node.name, bad) for node in desired.nodes.values() for bad in node.bad)}
         by_node: dict[str, list[Service]] = defaultdict(list)
         for service in desired.services.values():
             by_node[service.node].append(service)
-        counted: dict[Target, Target] = {}
+        counted: set[Target] = set()
+        owner_of = {target: target for target in desired.services}
         for service in desired.services.values():
             names = [service.name] if service.target in seen else []
             beside = {name for node, name in seen if node == service.node}
             for known_by in (list(dict.fromkeys(service.containers)), replica_names(service, beside)):
-                names = names or [
+                known = [
                     name
                     for name in known_by
                     if (service.node, name) not in own
                     and not any(claims(other, name) for other in by_node[service.node] if other is not service)
                 ]
-                names = names if any((service.node, name) in seen for name in names) else []
+                owner_of |= {(service.node, name): service.target for name in known}
+                names = names or (known if any(name in beside for name in known) else [])
             if names:
-                counted |= {(service.node, name): service.target for name in names}
+                counted |= {(service.node, name) for name in names}
                 actual.observations[service.target] = self.observe(service, names)
         nodes = desired.unmonitored
         actual.unexpected = [
@@ -243,7 +245,7 @@ class _Reader:
             for target in actual.services
             if target not in counted and target[0] not in nodes and not desired.may_ask_for(target)
         ]
-        return counted
+        return owner_of
 
     def observe(self, service: Service, names: list[str]) -> Observation:
         """Return what is seen of a service under those names; a name without a record is an absent container."""
@@ -270,7 +272,7 @@ class _Reader:
 
     # ---- deployments and incidents ----
 
-    def read_deployments(self, asked_for: dict[Target, Target]) -> None:
+    def read_deployments(self, owner_of: dict[Target, Target]) -> None:
         """Add what `deployments.json` shows, each service's in the order that they were begun."""
         for key, row, _ in self.records("deployments.json"):
             fields = fields_of(row)
@@ -282,16 +284,16 @@ class _Reader:
             begun_at = next(filter(None, (self.clock.at(fields.get(name)) for name in names)), None)
             ended_at = self.clock.at(fields.get("completed_at")) or begun_at
             deployment = {"status": name_of(fields.get("status")), "begun_at": begun_at, "ended_at": ended_at}
-            self.actual.deployments[asked_for.get(target, target)].append(deployment)
+            self.actual.deployments[owner_of.get(target, target)].append(deployment)
         for deployments in self.actual.deployments.values():
             deployments.sort(key=lambda row: row["begun_at"] or NEVER)
 
-    def read_incidents(self, asked_for: dict[Target, Target]) -> None:
+    def read_incidents(self, owner_of: dict[Target, Target]) -> None:
         """Add what `incidents.json` shows; one that services name is of one of them."""
         naming: dict[str, set[Target]] = defaultdict(set)
         for target, record in self.actual.services.items():
             if record.fields.get("incident_id"):
-                naming[str(record.fields["incident_id"])].add(asked_for.get(target, target))
+                naming[str(record.fields["incident_id"])].add(owner_of.get(target, target))
         for key, row, keyed in self.records("incidents.json"):
             fields = fields_of(row)
             node, service = self.target_of(fields.get("node"), fields.get("service") or "all")
@@ -299,7 +301,7 @@ class _Reader:
                 self.reject("incidents.json", key, "not an object with a node")
                 continue
             identity = str(fields.get("id") or key if keyed else fields.get("id"))
-            target = asked_for.get((node, service), (node, service))
+            target = owner_of.get((node, service), (node, service))
             if naming[identity] and target not in naming[identity]:
                 target = min(naming[identity])
             self.actual.incidents.append({**fields, "target": target, "id": identity})
