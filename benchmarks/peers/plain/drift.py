@@ -202,7 +202,7 @@ def found_elsewhere(case: Case, target: Target) -> list[str]:
         and node in case.desired.nodes
         and node not in case.offline
         and case.actual.services[node, name].status in case.rules["healthy_words"]
-        and case.clock.is_fresh(case.actual.services[node, name].seen.at, ttl)
+        and (not ttl or case.clock.is_fresh(case.actual.services[node, name].seen.at, ttl))
     )
 
 
@@ -215,7 +215,11 @@ def is_stale(case: Case, target: Target, service: Service, seen: Observation) ->
     if case.actual.refreshes:
         return True
     others = [its.seen_at for other, its in case.actual.observations.items() if is_beside(other, target)]
-    others += [case.actual.services[other].seen.at for other in case.actual.unexpected if is_beside(other, target)]
+    others += [
+        record.seen.at
+        for other, record in case.actual.services.items()
+        if is_beside(other, target) and (other in case.actual.unexpected or case.desired.may_ask_for(other))
+    ]
     times = [time for time in others if time is not None]
     fresh = sum(case.clock.is_fresh(time, ttl) for time in times)
     return fresh >= 2 and 2 * fresh >= len(times)
@@ -353,4 +357,4 @@ def doubt_nodes(case: Case) -> set[str]:
     if not is_many and not (count >= 2 and count == total):
         return set()
     intermittent = {name for name, node in case.desired.nodes.items() if node.is_intermittent}
-    return (gone & (steady | intermittent)) - dead
+    return (gone & steady - dead) | (gone & intermittent)
