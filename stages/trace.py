@@ -25,7 +25,7 @@ OF_NODE = [HeldBy.OFFLINE_NODE, HeldBy.UNREADABLE_OBSERVATION, HeldBy.NODE_SUSPE
 def trace_root_causes(drift: DataFrame[Drift], blocks: DataFrame[Block], rules: Rules) -> Traced:
     """Return the far ends of the chain of each service that drifted, and the drift that these hold back.
 
-    A service without a row waits for nothing. The chain ends at an unavailable service that waits for nothing itself,
+    A service without a row waits for nothing, or is held back itself. The chain ends at an unavailable service that waits for nothing itself,
     at an offline node, or at a node whose disk is full and to which a deployment would go. Where the drift of an end is
     held back, what holds it back is the cause: the fleet, or its node.
     """
@@ -60,8 +60,9 @@ def _disks(drift: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 
 def _waiting(drift: pl.DataFrame) -> pl.DataFrame:
+    """Return what waits and stands for itself: nobody asks what else is held back waits for."""
     is_waiting = pl.col("kind").is_in(REPAIRABLE) & (pl.col("cause") != DriftCause.OLD)
-    return drift.filter(is_waiting).select(SOURCE).unique()
+    return drift.filter(is_waiting & pl.col("held_by").is_null()).select(SOURCE).unique()
 
 
 def _number(targets: pl.DataFrame, names: pl.DataFrame) -> pl.Series:
