@@ -13,9 +13,9 @@ from flows.render.markdown import to_markdown
 from flows.run.attend import Attention
 from flows.run.result import RunReport
 from schemas.acknowledgement import Acknowledgement
+from schemas.rules import Rules
 from schemas.words import Outcome
 from stages.acknowledge import acknowledge
-from stages.date import date_worlds
 from stages.summarize import summarize
 from tests.frames import NOON, actual, desired, judged
 
@@ -69,23 +69,24 @@ def test_a_run_without_conclusions_is_named_by_its_outcome():
 def test_what_is_acknowledged_does_not_name_the_run():
     want, have = desired("piha/web", "piha/db"), actual("piha/db")
     judged_report = report(want, have)
-    drift, recommendations = judged_report.judgement.drift, judged_report.judgement.recommendations
+    judgement = judged_report.judgement
     until = NOON + timedelta(hours=1)
     ack = Acknowledgement(node="piha", service="web", owner="anna", reason="known", acknowledged_at=NOON, until=until)
-    found = acknowledge(recommendations, [ack], NOON)
-    calm = Attention(found, summarize(drift, found.standing, date_worlds(have), have))
+    found = acknowledge(judgement.recommendations, [ack], NOON)
+    times = (judgement.world_times, judgement.planned)
+    calm = Attention(found, summarize(judgement.drift, found.standing, want, have, *times, Rules()))
 
     assert name_run(judged_report) == "degraded · 1 required"
     assert name_run(replace(judged_report, attention=calm)) == "nominal"
 
 
 def test_the_summary_has_a_part_for_each_event_type_and_says_what_changed():
-    want = desired("piha/web", "piha/db", needs=[{"target": "piha/web", "dependency": "db"}])
+    want = desired("piha/web", "piha/db", "piha/ok", needs=[{"target": "piha/web", "dependency": "db"}])
     lines = [
         json.dumps({**EVENT, "payload": {"transition": word}}).encode() for word in ("opened", "opened", "resolved")
     ]
 
-    text = to_markdown(replace(report(want, actual("vps/x", nodes=["piha"])), event_lines=tuple(lines)))
+    text = to_markdown(replace(report(want, actual("piha/ok")), event_lines=tuple(lines)))
 
     assert [line for line in text.splitlines() if line.startswith("#")] == [
         "## 🔴 unstable",
@@ -114,7 +115,7 @@ def test_tables_show_what_stands_for_itself_first_and_end_somewhere():
     rows = drift_rows(judged(want, actual("vps/web", nodes=["piha"])).drift)
 
     assert len(rows) == MOST_ROWS
-    assert rows[0]["kind"] == "observer suspect"
+    assert rows[0]["kind"] == "node suspect"
     assert rows[0]["held back by"] == ""
 
 
