@@ -25,9 +25,9 @@ OF_NODE = [HeldBy.OFFLINE_NODE, HeldBy.UNREADABLE_OBSERVATION, HeldBy.NODE_SUSPE
 def trace_root_causes(drift: DataFrame[Drift], blocks: DataFrame[Block], rules: Rules) -> Traced:
     """Return the far ends of the chain of each service that drifted, and the drift that these hold back.
 
-    A service without a row waits for nothing, or is held back itself. The chain ends at an unavailable service that waits for nothing itself,
-    at an offline node, or at a node whose disk is full and to which a deployment would go. Where the drift of an end is
-    held back, what holds it back is the cause: the fleet, or its node.
+    A service without a row waits for nothing, or is held back itself. The chain ends at an unavailable service that
+    waits for nothing itself, at an offline node, or at a node whose disk is full and to which a deployment would go.
+    Where the drift of an end is held back, what holds it back is the cause: the fleet, or its node.
     """
     whole = pl.concat([blocks, _disks(drift, rules)]).unique()
     sources, sinks = whole.select(SOURCE), whole.select("as_of", node="cause_node", service="cause_service")
