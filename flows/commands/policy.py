@@ -101,7 +101,7 @@ def run_cases(
 ) -> int:
     """Print how the cases went and return the exit code."""
     from flows.errors import SettingsError
-    from flows.run.acting.place import read_now
+    from flows.run.clock import read_now
     from flows.views.policy_cases import try_cases
 
     settings = options.load({"inventory": inventory, "world": world}, config)
@@ -134,7 +134,7 @@ def explain(
 ) -> int:
     """Print it and return 0."""
     from flows.render.policy_explanation import to_document, to_lines
-    from flows.run.acting.place import read_now
+    from flows.run.clock import read_now
     from flows.views.policy_explain import explain_policy
 
     given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}

@@ -6,6 +6,7 @@ from typing import Any
 
 import typer
 
+from flows.ledger.actions.decision_form import dump_decision
 from flows.text.escape import show
 from flows.views.policy_explain import PolicyExplanation
 from flows.views.policy_lacks import GuardLine, find_earliest, find_offer, list_guards, list_missing
@@ -25,39 +26,12 @@ def to_document(found: PolicyExplanation) -> dict[str, Any]:
         "recommendation": _recommendation(found),
         "rules": [{"rule_id": row.rule_id, "matches": row.fails is None, "fails": row.fails} for row in found.lines],
         "ceilings": [{"name": row.name, "mode": row.mode, "matches": row.matches} for row in found.ceilings],
-        "decision": describe_decision(found.decision) if found.decision else None,
+        "decision": dump_decision(found.decision) if found.decision else None,
         "guards": [_guard(row) for row in list_guards(found)] if found.decision else [],
         "would_run": _would_run(found),
         "earliest": _spell(find_earliest(found)),
         "problem": _problem(found),
         "missing": list(list_missing(found)),
-    }
-
-
-def describe_decision(decision: Decision) -> dict[str, Any]:
-    """Return a decision as plain values (ACTIONS 13.5)."""
-    return {
-        "as_of": spell_instant(decision.as_of),
-        "node": decision.node,
-        "service": decision.service,
-        "recommendation_id": decision.recommendation_id,
-        "recommended_action": decision.recommended_action,
-        "verb": decision.verb,
-        "params": dict(decision.params),
-        "rule_id": decision.rule_id,
-        "mode": str(decision.mode),
-        "class": decision.risk,
-        "verdict": str(decision.verdict),
-        "decided_by": decision.decided_by,
-        "until": _spell(decision.until),
-        "unblocked_by": decision.unblocked_by,
-        "reason": decision.reason,
-        "intent_id": decision.intent_id,
-        "number": decision.number,
-        "guards": [
-            {"guard": hit.name, "verdict": str(hit.verdict), "until": _spell(hit.until), "text": hit.text}
-            for hit in decision.guards
-        ],
     }
 
 

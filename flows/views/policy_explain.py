@@ -12,6 +12,7 @@ from flows.ledger.actions.journals import read_journals
 from flows.ledger.checkpoint import Known, read_known
 from flows.run.acting.frames import RunFrames, look_at_run
 from flows.run.acting.place import action_place, find_operators
+from flows.run.acting.told import parse_left
 from flows.run.actions import Acting, Remembered, decide_actions, make_scene
 from flows.run.gather import Inputs, read_inputs
 from flows.settings import Settings
@@ -135,7 +136,7 @@ def _read(settings: Settings, as_of: datetime) -> _Ground:
         operators=operators,
         ledger=ledger,
         book=fold_ledger(ledger, operators, numbers),
-        memory=Memory(),
+        memory=parse_left(known.acting).memory,
     )
 
 

@@ -50,8 +50,7 @@ class Power(NamedTuple):
 def read_power(settings: Settings) -> Power:
     """Return the policy and the operators as they are now; one that cannot be trusted holds nothing, or nobody."""
     place, numbers, allowed = action_place(settings), settings.actions.numbers(), find_operators(settings)
-    trusted = place.decider_uids | place.executor_uids
-    found = read_policy(settings.actions.policy.absolute(), numbers, trusted)
+    found = read_policy(settings.actions.policy.absolute(), numbers, place.executor_uids)
     notes = (f"{allowed.problem}; nobody is an operator",) if allowed.problem else ()
     return Power(found.policy, numbers, allowed.operators, notes)
 

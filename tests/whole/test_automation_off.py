@@ -1,0 +1,81 @@
+"""With `automation: off` nothing of acting is read, imported or written: all is byte for byte as if it were not there."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.examples import HOMELAB, example_names, load_expected
+from tests.program import SUPERVISOR
+
+GARBAGE = "rules: [this is: {no policy\n"
+ACTING = ("flows.sources.policy", "flows.run.actions", "flows.ledger.actions", "flows.run.acting", "schemas.policy")
+TAKEN = re.compile(r"·?\s+[\d.]+ s$", re.MULTILINE)
+"""How long the run took, at the end of its first line."""
+TIMED = re.compile(rb'"sha256":"[0-9a-f]{64}"|\d+\.\d+(e-\d+)?')
+"""How long each stage took, and the sum of what holds it, in the checkpoint."""
+LISTS_MODULES = (
+    "import sys, json; from flows.cli import _run; code = _run(sys.argv[1:]);"
+    " print(json.dumps(sorted(sys.modules)), file=sys.stderr); sys.exit(code)"
+)
+
+
+def run(
+    name: str, folder: Path, *, is_there: bool, program: list[str] = SUPERVISOR
+) -> subprocess.CompletedProcess[str]:
+    """Reconcile one world of the homelab, with files of acting beside its settings or without."""
+    expected = load_expected(name)
+    settings = yaml.safe_load((HOMELAB / "supervisor.yaml").read_text()) | expected.settings
+    folder.mkdir()
+    if is_there:
+        settings |= {"actions": {"automation": "off", "operators": "operators.yaml", "clock": "clock"}}
+        for file in ("policy.yaml", "operators.yaml", "clock", "executor.yaml"):
+            (folder / file).write_text(GARBAGE)
+    (folder / "supervisor.yaml").write_text(yaml.safe_dump(settings))
+    places = ["--event-log", "events.log", "--checkpoint", "checkpoint.json", "--state-dir", "state"]
+    inputs = ["--inventory", str(HOMELAB), "--world", str(expected.world), "--as-of", expected.as_of.isoformat()]
+    command = [*program, "reconcile", *inputs, *places, "--config", "supervisor.yaml"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+
+
+GIVEN = {"supervisor.yaml", "policy.yaml", "operators.yaml", "clock", "executor.yaml"}
+OF_THE_PROCESS = ("history", "archive", "lock", ".bak")
+"""What is in the names of files that hold a process's number, a random name, or how long something took."""
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return what was written; of files that no two runs write alike, that they are there."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    ours = {name: path for name, path in found.items() if name not in GIVEN}
+    return {
+        name: b"" if any(word in name for word in OF_THE_PROCESS) else re.sub(TIMED, b"", path.read_bytes())
+        for name, path in ours.items()
+    }
+
+
+@pytest.mark.parametrize("name", example_names())
+def test_a_policy_that_is_garbage_changes_not_a_byte(name, tmp_path):
+    here = tmp_path / "here"
+    done, written = [], []
+    for is_there in (False, True):
+        result = run(name, here, is_there=is_there)
+        done.append((re.sub(TAKEN, "", result.stdout), result.stderr, result.returncode))
+        written.append(files(here))
+        here.rename(tmp_path / f"{is_there}")
+
+    assert done[0] == done[1]
+    assert written[0] == written[1]
+    assert "checkpoint.json" in written[0] or done[0][2] == 3
+    assert not any("action" in name or "journal" in name for name in written[1])
+
+
+def test_nothing_of_acting_is_imported(tmp_path):
+    done = run(example_names()[0], tmp_path / "a", is_there=True, program=[sys.executable, "-c", LISTS_MODULES])
+    modules = json.loads(done.stderr.splitlines()[-1])
+
+    assert "flows.run.judge" in modules
+    assert [module for module in modules if module.startswith(ACTING)] == []
