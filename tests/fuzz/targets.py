@@ -10,13 +10,14 @@ from flows.ledger.checkpoint import decode_checkpoint, encode_checkpoint
 from flows.ledger.event_line import MARKER, read_own_event
 from flows.ledger.torn import find_torn_length
 from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml
-from flows.sources.inventory.other_files import parse_capabilities, parse_service, parse_topology
+from flows.sources.inventory.other_files import parse_capabilities, parse_node, parse_service, parse_topology
 from flows.sources.inventory.services_file import parse_services
 from flows.sources.world.actual import decode_readable_worlds
 from flows.sources.world.files import FILES, NODES, SERVICES, WorldFiles
 from flows.sources.world.names import WorldNames
 from flows.sources.world.rows import WorldRows
 from schemas.limits import Limits
+from schemas.rules import Rules
 
 LIMITS = Limits()
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -29,7 +30,11 @@ def read_inventory(data: bytes) -> None:
     """Read the bytes as each of the inventory's files."""
     with suppress(YamlFaultError):
         parse_yaml(data, LIMITS)
+    with suppress(YamlFaultError):
+        parse_yaml(data, LIMITS, with_aliases=True)
     parse_services(data, LIMITS)
+    parse_services(data, LIMITS, is_compose=True)
+    parse_node(data, LIMITS)
     parse_topology(data, LIMITS)
     parse_capabilities(data, LIMITS)
     parse_service(data, LIMITS, "web")
@@ -38,7 +43,7 @@ def read_inventory(data: bytes) -> None:
 def read_world(data: bytes) -> None:
     """Read the bytes as each of the world's files, the others being sound, into rows."""
     for world in _worlds(data):
-        rows = WorldRows(WorldNames({"Ä": "a"}, {"a"}, LIMITS), LIMITS)
+        rows = WorldRows(WorldNames({"Ä": "a"}, {"a"}, LIMITS), LIMITS, Rules())
         with suppress(WorldUnreadableError):
             rows.add(world)
 
