@@ -386,7 +386,7 @@ def _take_started(fold: _Fold, entry: Entry, record: Any) -> None:
 
 def _take_ended(fold: _Fold, entry: Entry, record: Any) -> str | None:
     n = fold.latest.get(record.intent_id)
-    if n is None or fold.attempts[n].fence != record.fence:
+    if n is None or record.fence < fold.attempts[n].fence:
         return "no attempt of it was started under this fence"
     attempt = fold.attempts[n]
     if attempt.ended_at is not None:

@@ -232,6 +232,19 @@ def test_8_what_no_executor_comes_back_for_is_lost():
     assert lab.book().attempts[0].ended_at == later(minutes=2)
 
 
+@pytest.mark.parametrize(
+    ("by", "is_ended"), [(0, True), (1, True), (-1, False)], ids=["its own", "a later one", "an earlier one"]
+)
+def test_8_an_end_is_believed_from_the_executor_that_started_or_a_later_one(by, is_ended):
+    lab = broken()
+    lab.run(NOON)
+    started = lab.start(WEB, NOON)
+    lab.end(replace(started, fence=started.fence + by), later(seconds=5))
+
+    assert (lab.book().attempts[0].ended_at == later(seconds=5)) is is_ended
+    assert len(lab.book().ignored) == (not is_ended)
+
+
 def test_9a_two_different_people_must_say_yes():
     lab = broken(policy=policy(rule(mode="approve", approvals=2)))
     lab.run(NOON)
