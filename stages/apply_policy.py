@@ -22,6 +22,7 @@ from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder, is_mutating, pick
 from schemas.words import Action
 
 NOTHING = Policy()
+_NONE: frozenset[str] = frozenset()
 
 
 class _Choice(NamedTuple):
@@ -182,6 +183,8 @@ class _Desk:
         consents = intent.consents if intent else ()
         if intent is None and candidate.asking is not None:
             consents = (consent_of(candidate.asking, risk, self.numbers),)
+        if not consents:
+            return _NONE
         target, as_of = spell_target(candidate.target), self.scene.as_of
         return frozenset(
             name
