@@ -15,6 +15,7 @@ from flows.orchestration.prefect_events import publish_events
 from flows.orchestration.run_page import label_run, locate_history, name_run, publish_artifacts
 from flows.orchestration.tasks import TaskStep
 from flows.run.cycle import reconcile_with
+from flows.run.gather import InputReader
 from flows.run.result import RunReport
 from flows.settings import Settings, load_settings
 from flows.text.escape import show
@@ -53,7 +54,8 @@ def run_in_flow(
     """Do the run inside a flow run, and return the state that the flow run ends in."""
     try:
         settings = gather_settings(paths)
-        report = reconcile_with(make_step(settings), settings, as_of, dry_run=dry_run)
+        reader = InputReader(settings, is_caching=not dry_run)
+        report = reconcile_with(make_step(settings), settings, as_of, dry_run=dry_run, read=reader.read_inputs)
     except BusyError as error:
         return State(type=StateType.CANCELLED, name="Busy", message=show(error))
     except SupervisorError as error:

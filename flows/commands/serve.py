@@ -1,6 +1,7 @@
 """`supervisor serve`: reconcile on a schedule, with a page for each run."""
 
 import os
+import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +45,6 @@ def serve(
     port: Annotated[int, typer.Option("--port", help="Port of the server.", min=1, max=65535)] = 4200,
 ) -> int:
     """Serve until interrupted, and return the exit code."""
-    from flows.orchestration.server import run_server, server_environment
     from flows.settings import load_settings
 
     given = {
@@ -56,6 +56,15 @@ def serve(
     }
     settings = load_settings(given, config).settings
     _pass_on({**given, "config": config})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        return _serve_at(settings, host, port)
+    return 0
+
+
+def _serve_at(settings: "Settings", host: str, port: int) -> int:
+    from flows.orchestration.server import run_server, server_environment
+
     if os.environ.get("PREFECT_API_URL"):
         _quieten(settings)
         return _serve(settings)
@@ -83,12 +92,8 @@ def _quieten(settings: "Settings") -> None:
 
 def _serve(settings: "Settings", server: "Popen[bytes] | None" = None) -> int:
     import asyncio
-    import signal
 
     from flows.deployment import deployment_options, serve_deployment
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    given = deployment_options(settings)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(serve_deployment(given, server))
+    asyncio.run(serve_deployment(deployment_options(settings), server))
     return 0

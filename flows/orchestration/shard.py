@@ -26,12 +26,13 @@ class ShardedStep(TaskStep):
 
     def __init__(self, shard_count: int) -> None:
         """Take the number of shards; more than there are workers evens out their work."""
+        super().__init__()
         self._shard_count = shard_count
 
-    def __call__(self, stage: Callable[..., Result], *arguments: object) -> Result:
+    def run(self, stage: Callable[..., Result], *arguments: object) -> Result:
         """Run the step."""
         if stage is not look_at_services:
-            return super().__call__(stage, *arguments)
+            return super().run(stage, *arguments)
         return self._look(*arguments)  # type: ignore[arg-type, return-value]
 
     def _look(self, desired: Desired, actual: Actual, rules: Rules) -> Looked:

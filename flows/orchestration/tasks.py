@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from flows.errors import WorldUnreadableError
+from flows.run.cycle import TimedStep
 from flows.run.judge import Result
 
 READING = ("flows.run.gather", "flows.sources")
@@ -15,15 +16,15 @@ READ_PAUSES_S = [1.0, 4.0]
 """A read is tried again after these pauses, in seconds: the observer or an editor may be writing."""
 
 
-class TaskStep:
+class TaskStep(TimedStep):
     """Runs each step as a Prefect task of the flow run that it is called in.
 
     Nothing is cached and nothing persisted: Prefect would hash every frame it is given, and pickle every result. Only
     reading is tried again; a stage is pure, and gives the same error twice; what writes is completed by the next run.
     """
 
-    def __call__(self, stage: Callable[..., Result], *arguments: object) -> Result:
-        """Run the step."""
+    def run(self, stage: Callable[..., Result], *arguments: object) -> Result:
+        """Run the step as a task."""
         return cast("Result", as_task(stage)(*arguments))
 
 

@@ -119,3 +119,18 @@ def test_a_backfill_makes_the_history_and_shows_how_far_it_is(served, tmp_path):
     assert ask_history(lambda: scan_history(root, "runs").collect(), root).height == 6
     shown = served.api("/artifacts/filter", {"artifacts": {"key": {"any_": ["backfill"]}}})
     assert [(one["type"], one["data"]) for one in shown] == [("progress", 100.0)] * 2
+
+
+def test_a_flow_keeps_what_it_read_of_the_inventory_and_how_long_its_steps_took():
+    from flows.ledger.checkpoint import read_known
+    from flows.reconcile import reconcile
+
+    moment = datetime.fromisoformat(EVENING)
+    assert reconcile(as_of=moment, return_state=True).is_completed()
+
+    settings = load_settings().settings
+    assert list((settings.state_dir / "cache").iterdir())
+    known = read_known(settings.checkpoint)
+    assert known is not None
+    assert known.last_run is not None
+    assert {"read_inputs", "recommend"} <= set(known.last_run.taken_s)
