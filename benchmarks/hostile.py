@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.cases import Place, supervise
@@ -37,6 +38,8 @@ class Hostile:
     """Of the file that is replaced or made, in the place's folder."""
     pieces: Callable[[], Iterator[str]]
     exit_code: int
+    fleet: Callable[[Path], None] | None = None
+    """Makes another fleet than the small one, before the file is replaced."""
 
 
 def records(count: int, record: str, key: str = "node-00000/s{}") -> Callable[[], Iterator[str]]:
@@ -83,6 +86,35 @@ def everything() -> Iterator[str]:
         yield f"  s{number}: {{depends_on: [{', '.join(f's{other}' for other in range(number + 1, 400))}]}}\n"
 
 
+def externals(nodes: int, services: int) -> Callable[[Path], None]:
+    """Return what makes a fleet in which all is broken, and each service needs another, on whatever node it is."""
+
+    def make(folder: Path) -> None:
+        needs = "".join(
+            f"  s{number}:\n    depends_on:\n      external: [s{(number + 1) % services}]\n"
+            for number in range(services)
+        )
+        for number in range(nodes):
+            host = folder / f"hosts/node-{number:05d}"
+            host.mkdir(parents=True)
+            (host / "services.yaml").write_text(f"services:\n{needs}")
+        (folder / "world").mkdir()
+        seen = {f"node-{number:05d}": {"status": "online", "last_seen": SEEN} for number in range(nodes)}
+        (folder / "world/nodes.json").write_text(json.dumps(seen))
+
+    return make
+
+
+def broken(nodes: int, services: int) -> Iterator[str]:
+    """Yield the records of such a fleet: every service has exited."""
+    yield "{"
+    for number in range(nodes):
+        of_node = ",".join(f'"node-{number:05d}/s{one}":{EXITED}' for one in range(services))
+        yield of_node if number == 0 else f",{of_node}"
+    yield "}"
+
+
+EXITED = f'{{"status":"exited","last_seen":"{SEEN}"}}'
 GOOD = f'{{"status":"ok","last_seen":"{SEEN}"}}'
 INCIDENT = '{"node":"node-00000","service":"all","status":"active","severity":"critical","started_at":1}'
 DEPLOYMENT = '{"node":"node-00000","service":"x","status":"failed","started_at":1}'
@@ -119,6 +151,17 @@ INPUTS = [
     Hostile("names", "a YAML list of 400,000 bad names", INVENTORY_FILE, repeated("- '!'\n", 400_000), PARTIAL),
     Hostile("chain", "20,000 services, each needs the next", INVENTORY_FILE, chain, DRIFT),
     Hostile("dense", "400 services, each needs all that follow", INVENTORY_FILE, everything, DRIFT),
+    *(
+        Hostile(
+            f"externals-{nodes}",
+            f"{nodes:,} nodes of {services} broken services, each needs one on any node",
+            SERVICES,
+            partial(broken, nodes, services),
+            code,
+            externals(nodes, services),
+        )
+        for nodes, services, code in ((1_000, 11, DRIFT), (4_000, 3, DRIFT), (10_000, 5, DRIFT))
+    ),
     Hostile("log", "a foreign line of 1 GiB in the log", "state/events.log", repeated("x", 1024 * MIB), DRIFT),
     Hostile("checkpoint", "a checkpoint of 1 GiB", "state/checkpoint.json", repeated("x", 1024 * MIB), NOT_WRITTEN),
 ]
@@ -148,7 +191,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(hostile: Hostile, place: Place, memory_mib: int | None) -> tuple[Measured, str]:
     """Return the figures of one run on a small fleet with the input, and what it said."""
-    write_fleet(place.folder / "fleet", 10, 10)
+    if hostile.fleet is not None:
+        hostile.fleet(place.folder / "fleet")
+    else:
+        write_fleet(place.folder / "fleet", 10, 10)
     place.state.mkdir(mode=0o700)
     with (place.folder / hostile.path).open("w", encoding="utf-8") as file:
         file.writelines(hostile.pieces())

@@ -19,7 +19,7 @@ from flows.past.make_days import Backfiller, DayDone, hold_history, map_days
 from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 from flows.reconcile import ParameterPath, gather_settings
 from flows.settings import Settings
-from flows.text.escape import show
+from flows.text.escape import show, show_line
 
 MOST_PROBLEMS = 20
 
@@ -101,10 +101,10 @@ def backfill_month(work: Backfiller, days: list[Day], jobs: int) -> list[DayDone
 def _log(done: list[DayDone], passed_over: tuple[str, ...]) -> int:
     logger = get_run_logger()
     for text in passed_over[:MOST_PROBLEMS]:
-        logger.warning("passed over %s", show(text))
+        logger.warning("passed over %s", show_line(text))
     problems = [problem for one in done for problem in one.problems]
     for problem in problems[:MOST_PROBLEMS]:
-        logger.warning("passed over %s: %s", problem.as_of.isoformat(), show(problem.problem))
+        logger.warning("passed over %s: %s", problem.as_of.isoformat(), show_line(problem.problem))
     judged, known = sum(one.judged_count for one in done), sum(one.known_count for one in done)
     logger.info("%d judged, %d known already, %d passed over, %d days", judged, known, len(problems), len(done))
     return judged

@@ -1,6 +1,7 @@
 """The reconcile flow as a scheduled deployment: one run at a time, and one that would overlap is cancelled."""
 
 import asyncio
+import signal
 from subprocess import Popen
 from typing import Any
 
@@ -67,13 +68,21 @@ async def _give_up(serving: asyncio.Task[None]) -> None:
     await asyncio.wait({serving}, timeout=STOP_TIMEOUT_S)
 
 
+class _QuietRunner(Runner):
+    """Ends on SIGTERM as on SIGINT: Prefect's own way leaves a coroutine behind that nobody waits for, and says so."""
+
+    def handle_sigterm(self, *_: Any) -> None:
+        """Interrupt this process."""
+        signal.raise_signal(signal.SIGINT)
+
+
 async def _run_what_is_due(options: dict[str, Any]) -> None:
     """Run the flow of this process, whatever the server says: a deployment's entrypoint and its pull steps are not asked.
 
     A flow that is added is known to the runner, for its runs and for what follows one that is cancelled; of a deployment
     that is added, it would ask the server what to run.
     """
-    runner = Runner(name=NAME, pause_on_shutdown=False, limit=2)
+    runner = _QuietRunner(name=NAME, pause_on_shutdown=False, limit=2)
     await runner.aadd_flow(reconcile, **options)
     await runner.start()
 

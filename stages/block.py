@@ -89,7 +89,8 @@ def _counts() -> pl.Expr:
 def _external(needs: pl.DataFrame, instances: pl.DataFrame) -> list[pl.DataFrame]:
     """Return the steps to names of which no instance is available, and from these to the instances.
 
-    A member of a cycle has its own steps to the instances that are not of its cycle.
+    A member of a cycle that has an instance of the name has its own steps to the instances that are not of its cycle.
+    A name leads back into one cycle at most, so that what is looked at does not multiply.
     """
     wanted = needs.filter(pl.col("scope") != DependencyScope.LOCAL)
     usable = pl.concat(
@@ -102,8 +103,11 @@ def _external(needs: pl.DataFrame, instances: pl.DataFrame) -> list[pl.DataFrame
     lost = usable.filter(pl.col("is_down_for_others").all().over(by_name))
     waiting = wanted.join(lost, on=by_name, how="semi")
     name = pl.when("is_completion").then(pl.lit(DONE)).otherwise(pl.lit(NAME))
-    alone = waiting.filter(pl.col("cycle").is_not_null()).join(lost, on=by_name, suffix="_there").filter(_counts())
-    many = waiting.filter(pl.col("cycle").is_null())
+    own = [*by_name, "cycle"]
+    circular = waiting.join(lost, on=own, how="semi")
+    beyond = circular.select(own).unique().join(lost, on=by_name, suffix="_there").filter(_counts())
+    alone = circular.join(beyond, on=own)
+    many = waiting.join(lost, on=own, how="anti")
     onward = lost.join(many, on=by_name, how="semi")
     return [
         alone.select(columns(Block)),

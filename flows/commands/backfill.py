@@ -92,15 +92,15 @@ def progress(total: int, what: str = "snapshots") -> Iterator[Any]:
 
 
 def _report(done: "list[DayDone]", passed_over: tuple[str, ...]) -> int:
-    from flows.text.escape import show
+    from flows.text.escape import show_line
 
     judged, known = sum(one.judged_count for one in done), sum(one.known_count for one in done)
     problems = [problem for one in done for problem in one.problems]
     for problem in problems[:MOST_PROBLEMS]:
-        typer.echo(f"passed over {problem.as_of:%Y-%m-%dT%H:%M:%SZ}: {show(problem.problem, limit=2000)}", err=True)
+        typer.echo(f"passed over {problem.as_of:%Y-%m-%dT%H:%M:%SZ}: {show_line(problem.problem)}", err=True)
     if len(problems) > MOST_PROBLEMS:
         typer.echo(f"and {len(problems) - MOST_PROBLEMS} more", err=True)
     for text in passed_over[:MOST_PROBLEMS]:
-        typer.echo(f"passed over {show(text, limit=2000)}", err=True)
+        typer.echo(f"passed over {show_line(text)}", err=True)
     typer.echo(f"{judged} judged, {known} known already, {len(problems)} passed over, {len(done)} days")
     return 1 if problems and not judged and not known else 0

@@ -62,7 +62,8 @@ def _print(found: "Inspection") -> None:
     for line in faults(found.inventory, most=None):
         console.print(line)
     for problem in found.world:
-        console.print(Text.assemble(("world: ", "yellow"), show(problem, limit=2000)))
+        for line in problem.splitlines():
+            console.print(Text.assemble(("world: ", "yellow"), show(line, limit=2000)))
     fault_count = found.inventory.filter(~found.inventory["is_warning"]).height
     warning_count = found.inventory.height - fault_count
     console.print(f"{fault_count} fault(s), {warning_count} warning(s), {len(found.world)} remark(s) on the world")

@@ -48,7 +48,7 @@ def report(
         raise typer.BadParameter("--since must lie before the moment of the report")
     from flows.files.own import replace_file
     from flows.render.html import to_html
-    from flows.text.escape import show
+    from flows.text.escape import show, show_line
     from flows.views.fleet_page import gather_page
 
     given = {"inventory": inventory, "world": world, "state_dir": state_dir, "history": history}
@@ -56,5 +56,5 @@ def report(
     replace_file(output.absolute(), to_html(page).encode(), 0o644)
     typer.echo(f"wrote {show(output)}")
     if page.problem:
-        typer.echo(f"error: {show(page.problem, limit=2000)}", err=True)
+        typer.echo(f"error: {show_line(page.problem)}", err=True)
     return 3 if page.problem else 0

@@ -17,6 +17,11 @@ def show(text: object, limit: int = 500) -> str:
     return shown if len(str(text)) <= limit else shown[:limit] + "…"
 
 
+def show_line(text: object, limit: int = 2000) -> str:
+    """Return a text of several lines, such as several faults of one thing, made safe and on one line."""
+    return show("; ".join(line.strip() for line in str(text).splitlines()), limit)
+
+
 def show_lines(text: object, limit: int = 5000) -> str:
     """Return the text with each of its lines made safe, and its line ends kept."""
     return "\n".join(show(line, limit) for line in str(text).splitlines())

@@ -191,3 +191,14 @@ def test_events_of_the_past_go_to_a_file_of_their_own(say, tmp_path):
 
     assert len((tmp_path / "past.log").read_text().splitlines()) == 2
     assert not (tmp_path / "log").exists()
+
+
+def test_several_faults_of_the_world_are_a_line_each(say, tmp_path):
+    for name in ("services.json", "nodes.json"):
+        (tmp_path / "world" / name).unlink()
+
+    code, out, _ = say("check")
+
+    assert code == 3
+    assert [line.startswith("world: ") for line in out.splitlines()[-3:]] == [True, True, False]
+    assert "\\n" not in out
