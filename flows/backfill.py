@@ -14,8 +14,9 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import AfterValidator, AwareDatetime
 
 from flows.errors import SettingsError
+from flows.ledger.history_writer import hold_history
 from flows.past.day import Day, group_days
-from flows.past.make_days import Backfiller, DayDone, hold_history, map_days
+from flows.past.make_days import Backfiller, DayDone, map_days
 from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 from flows.reconcile import ParameterPath, gather_settings
 from flows.settings import Settings

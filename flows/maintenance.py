@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 from flows.ledger.archive import open_archive
 from flows.ledger.archive_writer import edit_archive, shrink_archive
 from flows.ledger.history_writer import compact as compact_days
-from flows.past.make_days import hold_history
+from flows.ledger.history_writer import hold_history
 from flows.settings import load_settings
 
 

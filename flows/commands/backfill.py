@@ -48,8 +48,9 @@ def backfill(
 ) -> int:
     """Make the history, show the progress, and say what was passed over."""
     begin, end = options.parse_period(since, until)
+    from flows.ledger.history_writer import hold_history
     from flows.past.day import group_days
-    from flows.past.make_days import Backfiller, hold_history, map_days
+    from flows.past.make_days import Backfiller, map_days
     from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir, "history": where}, config)

@@ -99,7 +99,7 @@ def compact(
 ) -> int:
     """Merge the days before today."""
     from flows.ledger.history_writer import compact as compact_days
-    from flows.past.make_days import hold_history
+    from flows.ledger.history_writer import hold_history
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
     with hold_history(settings.history_root(), settings.state_dir, settings.lock_timeout.total_seconds()):

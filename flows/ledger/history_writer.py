@@ -6,13 +6,16 @@ A file is named from what it holds, so that writing a run again replaces it, and
 import hashlib
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from flows.errors import EmitError, HistoryError
+from flows.errors import BusyError, EmitError, HistoryError
+from flows.files.lock import hold_lock
 from flows.files.processes import is_alive
 from flows.files.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
 from flows.ledger.history import (
@@ -205,6 +208,26 @@ def _replace_files(storage: Storage, files: DayFiles, rows: pl.DataFrame) -> Non
         storage.write(f"{files.folder}/{merged}{PART}", data)
     for name in [*parts, *sorted(lists)]:
         storage.remove(f"{files.folder}/{name}")
+
+
+@contextmanager
+def hold_history(root: Path | str, state_dir: Path, timeout_s: float) -> Iterator[None]:
+    """Be the only process here that replaces days of the history; raises `BusyError` that names the other one.
+
+    Live runs add files and replace none: they go on. The lock of a history on object storage is in the state folder.
+    """
+    folder = root if isinstance(root, Path) else state_dir
+    make_folder(folder.absolute())
+    with hold_lock(folder.absolute() / "history.lock", timeout_s):
+        yield
+
+
+def merge_finished_day(root: Path, day: date) -> None:
+    """Merge the files of a day that is over, unless another process is replacing days just now; it comes another time."""
+    with suppress(BusyError), hold_history(root, root, 0.0):
+        storage = open_storage(root)
+        for table in TABLES:
+            ask_history(lambda table=table: merge_day(storage, table, day), storage)  # type: ignore[misc]
 
 
 def compact(root: Path | str, before: date) -> int:

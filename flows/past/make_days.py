@@ -13,9 +13,8 @@ from typing import NamedTuple, TypeVar
 
 import polars as pl
 
-from flows.files.lock import hold_lock
 from flows.files.processes import end_with
-from flows.files.storage import make_folder, open_storage
+from flows.files.storage import open_storage
 from flows.ledger.history import ask_history, find_day_damage, list_days, read_day, scan_day
 from flows.ledger.history_check import DamagedHistoryError
 from flows.ledger.history_writer import derive_run_id, finish_day, write_day
@@ -182,18 +181,6 @@ def _deaf_to_interrupts() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
     if taken:
         raise KeyboardInterrupt
-
-
-@contextmanager
-def hold_history(root: Path | str, state_dir: Path, timeout_s: float) -> Iterator[None]:
-    """Be the only process here that replaces days of the history; raises `BusyError` that names the other one.
-
-    Live runs add files and replace none: they go on. The lock of a history on object storage is in the state folder.
-    """
-    folder = root if isinstance(root, Path) else state_dir
-    make_folder(folder.absolute())
-    with hold_lock(folder.absolute() / "history.lock", timeout_s):
-        yield
 
 
 @contextmanager

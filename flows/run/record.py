@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +15,14 @@ from flows.errors import EmitError, HistoryError, InventoryError
 from flows.ledger.archive_writer import edit_archive
 from flows.ledger.emit import Emitter
 from flows.ledger.history import FOLDER, find_generation
-from flows.ledger.history_writer import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
+from flows.ledger.history_writer import (
+    Pending,
+    derive_run_id,
+    merge_finished_day,
+    prepare_run,
+    sweep_temporaries,
+    write_run,
+)
 from flows.run.attention import Attention
 from flows.run.conclude import remember_run
 from flows.run.decide import Decision
@@ -66,7 +73,7 @@ def record(
     A history on object storage cannot be: it follows the commit.
     """
     acting, attention = _act(emitter, settings, inputs, decision, is_live)
-    root = settings.history_root()
+    root, before = settings.history_root(), emitter.last_run
     if emitter.generation == 1:
         _follow_generation(emitter, root)
     rows = _rows(emitter, inputs, decision.judgement, as_of) if settings.keep_history else None
@@ -87,6 +94,8 @@ def record(
     lines = emitter.commit(decision.transitions, last_run, files, committed)
     if rows is not None and not isinstance(root, Path):
         _write(emitter, root, rows)
+    elif rows is not None and before is not None and is_live:
+        _merge_finished_day(emitter, root, before.as_of.date(), as_of.date())
     if acting is not None:
         emitter.warnings += _show_acting(settings, acting)
     return Recorded(lines, decision.waits, attention, acting)
@@ -132,6 +141,18 @@ def _show_acting(settings: Settings, acting: "Round") -> list[str]:
     from flows.run.acting.round import show_round
 
     return [*acting.notes, *show_round(settings, acting)]
+
+
+def _merge_finished_day(emitter: Emitter, root: Path | str, day: date, today: date) -> None:
+    """Make one file of a day's runs in the first run of another: asked in a year, the history has a thousand files."""
+    if not isinstance(root, Path) or day >= today:
+        return
+    try:
+        merge_finished_day(root, day)
+    except (HistoryError, EmitError) as error:
+        emitter.warnings.append(f"the history of {day} is not merged: {error}")
+    except OSError as error:
+        emitter.warnings.append(f"the history of {day} is not merged: {error.strerror or error}")
 
 
 def _follow_generation(emitter: Emitter, root: Path | str) -> None:

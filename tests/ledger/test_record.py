@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from flows.files.lock import hold_lock
 from flows.ledger.archive import FILE_NAME, INVENTORY, open_archive
 from flows.ledger.history import ask_history, scan_history
 from flows.past.day import group_days
@@ -148,3 +149,27 @@ def test_the_world_of_a_run_that_is_killed_is_in_the_archive_all_the_same(settin
     assert runs(settings)["as_of"].to_list() == [NOON, NOON + MINUTE]
     with open_archive(settings.state_dir) as archive:
         assert [entry.as_of for entry in archive.list_entries()] == [NOON, NOON + MINUTE]
+
+
+def test_the_first_run_of_a_day_makes_one_file_of_the_day_before(settings, monkeypatch):
+    day = timedelta(days=1)
+    moments = iter([NOON, NOON + MINUTE, NOON + 2 * MINUTE, NOON + day, NOON + day + MINUTE])
+    monkeypatch.setattr("flows.run.cycle.read_now", lambda _: next(moments))
+    for _ in range(5):
+        run_once(settings)
+
+    found = sorted(path.parent.name for path in (settings.state_dir / "history/runs").rglob("*.parquet"))
+    assert found == [f"day={NOON:%Y-%m-%d}", *2 * [f"day={NOON + day:%Y-%m-%d}"]]
+    assert runs(settings)["as_of"].len() == 5
+
+
+def test_a_day_that_another_process_is_replacing_is_left_to_it(settings, monkeypatch):
+    moments = iter([NOON, NOON + MINUTE, NOON + timedelta(days=1)])
+    monkeypatch.setattr("flows.run.cycle.read_now", lambda _: next(moments))
+    run_once(settings)
+    run_once(settings)
+    with hold_lock(settings.state_dir / "history.lock", 1):
+        assert run_once(settings).judgement is not None
+
+    assert runs(settings)["as_of"].len() == 3
+    assert len(list((settings.state_dir / "history/runs").rglob("*.parquet"))) == 3
