@@ -1,7 +1,6 @@
 """The reconcile flow as a scheduled deployment: one run at a time, and one that would overlap is cancelled."""
 
 import asyncio
-import signal
 from subprocess import Popen
 from typing import Any
 
@@ -69,11 +68,11 @@ async def _give_up(serving: asyncio.Task[None]) -> None:
 
 
 class _QuietRunner(Runner):
-    """Ends on SIGTERM as on SIGINT: Prefect's own way leaves a coroutine behind that nobody waits for, and says so."""
+    """Ends at once on SIGTERM: Prefect's own way leaves a coroutine behind that nobody waits for, and says so."""
 
     def handle_sigterm(self, *_: Any) -> None:
         """Interrupt this process."""
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
 
 
 async def _run_what_is_due(options: dict[str, Any]) -> None:

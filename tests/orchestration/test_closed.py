@@ -101,6 +101,7 @@ def test_neither_the_server_nor_a_run_speaks_to_another_machine(tmp_path):
     spoken_to = set(re.findall(r'sin6?_port=htons\((\d+)\).*?"([\d.:a-f]+)"', trace.read_text(errors="replace")))
 
     assert run["state_type"] == "COMPLETED"
+    assert "Warning" not in served.said()
     assert (str(served.port), "127.0.0.1") in spoken_to
     assert {address for _, address in spoken_to} <= {"127.0.0.1", "::1"}
     assert "53" not in {port for port, _ in spoken_to}

@@ -12,7 +12,7 @@ LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 
 
 def test_what_is_refused_at_sight_needs_no_memory():
-    assert main(["--memory-mib", "1536", "--inputs", "items,bytes,flow"]) == 0
+    assert main(["--memory-mib", "1536", "--inputs", "items,bytes,flow,externals-4000"]) == 0
 
 
 @pytest.mark.slow
