@@ -89,7 +89,11 @@ def _conclude(rolled: pl.DataFrame) -> pl.DataFrame:
     code = pl.when(pl.col("exit_code").is_not_null()).then(pl.format(" ({})", "exit_code")).otherwise(pl.lit(""))
     is_probe = pl.col("kind") == PartKind.PROBE
     of_container = pl.concat_str("name", pl.lit(" is "), "word", code)
-    said = pl.when(is_probe).then(pl.format("{}: {}", "name", "state")).otherwise(of_container)
+    of_unit = pl.format("{} is {} ({})", "name", "word", "state")
+    is_unit = pl.col("kind") == PartKind.UNIT
+    said = (
+        pl.when(is_probe).then(pl.format("{}: {}", "name", "state")).when(is_unit).then(of_unit).otherwise(of_container)
+    )
     named = pl.when(is_bad | is_settling).then(said)
     lacking = pl.when(is_lacking).then(pl.format("{} more asked for", "lack_count"))
     detail = pl.concat_str(of_all, named, lacking, separator="; ", ignore_nulls=True).replace("", None)

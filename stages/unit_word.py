@@ -76,6 +76,7 @@ def word_units(
     )
     note = _first([pl.lit(rule.note, dtype=pl.String) for rule in RULES])
     runs = pl.col("active_state") == "active"
+    result = pl.when(~pl.col("result").is_in(["", "success"])).then("result")
     worded = known.with_columns(
         kind=pl.lit(PartKind.UNIT, dtype=pl.Enum(PartKind)),
         slot=pl.col("unit"),
@@ -84,7 +85,9 @@ def word_units(
         container_id=pl.lit(None, dtype=pl.String),
         image_id=pl.lit(None, dtype=pl.String),
         config_hash=pl.lit(None, dtype=pl.String),
-        state=pl.concat_str("active_state", "sub_state", separator="/"),
+        state=pl.concat_str(
+            pl.concat_str("active_state", "sub_state", separator="/"), result, separator=", ", ignore_nulls=True
+        ),
         health=pl.lit(None, dtype=pl.String),
         exit_code=pl.when(~runs).then("exit_status"),
         is_oom_killed=pl.col("result") == "oom-kill",

@@ -65,7 +65,7 @@ class Engine:
         answer = await self.client.get(f"/v{ping.api}/containers/json?all=1", until)
         listed = _decode_list(answer)
         wanted = [line for line in listed if self._is_due(line, ping, loop.time())]
-        is_partial = await self._inspect(wanted, ping.api, loop.time() + INSPECT_S)
+        await self._inspect(wanted, ping.api, loop.time() + INSPECT_S)
         there = {line.id for line in listed}
         self._remembered = {name: known for name, known in self._remembered.items() if name in there}
         rows = self._rows(listed)
@@ -75,7 +75,7 @@ class Engine:
             version=ping.version,
             api=ping.api,
             skew_s=ping.skew_s,
-            is_partial=is_partial,
+            is_partial=any(self._is_line_alone(line) for line in listed),
             containers=tuple(sorted(rows, key=lambda row: row.container_id)),
         )
 
@@ -110,17 +110,21 @@ class Engine:
         is_silent = ping.kind == "podman" and has_check
         return is_old or is_silent or known.line != _line(line) or bool(YOUNG.match(line.status or ""))
 
-    async def _inspect(self, wanted: Iterable[Listed], api: str, until: float) -> bool:
-        """Inspect containers at once; return whether some could not be, which then rest for ten minutes."""
-        gate = asyncio.Semaphore(AT_ONCE)
-        outcomes = await asyncio.gather(*(self._inspect_one(line, api, until, gate) for line in wanted))
-        return not all(outcomes)
+    def _is_line_alone(self, line: Listed) -> bool:
+        """Return whether only the list tells of a container, since it could not be inspected."""
+        known = self._remembered.get(line.id)
+        return known is None or (known.inspected is None and bool(known.line))
 
-    async def _inspect_one(self, line: Listed, api: str, until: float, gate: asyncio.Semaphore) -> bool:
+    async def _inspect(self, wanted: Iterable[Listed], api: str, until: float) -> None:
+        """Inspect containers at once; one that does not answer rests for ten minutes."""
+        gate = asyncio.Semaphore(AT_ONCE)
+        await asyncio.gather(*(self._inspect_one(line, api, until, gate) for line in wanted))
+
+    async def _inspect_one(self, line: Listed, api: str, until: float, gate: asyncio.Semaphore) -> None:
         loop = asyncio.get_running_loop()
         async with gate:
             if loop.time() >= until or not CONTAINER_ID.fullmatch(line.id):
-                return False
+                return
             try:
                 answer = await self.client.get(
                     f"/v{api}/containers/{line.id}/json", min(until, loop.time() + ONE_INSPECT_S)
@@ -128,12 +132,11 @@ class Engine:
                 inspected = None if answer.status == 404 else decode_inspect(answer.body)
             except (LookError, msgspec.DecodeError, TimeoutError):
                 self._remembered[line.id] = _Remembered(_line(line), None, loop.time())
-                return False
+                return
         if inspected is None:
             self._remembered[line.id] = _Remembered((), None, -INSPECT_AGAIN_S)
         else:
             self._remembered[line.id] = _Remembered(_line(line), inspected, loop.time())
-        return True
 
     def _rows(self, listed: Iterable[Listed]) -> list[SeenContainerRow]:
         """Return the rows; what was removed between list and inspection has none."""

@@ -22,7 +22,7 @@ class LookError(Exception):
 
 
 ERRNO = {
-    errno.ECONNREFUSED: (ReasonClass.REFUSED, "the connection is refused: nothing listens there"),
+    errno.ECONNREFUSED: (ReasonClass.REFUSED, "engine_down: the host is up, and nothing listens there"),
     errno.ECONNRESET: (ReasonClass.RESET, "the connection was reset"),
     errno.EPIPE: (ReasonClass.RESET, "the connection was reset"),
     errno.EHOSTUNREACH: (ReasonClass.NO_ROUTE, "no route to the host"),

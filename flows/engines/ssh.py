@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import shlex
+import shutil
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
@@ -39,6 +40,7 @@ OPTIONS = (
     "RequestTTY=no",
     "LogLevel=INFO",
 )
+NO_SSH = "there is no ssh on this machine; install OpenSSH's client"
 TUNNEL_OPTIONS = ("ExitOnForwardFailure=yes", "StreamLocalBindMask=0177", "StreamLocalBindUnlink=yes")
 
 
@@ -80,13 +82,12 @@ class Tunnel:
         self._said.clear()
         self.socket.unlink(missing_ok=True)
         forward = ("-L", f"{self.socket}:{self._address.path}")
+        if shutil.which("ssh") is None:
+            raise LookError(ReasonClass.CONFIG, NO_SSH)
         command = ssh_command(self._address, "-nNT", *forward, options=TUNNEL_OPTIONS, compress=self._compress)
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True
-            )
-        except FileNotFoundError:
-            raise LookError(ReasonClass.CONFIG, "there is no ssh on this machine; install OpenSSH's client") from None
+        self._process = await asyncio.create_subprocess_exec(
+            *_end_with_us(), *command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True
+        )
         self._listener = asyncio.create_task(self._listen(self._process))
         await self._wait_until_ready(self._process)
 
@@ -141,6 +142,12 @@ class Tunnel:
             self._listener.cancel()
             self._listener = None
         self.socket.unlink(missing_ok=True)
+
+
+def _end_with_us() -> list[str]:
+    """Return what lets the kernel end a kept ssh when we are killed, so that none is left behind; where it is there."""
+    found = shutil.which("setpriv")
+    return [found, "--pdeathsig", "TERM", "--"] if found else []
 
 
 def make_tunnel_folder() -> Path:

@@ -13,7 +13,7 @@ from tests.helpers.fake_engine import FakeEngine, composed
 from tests.program import SUPERVISOR
 
 DEATHS = int(os.environ.get("DEATHS", "1"))
-"""How many deaths to time; a fourth start within ten minutes would be a crash loop, so each has a container of its own."""
+"""How many deaths to time; each has a container of its own, since a fourth start within ten minutes is a crash loop."""
 
 
 class Screen:
@@ -39,7 +39,7 @@ class Screen:
 @pytest.mark.slow
 def test_from_nothing_to_the_picture_and_from_a_death_to_the_recommendation(tmp_path):
     inventory, took = tmp_path / "inv", []
-    fleet = [composed("shop", f"web{number}", serial=number) for number in range(1, DEATHS + 1)]
+    fleet = [composed("shop", f"web{number:02}", serial=number) for number in range(1, DEATHS + 1)]
     with FakeEngine(fleet, tmp_path / "e") as fake:
         subprocess.run([*SUPERVISOR, "observe", "--init", str(inventory), "--docker", fake.url], check=True)
         settings = inventory / "supervisor.yaml"
@@ -66,6 +66,8 @@ def test_from_nothing_to_the_picture_and_from_a_death_to_the_recommendation(tmp_
                 service = one["labels"]["com.docker.compose.service"]
                 screen.wait_for(service)
                 took.append(time.monotonic() - begun)
+                one.update(state="running", exit_code=0)
+                fake.tell({"status": "start"})
         finally:
             program.send_signal(signal.SIGTERM)
             told = program.communicate(timeout=30)
