@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from flows.errors import EmitError, SettingsError
-from flows.files.own import create_file, make_private_folder, sync_folder, write_all
+from flows.files.own import create_file, make_private_folder, settle_path, sync_folder, trusted_owners, write_all
 from schemas.observed import Hook
 
 FOLDER = "deployments"
@@ -38,7 +38,7 @@ class _End(msgspec.Struct, frozen=True):
 
 def start_hook(state_dir: Path, node: str, service: str, at: float | None = None) -> str:
     """Return the id of a deployment that begins now; raises `EmitError`."""
-    folder = make_private_folder(state_dir) / FOLDER
+    folder = _own_folder(state_dir) / FOLDER
     moment = time.time() if at is None else at
     second = int(moment)
     while True:
@@ -49,6 +49,13 @@ def start_hook(state_dir: Path, node: str, service: str, at: float | None = None
             second += 1
         else:
             return name
+
+
+def _own_folder(state_dir: Path) -> Path:
+    """Return the state folder: ours, made where it is absent, or for root that of the observer's user."""
+    if os.geteuid() == 0 and state_dir.is_dir() and state_dir.stat().st_uid != 0:
+        return settle_path(state_dir / FOLDER, trusted_owners([state_dir.stat().st_uid])).parent
+    return make_private_folder(state_dir)
 
 
 def finish_hook(state_dir: Path, name: str, exit_code: int, step: str | None, at: float | None = None) -> None:
@@ -68,6 +75,7 @@ def _create(folder: Path, name: str, content: msgspec.Struct) -> None:
     """Make a file that did not exist, whole or not at all."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
+        _give_to_owner_of(folder.parent, folder)
         temporary = folder / f".{name}.{os.getpid()}.tmp"
         temporary.unlink(missing_ok=True)
         descriptor = create_file(temporary, os.O_WRONLY, 0o600)
@@ -76,6 +84,7 @@ def _create(folder: Path, name: str, content: msgspec.Struct) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        _give_to_owner_of(folder.parent, temporary)
         try:
             (folder / name).hardlink_to(temporary)
         finally:
@@ -85,6 +94,13 @@ def _create(folder: Path, name: str, content: msgspec.Struct) -> None:
         raise
     except OSError as error:
         raise EmitError(f"{folder / name}: cannot be written: {error.strerror}") from None
+
+
+def _give_to_owner_of(folder: Path, path: Path) -> None:
+    """Let the observer's own user read what root writes for it."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def read_hooks(state_dir: Path, at: float) -> list[Hook]:

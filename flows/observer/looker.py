@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,6 @@ from flows.engines.reasons import LookError
 from flows.engines.ssh import Tunnel, make_tunnel_folder, tell_apart
 from flows.engines.units import look_at_units, measure_here
 from flows.observer.plan import NodePlan
-from flows.sources.names import normalize_name
 from schemas.look_words import ReasonClass
 
 PROBES = "probes"
@@ -25,12 +23,6 @@ SECOND_LOOK_S = 3600.0
 PRESSURE_S = 300.0
 BROKEN = frozenset({ReasonClass.RESET, ReasonClass.TIMEOUT, ReasonClass.REFUSED, ReasonClass.NO_SOCKET})
 """Reasons by which a tunnel is opened anew."""
-
-
-def is_this_host(node: str) -> bool:
-    """Return whether a node is the host that this runs on, by its name or the first label of it."""
-    name = normalize_name(socket.gethostname())
-    return node in {name, name.partition(".")[0]}
 
 
 class EngineSource:
@@ -106,11 +98,8 @@ class EngineSource:
 class NodeLooker:
     """Looks at one node again and again."""
 
-    def __init__(
-        self, plan: NodePlan, units: tuple[str, ...], probes: tuple[ProbePlan, ...], *, is_here: bool | None = None
-    ) -> None:
-        """Connect to nothing yet; whether the node is this host is told by its name, where it is not said."""
-        self._is_here = is_this_host(plan.node) if is_here is None else is_here
+    def __init__(self, plan: NodePlan, units: tuple[str, ...], probes: tuple[ProbePlan, ...]) -> None:
+        """Connect to nothing yet."""
         self.plan = plan
         self._units = units
         self._probes = probes
@@ -142,7 +131,7 @@ class NodeLooker:
     def _list_addresses(self) -> tuple[str, ...]:
         if self.plan.addresses is not None:
             return self.plan.addresses
-        if not self._is_here:
+        if not self.plan.is_here:
             return (f"ssh://{self.plan.node}",)
         found = find_local_address()
         return (found,) if found else ()
@@ -167,7 +156,7 @@ class NodeLooker:
     async def _look_at_units(self) -> tuple[SourceLook | None, Pressure]:
         """Return what systemd says where it is asked, and the pressure where something measures it."""
         remote = next((source.address for source in self._sources if source.address.way is Way.SSH), None)
-        is_local = any(source.address.way is Way.UNIX for source in self._sources) or self._is_here
+        is_local = any(source.address.way is Way.UNIX for source in self._sources) or self.plan.is_here
         if self._has_units:
             way = remote or (None if is_local else parse_address(f"ssh://{self.plan.node}"))
             return await look_at_units(self._units, way)

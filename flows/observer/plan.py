@@ -1,6 +1,7 @@
 """The plan: which nodes to look at, how, and what of theirs runs for which service of the inventory (OBSERVER 3)."""
 
 import contextlib
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -45,6 +46,8 @@ class NodePlan:
     part: str | None = None
     """The file that the node itself pushes, in place of looking at it; or `ssh://` where a forced command tells it."""
     is_intermittent: bool = False
+    is_here: bool = False
+    """It is the host that the observer runs on."""
     roles: tuple[str, ...] = ()
     problem: str | None = None
     """Why its `observe` block cannot be used."""
@@ -66,7 +69,7 @@ def read_plan(settings: Settings) -> Plan:
     """Return the plan of the inventory's files; raises `InventoryError` where nothing of it can be read."""
     root, limits = settings.inventory.absolute(), settings.limits
     desired = build_desired(list_inventory(root, limits), limits)
-    reader = _Reader(root, limits, settings.observe_every)
+    reader = _Reader(root, limits, settings.observe_every, name_this_host(settings.node_alias_map))
     nodes = {row["node"]: reader.read_node(row) for row in desired.nodes.iter_rows(named=True) if _is_watched(row)}
     unread = frozenset(desired.nodes.filter(~pl.col("is_readable"))["node"])
     selectors = reader.selectors + _named_containers(desired, reader.selectors)
@@ -77,6 +80,13 @@ def read_plan(settings: Settings) -> Plan:
         unread,
         tuple(reader.problems),
     )
+
+
+def name_this_host(aliases: Mapping[str, str]) -> frozenset[str]:
+    """Return the names by which an inventory may know the host that this runs on."""
+    whole = normalize_name(socket.gethostname())
+    own = {whole, whole.partition(".")[0]}
+    return frozenset(own | {normalize_name(name) for alias, name in aliases.items() if normalize_name(alias) in own})
 
 
 def warn_of_plain(plan: Plan) -> list[str]:
@@ -138,8 +148,8 @@ def _selector(node: str, service: str, kind: SelectorKind, value: str, line: int
 class _Reader:
     """Reads `node.yaml` and the selectors of `services.yaml`, whose other keys the inventory's own reader judges."""
 
-    def __init__(self, root: Path, limits: Limits, every: timedelta) -> None:
-        self.root, self.limits, self.every = root, limits, every
+    def __init__(self, root: Path, limits: Limits, every: timedelta, here: frozenset[str]) -> None:
+        self.root, self.limits, self.every, self.here = root, limits, every, here
         self.folders = {normalize_name(entry.name): entry.name for entry in (root / HOSTS).iterdir() if entry.is_dir()}
         self.selectors: list[dict[str, Any]] = []
         self.options: dict[tuple[str, str], dict[str, Any]] = {}
@@ -156,6 +166,7 @@ class _Reader:
             node=name,
             every=INTERMITTENT if row["is_intermittent"] else self.every,
             is_intermittent=row["is_intermittent"],
+            is_here=name in self.here,
             roles=tuple(row["roles"] or ()),
         )
         file = f"{folder}/node.yaml"

@@ -14,7 +14,7 @@ from schemas.look_words import SelectorKind
 async def look_at_self(settings: Settings, node: str | None) -> bytes:
     """Return this host's part: by what the inventory says of it, where there is one, else of the engine found here."""
     name = normalize_name(node or socket.gethostname().partition(".")[0])
-    plan, units = NodePlan(node=name), ()
+    plan, units = NodePlan(node=name, is_here=True), ()
     try:
         whole = read_plan(settings)
     except InventoryError:
@@ -22,10 +22,10 @@ async def look_at_self(settings: Settings, node: str | None) -> bytes:
     if whole is not None and name in whole.nodes:
         asked = whole.nodes[name]
         # What another host calls this one by is no way to it from here.
-        plan = NodePlan(**{**asked.__dict__, "part": None, "addresses": _local(asked.addresses)})
+        plan = NodePlan(**{**asked.__dict__, "part": None, "is_here": True, "addresses": _local(asked.addresses)})
         rows = whole.selectors.filter(node=name, kind=SelectorKind.UNIT)
         units = tuple(sorted(set(rows["value"])))
-    looker = NodeLooker(plan, units, (), is_here=True)
+    looker = NodeLooker(plan, units, ())
     try:
         return make_part(await looker.look())
     finally:

@@ -110,7 +110,7 @@ async def _start_node(
     node = normalize_name(text.removeprefix("context:")) if text.startswith("context:") else name_node(address)
     units = await _list_units(address)
     named = tuple(unit for unit, _ in units)
-    looker = NodeLooker(NodePlan(node=node, addresses=(text,)), named, (), is_here=address.way is Way.UNIX)
+    looker = NodeLooker(NodePlan(node=node, addresses=(text,), is_here=address.way is Way.UNIX), named, ())
     try:
         look = await looker.look()
     finally:

@@ -397,3 +397,14 @@ def test_a_thousand_containers_of_one_service_are_cut_at_fifty_with_their_count(
 
     record = place.read("services")["piha/web"]
     assert (len(record["containers"]), record["containers_count"], record["parts"]["total"]) == (50, 100, 100)
+
+
+def test_this_host_is_looked_at_by_what_docker_is_told_where_its_node_says_nothing(place, tmp_path, monkeypatch):
+    with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+        monkeypatch.setenv("DOCKER_HOST", fake.url)
+        monkeypatch.setenv("SUPERVISOR_NODE_ALIAS_MAP", json.dumps({os.uname().nodename: "piha"}))
+        place.node("piha", "none", "  web: {}\n")
+        (place.inventory / "hosts/piha/node.yaml").unlink()
+        place.observe()
+
+    assert place.services() == {"piha/web": "healthy"}
