@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from schemas.episode import Target
+from schemas.episode import Recommended, Target
 from schemas.words import Severity
 
 
@@ -25,6 +25,8 @@ class Trouble:
     root: Target
     """The target at the end of its chain of causes: itself where it waits for nothing."""
     severity: Severity
+    opened_at: datetime
+    """When its episode opened, which may be long before anybody is told."""
     signature: str
     """What makes it worth another message when it changes."""
     text: str
@@ -40,6 +42,14 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blindness:
+    """Runs in a row that came to no conclusion, or spoke of a part alone."""
+
+    since: datetime
+    is_told: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One message about one outage: how it stands now, so that a later one replaces an earlier one."""
 
@@ -48,3 +58,18 @@ class Message:
     severity: Severity
     title: str
     body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunNews:
+    """What messages need of one run: its conclusions, or why there are none."""
+
+    as_of: datetime
+    recommended: tuple[Recommended, ...] | None
+    """As its events say them; None where it came to no conclusion."""
+    silenced: frozenset[Target] = frozenset()
+    """Targets whose recommendations somebody answers for."""
+    removed: frozenset[Target] = frozenset()
+    """Targets whose episodes ended in this run since nobody asks for them any more."""
+    problem: str | None = None
+    """What could not be judged, and why; None for a whole run."""

@@ -14,6 +14,7 @@ from flows.run.deadline import end_in_time
 from flows.run.decide import decide
 from flows.run.gather import InputReader, Inputs, read_inputs
 from flows.run.judge import Result, Step
+from flows.run.news import to_news
 from flows.run.preview import preview_acting
 from flows.run.record import outcome_of, record, record_without_conclusion
 from flows.run.result import RunReport
@@ -21,6 +22,7 @@ from flows.settings import Settings
 from flows.telling.follow_up import follow_up
 from flows.text.spoken import instant
 from schemas.last_run import LastRun
+from schemas.outage import RunNews
 from schemas.run import Judgement
 from schemas.words import Outcome
 
@@ -82,7 +84,9 @@ def reconcile_with(
             # What cannot be written must not keep the operator from seeing what is wrong.
             report = _conclude(step, settings, as_of or read_now(settings), None, read)
             return replace(report, emit_error=str(error))
-        notes = step(follow_up, settings, report.judgement, report.attention, report.as_of)
+        notes = step(
+            follow_up, settings, report.news or RunNews(as_of=report.as_of, recommended=None, problem=report.error)
+        )
         return replace(report, notes=(*report.notes, *notes))
 
 
@@ -135,6 +139,7 @@ def _conclude(
         judgement=decision.judgement,
         attention=decision.attention,
         notes=(*inputs.notes, *notes, *remark(decision.attention.acknowledged)),
+        news=to_news(decision, inputs.desired),
     )
     if emitter is None:
         return preview_acting(report, settings, inputs, decision.judgement)

@@ -10,6 +10,7 @@ from pandera.typing.polars import DataFrame
 from flows.run.attention import Attention
 from schemas.actual import Actual
 from schemas.desired import Desired
+from schemas.outage import RunNews
 from schemas.recommendation import Recommendation
 from schemas.run import Judgement, Summary
 from schemas.words import Outcome, State
@@ -31,6 +32,8 @@ class RunReport:
     """What of the judgement is acknowledged."""
     acting: "Round | None" = None
     """What may be done, was asked and is held back; None where acting is off."""
+    news: RunNews | None = None
+    """What messages say of it; None where it came to no conclusion."""
     error: str | None = None
     """Why the run was skipped or failed."""
     emit_error: str | None = None

@@ -8,8 +8,6 @@ from flows.errors import SupervisorError
 from flows.files.lock import hold_lock
 from flows.files.own import replace_file
 from flows.ledger.checkpoint import Known, read_known
-from flows.run.attention import Attention
-from flows.run.conclude import to_recommended
 from flows.settings import Settings
 from flows.telling.outbox import (
     FILE,
@@ -26,28 +24,18 @@ from flows.telling.outbox import (
 )
 from flows.text.escape import message
 from schemas.episode import Episode, Key, Recommended, Target
-from schemas.outage import Trouble
-from schemas.run import Judgement
+from schemas.outage import RunNews, Trouble
 from schemas.words import Severity
+from stages.blindness import tell_blindness
 from stages.tell import tell_outages
 
 
-def follow_up(
-    settings: Settings,
-    judgement: Judgement | None,
-    attention: Attention | None,
-    as_of: datetime,
-    send: Send = send_with_apprise,
-) -> tuple[str, ...]:
-    """Write the metrics file and send messages, as the settings say; return what went wrong as notes.
-
-    Without conclusions (`judgement` and `attention` None) only what still waits is sent.
-    """
+def follow_up(settings: Settings, news: RunNews, send: Send = send_with_apprise) -> tuple[str, ...]:
+    """Write the metrics file and send messages, as the settings say; return what went wrong as notes."""
     if settings.metrics_file is None and not read_addresses():
         return ()
     known = read_known(settings.checkpoint.absolute()) or Known()
-    recommended = to_recommended(judgement) if judgement else ()
-    return (*_write_metrics(settings, known), *_notify(settings, known, recommended, attention, as_of, send))
+    return (*_write_metrics(settings, known), *_notify(settings, known, news, send))
 
 
 def _write_metrics(settings: Settings, known: Known) -> Iterator[str]:
@@ -61,14 +49,7 @@ def _write_metrics(settings: Settings, known: Known) -> Iterator[str]:
         yield f"metrics: {error}"
 
 
-def _notify(
-    settings: Settings,
-    known: Known,
-    recommended: tuple[Recommended, ...],
-    attention: Attention | None,
-    as_of: datetime,
-    send: Send,
-) -> Iterator[str]:
+def _notify(settings: Settings, known: Known, news: RunNews, send: Send) -> Iterator[str]:
     addresses = read_addresses()
     if not addresses:
         return
@@ -76,9 +57,8 @@ def _notify(
     try:
         with hold_lock(folder / f"{FILE}.lock", settings.lock_timeout.total_seconds()):
             outbox = read_outbox(folder)
-            if attention is not None:
-                outbox = _tell(settings, outbox, known, recommended, attention, as_of, frozenset(addresses))
-                write_outbox(folder, outbox)
+            outbox = _tell(settings, outbox, known, news, frozenset(addresses))
+            write_outbox(folder, outbox)
             if outbox.queue:
                 outbox = deliver(outbox, addresses, send, datetime.now(UTC), settings.notify_per_hour)
                 write_outbox(folder, outbox)
@@ -98,18 +78,18 @@ def _say_what_waits(outbox: Outbox, addresses: Mapping[str, str]) -> Iterator[st
             yield f"{count} notification(s) wait for the next run: address {place} of {VARIABLE} {why}"
 
 
-def _tell(
-    settings: Settings,
-    outbox: Outbox,
-    known: Known,
-    recommended: tuple[Recommended, ...],
-    attention: Attention,
-    as_of: datetime,
-    services: frozenset[str],
-) -> Outbox:
-    troubles = find_troubles(known.episodes, recommended, settings.notify_severity)
-    told = tell_outages(outbox.outages, troubles, frozenset(attention.acknowledged.by), as_of)
-    return replace(outbox, outages=told.outages, queue=enqueue(outbox.queue, told.messages, services))
+def _tell(settings: Settings, outbox: Outbox, known: Known, news: RunNews, services: frozenset[str]) -> Outbox:
+    seen = tell_blindness(
+        outbox.blindness, news.problem, news.as_of, settings.run_ttl, is_partial=news.recommended is not None
+    )
+    messages = [seen.message] if seen.message else []
+    outages = outbox.outages
+    if news.recommended is not None:
+        troubles = find_troubles(known.episodes, news.recommended, settings.notify_severity)
+        told = tell_outages(outages, troubles, news.silenced, news.as_of, news.removed)
+        messages, outages = [*messages, *told.messages], told.outages
+    queue = enqueue(outbox.queue, messages, services)
+    return replace(outbox, outages=outages, queue=queue, blindness=seen.blindness)
 
 
 def find_troubles(
@@ -130,6 +110,7 @@ def find_troubles(
             target=episode.target,
             root=root,
             severity=episode.severity,
+            opened_at=episode.opened_at,
             signature=f"{episode.action} {episode.severity} {kinds}",
             text=reason,
         )

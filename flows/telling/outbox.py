@@ -9,15 +9,15 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flows.files.own import open_regular, replace_file
 from flows.ledger.event_line import read_instant, write_instant
 from schemas.episode import Target
-from schemas.outage import Message, News, Outage
+from schemas.outage import Blindness, Message, News, Outage
 from schemas.words import Severity
 
 FILE = "notifications.json"
@@ -25,6 +25,8 @@ VARIABLE = "SUPERVISOR_NOTIFY_URLS"
 MOST_QUEUED = 200
 MOST_SINGLE = 5
 """More messages than this at once become one digest."""
+MOST_OF_ONE = 3
+"""An outage that comes and goes is told so often within an hour; then its last word waits."""
 MAX_BYTES = 16 * 1024 * 1024
 HOUR = timedelta(hours=1)
 
@@ -40,14 +42,23 @@ class Queued:
     waiting_for: frozenset[str]
 
 
+class Sent(NamedTuple):
+    """A message that was sent: when, and about which outage; a digest is about none."""
+
+    at: datetime
+    root: Target | None
+
+
 @dataclass(frozen=True, slots=True)
 class Outbox:
     """The file's content."""
 
     outages: Mapping[Target, Outage] = field(default_factory=dict)
     queue: tuple[Queued, ...] = ()
-    sent_at: tuple[datetime, ...] = ()
-    """When messages were sent, within the last hour."""
+    sent: tuple[Sent, ...] = ()
+    """What was sent within the last hour."""
+    blindness: Blindness | None = None
+    """Runs of late that did not judge, or not everything."""
 
 
 def read_addresses() -> dict[str, str]:
@@ -84,18 +95,47 @@ def enqueue(queue: Sequence[Queued], messages: Sequence[Message], services: froz
 
 
 def deliver(outbox: Outbox, addresses: Mapping[str, str], send: Send, now: datetime, per_hour: int) -> Outbox:
-    """Send what waits, as far as the hour's limit allows; what is not taken waits for the next run."""
-    sent_at = tuple(moment for moment in outbox.sent_at if now - HOUR < moment <= now)
-    is_crowded = len(outbox.queue) > MOST_SINGLE
-    parcels = [outbox.queue] if is_crowded else [(row,) for row in outbox.queue]
+    """Send what waits, the worst first, as far as the hour's limit allows; what is not taken waits for the next run.
+
+    What is critical has a reserve as large as the limit, so that no crowd of warnings holds it up. What is less goes out
+    as one digest where there is more of it than the limit has room for, or than anybody would read one by one. An outage that
+    comes and goes counts once, and is told at most `MOST_OF_ONE` times within the hour.
+    """
+    sent = [row for row in outbox.sent if now - HOUR < row.at <= now]
     kept: list[Queued] = []
-    for parcel in parcels:
-        if len(sent_at) >= per_hour:
-            kept += parcel
-            continue
-        kept += _send_parcel(parcel, addresses, send)
-        sent_at = (*sent_at, now)
-    return Outbox(outbox.outages, tuple(kept), sent_at)
+    for limit, rows in _by_urgency(outbox.queue, per_hour, has_room=_count(sent) < per_hour):
+        for parcel in _pack(rows, limit - _count(sent)):
+            about = parcel[0].message.root if len(parcel) == 1 else None
+            if _is_full(sent, about, limit):
+                kept += parcel
+                continue
+            kept += _send_parcel(parcel, addresses, send)
+            sent.append(Sent(now, about))
+    return replace(outbox, queue=tuple(kept), sent=tuple(sent))
+
+
+def _by_urgency(queue: Sequence[Queued], per_hour: int, *, has_room: bool) -> list[tuple[int, list[Queued]]]:
+    """Return the limit for each part of the queue and the part, the worst first; a crowd with room for it is one part."""
+    ordered = sorted(queue, key=lambda row: -list(Severity).index(row.message.severity))
+    if len(ordered) > MOST_SINGLE and has_room:
+        return [(per_hour, ordered)]
+    urgent = [row for row in ordered if row.message.severity is Severity.CRITICAL]
+    return [(2 * per_hour, urgent), (per_hour, [row for row in ordered if row not in urgent])]
+
+
+def _pack(rows: list[Queued], room: int) -> list[list[Queued]]:
+    """Return the rows one by one, or as one digest where they are too many for that."""
+    return [rows] if len(rows) > min(MOST_SINGLE, max(room, 1)) else [[row] for row in rows]
+
+
+def _count(sent: Sequence[Sent]) -> int:
+    """Return how many messages count against the limit: of one outage's, one."""
+    return len({row.root for row in sent if row.root is not None}) + sum(row.root is None for row in sent)
+
+
+def _is_full(sent: Sequence[Sent], about: Target | None, limit: int) -> bool:
+    of_it = sum(row.root == about for row in sent) if about is not None else 0
+    return of_it >= MOST_OF_ONE if of_it else _count(sent) >= limit
 
 
 def _send_parcel(parcel: Sequence[Queued], addresses: Mapping[str, str], send: Send) -> list[Queued]:
@@ -164,7 +204,7 @@ def send_with_apprise(address: str, message: Message) -> bool:
 
 def _dump(outbox: Outbox) -> dict[str, Any]:
     return {
-        "version": 1,
+        "version": 2,
         "outages": [
             {
                 "root": outage.root,
@@ -184,7 +224,8 @@ def _dump(outbox: Outbox) -> dict[str, Any]:
             }
             for row in outbox.queue
         ],
-        "sent_at": [write_instant(moment) for moment in outbox.sent_at],
+        "sent": [[write_instant(row.at), row.root] for row in outbox.sent],
+        "blindness": outbox.blindness and [write_instant(outbox.blindness.since), outbox.blindness.is_told],
     }
 
 
@@ -210,5 +251,9 @@ def _parse(form: Mapping[str, Any]) -> Outbox:
         )
         for row in form["queue"]
     )
-    sent_at = tuple(read_instant(moment) for moment in form["sent_at"])
-    return Outbox({outage.root: outage for outage in outages}, queue, sent_at)
+    # What version 1 wrote has the moments alone.
+    sent = tuple(Sent(read_instant(at), root and Target(*root)) for at, root in form.get("sent", ()))
+    sent += tuple(Sent(read_instant(at), None) for at in form.get("sent_at", ()))
+    blind = form.get("blindness")
+    blindness = Blindness(since=read_instant(blind[0]), is_told=bool(blind[1])) if blind else None
+    return Outbox({outage.root: outage for outage in outages}, queue, sent, blindness)

@@ -12,8 +12,11 @@ HOUR = timedelta(hours=1)
 MQTT, ZIGBEE, WEB = Target("piha", "mqtt"), Target("piha", "zigbee"), Target("vps", "web")
 
 
-def trouble(target, root=None, severity=Severity.ERROR, signature="redeploy"):
-    return Trouble(target=target, root=root or target, severity=severity, signature=signature, text="it is broken.")
+def trouble(target, root=None, severity=Severity.ERROR, signature="redeploy", opened_at=NOON):
+    text = "it is broken."
+    return Trouble(
+        target=target, root=root or target, severity=severity, opened_at=opened_at, signature=signature, text=text
+    )
 
 
 def tell(*runs, silenced=frozenset()):
@@ -45,10 +48,10 @@ def test_what_joins_or_changes_is_told_as_a_change():
 
 
 def test_an_outage_ends_when_all_of_it_has():
-    said = tell([trouble(MQTT), trouble(ZIGBEE, root=MQTT)], [trouble(ZIGBEE)], [])
+    said = tell([trouble(MQTT), trouble(ZIGBEE, root=MQTT)], [trouble(MQTT)], [])
 
     assert [[news for news, _ in run] for run in said] == [[News.OPENED], [News.CHANGED], [News.RESOLVED]]
-    assert said[2][0][1] == "mqtt on piha resolved"
+    assert said[2][0][1] == "mqtt on piha resolved after 2 h"
 
 
 def test_one_that_comes_back_is_told_again():
@@ -77,4 +80,43 @@ def test_a_message_stays_short_however_large_the_outage():
     troubles = [trouble(Target("piha", f"s{number}"), root=MQTT) for number in range(500)]
     (message,) = tell_outages({}, troubles, frozenset(), NOON).messages
 
-    assert (len(message.body.splitlines()), message.title) == (13, "mqtt on piha error opened (+500 more)")
+    assert (len(message.body.splitlines()), message.title) == (13, "s0 on piha error opened (+499 more)")
+
+
+def test_a_message_is_named_by_the_worst_that_is_open_now_and_dated_from_its_opening():
+    outages = tell_outages({}, [trouble(MQTT), trouble(ZIGBEE, root=MQTT)], frozenset(), NOON).outages
+    later = [
+        trouble(MQTT),
+        trouble(ZIGBEE, root=MQTT, severity=Severity.CRITICAL, signature="x", opened_at=NOON + HOUR),
+    ]
+    (message,) = tell_outages(outages, later, frozenset(), NOON + HOUR).messages
+
+    assert message.title == "zigbee on piha critical changed (+1 more)"
+    assert message.body.endswith("open since 2026-05-01 13:00 UTC")
+
+
+def test_what_waited_for_one_that_is_well_belongs_to_what_it_waits_for_now():
+    first = [trouble(MQTT), trouble(WEB), trouble(ZIGBEE, root=MQTT)]
+    outages = tell_outages({}, first, frozenset(), NOON).outages
+    told = tell_outages(outages, [trouble(WEB), trouble(ZIGBEE, root=WEB)], frozenset(), NOON + HOUR)
+
+    assert [message.title for message in told.messages] == [
+        "mqtt on piha resolved after 60 min",
+        "web on vps error changed (+1 more)",
+    ]
+    assert told.messages[0].body == "resolved: mqtt on piha"
+    assert set(told.outages) == {WEB}
+
+
+def test_after_an_acknowledgement_ran_out_it_is_still_open_since_then():
+    (message,) = tell_outages({}, [trouble(MQTT)], frozenset(), NOON + HOUR).messages
+
+    assert message.title == "mqtt on piha error still open since 2026-05-01 12:00 UTC"
+
+
+def test_what_nobody_asks_for_any_more_is_not_resolved():
+    outages = tell_outages({}, [trouble(MQTT), trouble(ZIGBEE, root=MQTT)], frozenset(), NOON).outages
+    (message,) = tell_outages(outages, [], frozenset(), NOON + HOUR, removed={MQTT, ZIGBEE}).messages
+
+    assert message.title == "mqtt on piha no longer asked for"
+    assert "resolved" not in message.body

@@ -44,7 +44,7 @@ def test_they_say_what_the_run_found(folder):
     assert found["supervisor_recommendations", "delayed_deployment", "reconcile_blocked", "error"] == 3
     assert found[("supervisor_world_age_seconds",)] == pytest.approx(11.75)
     assert found[("supervisor_last_run_timestamp_seconds",)] == 1780515720
-    assert found["supervisor_stage_duration_seconds", "detect_drift"] > 0
+    assert found["supervisor_stage_duration_seconds", "hold_back"] > 0
     assert sum(value for name, value in found.items() if name[0] == "supervisor_open_episodes") == 11
 
 

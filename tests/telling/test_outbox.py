@@ -2,14 +2,15 @@
 
 import json
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from flows.telling.outbox import MOST_SINGLE, Outbox, deliver, enqueue, read_outbox, write_outbox
+from flows.telling.outbox import MOST_SINGLE, Outbox, Sent, deliver, enqueue, read_outbox, write_outbox
 from schemas.episode import Target
-from schemas.outage import Message, News, Outage
+from schemas.outage import Blindness, Message, News, Outage
 from schemas.words import Severity
 from tests.episodes import NOON
 from tests.examples import HOMELAB
@@ -19,9 +20,9 @@ ADDRESSES = {"a": "address of a", "b": "address of b"}
 HOUR = timedelta(hours=1)
 
 
-def message(name="web", news=News.OPENED):
+def message(name="web", news=News.OPENED, severity=Severity.ERROR):
     root = Target("piha", name)
-    return Message(root=root, news=news, severity=Severity.ERROR, title=f"{name} {news}", body="…")
+    return Message(root=root, news=news, severity=severity, title=f"{name} {news}", body="…")
 
 
 def queued(*messages, services=("a",)):
@@ -60,12 +61,43 @@ def test_a_service_that_was_taken_out_is_not_waited_for():
 
 
 def test_the_limit_of_the_hour_makes_the_rest_wait():
-    box = deliver(queued(message("one"), message("two"), message("three")), ADDRESSES, Services(), NOON, 2)
+    first = deliver(queued(message("one")), ADDRESSES, Services(), NOON, 2)
+    second = deliver(replace(first, queue=queued(message("two")).queue), ADDRESSES, Services(), NOON, 2)
+    box = deliver(replace(second, queue=queued(message("three")).queue), ADDRESSES, Services(), NOON, 2)
     later = Services()
 
     assert [row.message.title for row in box.queue] == ["three opened"]
     assert deliver(box, ADDRESSES, later, NOON + HOUR - timedelta(seconds=1), 2).queue == box.queue
     assert deliver(box, ADDRESSES, later, NOON + HOUR, 2).queue == ()
+
+
+def test_what_is_more_than_the_limit_has_room_for_goes_out_as_one_digest():
+    services = Services()
+    box = deliver(queued(message("one"), message("two"), message("three")), ADDRESSES, services, NOON, 2)
+
+    assert (services.sent, box.queue) == ([("a", "outages: 3 opened")], ())
+
+
+def test_what_is_critical_is_not_held_up_by_warnings():
+    sent = tuple(Sent(NOON, Target("piha", f"s{n}")) for n in range(3))
+    services = Services()
+    waiting = queued(message("flap"), message("vps", severity=Severity.CRITICAL))
+    box = deliver(replace(waiting, sent=sent), ADDRESSES, services, NOON, 3)
+
+    assert services.sent == [("a", "vps opened")]
+    assert [row.message.title for row in box.queue] == ["flap opened"]
+
+
+def test_an_outage_that_comes_and_goes_counts_once_and_is_told_three_times_an_hour():
+    box, services = Outbox(), Services()
+    for minute in range(6):
+        news = News.RESOLVED if minute % 2 else News.OPENED
+        waiting = enqueue(box.queue, [message("flap", news)], frozenset("a"))
+        box = deliver(replace(box, queue=waiting), ADDRESSES, services, NOON + timedelta(minutes=minute), 2)
+    box = deliver(replace(box, queue=(*box.queue, *queued(message("web")).queue)), ADDRESSES, services, NOON, 2)
+
+    told = ["flap opened", "flap resolved", "flap opened", "outages: 1 opened, 1 resolved"]
+    assert [title for _, title in services.sent] == told
 
 
 def test_many_messages_at_once_are_one_digest():
@@ -77,7 +109,8 @@ def test_many_messages_at_once_are_one_digest():
 
 def test_the_file_keeps_all_of_it(tmp_path):
     outage = Outage(root=Target("piha", "web"), opened_at=NOON, signatures={Target("piha", "db"): "redeploy"})
-    box = Outbox({outage.root: outage}, queued(message()).queue, (NOON,))
+    sent = (Sent(NOON, outage.root), Sent(NOON, None))
+    box = Outbox({outage.root: outage}, queued(message()).queue, sent, Blindness(since=NOON, is_told=True))
     write_outbox(tmp_path, box)
 
     assert read_outbox(tmp_path) == box
@@ -127,7 +160,7 @@ def test_a_real_service_is_told_once_and_again_when_it_ends(tmp_path, receiver):
     assert [post["title"] for post in receiver.posted] == ["outages: 8 opened"]
     assert "saturn critical opened (+1 more)" in receiver.posted[0]["message"]
 
-    run(tmp_path, receiver, world="world-nominal")
+    run(tmp_path, receiver, world="world-nominal", as_of="2026-06-04T06:00:00Z")
     assert [post["title"] for post in receiver.posted][1:] == ["outages: 8 resolved"]
 
 
@@ -174,3 +207,10 @@ def test_the_settings_never_show_the_addresses(tmp_path):
 
     assert "hunter2" not in ran.stdout + ran.stderr
     assert ran.returncode == 0
+
+
+def test_the_file_of_the_version_before_is_read(tmp_path):
+    old = {"version": 1, "outages": [], "queue": [], "sent_at": ["2026-05-01T12:00:00.000000Z"]}
+    (tmp_path / "notifications.json").write_text(json.dumps(old))
+
+    assert read_outbox(tmp_path) == Outbox(sent=(Sent(NOON, None),))

@@ -40,7 +40,6 @@ def reconcile(folder: Path, at: datetime, *words: str, inbox: Inbox | None = Non
 # ---- F5, F17, F19, F20: messages ----
 
 
-@NOT_YET
 def test_f5_blindness_is_told_once_and_once_when_it_is_over(tmp_path, inbox):
     torn = {"services.json": '{"piha/x": {"status": "heal'}
     for minute in range(0, 25 * 60, 15):
@@ -52,7 +51,6 @@ def test_f5_blindness_is_told_once_and_once_when_it_is_over(tmp_path, inbox):
     assert len(inbox.posts) == 2
 
 
-@NOT_YET
 def test_f5_a_file_with_a_typo_for_days_is_told_once_and_once_when_it_is_over(tmp_path, inbox):
     hosts = {"nas": {"nfs": None}, "vps": {"npm": None, "outline": None}}
     typo = {"hosts/nas/services.yaml": "services:\n\tnfs:\n"}
@@ -65,7 +63,6 @@ def test_f5_a_file_with_a_typo_for_days_is_told_once_and_once_when_it_is_over(tm
     assert len(inbox.posts) == 2
 
 
-@NOT_YET
 def test_f17_a_message_is_named_by_what_is_still_wrong(tmp_path, inbox):
     hosts = {"n": {"p1": None, "p2": None, "p3": None, "child": {"depends_on": ["p1", "p2", "p3"]}, "x": None}}
     down = {"n/p1": "exited", "n/p2": "exited", "n/p3": "exited", "n/child": "exited"}
@@ -81,7 +78,6 @@ def test_f17_a_message_is_named_by_what_is_still_wrong(tmp_path, inbox):
     assert any("p3" in title for title in later)
 
 
-@NOT_YET
 def test_f19_a_critical_outage_goes_out_before_what_waits(tmp_path, inbox):
     hosts = {"a": {f"s{n}": None for n in range(9)}, "vps": {"npm": None, "z": None}}
     limit = {"SUPERVISOR_NOTIFY_PER_HOUR": "3"}
@@ -185,7 +181,6 @@ def logged(tmp_path):
     return tmp_path
 
 
-@NOT_YET
 def test_f21_a_compressed_log_is_read_or_refused(logged):
     packed = logged / "log.1.gz"
     packed.write_bytes(gzip.compress((logged / "log").read_bytes()))
@@ -194,7 +189,6 @@ def test_f21_a_compressed_log_is_read_or_refused(logged):
     assert said.code != 0 or "0 events" not in said.out
 
 
-@NOT_YET
 def test_f21_a_change_of_the_last_event_is_found(logged):
     log = logged / "log"
     *before, last = log.read_bytes().splitlines(keepends=True)
@@ -206,7 +200,6 @@ def test_f21_a_change_of_the_last_event_is_found(logged):
 # ---- F23: whose state ----
 
 
-@NOT_YET
 @pytest.mark.parametrize("words", [["status"], ["ack", "list"], ["metrics"], ["log", "tail"]], ids=" ".join)
 def test_f23_settings_of_the_inventory_are_found_from_elsewhere_or_refused(tmp_path, monkeypatch, words):
     home, elsewhere = tmp_path / "inventory", tmp_path / "elsewhere"
@@ -241,7 +234,6 @@ def test_f3_a_doubtful_time_is_named_by_check_and_explain_and_counted_by_metrics
     assert "unreadable_timestamps" in call(tmp_path, "metrics").out
 
 
-@NOT_YET
 def test_f24_explain_says_names_as_they_are(tmp_path):
     hosts = {"n_1": {"my_db": None, "z": None}}
     at = write_world(tmp_path, 0, hosts=hosts, services={"n_1/my_db": "exited", "n_1/z": "exited"})
