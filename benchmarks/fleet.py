@@ -180,7 +180,9 @@ def write_world(folder: Path, plan: Plan) -> None:
             for line in service_lines(n, plan, deployments, incidents):
                 file.write(separator + line)
                 separator = ",\n"
-        file.writelines(f"{separator}{line}" for line in left_over(plan))
+        for line in left_over(plan):
+            file.write(separator + line)
+            separator = ",\n"
         file.write("\n}\n")
     if plan.is_drifting:
         nodes |= {name: {"status": "online", "last_seen": stamp(15, 0)} for name in (SPARE, "retired")}

@@ -12,7 +12,7 @@ from tests.helpers.command_line import Said, call
 from tests.helpers.field import NOON, H, Run, write_run
 from tests.helpers.inbox import Inbox, open_inbox
 
-NOT_YET = pytest.mark.xfail(strict=False, reason="this surface does not follow the second edition yet")
+NOT_YET = pytest.mark.xfail(strict=True, reason="this surface does not follow the second edition yet")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 """Apprise's plug-ins warn when they are loaded."""
