@@ -92,8 +92,8 @@ def act_once(settings: Settings, tell: Callable[[Done], None]) -> list[Done]:
     """Start what may be started, and return what became of it. Raises BusyError where another executor is at work."""
     mind, workshop = make_mind(settings), make_workshop(settings)
     done = []
-    with claim(mind.place, mind) as fence:
-        for one in Executor(mind.place, mind, fence).work(workshop):
+    with claim(mind.place, mind) as claimed:
+        for one in Executor(claimed).work(workshop):
             tell(one)
             done.append(one)
     sweep_outputs(mind.place, settings.actions.output_keep)
@@ -107,8 +107,8 @@ def act_watch(settings: Settings, stop: Event, tell: Callable[[Done], None], com
     """
     mind = make_mind(settings)
     make_workshop(settings)
-    with claim(mind.place, mind) as fence:
-        executor = Executor(mind.place, mind, fence, is_ending=stop.is_set)
+    with claim(mind.place, mind) as claimed:
+        executor = Executor(claimed, is_ending=stop.is_set)
         said = ""
         while not stop.is_set():
             begun_s = time.monotonic()

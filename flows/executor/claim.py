@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from flows.errors import BusyError
@@ -10,6 +11,7 @@ from flows.executor.mind import Mind, Thought
 from flows.executor.offer import Workshop
 from flows.files.lock import hold_lock
 from flows.ledger.actions.append import LockedLedger, identify, open_ledger, prepare_place
+from flows.ledger.actions.journals import read_journals
 from flows.ledger.actions.places import ActionPlace
 from schemas.book import Book
 from schemas.ledger import Claimed, ExecutorRecord, Role, write_record
@@ -18,15 +20,34 @@ WAIT_S = 30.0
 CAPABILITIES_AGE = timedelta(hours=1)
 
 
+@dataclass
+class Claim:
+    """The right to be the one executor; written down before the first record that leans on it.
+
+    A look that finds nothing to do leaves no trace, so that a timer does not fill the ledger.
+    """
+
+    place: ActionPlace
+    mind: Mind
+    fence: int | None = None
+    """The number of the record; None until it is written."""
+
+    def take(self) -> int:
+        """Return the fence, after it was written down."""
+        if self.fence is None:
+            with open_ledger(self.place, identify(Role.EXECUTOR)) as ledger:
+                _check_host(self.mind.fold(ledger.journals))
+                self.fence = write(ledger, Claimed(), self.mind)
+        return self.fence
+
+
 @contextmanager
-def claim(place: ActionPlace, mind: Mind) -> Iterator[int]:
-    """Be the one executor, and give its fence; BusyError where another one is, here or on another host."""
+def claim(place: ActionPlace, mind: Mind) -> Iterator[Claim]:
+    """Be the one executor; BusyError where another one is, here or on another host."""
     prepare_place(place)
     with hold_lock(place.executor_lock, WAIT_S):
-        with open_ledger(place, identify(Role.EXECUTOR)) as ledger:
-            _check_host(mind.fold(ledger.journals))
-            fence = write(ledger, Claimed(), mind)
-        yield fence
+        _check_host(mind.fold(read_journals(place)))
+        yield Claim(place, mind)
 
 
 def _check_host(book: Book) -> None:
@@ -38,13 +59,15 @@ def _check_host(book: Book) -> None:
         )
 
 
-def offer(place: ActionPlace, mind: Mind, workshop: Workshop, thought: Thought) -> Thought:
+def offer(claimed: Claim, workshop: Workshop, thought: Thought) -> Thought:
     """Write down what can be done, where that is news or an hour old, and return what follows then."""
+    mind = claimed.mind
     offers = workshop.offer_all(thought.targets)
     able = thought.book.able
     if able is not None and able.capabilities == offers and mind.now() - able.at < CAPABILITIES_AGE:
         return thought
-    with open_ledger(place, identify(Role.EXECUTOR)) as ledger:
+    claimed.take()
+    with open_ledger(claimed.place, identify(Role.EXECUTOR)) as ledger:
         write(ledger, offers, mind)
         return thought.again(ledger.journals)
 

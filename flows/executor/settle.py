@@ -1,23 +1,22 @@
 """Attempts whose executor is gone: the backend is asked, where it can tell; else what became of them is seen from outside."""
 
-from flows.executor.claim import write
-from flows.executor.mind import Mind
+from flows.executor.claim import Claim, write
 from flows.executor.offer import Workshop
 from flows.executor.order import Asked, Order
 from flows.ledger.actions.append import identify, open_ledger
 from flows.ledger.actions.journals import read_journals
-from flows.ledger.actions.places import ActionPlace
 from schemas.attempt import Attempt
 from schemas.ledger import Lost, Result, Role
 
 _RESULTS = {Asked.NEVER_SEEN: Result.NO_EFFECT, Asked.DONE: Result.DONE, Asked.FAILED: Result.FAILED}
 
 
-def settle_lost(place: ActionPlace, mind: Mind, workshop: Workshop, fence: int) -> list[Lost]:
+def settle_lost(claimed: Claim, workshop: Workshop) -> list[Lost]:
     """Write `lost` for each start of another fence that nobody ended; return what was written."""
-    written = []
+    written, place, mind = [], claimed.place, claimed.mind
     for attempt in mind.fold(read_journals(place)).attempts:
-        if attempt.ended_at is None and attempt.is_open and attempt.fence != fence:
+        if attempt.ended_at is None and attempt.is_open and attempt.fence != claimed.fence:
+            fence = claimed.take()
             result = _ask(attempt, workshop, fence)
             with open_ledger(place, identify(Role.EXECUTOR)) as ledger:
                 lost = Lost(intent_id=attempt.intent_id, fence=fence, result=result, ended_at=mind.now())

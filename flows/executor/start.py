@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 from flows.errors import EmitError
-from flows.executor.claim import write
+from flows.executor.claim import Claim, write
 from flows.executor.mind import Mind, Thought
 from flows.executor.offer import Workshop
 from flows.executor.order import Backend, Order, Preflight, Ran
@@ -34,17 +34,25 @@ class Done:
 class Hands:
     """What one executor starts with."""
 
-    place: ActionPlace
+    claimed: Claim
     workshop: Workshop
-    mind: Mind
-    fence: int
+
+    @property
+    def place(self) -> ActionPlace:
+        """Return where the journals are."""
+        return self.claimed.place
+
+    @property
+    def mind(self) -> Mind:
+        """Return what judges."""
+        return self.claimed.mind
 
     def start(self, decision: Decision, thought: Thought) -> Done | None:
         """Start what was decided; None where it is not decided any more, or nothing offers it."""
         found = self.workshop.find(decision.verb, decision.node, decision.service) if decision.verb else None
         if found is None:
             return None
-        backend, started = found[1], thought.begin(decision, self.fence)
+        backend, started = found[1], thought.begin(decision, self.claimed.take())
         order = _order(started)
         look = self._look(backend, order, decision)
         if look is not Preflight.OK:
@@ -81,7 +89,7 @@ class Hands:
         _keep_output(self.place, started.intent_id, output)
         ended = Ended(
             intent_id=started.intent_id,
-            fence=self.fence,
+            fence=started.fence,
             result=ran.result,
             exit_code=ran.exit_code,
             output_length=len(output),

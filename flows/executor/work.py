@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from flows.executor.claim import offer
-from flows.executor.mind import Mind, Thought
+from flows.executor.claim import Claim, offer
+from flows.executor.mind import Thought
 from flows.executor.offer import Workshop
 from flows.executor.settle import settle_lost
 from flows.executor.start import Done, Hands
-from flows.ledger.actions.places import ActionPlace
 from schemas.attempt import IntentState
 from schemas.decision import Decision
 
@@ -18,19 +17,17 @@ from schemas.decision import Decision
 class Executor:
     """One executor, from its claim to its end."""
 
-    place: ActionPlace
-    mind: Mind
-    fence: int
+    claimed: Claim
     is_ending: Callable[[], bool] = lambda: False
     """Nothing more is started; what runs comes to its end."""
     _tried: set[tuple[str, datetime]] = field(default_factory=set)
 
     def work(self, workshop: Workshop) -> Iterator[Done]:
         """Start what may be started, one after the other, each judged on what is read right before it."""
-        settle_lost(self.place, self.mind, workshop, self.fence)
-        hands = Hands(self.place, workshop, self.mind, self.fence)
+        settle_lost(self.claimed, workshop)
+        hands = Hands(self.claimed, workshop)
         while not self.is_ending():
-            thought = offer(self.place, self.mind, workshop, self.mind.think())
+            thought = offer(self.claimed, workshop, self.claimed.mind.think())
             decision = self._pick(thought)
             if decision is None:
                 return

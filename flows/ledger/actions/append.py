@@ -97,7 +97,7 @@ class LockedLedger:
     ) -> tuple[list[JournalLine], bytes]:
         path = part_path(self._place, self._author.role, self._author.uid, tail.part)
         lines: list[JournalLine] = []
-        data, head, first = b"", tail.digest, self.journals.greatest + 1
+        data, head, first = bytearray(), tail.digest, self.journals.greatest + 1
         for n, (kind, fields) in enumerate(records, start=first):
             record: dict[str, Any] = {**fields, "v": VERSION, "n": n, "at": spell_instant(at), "kind": kind}
             record |= {"by": self._author.by(), "prev": head}
@@ -110,7 +110,7 @@ class LockedLedger:
             # The number of the line in its file is for messages about what was read, and not known here.
             lines.append(JournalLine(n, self._author.role, self._author.uid, record, head, path, 0))
             data += content + b"\n"
-        return lines, data
+        return lines, bytes(data)
 
     def _settle(self, tail: Tail) -> Tail:
         """Cut a torn last line into a file of its own, and go on in a new part where the last one is full."""

@@ -5,7 +5,6 @@ the same until its owner cuts it. Everything else that is not as it should be br
 """
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
 
 from flows.errors import EmitError, SupervisorError
 from flows.files.file_system import doubt_file_systems
@@ -221,9 +222,9 @@ def _read_part(path: Path, uid: int) -> bytes:
 
 def _read_line(content: bytes, role: Role, uid: int, path: Path, number: int) -> JournalLine:
     try:
-        record = json.loads(content)
+        record = msgspec.json.decode(content)
         is_ours = len(content) <= MAX_LINE and _has_form(record) and _is_by(record["by"], role, uid)
-    except (ValueError, RecursionError, KeyError, TypeError):
+    except (msgspec.DecodeError, ValueError, RecursionError, KeyError, TypeError):
         record, is_ours = {}, False
     if not is_ours:
         raise _BrokenError(f"{path}:{number}: is no record of this journal's user; it was changed")
