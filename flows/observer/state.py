@@ -7,11 +7,12 @@ from pathlib import Path
 import msgspec
 
 from flows.errors import EmitError
-from flows.files.own import sync_folder, write_temporary
+from flows.files.own import create_file, sync_folder, write_all
 from flows.observer.memory import Memory
 
 FILE = "observer.json"
 LOCK = "observer.lock"
+TEMPORARY = f".{FILE}.tmp"
 SCHEMA = 1
 
 
@@ -30,19 +31,27 @@ def load_memory(state_dir: Path) -> Memory | None:
 
 
 def save_memory(state_dir: Path, memory: Memory) -> None:
-    """Replace the file as a whole; raises `EmitError`."""
-    path = state_dir / FILE
+    """Replace the file as a whole; raises `EmitError`.
+
+    Who calls this holds the lock, so that the temporary file can have a name of its own: a run of the same process, in
+    another thread, sweeps those that look like its own.
+    """
+    path, temporary = state_dir / FILE, state_dir / TEMPORARY
     try:
-        temporary = write_temporary(path, msgspec.json.encode(_State(SCHEMA, memory)))
+        temporary.unlink(missing_ok=True)
+        descriptor = create_file(temporary, os.O_WRONLY, 0o600)
+        try:
+            write_all(descriptor, msgspec.json.encode(_State(SCHEMA, memory)))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         temporary.replace(path)
         sync_folder(state_dir)
     except OSError as error:
         raise EmitError(f"{path}: cannot be written: {error.strerror}") from None
 
 
-def sweep(folder: Path) -> None:
-    """Remove what killed processes left of ours: temporary files beside the state."""
+def sweep(state_dir: Path) -> None:
+    """Remove what a killed process left."""
     with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
-            if entry.name.startswith(f"{FILE}.") and entry.name.endswith(".tmp"):
-                Path(entry.path).unlink(missing_ok=True)
+        (state_dir / TEMPORARY).unlink(missing_ok=True)

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from flows.cli import _run
 from flows.observer.observer import Observer
 from flows.settings import Settings
 from tests.lab.node import until
 
 pytestmark = pytest.mark.engine
 MARKER = "s3cr3t-marker"
+COMPOSE = [f"com.docker.compose.{name}" for name in ("project", "service", "container-number", "oneoff", "config-hash")]
 
 
 class Fleet:
@@ -366,3 +368,26 @@ async def _until(test, most_s=40.0):
             pass
         assert time.monotonic() - begun < most_s
         await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("way", ["tcp", "ssh"])
+def test_the_first_inventory_of_a_real_engine_is_nominal_at_once(node, tmp_path, capsys, way):
+    node.run("web", healthcheck="true", env=(f"PASSWORD={MARKER}",))
+    node.run("db")
+    node.run("migrate", "exit 0", labels={"supervisor.run": "once"})
+    node.run("old", "exit 3")
+    node.run("plain", name="Plain.Old", labels=dict.fromkeys(COMPOSE, ""))
+    until(lambda: node.state("app-web-1")["Health"]["Status"] == "healthy", 20)
+    until(lambda: not node.state("app-old-1")["Running"] and not node.state("app-migrate-1")["Running"])
+    inventory = tmp_path / "inv"
+    places = ["--inventory", str(inventory), "--config", str(inventory / "supervisor.yaml")]
+
+    assert _run(["observe", "--init", str(inventory), "--docker", ways(node)[way]]) == 0
+    assert _run(["observe", "--once", *places]) == 0
+    capsys.readouterr()
+    assert _run(["reconcile", "--format", "json", *places]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["summary"]["state"], told["drift"], told["unread"]) == ("nominal", [], [])
+    texts = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(MARKER.encode() in text for text in texts)

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from flows.files.own import sweep_folder, write_all
+from flows.observer import state
 from flows.observer.loop import Loop
 from flows.observer.observer import Observer
 from flows.observer.pace import Clocks, pause_after, phase
@@ -194,3 +196,22 @@ def test_phases_spread_nodes():
 
     assert min(phases) < 0.1
     assert max(phases) > 0.9
+
+
+def test_a_run_in_the_same_process_does_not_sweep_what_is_being_remembered(settings, tmp_path, monkeypatch):
+    """`watch --observe`: the run sweeps its folder of temporary files while the observer writes there."""
+
+    async def run():
+        write_node(settings, "piha", "none")
+        observer = Observer(settings, lambda _: None)
+        async with observer.opened():
+
+            def sweep_in_between(descriptor, data):
+                write_all(descriptor, data)
+                sweep_folder(settings.state_dir)
+
+            monkeypatch.setattr(state, "write_all", sweep_in_between)
+            await observer.look_once()
+
+    asyncio.run(run())
+    assert state.load_memory(settings.state_dir).generation == 1
