@@ -45,6 +45,18 @@ Examples:
   supervisor policy explain piha/mosquitto
   supervisor policy explain redeploy-piha-mosquitto --json | jq .missing
 """
+REPLAY = """Decide the archive again: what another policy would have asked for and started, beside the policy in force.
+
+Each start ends at once, as if it had been done, and nothing is ever really done: with --assume recorded (the default)
+outcomes follow the recorded worlds, with helped a target counts as clean until its drift opens anew. Neither says what
+would have happened.
+
+Examples:
+
+\b
+  supervisor policy replay --policy draft.yaml --from 90d
+  supervisor policy replay --policy draft.yaml --from 30d --assume helped --approve-all --json
+"""
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 HELP = """Say what may be done, without doing it: check a policy, try it on cases, ask it about a target.
 
@@ -63,6 +75,7 @@ def register(app: typer.Typer) -> None:
     policy.command("check", help=CHECK, short_help="Find every fault of a policy.")(check)
     policy.command("test", help=TEST, short_help="Decide cases, and compare.")(run_cases)
     policy.command("explain", help=EXPLAIN, short_help="Say what would be done for a target.")(explain)
+    policy.command("replay", help=REPLAY, short_help="Decide the archive again by another policy.")(replay)
     app.add_typer(policy, name="policy", short_help="Check a policy, try it on cases, ask it about a target.")
 
 
@@ -148,6 +161,46 @@ def explain(
         from flows.render.screen import print_lines
 
         print_lines(to_lines(found))
+    return 0
+
+
+def replay(
+    policy: Annotated[Path, typer.Option("--policy", help="The other policy.")],
+    since: Annotated[str | None, typer.Option("--from", "--since", help=f"Begin here: {options.POINT}.")] = None,
+    until: Annotated[str | None, typer.Option("--to", "--until", help=f"End before this: {options.POINT}.")] = None,
+    source: Annotated[Path | None, typer.Option("--source", help="Snapshots, in place of our archive.")] = None,
+    assume: Annotated[str, typer.Option("--assume", help="recorded, or helped.")] = "recorded",
+    approve_all: Annotated[bool, typer.Option("--approve-all", help="As if people always said yes.")] = False,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; otherwise one a core.")] = None,
+    inventory: options.Inventory = None,
+    state_dir: options.StateDir = None,
+    config: options.Config = None,
+    as_json: AsJson = False,
+) -> int:
+    """Decide both ways, print them side by side and return 0."""
+    from flows.errors import SettingsError
+    from flows.past.policy_replay import Assume
+    from flows.past.policy_studies import study_policies
+
+    if assume not in [*Assume]:
+        raise typer.BadParameter(f"{assume!a}: expected {' or '.join(Assume)}")
+    if not policy.is_file():
+        raise SettingsError(f"{policy}: no such policy")
+    begin, end = options.parse_period(since, until)
+    settings = options.load({"inventory": inventory, "state_dir": state_dir}, config)
+    found = study_policies(
+        settings, policy, begin, end, Assume(assume), approves_all=approve_all, jobs=jobs, source=source
+    )
+    if as_json:
+        from flows.render.document import dump
+        from flows.render.policy import replay_to_document
+
+        typer.echo(dump(replay_to_document(found), indent=2))
+    else:
+        from flows.render.policy import replay_to_lines
+        from flows.render.screen import print_lines
+
+        print_lines(replay_to_lines(found))
     return 0
 
 

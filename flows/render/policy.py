@@ -1,13 +1,16 @@
 """A policy on the screen: what is wrong with it, what it reaches, how its cases went."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import typer
 
+from flows.past.policy_replay import Replayed
 from flows.render.document import dump
 from flows.text.escape import show
 from flows.views.policy_cases import Tried
 from flows.views.policy_check import PolicyInspection
+from schemas.canonical import spell_instant
 from schemas.policy import FaultSeverity, PolicyFault
 
 COLORS = {FaultSeverity.ERROR: "red", FaultSeverity.WARNING: "yellow"}
@@ -34,6 +37,30 @@ def cases_to_lines(tried: Tried) -> Iterator[str]:
             yield f"    {show(row.target)} {row.key}: expected {expected}, got {got}"
     wrong = sum(not result.is_ok for result in tried.results)
     yield f"{_count(len(tried.results), 'case')}, {wrong} differ{'s' if wrong == 1 else ''}"
+
+
+def replay_to_document(found: Replayed) -> dict[str, Any]:
+    """Return what two policies would have come to, as plain values."""
+    return {
+        "v": 1,
+        "runs": found.run_count,
+        "from": found.since and spell_instant(found.since),
+        "to": found.until and spell_instant(found.until),
+        "assume": str(found.assume),
+        "rows": [{**key._asdict(), "old": old, "new": new} for key, old, new in found.rows],
+    }
+
+
+def replay_to_lines(found: Replayed) -> Iterator[str]:
+    """Return what two policies would have come to, side by side, by what is counted."""
+    period = f" from {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC" if found.since else ""
+    yield f"{_count(found.run_count, 'run')}{period}; nothing was done, and outcomes are {found.assume}"
+    width = max((len(key.what) for key, _, _ in found.rows), default=0)
+    for key, old, new in found.rows:
+        rule = f"rule {key.rule_id}" if key.rule_id else "no rule"
+        yield f"{key.what:<{width}}  {old:>5} -> {new:<5}  {show(key.target)} ({show(rule)})"
+    if not found.rows:
+        yield "neither policy would have asked, started or waited for anything"
 
 
 def _fault(fault: PolicyFault) -> str:

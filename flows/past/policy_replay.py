@@ -1,0 +1,271 @@
+"""The past decided again: what a policy would have asked for and started, with a ledger that is only simulated."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from flows.past.policy_runs import JudgedRuns
+from flows.run.actions import Acting, Remembered, decide_actions, make_scene
+from schemas.attempt import UNSTARTED
+from schemas.book import Able, Book
+from schemas.decision import Decided, Decision, Verdict
+from schemas.desired import Desired
+from schemas.episode import Episode, Key, Recommended, Target
+from schemas.ledger import (
+    WRITERS,
+    Approved,
+    By,
+    Capabilities,
+    Claimed,
+    Ended,
+    Entry,
+    Escalated,
+    Ledger,
+    Offer,
+    Proposed,
+    Record,
+    Result,
+    Role,
+)
+from schemas.memory import Memory
+from schemas.numbers import Numbers
+from schemas.operator import Operator
+from schemas.policy import BrokenPolicy, Policy, numbers_of
+from schemas.rules import PastRules
+from schemas.scene import Scene
+from schemas.verb import TRAITS, Mode
+from schemas.words import ALL
+from stages.begin_attempt import begin_attempt
+from stages.fold_ledger import fold_ledger
+
+PEOPLE = tuple(Operator(name=f"person {number}", uid=1000 + number) for number in range(1, 6))
+"""Who says yes where all is approved."""
+REMEMBERED_OPENINGS = 20
+KEPT_SCENES = 500
+
+
+class Assume(StrEnum):
+    """How outcomes follow: from the recorded worlds, or as if every start had helped."""
+
+    RECORDED = "recorded"
+    HELPED = "helped"
+
+
+class Counted(NamedTuple):
+    """What is counted, for one rule and one target."""
+
+    rule_id: str | None
+    target: str
+    what: str
+    """`asked`, `started`, `escalated`, or `waited:<guard>`."""
+
+
+@dataclass
+class Simulation:
+    """One policy on its way through the past."""
+
+    policy: Policy | BrokenPolicy
+    numbers: Numbers
+    past: PastRules
+    assume: Assume = Assume.RECORDED
+    approves_all: bool = False
+    counts: Counter[Counted] = field(default_factory=Counter)
+    memory: Memory = field(default_factory=Memory)
+    entries: list[Entry] = field(default_factory=list)
+    episodes: dict[Key, Episode] = field(default_factory=dict)
+    helped: dict[Target, datetime] = field(default_factory=dict)
+    """From when a target counts as clean."""
+    _book: Book | None = None
+    _scenes: dict[Any, Scene] = field(default_factory=dict)
+    _sign: Any = None
+    _offers: tuple[Any, tuple[Offer, ...]] = (None, ())
+    _waits: set[tuple[str | None, str, str]] = field(default_factory=set)
+
+    def run(self, runs: JudgedRuns, as_of: datetime, world_at: datetime) -> Decided:
+        """Decide one run, and let what would start end at once."""
+        book = self._fold()
+        scene = self._look(runs, as_of, world_at, book)
+        able = Able(as_of, Capabilities(offers=self._offer(runs.batch.desired)))
+        decided = decide_actions(scene, self.policy, self.numbers, PEOPLE, book, self.memory, able)
+        self.memory = decided.memory
+        self._say(as_of, decided.records)
+        self._count(decided)
+        for decision in decided.decisions:
+            if decision.verdict is Verdict.START:
+                self._start(decision, runs, as_of, world_at)
+        return decided
+
+    def _fold(self) -> Book:
+        if self._book is None:
+            self._book = fold_ledger(Ledger(entries=tuple(self.entries)), PEOPLE, self.numbers)
+        return self._book
+
+    def _look(self, runs: JudgedRuns, as_of: datetime, world_at: datetime, book: Book) -> Scene:
+        """Return the run's scene: where nothing that it is made of differs but ages, one of before, grown older."""
+        sign = runs.sign(as_of)
+        if sign != self._sign:
+            self._keep_episodes(runs, as_of)
+            self._sign = sign
+        key = (sign, frozenset(self.memory.seen), self._standing(), *_of_interest(book))
+        known = self._scenes.get(key)
+        if known is not None:
+            shown = runs.shown(as_of, frozenset(known.shown))
+            return self._suppose(replace(known, as_of=as_of, world_at=world_at, shown=shown))
+        if len(self._scenes) >= KEPT_SCENES:
+            self._scenes.clear()
+        self._scenes[key] = self._make(runs, as_of, world_at, book, ())
+        return self._suppose(self._scenes[key])
+
+    def _standing(self) -> frozenset[tuple[Key, datetime]]:
+        return frozenset((key, episode.opened_at) for key, episode in self.episodes.items() if episode.is_open)
+
+    def _make(
+        self, runs: JudgedRuns, as_of: datetime, world_at: datetime, book: Book, watched: tuple[Target, ...]
+    ) -> Scene:
+        acting = Acting(self.policy, self.numbers, PEOPLE, Ledger(), self.memory, None)
+        remembered = Remembered([row for row in self.episodes.values() if row.is_open or row.openings], (), self.past)
+        return make_scene(
+            runs.sight(as_of), runs.recommended(as_of), remembered, acting, book, world_at, as_of, watched
+        )
+
+    def _suppose(self, scene: Scene) -> Scene:
+        """Return the scene without the drift of what counts as helped, until that drift would open anew."""
+        for target in [*self.helped]:
+            if not scene.findings.get(target):
+                del self.helped[target]
+        well = {target for target, since in self.helped.items() if scene.as_of >= since}
+        if not well:
+            return scene
+        findings = {target: rows for target, rows in scene.findings.items() if target not in well}
+        return replace(scene, findings=findings, advice=tuple(row for row in scene.advice if row.target not in well))
+
+    def _keep_episodes(self, runs: JudgedRuns, as_of: datetime) -> None:
+        """Open what is recommended anew, and close what has no drift any more or another recommendation."""
+        recommended = {row.key: row for row in runs.recommended(as_of)}
+        drifting = set(runs.sight(as_of).drift.select("node", "service").iter_rows())
+        for key, episode in self.episodes.items():
+            is_other = any(row.target == episode.target for row in recommended.values())
+            if episode.is_open and key not in recommended and (is_other or tuple(episode.target) not in drifting):
+                self.episodes[key] = replace(episode, is_open=False)
+        for key, row in recommended.items():
+            before = self.episodes.get(key)
+            if before is None or not before.is_open:
+                self.episodes[key] = _open(row, before, as_of)
+
+    def _start(self, decision: Decision, runs: JudgedRuns, as_of: datetime, world_at: datetime) -> None:
+        if not any(isinstance(entry.record, Claimed) for entry in self.entries[:50]):
+            self._say(as_of, [Claimed()])
+        target = Target(decision.node, decision.service)
+        book = self._fold()
+        watched = (target, Target(decision.params.get("to", target.node), target.service))
+        scene = self._make(runs, as_of, world_at, book, watched)
+        rules = self.policy.rules if isinstance(self.policy, Policy) else ()
+        rule = next((rule for rule in rules if rule.rule_id == decision.rule_id), None)
+        numbers = numbers_of(rule, self.numbers)
+        started = begin_attempt(decision, scene, numbers, book.fence)
+        ended = Ended(intent_id=started.intent_id, fence=started.fence, result=Result.SIMULATED)
+        self._say(as_of, [started, ended])
+        self.counts[Counted(decision.rule_id, _spell(target), "started")] += 1
+        if self.assume is Assume.HELPED:
+            self.helped[target] = as_of + numbers.settle
+
+    def _say(self, as_of: datetime, records: Iterable[Record]) -> None:
+        for record in records:
+            self._write(as_of, record, 0)
+            is_asked = isinstance(record, Proposed) and record.mode is Mode.APPROVE
+            if self.approves_all and is_asked and isinstance(record, Proposed):
+                for person in PEOPLE[: record.approvals]:
+                    ends_at = as_of + self.numbers.approval_ttl
+                    self._write(as_of, Approved(intent_id=record.intent_id, ends_at=ends_at), person.uid)
+
+    def _write(self, as_of: datetime, record: Record, uid: int) -> None:
+        role = WRITERS[record.kind]
+        by = By(uid=uid, name=str(role) if role is not Role.OPERATOR else f"person {uid - 1000}", role=role)
+        self.entries.append(Entry(len(self.entries) + 1, as_of, by, record))
+        self._book = None
+
+    def _count(self, decided: Decided) -> None:
+        rules = {(row.node, row.service): row.rule_id for row in decided.decisions}
+        for record in decided.records:
+            if isinstance(record, Proposed) and record.mode is Mode.APPROVE:
+                self.counts[Counted(record.rule_id, f"{record.node}/{record.service}", "asked")] += 1
+            elif isinstance(record, Escalated):
+                where = (record.node, record.service)
+                self.counts[Counted(rules.get(where), "/".join(where), "escalated")] += 1
+        for row in decided.decisions:
+            wait = (row.intent_id, row.decided_by, f"{row.node}/{row.service}")
+            if row.verdict is Verdict.WAIT and wait not in self._waits:
+                self._waits.add(wait)
+                self.counts[Counted(row.rule_id, wait[2], f"waited:{row.decided_by}")] += 1
+
+    def _offer(self, desired: Desired) -> tuple[Offer, ...]:
+        """Return every verb on every target that it fits: what a policy allows is asked, not what an executor can."""
+        if self._offers[0] is not desired:
+            self._offers = (desired, tuple(_offer_all(desired)))
+        return self._offers[1]
+
+
+def _of_interest(book: Book) -> tuple[frozenset[Any], ...]:
+    """Return what of the ledger decides which targets are looked at."""
+    unstarted = frozenset(intent.target for intent in book.intents.values() if intent.state in UNSTARTED)
+    problems = frozenset((row.target, len(row.attempts)) for row in book.problems.values())
+    return frozenset(attempt.n for attempt in book.open_attempts), unstarted, problems
+
+
+def _open(row: Recommended, before: Episode | None, as_of: datetime) -> Episode:
+    openings = (*(before.openings if before else ()), as_of)[-REMEMBERED_OPENINGS:]
+    return Episode(
+        recommendation_id=row.recommendation_id,
+        event_type=row.event_type,
+        action=row.action,
+        severity=row.severity,
+        node=row.node,
+        service=row.service,
+        causing_kinds=row.causing_kinds,
+        is_open=True,
+        opened_at=as_of,
+        last_event_at=as_of,
+        seq=len(openings),
+        openings=openings,
+    )
+
+
+def _offer_all(desired: Desired) -> Iterator[Offer]:
+    targets = [
+        *desired.services.filter("is_monitored").select("node", "service").iter_rows(),
+        *((node, ALL) for node in desired.nodes["node"]),
+    ]
+    for node, service in targets:
+        for verb, trait in TRAITS.items():
+            if trait.is_of_node == (service == ALL):
+                yield Offer(verb=verb, target=f"{node}/{service}", reports_deployments=True)
+
+
+def _spell(target: Target) -> str:
+    return f"{target.node}/{target.service}"
+
+
+class Replayed(NamedTuple):
+    """What two policies would have come to over the same runs."""
+
+    run_count: int
+    since: datetime | None
+    until: datetime | None
+    assume: Assume
+    rows: tuple[tuple[Counted, int, int], ...]
+    """What is counted, under the old policy and under the new one."""
+
+
+def replay_policies(batches: Iterable[JudgedRuns], old: Simulation, new: Simulation) -> Replayed:
+    """Run both through the past, the oldest run first, and return what they come to side by side."""
+    run_count, first, last = 0, None, None
+    for runs in batches:
+        for as_of, world_at in runs.moments():
+            first, last, run_count = first or as_of, as_of, run_count + 1
+            old.run(runs, as_of, world_at)
+            new.run(runs, as_of, world_at)
+    keys = sorted({*old.counts, *new.counts}, key=lambda key: (key.what, key.rule_id or "", key.target))
+    return Replayed(run_count, first, last, new.assume, tuple((key, old.counts[key], new.counts[key]) for key in keys))

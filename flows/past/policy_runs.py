@@ -1,0 +1,119 @@
+"""The runs of the past as deciding looks at them: one after another, each with what tells it from the run before."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from flows.past.day import Batch, Day, Judge, Problem, one_run
+from flows.run.acting.look import make_sight
+from flows.run.conclude import to_recommended
+from schemas.episode import Recommended, Target
+from schemas.rules import Rules
+from schemas.scene import Shown
+from schemas.sight import Sight
+from schemas.words import ALL, Health
+
+DRIFT = ("node", "service", "kind", "severity", "held_by")
+ADVICE = ("recommendation_id", "event_type", "severity", "causing_kinds", "drift_ids", "root_causes", "blast_radius")
+
+
+@dataclass
+class DayReader:
+    """Judges a day; can be sent to another process."""
+
+    judge: Judge
+
+    def __call__(self, day: Day) -> tuple[Day, list[Batch], tuple[Problem, ...]]:
+        """Return the day's runs, judged, by the inventory that was in force."""
+        problems: list[Problem] = []
+        batches = [
+            batch
+            for version, worlds in self.judge.read_day(day, problems)
+            if (batch := self.judge.judge_worlds(version, worlds, problems)) is not None
+        ]
+        return day, batches, tuple(problems)
+
+
+@dataclass
+class JudgedRuns:
+    """The runs of one batch; what deciding asks about is cut out of its frames where it is asked for."""
+
+    batch: Batch
+    rules: Rules
+    _last: tuple[datetime, tuple[Recommended, ...]] | None = None
+    _shown: dict[frozenset[Target], dict[datetime, dict[Target, Shown]]] = field(default_factory=dict)
+
+    def moments(self) -> Iterator[tuple[datetime, datetime]]:
+        """Yield when each run was, and its world's own time."""
+        yield from self.batch.judgement.summary.select("as_of", "world_at").sort("as_of").iter_rows()
+
+    @cached_property
+    def _whole(self) -> Sight:
+        return make_sight(self.batch.desired, self.batch.actual, self.batch.judgement, self.rules)
+
+    @cached_property
+    def _signs(self) -> Mapping[datetime, tuple[Any, ...]]:
+        """What there is to decide about in each run, ages apart: runs of one sign have one scene."""
+        judgement = self.batch.judgement
+        found: dict[datetime, list[tuple[int, str]]] = {}
+        frames = [judgement.drift.select("as_of", *DRIFT), judgement.recommendations.select("as_of", *ADVICE)]
+        frames += [
+            self._whole.deployments.select("as_of", "node", "service", "begun_at", "key"),
+            self._whole.nodes.select("as_of", "node", "has_disk_pressure"),
+        ]
+        for place, frame in enumerate(frames):
+            for as_of, *row in frame.iter_rows():
+                found.setdefault(as_of, []).append((place, repr(row)))
+        return {as_of: tuple(sorted(rows)) for as_of, rows in found.items()}
+
+    def sign(self, as_of: datetime) -> tuple[Any, ...]:
+        """Return what tells a run from others: its inventory, its drift, what is recommended, what was deployed."""
+        return self.batch.prints[as_of].inventory, self._signs.get(as_of, ())
+
+    def sight(self, as_of: datetime) -> Sight:
+        """Return one run's frames."""
+        is_it, whole = pl.col("as_of") == as_of, self._whole
+        frames = (whole.drift, whole.observed, whole.nodes, whole.deployments)
+        return Sight(whole.desired, *(frame.filter(is_it) for frame in frames))  # type: ignore[arg-type]
+
+    def recommended(self, as_of: datetime) -> tuple[Recommended, ...]:
+        """Return one run's recommendations; asked again for the same run, the same ones."""
+        if self._last is None or self._last[0] != as_of:
+            self._last = as_of, to_recommended(one_run(self.batch.judgement, as_of))
+        return self._last[1]
+
+    def shown(self, as_of: datetime, targets: frozenset[Target]) -> Mapping[Target, Shown]:
+        """Return what one run's world says of some targets, by when they were seen."""
+        if targets not in self._shown:
+            self._shown[targets] = self._list_shown(targets)
+        return self._shown[targets].get(as_of, {})
+
+    def _list_shown(self, targets: frozenset[Target]) -> dict[datetime, dict[Target, Shown]]:
+        wanted = pl.DataFrame(sorted(targets), schema={"node": pl.String, "service": pl.String}, orient="row")
+        rows = self._whole.observed.join(wanted, on=["node", "service"], how="semi")
+        found: dict[datetime, dict[Target, Shown]] = {}
+        healthy = pl.col("health") == Health.HEALTHY
+        for as_of, node, service, is_healthy, seen in rows.select(
+            "as_of", "node", "service", healthy, "last_seen_at"
+        ).iter_rows():
+            found.setdefault(as_of, {})[Target(node, service)] = Shown(is_healthy, seen)
+        nodes = self._whole.nodes.filter(pl.col("node").is_in(sorted({target.node for target in targets})))
+        for as_of, node, seen in nodes.select("as_of", "node", "last_seen_at").iter_rows():
+            found.setdefault(as_of, {})[Target(node, ALL)] = Shown(True, seen)
+        return found
+
+
+def in_order(done: Iterable[tuple[Day, list[Batch], tuple[Problem, ...]]], days: list[Day]) -> Iterator[Batch]:
+    """Yield the batches by time, whichever day was done first; a day waits for those before it."""
+    waiting: dict[object, list[Batch]] = {}
+    expected = iter(days)
+    next_day = next(expected, None)
+    for day, batches, _ in done:
+        waiting[day.day] = batches
+        while next_day is not None and next_day.day in waiting:
+            yield from waiting.pop(next_day.day)
+            next_day = next(expected, None)

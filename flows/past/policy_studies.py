@@ -1,0 +1,49 @@
+"""`supervisor policy replay`: the archive of a period, decided by the policy in force and by another one."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+from flows.ledger.archive import open_archive
+from flows.past.day import group_days
+from flows.past.make_days import map_days
+from flows.past.policy_replay import Assume, Replayed, Simulation, replay_policies
+from flows.past.policy_runs import DayReader, JudgedRuns, in_order
+from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
+from flows.settings import Settings
+from flows.sources.policy.policy_file import read_policy
+from schemas.numbers import Automation
+
+
+def study_policies(
+    settings: Settings,
+    other: Path,
+    since: datetime | None,
+    until: datetime | None,
+    assume: Assume = Assume.RECORDED,
+    *,
+    approves_all: bool = False,
+    jobs: int | None = None,
+    source: Path | None = None,
+) -> Replayed:
+    """Return what both policies would have come to; with automation off, as if it were auto. Nothing is written.
+
+    `source` are snapshots in place of our archive. Raises what reading the archive raises.
+    """
+    numbers = settings.actions.numbers()
+    if numbers.automation is Automation.OFF:
+        numbers = numbers.model_copy(update={"automation": Automation.AUTO})
+    old, new = (
+        Simulation(read_policy(path, numbers, None).policy, numbers, settings.past_rules(), assume, approves_all)
+        for path in (settings.actions.policy, other)
+    )
+    if source is None:
+        with open_archive(settings.state_dir):
+            pass
+    with open_snapshots((source or settings.state_dir).absolute(), settings.limits) as snapshots:
+        days = group_days(find_snapshots(snapshots, since, until))
+        snapshots.close()
+        judge = make_judge(settings, snapshots, choose_inventories(settings, None, snapshots))
+        done = map_days(DayReader(judge), days, jobs or os.cpu_count() or 1)
+        runs = (JudgedRuns(batch, settings.rules()) for batch in in_order(done, days))
+        return replay_policies(runs, old, new)

@@ -1,0 +1,87 @@
+"""`supervisor policy replay`: what another policy would have asked for and started."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from flows.past import policy_replay
+from flows.past.policy_replay import Assume
+from flows.past.policy_runs import JudgedRuns
+from flows.past.policy_studies import study_policies
+from flows.settings import Settings
+from tests.frames import NOON
+from tests.past_worlds import inventory, world, write
+
+STEP = timedelta(minutes=1)
+AUTO = "rules: [{id: all, match: {}, mode: auto}]\n"
+ASK = "rules: [{id: ask, match: {}, mode: approve}]\n"
+SERVICES = ("piha/web", "piha/db", "piha/x", "vps/y")
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    home = write(tmp_path / "home", inventory(piha=["web", "db", "x"], vps=["y"]))
+    (tmp_path / "policy.yaml").write_text(ASK)
+    (tmp_path / "draft.yaml").write_text(AUTO)
+    return Settings(inventory=home, state_dir=tmp_path / "state")
+
+
+@pytest.fixture
+def past(tmp_path):
+    """Return a past of three hours, a world a minute: web is down from 0:30 on for two hours, y for five minutes."""
+    for number in range(180):
+        moment = NOON + number * STEP
+        sick = {*(["piha/web"] if 30 <= number < 150 else []), *(["vps/y"] if 60 <= number < 65 else [])}
+        write(tmp_path / "kept" / f"{moment:%Y-%m-%dT%H%M%SZ}", world(moment, *SERVICES, sick=sick))
+    return tmp_path / "kept"
+
+
+def replay(settings, past, tmp_path, **options):
+    found = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=past, **options)
+    assert found.run_count == 180
+    counts = {"old": Counter(), "new": Counter()}
+    for key, old, new in found.rows:
+        counts["old"][(key.what, key.target)] += old
+        counts["new"][(key.what, key.target)] += new
+    return counts
+
+
+def test_both_policies_are_told_side_by_side(settings, past, tmp_path):
+    counts = replay(settings, past, tmp_path)
+
+    assert (counts["old"]["asked", "piha/web"], counts["old"]["started", "piha/web"]) == (1, 0)
+    assert (counts["new"]["asked", "piha/web"], counts["new"]["started", "vps/y"]) == (0, 1)
+    # At 0:31, when it stood for a minute, and half an hour after that one; the next would be an hour later.
+    assert counts["new"]["started", "piha/web"] == 3
+    assert counts["new"]["waited:cooldown", "piha/web"] >= 1
+
+
+def test_where_every_start_helps_there_is_no_second_one(settings, past, tmp_path):
+    assert replay(settings, past, tmp_path, assume=Assume.HELPED)["new"]["started", "piha/web"] == 1
+
+
+def test_where_people_always_say_yes_what_is_asked_starts(settings, past, tmp_path):
+    counts = replay(settings, past, tmp_path, approves_all=True)
+
+    assert counts["old"]["started", "piha/web"] == counts["old"]["asked", "piha/web"] == 3
+
+
+def test_a_scene_of_before_grown_older_is_the_scene_made_anew(settings, past, tmp_path, monkeypatch):
+    short = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=past)
+    made = []
+    make = policy_replay.make_scene
+    monkeypatch.setattr(policy_replay, "make_scene", lambda *given: made.append(1) or make(*given))
+    monkeypatch.setattr(JudgedRuns, "sign", lambda _, as_of: as_of)
+    whole = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=past)
+
+    assert whole.rows == short.rows
+    assert len(made) >= 360
+
+
+def test_nothing_is_written(settings, past, tmp_path):
+    before = sorted(path for path in tmp_path.rglob("*"))
+    replay(settings, past, tmp_path)
+
+    assert sorted(path for path in tmp_path.rglob("*")) == before
