@@ -33,7 +33,8 @@ def publish_events(lines: Iterable[bytes]) -> int:
 def to_prefect_event(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `emit_event` takes: `runtime-supervisor.reconcile.required`, with its node and service as related."""
     payload = event["payload"]
-    recommendation_id = show(payload["recommendation_id"])
+    # An event about acting has the recommendation's id, or what stands for it, in its envelope alone.
+    recommendation_id = show(payload.get("recommendation_id") or event["correlation_id"])
     return {
         "event": f"{PREFIX}.{event['type'].replace('_', '.')}",
         "id": uuid.uuid5(NAMESPACE, payload["event_id"]),
@@ -41,7 +42,7 @@ def to_prefect_event(event: Mapping[str, Any]) -> dict[str, Any]:
             "prefect.resource.id": f"{PREFIX}.recommendation.{recommendation_id}",
             "prefect.resource.name": recommendation_id,
             f"{PREFIX}.severity": event["severity"],
-            f"{PREFIX}.action": payload.get("action") or "",
+            f"{PREFIX}.action": payload.get("action") or payload.get("verb") or "",
             f"{PREFIX}.transition": payload["transition"],
         },
         "related": list(_related(event)),

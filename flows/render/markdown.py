@@ -32,7 +32,7 @@ def to_markdown(report: RunReport) -> str:
     if report.is_partial:
         parts.append(f"**Partial:** a part of the inventory could not be read.\n\n{_faults(report)}")
     parts.append(_changes(report.event_lines))
-    parts += [_recommendations(report.standing), _acknowledged(report), _held(report.judgement.drift)]
+    parts += [_recommendations(report.standing), _acknowledged(report), _held(report.judgement.drift), _acting(report)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -95,6 +95,16 @@ def _acknowledged(report: RunReport) -> str:
         for by in [found.by[target]]
     ]
     return _table(("acknowledged", "target", "by", "until", "why"), rows, found.acknowledged.height)
+
+
+def _acting(report: RunReport) -> str:
+    """Return what is asked, runs, is held or halted; nothing where acting is off."""
+    if report.acting is None:
+        return ""
+    from flows.run.acting.view import spell_view
+
+    lines = spell_view(report.acting.view(str(report.state)), report.as_of)
+    return "\n".join(["### acting", "", *(f"- {markdown(line)}" for line in lines)]) if lines else ""
 
 
 def _held(drift: pl.DataFrame) -> str:

@@ -44,3 +44,11 @@ def test_once_it_is_off_nothing_of_it_is_shown(home):
     assert "supervisor_actions" not in home.run("metrics").out
     assert "approve" not in home.run("status").out
     assert "acting" not in home.run("reconcile", "--format", "json").json
+
+
+def test_markdown_names_what_asks(home):
+    said = home.run("reconcile", "--format", "markdown").out
+
+    assert "### acting" in said
+    assert "asks" in said
+    assert home.run("reconcile", "--format", "json").json["acting"]["counts"]["asking"] == 1
