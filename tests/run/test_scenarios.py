@@ -248,8 +248,8 @@ def test_8_an_end_is_believed_from_the_executor_that_started_or_a_later_one(by, 
 def test_9a_two_different_people_must_say_yes():
     lab = broken(policy=policy(rule(mode="approve", approvals=2)))
     lab.run(NOON)
-    for operator, verdict in ((ANNA, "ask"), (ANNA, "ask"), (BERT, "start")):
-        yes(lab, NOON, operator)
+    for second, (operator, verdict) in enumerate(((ANNA, "ask"), (ANNA, "ask"), (BERT, "start"))):
+        yes(lab, later(seconds=second), operator)
         lab.run(NOON)
         assert lab.decision(WEB).verdict == verdict
 
@@ -440,6 +440,30 @@ def test_19_an_override_passes_the_guard_for_this_intent_alone_and_never_a_halt(
     lab.run(later(hours=1))
 
     assert lab.verdict(WEB) == ("wait", "window")
+
+
+def test_19_an_override_ends():
+    night = (("night", parse_window({"from": "01:00", "to": "02:00"})),)
+    lab = broken(policy=policy(rule(mode="approve", allow=("night",)), windows=night))
+    lab.run(NOON)
+    yes(lab, NOON, overrides=("window",), overrides_end_at=later(minutes=2))
+    lab.run(later(seconds=119))
+    assert lab.verdict(WEB) == ("start", "all")
+    lab.run(later(seconds=120))
+
+    assert lab.verdict(WEB) == ("wait", "window")
+
+
+def test_a_recommendation_must_stand_in_two_worlds_however_old_it_is():
+    lab = broken()
+    lab.memory = replace(lab.memory, seen={})
+    lab.run(NOON)
+    assert (*lab.verdict(WEB), lab.decision(WEB).until, lab.guards(WEB)) == ("wait", "act_after", None, ["act_after"])
+    lab.run(later(seconds=5), NOON)
+    assert lab.verdict(WEB) == ("wait", "act_after")
+    lab.run(later(seconds=30))
+
+    assert lab.verdict(WEB) == ("start", "all")
 
 
 def test_20a_a_halt_lets_what_runs_go_on_and_starts_nothing():
@@ -687,6 +711,16 @@ def test_29a_what_was_rejected_is_not_asked_for_a_day_but_other_evidence_is():
     assert (*lab.verdict(WEB), lab.kinds()) == ("ask", "approval", ["proposed"])
 
 
+def test_29a_what_was_rejected_is_not_suggested_either():
+    lab = broken(policy=policy(rule(mode="approve")))
+    lab.run(NOON)
+    lab.say(NOON, Rejected(intent_id=lab.decision(WEB).intent_id))
+    lab.policy = policy(rule(mode="suggest"))
+    lab.run(later(minutes=1))
+
+    assert (*lab.verdict(WEB), lab.kinds()) == ("suggest", "all", [])
+
+
 def test_29a_behind_a_day_what_was_rejected_is_asked_again():
     lab = broken(policy=policy(rule(mode="approve")))
     lab.run(NOON)
@@ -758,6 +792,27 @@ def test_31c_what_loops_is_looked_at_and_then_a_person_is_needed():
     lab.run(later(seconds=30))
 
     assert (lab.outcomes(), *lab.verdict(WEB)) == (["collected"], "refuse", "needs_human")
+
+
+def test_a_request_need_not_wait_until_trouble_has_stood():
+    lab = Lab(policy=policy(rule(mode="observe")))
+    lab.break_it(WEB)
+    ask(lab, NOON)
+    lab.run(NOON)
+
+    assert [(row.verdict, row.decided_by) for row in lab.decided.decisions if row.requested] == [("start", "requested")]
+
+
+def test_a_reset_begins_anew_with_an_intent_that_was_never_started():
+    lab = broken()
+    started = lab.act(WEB, NOON)
+    lab.settle(later(seconds=30), "not_recovered")
+    lab.say(later(hours=1), Reset(target=WEB))
+    lab.run(later(hours=1))
+
+    assert lab.kinds() == ["problem_closed", "problem_opened", "proposed"]
+    assert (lab.decision(WEB).number, lab.verdict(WEB)) == (1, ("start", "all"))
+    assert lab.decision(WEB).intent_id != started.intent_id
 
 
 def test_a_request_ends_unused_and_with_its_target():
