@@ -211,7 +211,7 @@ def test_cloudevents_are_written_on_request(tmp_path):
 
 COMMANDS = [
     *("reconcile", "status", "explain", "ack", "report", "history", "log", "check", "policy", "config", "replay"),
-    *("what-if", "backfill", "archive", "metrics", "watch", "serve", "web"),
+    *("what-if", "backfill", "archive", "metrics", "observe", "deployment", "watch", "serve", "web"),
 ]
 
 
