@@ -82,8 +82,12 @@ def register(app: typer.Typer) -> None:
 def check(
     file: Annotated[Path | None, typer.Argument(help="A draft; otherwise the settings' policy.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="A warning is a fault, too.")] = False,
+    history: Annotated[
+        str | None, typer.Option("--history", help="Name rules that decided nothing in the archive of 90d, 12h, ...")
+    ] = None,
     as_json: AsJson = False,
     inventory: options.Inventory = None,
+    state_dir: options.StateDir = None,
     config: options.Config = None,
 ) -> int:
     """Print what is found and return the exit code."""
@@ -91,10 +95,12 @@ def check(
     from flows.run.clock import read_now
     from flows.views.policy_check import check_policy
 
-    settings = options.load({"inventory": inventory}, config)
+    settings = options.load({"inventory": inventory, "state_dir": state_dir}, config)
     if file is not None and not file.is_file():
         raise SettingsError(f"{file}: no such policy")
-    found = check_policy(settings, file, read_now(settings))
+    now = read_now(settings)
+    period = now - options.parse_since(history, now) if history else None
+    found = check_policy(settings, file, now, period)
     if as_json:
         from flows.render.document import dump
 

@@ -78,6 +78,8 @@ class Simulation:
     episodes: dict[Key, Episode] = field(default_factory=dict)
     helped: dict[Target, datetime] = field(default_factory=dict)
     """From when a target counts as clean."""
+    deciding: set[str] = field(default_factory=set)
+    """The rules that decided something."""
     _book: Book | None = None
     _scenes: dict[Any, Scene] = field(default_factory=dict)
     _sign: Any = None
@@ -195,6 +197,7 @@ class Simulation:
             elif isinstance(record, Escalated):
                 where = (record.node, record.service)
                 self.counts[Counted(rules.get(where), "/".join(where), "escalated")] += 1
+        self.deciding.update(row.rule_id for row in decided.decisions if row.rule_id is not None)
         for row in decided.decisions:
             wait = (row.intent_id, row.decided_by, f"{row.node}/{row.service}")
             if row.verdict is Verdict.WAIT and wait not in self._waits:

@@ -1,6 +1,7 @@
 """`supervisor policy replay`: the archive of a period, decided by the policy in force and by another one."""
 
 import os
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from flows.past.sources import choose_inventories, find_snapshots, make_judge, o
 from flows.settings import Settings
 from flows.sources.policy.policy_file import read_policy
 from schemas.numbers import Automation
+from schemas.policy import Policy
 
 
 def study_policies(
@@ -37,6 +39,23 @@ def study_policies(
         Simulation(read_policy(path, numbers, None).policy, numbers, settings.past_rules(), assume, approves_all)
         for path in (settings.actions.policy, other)
     )
+    return replay_policies(_judge_runs(settings, since, until, jobs, source), old, new)
+
+
+def find_silent_rules(settings: Settings, policy: Policy, since: datetime, until: datetime) -> tuple[str, ...]:
+    """Return the rules of a policy that would have decided nothing in a period of our archive."""
+    numbers = settings.actions.numbers().model_copy(update={"automation": Automation.AUTO})
+    tried = Simulation(policy, numbers, settings.past_rules())
+    for runs in _judge_runs(settings, since, until, None, None):
+        for as_of, world_at in runs.moments():
+            tried.run(runs, as_of, world_at)
+    return tuple(rule.rule_id for rule in policy.rules if rule.rule_id not in tried.deciding)
+
+
+def _judge_runs(
+    settings: Settings, since: datetime | None, until: datetime | None, jobs: int | None, source: Path | None
+) -> Iterator[JudgedRuns]:
+    """Yield the runs of a period, judged, the oldest first."""
     if source is None:
         with open_archive(settings.state_dir):
             pass
@@ -45,5 +64,5 @@ def study_policies(
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, None, snapshots))
         done = map_days(DayReader(judge), days, jobs or os.cpu_count() or 1)
-        runs = (JudgedRuns(batch, settings.rules()) for batch in in_order(done, days))
-        return replay_policies(runs, old, new)
+        for batch in in_order(done, days):
+            yield JudgedRuns(batch, settings.rules())

@@ -5,13 +5,14 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from flows.errors import SupervisorError
 from flows.ledger.actions.entries import read_ledger
 from flows.ledger.actions.journals import read_journals
+from flows.past.policy_studies import find_silent_rules
 from flows.run.acting.place import action_place, find_operators
 from flows.run.gather import read_desired
 from flows.settings import Settings
@@ -21,6 +22,7 @@ from flows.views.policy_reach import Reach, find_reach
 from flows.views.policy_remarks import remark_on_executor, remark_on_inventory, remark_on_settings
 from schemas.book import Able
 from schemas.policy import FaultSeverity, Policy, PolicyFault
+from schemas.rules import spell_duration
 from schemas.schedule import find_odd_bounds
 from stages.evaluate_guards import ABLE_FOR
 from stages.fold_ledger import fold_ledger
@@ -82,10 +84,13 @@ def trusted_users(settings: Settings) -> frozenset[int]:
     return action_place(settings).executor_uids
 
 
-def check_policy(settings: Settings, file: Path | None, as_of: datetime) -> PolicyInspection:
+def check_policy(
+    settings: Settings, file: Path | None, as_of: datetime, history: timedelta | None = None
+) -> PolicyInspection:
     """Read a policy, by default the settings', and say what is wrong or odd about it; nothing is written.
 
-    A draft, a file that is named, may be owned by whoever looks at it.
+    A draft, a file that is named, may be owned by whoever looks at it. With `history`, so much of the archive is decided
+    anew, and rules that decided nothing in it are odd. Raises what reading the archive raises.
     """
     path = file or settings.actions.policy
     trusted = trusted_users(settings) | (frozenset({os.geteuid()}) if file else frozenset())
@@ -97,6 +102,8 @@ def check_policy(settings: Settings, file: Path | None, as_of: datetime) -> Poli
     if allowed.problem is not None:
         findings.error(None, allowed.problem)
     able = read_able(settings)
+    if history is not None and isinstance(read.policy, Policy):
+        _find_silent(settings, read, read.policy, findings, as_of, history)
     reached, notes = _look_around(settings, read, findings, able if is_fresh(able, as_of) else None)
     return PolicyInspection(
         faults=findings.in_order(),
@@ -120,6 +127,15 @@ def read_able(settings: Settings) -> Able | None:
 def is_fresh(able: Able | None, as_of: datetime) -> bool:
     """Return whether the executor's word still counts."""
     return able is not None and as_of - able.at <= ABLE_FOR
+
+
+def _find_silent(
+    settings: Settings, read: ReadPolicy, policy: Policy, findings: Findings, as_of: datetime, history: timedelta
+) -> None:
+    silent = find_silent_rules(settings, policy, as_of - history, as_of)
+    for rule, node in read.places:
+        if rule.rule_id in silent:
+            findings.warn(node, f"the rule {rule.rule_id} decided nothing in {spell_duration(history)}")
 
 
 def _look_around(

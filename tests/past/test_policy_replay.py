@@ -5,11 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from flows.ledger.archive_writer import edit_archive
 from flows.past import policy_replay
 from flows.past.policy_replay import Assume
 from flows.past.policy_runs import JudgedRuns
 from flows.past.policy_studies import study_policies
+from flows.past.sources import open_snapshots
 from flows.settings import Settings
+from flows.views.policy_check import check_policy
 from tests.frames import NOON
 from tests.past_worlds import inventory, world, write
 
@@ -85,3 +88,16 @@ def test_nothing_is_written(settings, past, tmp_path):
     replay(settings, past, tmp_path)
 
     assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_a_rule_that_decided_nothing_is_named(settings, past, tmp_path):
+    with edit_archive(settings.state_dir) as archive, open_snapshots(past, settings.limits) as snapshots:
+        for snapshot in snapshots.list_snapshots():
+            archive.add_world(snapshots.read_world(snapshot), even_unchanged=True)
+    rules = "rules: [{id: never, match: {node: vps, service: web}, mode: observe}, {id: y, match: {node: vps}, mode: observe}]"
+    (tmp_path / "draft.yaml").write_text(rules)
+
+    found = check_policy(settings, tmp_path / "draft.yaml", NOON + timedelta(hours=4), timedelta(hours=12))
+
+    silent = [fault.problem for fault in found.faults if "decided nothing" in fault.problem]
+    assert silent == ["the rule never decided nothing in 12h"]
