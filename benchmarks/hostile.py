@@ -175,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="where to work, in a folder of its own; needs 2 GB")
     options = parser.parse_args(arguments)
     wanted = options.inputs.split(",")
-    lines = [("input", "exit code", "s", "cpu s", "peak MB", "what was said"), ("---",) * 6]
+    lines: list[tuple[str, ...]] = [("input", "exit code", "s", "cpu s", "peak MB", "what was said"), ("---",) * 6]
     is_wrong = False
     for one in (one for one in INPUTS if one.name in wanted):
         with tempfile.TemporaryDirectory(prefix="hostile-", dir=options.folder) as folder:

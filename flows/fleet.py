@@ -41,7 +41,7 @@ def make_task_runner(settings: Settings) -> DaskTaskRunner:
             )
         return DaskTaskRunner(address=settings.dask_address)
     own = {
-        "security": Security.temporary(),
+        "security": Security.temporary(),  # type: ignore[no-untyped-call]
         "n_workers": settings.dask_workers,
         "threads_per_worker": 1,
         "host": "127.0.0.1",

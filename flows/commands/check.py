@@ -59,8 +59,8 @@ def _print(found: "Inspection") -> None:
     from flows.text.escape import show
 
     console = open_console()
-    for line in faults(found.inventory, most=None):
-        console.print(line)
+    for fault in faults(found.inventory, most=None):
+        console.print(fault)
     for problem in found.world:
         for line in problem.splitlines():
             console.print(Text.assemble(("world: ", "yellow"), show(line, limit=2000)))

@@ -34,9 +34,7 @@ class Commands(TyperGroup):
                 formatter.write_dl(rows)
 
     def _grouped(self, ctx: Any, limit: int) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-        shown = {
-            name: command for name in self.list_commands(ctx) if (command := self.commands[name]) and not command.hidden
-        }
+        shown = {name: self.commands[name] for name in self.list_commands(ctx) if not self.commands[name].hidden}
         grouped = {name for names in GROUPS.values() for name in names}
         for title, names in [*GROUPS.items(), ("More", [name for name in shown if name not in grouped])]:
             rows = [(name, shown[name].get_short_help_str(limit)) for name in names if name in shown]

@@ -37,9 +37,10 @@ def _check_log(folder: Path, foreign: list[bytes]) -> list[str]:
     found += [f"written {name} more than once" for name in doubled]
     for before, event in zip([None, *events], events, strict=False):
         if event.previous != (before.digest if before else None):
-            found.append(f"the chain breaks at {event.episode.recommendation_id} {event.episode.seq}")
-    for key in {event.episode.key for event in events}:
-        counts = [event.episode.seq for event in events if event.episode.key == key]
+            found.append(f"the chain breaks at {event.event_id}")
+    episodes = [event.episode for event in events if event.episode is not None]
+    for key in {episode.key for episode in episodes}:
+        counts = [episode.seq for episode in episodes if episode.key == key]
         if counts != list(range(1, len(counts) + 1)):
             found.append(f"{key}: the sequence is {counts}")
     log = paths(folder).event_log
@@ -51,7 +52,7 @@ def _check_log(folder: Path, foreign: list[bytes]) -> list[str]:
 def _check_episodes(folder: Path, services: list[str]) -> list[str]:
     last = {}
     for line in log_lines(folder):
-        if event := read_own_event(line):
+        if (event := read_own_event(line)) and event.episode is not None:
             last[event.episode.service] = event.episode
     is_open = {name: episode.severity == "critical" for name, episode in last.items() if episode.is_open}
     wanted = {name.rstrip("!"): name.endswith("!") for name in services}

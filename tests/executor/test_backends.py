@@ -208,7 +208,7 @@ def test_a_session_that_broke_off_is_lost(code, said, result):
 
 class Listener(http.server.BaseHTTPRequestHandler):
     status = 200
-    seen: ClassVar[dict] = {}
+    seen: ClassVar[dict[str, object]] = {}
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))

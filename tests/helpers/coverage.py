@@ -1,6 +1,7 @@
 """Which lines of the second edition a fleet reached, asked of what the plain script found on the way."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from benchmarks.peers.plain import Found
 from tests.helpers.random_fleet import Fleet
@@ -49,7 +50,7 @@ def times(check: Callable[[object], bool]) -> Reached:
     )
 
 
-def seen(check: Callable[[object], bool]) -> Reached:
+def seen(check: Callable[[Any], bool]) -> Reached:
     """Return whether what is seen of a service is of a kind."""
     return lambda _, found: any(check(its) for its in found.case.actual.observations.values())
 

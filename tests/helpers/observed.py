@@ -19,7 +19,13 @@ def service(at: float = 0.0, *, word: str = "healthy", ids: str = "a", image: st
     slots = {f"web/{number}": Slot(letter, image, fields.get("config")) for number, letter in enumerate(ids)}
     fields.pop("config", None)
     parts = tuple(Container(id=letter, name=f"web-{letter}", part="web", state="x", word=word) for letter in ids)
-    filled = {"containers": parts, "slots": slots, "sources": ("docker",), "since": at, "last_seen": at} | fields
+    filled: dict[str, Any] = {
+        "containers": parts,
+        "slots": slots,
+        "sources": ("docker",),
+        "since": at,
+        "last_seen": at,
+    } | fields
     status = "starting" if word_class is WordClass.SETTLING else word
     return Service(node="piha", service="web", status=status, word=word, word_class=word_class, **filled)
 

@@ -184,7 +184,8 @@ def entry(fleet: Fleet, target: tuple[str, str]) -> dict[str, Any]:
     services = fleet.hosts[target[0]]
     if not isinstance(services[target[1]], dict):
         services[target[1]] = {}
-    return services[target[1]]
+    found: dict[str, Any] = services[target[1]]
+    return found
 
 
 def make_sequence(seed: int, twists: dict[str, Twist]) -> list[Fleet]:

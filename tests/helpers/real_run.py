@@ -38,7 +38,7 @@ def run_in(
 def acknowledge(settings: Settings, targets: Iterable[str], at: datetime) -> None:
     """Acknowledge targets until tomorrow."""
     until = at + timedelta(days=1)
-    words = {"owner": "anna", "reason": "known", "acknowledged_at": at, "until": until}
+    words: dict[str, Any] = {"owner": "anna", "reason": "known", "acknowledged_at": at, "until": until}
     rows = [Acknowledgement(node=node, service=service, **words) for node, service in (t.split("/") for t in targets)]
     change_acknowledgements(settings.state_dir, lambda _: rows, 5)
 

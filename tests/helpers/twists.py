@@ -636,7 +636,11 @@ def compose_needs(fleet: Fleet, draw: Random) -> bool:
     target = some_target(fleet, draw)
     if target:
         other = draw.choice(list(fleet.hosts[target[0]]))
-        forms = [{"links": [f"{other}:x"]}, {"network_mode": f"service:{other}"}, {"ipc": f"service:{other}"}]
+        forms: list[dict[str, Any]] = [
+            {"links": [f"{other}:x"]},
+            {"network_mode": f"service:{other}"},
+            {"ipc": f"service:{other}"},
+        ]
         forms += [{"pid": f"service:{other}"}, {"volumes_from": [f"{other}:ro"]}, {"network_mode": "host"}]
         entry(fleet, target).update(draw.choice(forms))
         if draw.random() < 0.7:
@@ -676,7 +680,12 @@ def not_asked(fleet: Fleet, draw: Random) -> bool:
     """A service is not asked for: a profile, or no replicas."""
     target = some_target(fleet, draw)
     if target:
-        forms = [{"profiles": ["debug"]}, {"profiles": ["debug"]}, {"deploy": {"replicas": 0}}, {"scale": 0}]
+        forms: list[dict[str, Any]] = [
+            {"profiles": ["debug"]},
+            {"profiles": ["debug"]},
+            {"deploy": {"replicas": 0}},
+            {"scale": 0},
+        ]
         entry(fleet, target).update(draw.choice(forms))
         if draw.random() < 0.3:
             fleet.settings["profiles"] = ["debug"]
@@ -751,7 +760,7 @@ def replicas(fleet: Fleet, draw: Random) -> bool:
 @twist
 def windows(fleet: Fleet, draw: Random) -> bool:
     """Something is planned."""
-    window = draw.choice(
+    window: dict[str, Any] = draw.choice(
         [
             {"from": "11:30", "to": "12:30"},
             {"from": "12:00", "to": "13:00", "days": ["wed"]},

@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,9 @@ def test_what_the_standard_library_writes_is_read(tmp_path, form):
 def test_no_damage_of_an_archive_is_anything_but_told(tmp_path):
     """Each byte of the headers changed, the archive cut everywhere: worlds or a `HistoryError`, and nothing else."""
     whole, ends = a_world(before=pax(b"20 mtime=1779883200\n")), set()
-    changed: list[Callable[[], bytes]] = [lambda place=place: whole[:place] for place in range(0, len(whole), 97)]
+    changed: list[Callable[[], bytes]] = [
+        partial(whole.__getitem__, slice(place)) for place in range(0, len(whole), 97)
+    ]
     changed += [
         lambda place=place, bit=bit: whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :]
         for place in range(0, 2560, 3)

@@ -2,10 +2,11 @@
 
 import pytest
 
+from schemas.rules import Rules
 from schemas.words import DependencyScope
 from stages.link import link_all, link_dependencies
 from stages.observe import observe_services
-from tests.frames import Rules, actual, desired, judged
+from tests.frames import actual, desired, judged
 
 EXTERNAL, ANYWHERE = DependencyScope.EXTERNAL, DependencyScope.ANYWHERE
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def tell(what, told=None):
     return tell_actions(what, told or Told(policy_fingerprint="p"))
 
 
-INTENT = {"intent_id": "a" * 64}
+INTENT: dict[str, Any] = {"intent_id": "a" * 64}
 
 
 @pytest.mark.parametrize(

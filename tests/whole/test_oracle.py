@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_on_random_fleets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("nodes", "services", "seed"), [(1, 3, 1), (12, 30, 2), (50, 20, 3), (90, 25, 4)])
 def test_on_generated_fleets(tmp_path: Path, nodes: int, services: int, seed: int, later: timedelta) -> None:
     fleet = write_fleet(tmp_path, nodes, services, seed)
-    given = {"node_alias_map": fleet.rules["node_alias_map"], "report_unexpected": seed == 3}
+    given: dict[str, Any] = {"node_alias_map": fleet.rules["node_alias_map"], "report_unexpected": seed == 3}
     report, _ = run_in(tmp_path, AS_OF + later, dry_run=True, world=fleet.world, **given)
 
     outcome = plain.judge(tmp_path, fleet.world, AS_OF + later, given, "c")
