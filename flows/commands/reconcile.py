@@ -13,6 +13,7 @@ from flows.text.escape import show, show_lines
 
 if TYPE_CHECKING:
     from flows.run.result import RunReport
+    from flows.settings import Settings
     from flows.views.gate import Criteria, Gate
     from schemas.episode import Key
     from schemas.words import Severity
@@ -81,9 +82,10 @@ def reconcile(
         "metrics_file": metrics_file,
         "cloudevents": cloudevents,
     }
-    report = run_once(load_settings(given, config).settings, moment, dry_run=dry_run)
+    settings = load_settings(given, config).settings
+    report = run_once(settings, moment, dry_run=dry_run)
     gate = _hold_against(report, criteria, known)
-    print_run(report, output, gate, quiet=quiet, timings=timings)
+    print_run(report, output, gate, settings, quiet=quiet, timings=timings)
     if quiet or output is not Format.TABLE or not sys.stdout.isatty():
         _tell_problems(report, output)
     code = gate.exit_code(report) if gate else report.exit_code
@@ -106,7 +108,15 @@ def _hold_against(
     return hold_against(report, criteria, known)
 
 
-def print_run(report: "RunReport", output: Format, gate: "Gate | None" = None, *, quiet: bool, timings: bool) -> None:
+def print_run(
+    report: "RunReport",
+    output: Format,
+    gate: "Gate | None" = None,
+    settings: "Settings | None" = None,
+    *,
+    quiet: bool,
+    timings: bool,
+) -> None:
     """Print a run on stdout in the wanted form, and what went wrong and the timings on stderr."""
     if output is Format.TABLE:
         from flows.render.table import print_report
@@ -115,7 +125,7 @@ def print_run(report: "RunReport", output: Format, gate: "Gate | None" = None, *
         print_report(report, open_console(), quiet=quiet)
         _print_gate(gate)
     else:
-        typer.echo(_write(report, output, gate))
+        typer.echo(_write(report, output, gate, settings))
     error = report.emit_error or (report.error if output is not Format.TABLE else None)
     if error:
         typer.echo(f"error: {show_lines(error)}", err=True)
@@ -147,15 +157,16 @@ def _print_gate(gate: "Gate | None") -> None:
         typer.echo(f"gate: {len(gate.failing)} fail{': ' + names if names else ''}; {len(gate.known)} known", err=True)
 
 
-def _write(report: "RunReport", output: Format, gate: "Gate | None") -> str:
+def _write(report: "RunReport", output: Format, gate: "Gate | None", settings: "Settings | None") -> str:
     if output is Format.JUNIT:
         from flows.render.junit import to_junit
 
         return to_junit(report, gate)
     if output is Format.SARIF:
         from flows.render.sarif import to_sarif
+        from flows.views.roots import find_roots
 
-        return to_sarif(report, gate)
+        return to_sarif(report, gate, find_roots(settings) if settings else None)
     if output is Format.MARKDOWN:
         from flows.render.markdown import to_markdown
 

@@ -96,7 +96,7 @@ def _watch(settings: "Settings", stop: threading.Event, output: options.Format, 
         if report is None:
             continue
         advice = _advice(report)
-        _print(report, output, quiet=quiet or advice == shown)
+        _print(report, output, settings, quiet=quiet or advice == shown)
         shown = advice
 
 
@@ -127,10 +127,10 @@ def _intents(report: "RunReport") -> object:
     return [(row["intent_id"], row["phase"], row["decision"] and row["decision"]["decided_by"]) for row in actions]
 
 
-def _print(report: "RunReport", output: options.Format, *, quiet: bool) -> None:
+def _print(report: "RunReport", output: options.Format, settings: "Settings", *, quiet: bool) -> None:
     from flows.commands.reconcile import print_run
 
     if output is options.Format.TABLE:
         print(f"{report.as_of.astimezone():%H:%M:%S}", end="  ")
-    print_run(report, output, quiet=quiet, timings=False)
+    print_run(report, output, None, settings, quiet=quiet, timings=False)
     sys.stdout.flush()

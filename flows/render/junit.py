@@ -1,7 +1,10 @@
-"""A run as JUnit XML: a suite for each node, a case for each monitored service and each finding about a node."""
+"""A run as JUnit XML: a suite for each node, a case for each service and finding, an error for what is not readable."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from typing import Any
+
+import polars as pl
 
 from flows.run.result import RunReport
 from flows.text.escape import show
@@ -9,7 +12,7 @@ from flows.text.rows import rows
 from flows.text.spoken import instant
 from flows.views.gate import Gate
 from schemas.episode import Key
-from schemas.words import Action
+from schemas.words import FLEET, Action
 
 Case = tuple[str, str]
 
@@ -17,13 +20,16 @@ Case = tuple[str, str]
 def to_junit(report: RunReport, gate: Gate | None = None) -> str:
     """Return the document; what is held back, acknowledged or let through by the gate is skipped, with the reason."""
     root = ET.Element("testsuites", name="runtime-supervisor")
-    cases, advice = _cases(report), _by_target(report)
-    for node in sorted({node for node, _ in cases}):
+    cases, advice, faults = _cases(report), _by_target(report), list(_faults(report))
+    for node in sorted({node for node, _ in cases} | {node for node, _, _ in faults}):
         suite = ET.SubElement(root, "testsuite", name=show(node), timestamp=(instant(report.as_of) or "").rstrip("Z"))
         for at in sorted(at for at in cases if at[0] == node):
             case = ET.SubElement(suite, "testcase", classname=show(node), name=show(at[1]))
             row = advice.get(at)
             _write(case, cases[at], row, _excuse(row, report, gate) if row else "")
+        for name, problem in (fault[1:] for fault in faults if fault[0] == node):
+            case = ET.SubElement(suite, "testcase", classname=show(node), name=show(name))
+            ET.SubElement(case, "error", message=show(problem, limit=2000))
         _count(suite)
     if report.judgement is None:
         suite = ET.SubElement(root, "testsuite", name="supervisor")
@@ -45,6 +51,16 @@ def _cases(report: RunReport) -> dict[Case, str]:
     for node, service, held_by in report.judgement.drift.select("node", "service", "held_by").iter_rows():
         cases[node, service] = cases.get((node, service)) or (f"held back by {held_by}" if held_by else "")
     return cases
+
+
+def _faults(report: RunReport) -> Iterator[tuple[str, str, str]]:
+    """Return the node, the place and the problem of all that could not be read; what is of no node is the fleet's."""
+    if report.desired is not None:
+        for row in rows(report.desired.unread.filter(~pl.col("is_warning"))):
+            yield row["node"] or FLEET, row["file"] + (f":{row['line']}" if row["line"] else ""), row["problem"]
+    if report.actual is not None:
+        for row in rows(report.actual.rejected):
+            yield row["node"] or FLEET, f"{row['file']}#{row['key']}", row["reason"]
 
 
 def _write(case: ET.Element, held: str, row: dict[str, Any] | None, excuse: str) -> None:

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft4Validator  # type: ignore[import-untyped]
+from lxml import etree  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 from tests.helpers.command_line import Said, call
 from tests.helpers.field import NOON, H, Run, write_run
 from tests.helpers.inbox import Inbox, open_inbox
 
 NOT_YET = pytest.mark.xfail(strict=True, reason="this surface does not follow the second edition yet")
+
+STANDARDS = Path(__file__).parents[2] / "standards"
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 """Apprise's plug-ins warn when they are loaded."""
@@ -121,7 +125,6 @@ def broken(tmp_path):
     return tmp_path
 
 
-@NOT_YET
 def test_f6_sarif_has_a_result_at_the_file_and_line_as_the_repository_sees_it(broken, monkeypatch):
     monkeypatch.chdir(broken)
     said = call(broken / "homelab", "reconcile", "--as-of", NOON.isoformat(), "--format", "sarif", "--dry-run")
@@ -133,12 +136,27 @@ def test_f6_sarif_has_a_result_at_the_file_and_line_as_the_repository_sees_it(br
     assert "homelab/hosts/nas/services.yaml" in files
 
 
-@NOT_YET
 def test_f6_junit_has_an_error_of_the_node(broken):
     said = call(broken / "homelab", "reconcile", "--as-of", NOON.isoformat(), "--format", "junit", "--dry-run")
 
     assert "<error" in said.out
     assert "nas" in said.out.split("<error")[0].rsplit("<testcase", 1)[1]
+
+
+def test_f6_a_rejected_record_is_a_result_and_an_error_and_both_forms_are_valid(broken):
+    (broken / "homelab/world/services.json").write_text('{"vps/npm": {"status": "ok"}, "vps/outline": 7}')
+    words = ("reconcile", "--as-of", NOON.isoformat(), "--dry-run", "--format")
+    log, document = (call(broken / "homelab", *words, form).result for form in ("sarif", "junit"))
+    results = json.loads(log)["runs"][0]["results"]
+    places = {
+        result["ruleId"]: result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for result in results
+    }
+
+    assert places["rejected_record"] == "homelab/world/services.json"
+    assert 'name="services.json#vps/outline"' in document.split("<error")[1]
+    Draft4Validator(json.loads((STANDARDS / "sarif-2.1.0-rtm.5.json").read_text())).validate(json.loads(log))
+    schema = etree.XMLSchema(etree.parse(str(STANDARDS / "junit-10.xsd")))
+    schema.assertValid(etree.fromstring(document.encode()))
 
 
 # ---- F16, F22: check ----
