@@ -810,7 +810,7 @@ def test_a_reset_begins_anew_with_an_intent_that_was_never_started():
     lab.say(later(hours=1), Reset(target=WEB))
     lab.run(later(hours=1))
 
-    assert lab.kinds() == ["problem_closed", "problem_opened", "proposed"]
+    assert lab.kinds() == ["problem_closed", "withdrawn", "problem_opened", "proposed"]
     assert (lab.decision(WEB).number, lab.verdict(WEB)) == (1, ("start", "all"))
     assert lab.decision(WEB).intent_id != started.intent_id
 
