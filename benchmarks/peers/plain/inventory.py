@@ -43,6 +43,7 @@ class Service:
     given: str
     """Its name in its own file."""
     stack: str | None = None
+    is_readable: bool = True
     is_monitored: bool = True
     run: str = ""
     """`once`, `scheduled`, or empty: it is no job."""
@@ -183,7 +184,8 @@ class _Reader:
         for stack, path in stacks.items():
             found += self.read_services(node, path, stack)
         self.name_apart(found)
-        self.desired.services |= {service.target: service for service in found}
+        node.bad = {service.name for service in found if not service.is_readable}
+        self.desired.services |= {service.target: service for service in found if service.is_readable}
 
     def read_services(self, node: Node, path: Path, stack: str | None) -> list[Service]:
         """Return what one file asks for; what cannot be read of it is noted at its node."""
@@ -202,7 +204,8 @@ class _Reader:
                 if fill(service, fields, self.rules):
                     found.append(service)
             except BadEntryError as error:
-                node.bad.add(service.name)
+                service.is_readable = False
+                found.append(service)
                 self.desired.unread.append(f"{path.relative_to(self.root)}: {name}: {error}")
         return found
 
