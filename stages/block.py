@@ -93,9 +93,10 @@ def _external(needs: pl.DataFrame, instances: pl.DataFrame) -> list[pl.DataFrame
     A name leads back into one cycle at most, so that what is looked at does not multiply.
     """
     wanted = needs.filter(pl.col("scope") != DependencyScope.LOCAL)
+    is_awaited = pl.col("is_down_for_others") & ~pl.col("is_job")  # a job is as good as there, for who does not wait
     usable = pl.concat(
         [
-            instances.filter(~pl.col("is_job")).with_columns(is_completion=pl.lit(False)),
+            instances.with_columns(is_awaited.alias("is_down_for_others"), is_completion=pl.lit(False)),
             instances.with_columns(is_completion=pl.lit(True)),
         ]
     ).join(wanted, on=["as_of", "dependency", "is_completion"], how="semi")

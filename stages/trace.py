@@ -88,13 +88,18 @@ def _explain_ends(names: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:
     """Return what each end comes to: itself, or what holds its drift back."""
     decisive = [*UNAVAILABLE, DriftKind.OFFLINE_NODE]
     held_by = drift.filter(pl.col("kind").is_in(decisive)).select(*SOURCE, "held_by").unique(SOURCE, keep="first")
-    own = drift.filter(pl.col("service") == ALL).group_by(NODE).agg(node_held=pl.col("held_by").is_in(OF_FLEET).any())
+    own = (
+        drift.filter((pl.col("service") == ALL) & pl.col("kind").cast(pl.String).is_in(OF_NODE))
+        .group_by(*NODE, above=pl.col("kind").cast(pl.String))
+        .agg(node_held=pl.col("held_by").is_in(OF_FLEET).any())
+    )
     is_fleets = pl.col("held_by").is_in(OF_FLEET).fill_null(False)
     is_nodes = pl.col("held_by").is_in(OF_NODE).fill_null(False)
     is_higher = is_fleets | (is_nodes & pl.col("node_held").fill_null(False))
     return (
         names.join(held_by, on=SOURCE, how="left")
-        .join(own, on=NODE, how="left")
+        .with_columns(above=pl.col("held_by").cast(pl.String))
+        .join(own, on=[*NODE, "above"], how="left")
         .select(
             "id",
             "held_by",

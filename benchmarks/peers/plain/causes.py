@@ -23,6 +23,8 @@ class Graph:
     misplaced: set[Target] = field(default_factory=set)
     """Unavailable on their own node alone."""
     groups: dict[Target, list[Group]] = field(default_factory=dict)
+    needed: dict[Target, list[Target]] = field(default_factory=dict)
+    """Every instance that could serve a need of a service, jobs as well."""
     cycle: dict[Target, int] = field(default_factory=dict)
     """The number of the strongly connected component, dependencies first."""
     members: dict[int, list[Target]] = field(default_factory=dict)
@@ -43,9 +45,9 @@ def build_graph(case: Case, drift: list[Drift]) -> Graph:
     for target in [*case.desired.services, *unread_with_record(case)]:
         instances[target[1]].append(target)
     for target, service in case.desired.services.items():
-        graph.groups[target] = [
-            group for need in service.needs for group in group_of(case, target, need, instances) if group[1]
-        ]
+        groups = [(need, group_of(target, need, instances)) for need in service.needs]
+        graph.needed[target] = [other for _, (_, candidates) in groups for other in candidates]
+        graph.groups[target] = [group for need, group in groups if group[1] and may_block(case, need, group)]
     number_cycles(graph)
     return graph
 
@@ -67,14 +69,16 @@ def unread_and_broken(case: Case) -> Iterator[Target]:
             yield target
 
 
-def group_of(case: Case, target: Target, need: Need, instances: dict[str, list[Target]]) -> Iterator[Group]:
-    """Yield the instances that can serve a need, jobs left out for whose end nobody waits."""
+def group_of(target: Target, need: Need, instances: dict[str, list[Target]]) -> Group:
+    """Return the instances that can serve a need."""
     local = [other for other in instances.get(need.name, []) if other[0] == target[0]]
     is_local = need.scope == "local" or (need.scope == "anywhere" and bool(local))
-    candidates = local if is_local else instances.get(need.name, [])
-    if not need.waits_for_completion and any(is_job(case, other) for other in candidates):
-        return
-    yield is_local, tuple(candidates)
+    return is_local, tuple(local if is_local else instances.get(need.name, []))
+
+
+def may_block(case: Case, need: Need, group: Group) -> bool:
+    """Return whether a service may have to wait for a need: not for a job, but where it is for the job's end."""
+    return need.waits_for_completion or not any(is_job(case, other) for other in group[1])
 
 
 def is_job(case: Case, target: Target) -> bool:
@@ -110,7 +114,7 @@ def number_cycles(graph: Graph) -> None:
 
 def successors(graph: Graph, target: Target) -> list[Target]:
     """Return every instance that could serve a need of a service."""
-    return [other for _, candidates in graph.groups.get(target, []) for other in candidates]
+    return graph.needed.get(target, [])
 
 
 def close_cycle(graph: Graph, stack: list[Target], last: Target) -> None:
