@@ -148,9 +148,7 @@ def trace(graph: Graph, disk: set[Target]) -> dict[Target, set[Target]]:
             causes[member] = own[member] | shared
         for member in members:
             if member in disk:
-                reach = members if member in graph.broken else [member]
-                for other in reach:
-                    causes[other] = causes[other] | {(member[0], "all")}
+                causes[member] = causes[member] | {(member[0], "all")}
     return causes
 
 

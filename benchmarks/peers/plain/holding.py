@@ -160,7 +160,14 @@ def pass_on(drift: list[Drift], causes: Causes) -> None:
     held = {target: hold_of(drift, target) for ends in causes.values() for target in ends}
     for row in drift:
         ends = causes.get(row.target, set())
-        if row.held_by is None and row.kind in WAITING and ends and all(held[end] in PASSING for end in ends):
+        is_past = row.kind == "failed_deployment" and row.severity == "info"
+        if (
+            row.held_by is None
+            and not is_past
+            and row.kind in WAITING
+            and ends
+            and all(held[end] in PASSING for end in ends)
+        ):
             row.held_by = min((str(held[end]) for end in ends), key=PASSING.index)
 
 

@@ -224,10 +224,12 @@ class _Reader:
             by_node[service.node].append(service)
         counted: set[Target] = set()
         owner_of = {target: target for target in desired.services}
+        about = self.told_of()
         for service in desired.services.values():
             names = [service.name] if service.target in seen else []
             beside = {name for node, name in seen if node == service.node}
-            for known_by in (list(dict.fromkeys(service.containers)), replica_names(service, beside)):
+            told = {name for node, name in about if node == service.node}
+            for known_by in (list(dict.fromkeys(service.containers)), replica_names(service, beside, told)):
                 known = [
                     name
                     for name in known_by
@@ -235,7 +237,7 @@ class _Reader:
                     and not any(claims(other, name) for other in by_node[service.node] if other is not service)
                 ]
                 owner_of |= {(service.node, name): service.target for name in known}
-                names = names or (known if any(name in beside for name in known) else [])
+                names = names or present(service, known, beside)
             if names:
                 counted |= {(service.node, name) for name in names}
                 actual.observations[service.target] = self.observe(service, names)
@@ -271,6 +273,11 @@ class _Reader:
         )
 
     # ---- deployments and incidents ----
+
+    def told_of(self) -> set[Target]:
+        """Return what deployments and incidents are about, by the names that they give."""
+        rows = [fields_of(row) for file in ("deployments", "incidents") for _, row, _ in self.records(f"{file}.json")]
+        return {self.target_of(row.get("node"), row.get("service")) for row in rows}
 
     def read_deployments(self, owner_of: dict[Target, Target]) -> None:
         """Add what `deployments.json` shows, each service's in the order that they were begun."""
@@ -364,10 +371,16 @@ def claims(service: Service, name: str) -> bool:
     return name in service.containers or any(name in names for names in replicas(service, {name}).values())
 
 
-def replica_names(service: Service, seen: set[str]) -> list[str]:
-    """Return the names seen of a service's replicas, among which there is a first."""
-    found = replicas(service, seen)
-    return sorted(name for names in found.values() for name in names if found_first(names))
+def replica_names(service: Service, seen: set[str], told: set[str]) -> list[str]:
+    """Return the names seen or told of a service's replicas, where a first one is seen."""
+    names = {name for names in replicas(service, seen | told).values() for name in names}
+    return sorted(names) if found_first(names & seen) else []
+
+
+def present(service: Service, known: list[str], seen: set[str]) -> list[str]:
+    """Return which names count: of the inventory's all, where one is seen; of replicas those that are seen."""
+    there = [name for name in known if name in seen]
+    return known if there and set(known) <= set(service.containers) else there
 
 
 def found_first(names: set[str]) -> bool:
