@@ -240,9 +240,10 @@ def test_each_moment_is_judged_against_the_inventory_as_it_was(tmp_path, setting
     drift = table(settings, "drift").select("as_of", "kind", "node", "service", "held_by").sort("as_of", "kind").rows()
     assert drift == [
         (NOON + STEP, "missing_service", "piha", "web", None),
-        (NOON + 2 * STEP, "missing_service", "vps", "web", "offline_node"),
+        (NOON + 2 * STEP, "misplaced_service", "vps", "web", "offline_node"),
         (NOON + 2 * STEP, "offline_node", "vps", "all", None),
         (NOON + 2 * STEP, "unexpected_service", "piha", "web", None),
+        (NOON + 3 * STEP, "unexpected_node", "vps", "all", None),
         (NOON + 3 * STEP, "unexpected_service", "vps", "web", None),
     ]
 

@@ -61,6 +61,7 @@ def test_a_blocked_service_is_explained_down_to_its_root_cause(folder):
     ]
     assert [(line["action"], line["is_chosen"]) for line in found["decisions"]] == [
         ("delayed_deployment", True),
+        ("diagnostics", False),
         ("redeploy", False),
     ]
     assert [episode["is_open"] for episode in found["episodes"]] == [True]

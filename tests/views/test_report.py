@@ -183,12 +183,18 @@ def test_every_episode_is_in_each_picture_of_them(folder):
     settings = load_settings({"inventory": HOMELAB, "world": HOMELAB / "world", "state_dir": folder / "state"}).settings
     page = gather_page(settings, MOMENT, timedelta(hours=2))
     period = (page.past, page.since, page.as_of)
-    bars = [bar for row in draw_timeline(*period)["rows"] for bar in row["bars"]]
+    timeline = draw_timeline(*period)
+    bars = [bar for row in timeline["rows"] for bar in row["bars"]]
+    shown = {row["name"] for row in timeline["rows"]}
+    names = [f"{node}/{service}" for node, service in page.past.episodes.select("node", "service").iter_rows()]
     opened = draw_openings(*period)
     cells = [cell for row in draw_heat(*period)["rows"] for cell in row["cells"]]
 
-    assert len(bars) == page.past.episodes.height >= opened["most"]
-    assert sum(int(cell["text"].split()[-2]) for cell in cells) == page.past.episodes.height
+    assert len(bars) == sum(name in shown for name in names)
+    assert len(set(names)) == len(shown) + timeline["rest"]
+    assert page.past.episodes.height >= opened["most"]
+    of_nodes = [name for name in names if not name.startswith("fleet/")]
+    assert sum(int(cell["text"].split()[-2]) for cell in cells) == len(of_nodes)
     first_s = (page.past.episodes["opened_at"].min() - page.since).total_seconds()
     assert min(bar["x"] for bar in bars) == pytest.approx(100 * first_s / 7200, abs=0.001)
     assert max(cell["share"] for cell in cells) == 100
