@@ -53,10 +53,11 @@ def _divert(row: Recommended, before: list[Episode], as_of: datetime, openings: 
     if row.action in KEPT or is_settled or not is_flapping(before, as_of, openings, window):
         return row
     count = count_openings(before, as_of, window) + (0 if open_actions else 1)
+    kinds = " and ".join(kind.replace("_", " ") for kind in row.causing_kinds)
     hours = f"{window.total_seconds() / 3600:g} h"
     return replace(
         row,
         action=Action.DIAGNOSTICS,
         recommendation_id=f"diagnostics{row.recommendation_id.removeprefix(row.action.replace('_', '-'))}",
-        reason=f"{row.reason} It flaps, {count} openings within {hours}: find the cause before repairing it again.",
+        reason=f"It flaps, {count} openings within {hours}, now with {kinds}: find the cause before repairing it again.",
     )

@@ -11,7 +11,9 @@ import polars as pl
 from flows.text.escape import show, show_lines
 from flows.text.rows import rows
 from flows.text.spoken import instant
+from flows.views.decisions import RULES
 from schemas.drift import EVIDENCE
+from schemas.words import DriftKind
 
 if TYPE_CHECKING:
     from flows.run.result import RunReport
@@ -96,7 +98,7 @@ def _drift(drift: pl.DataFrame) -> list[dict[str, Any]]:
     for row in drifted:
         evidence = {name: row.pop(name) for name in EVIDENCE}
         row["evidence"] = {name: value for name, value in evidence.items() if value is not None}
-        row["evidence"]["rule"] = f"SEMANTICS 3: {row['kind']}"
+        row["evidence"]["rule"] = RULES[DriftKind(row["kind"])]
     return drifted
 
 

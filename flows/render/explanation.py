@@ -68,6 +68,7 @@ def _actual(found: Explanation) -> Iterator[str]:
         yield f"{', '.join(said) or 'a record'}{_dim('  ' + show(row['file']) + '#' + show(row['key']))}"
     if not found.actual:
         yield "the world has no record of it"
+    yield from (show(doubt, limit=500) for doubt in found.doubts)
 
 
 def _drift(found: Explanation) -> Iterator[str]:
@@ -180,6 +181,7 @@ def to_document(found: Explanation) -> dict[str, Any]:
         "state": found.state,
         "desired": found.desired,
         "actual": found.actual,
+        "doubts": found.doubts,
         "drift": found.drift,
         "recommendation": found.recommendation,
         "decisions": [line._asdict() for line in found.decisions],

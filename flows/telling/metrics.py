@@ -75,6 +75,8 @@ def _of_run(run: LastRun) -> Iterator[GaugeMetricFamily]:
     yield _gauge("acknowledged", "Recommendations that are acknowledged.", run.counts.get("acknowledged_count", 0))
     yield _gauge("waits", "Drifts that must last longer to open an episode.", len(run.waits))
     yield _gauge("rejected_records", "World records set aside.", run.counts.get("rejected_count", 0))
+    doubtful = run.counts.get("unreadable_timestamp_count", 0)
+    yield _gauge("unreadable_timestamps", "Times of the world that cannot be read, or lie in the future.", doubtful)
     taken = GaugeMetricFamily(
         f"{PREFIX}_stage_duration_seconds", "How long a step of the last run took.", labels=["stage"]
     )

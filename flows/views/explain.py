@@ -11,7 +11,7 @@ from flows.ledger.acknowledgements import read_acknowledgements
 from flows.ledger.checkpoint import Known
 from flows.past.study import Past, read_past
 from flows.run.attend import remark_waits
-from flows.run.gather import Inputs, read_inputs
+from flows.run.gather import Inputs, read_inputs, tell_doubt
 from flows.settings import Settings
 from flows.text.rows import rows
 from flows.views.decisions import Line, weigh_decisions
@@ -21,6 +21,7 @@ from flows.views.targets import find_target, suggest_targets
 from schemas.drift_episode import DriftEpisode
 from schemas.episode import Episode, Target
 from schemas.expressions import target
+from schemas.rejected import Doubtful
 from schemas.run import Judgement
 from schemas.words import ALL, FLEET
 from stages.flap import is_flapping
@@ -42,6 +43,8 @@ class Explanation:
     """The inventory's entry, and the dependencies that it declares."""
     actual: list[Row]
     """The world's records of it: the file and key, and what they say."""
+    doubts: list[str]
+    """How many of its times, and of its services', are in doubt, with an example."""
     drift: list[Row]
     recommendation: Row | None
     decisions: list[Line]
@@ -109,6 +112,7 @@ def _explain(
         state=judgement.summary["state"][0],
         desired=_desired(aim, inputs),
         actual=_actual(aim, inputs),
+        doubts=_doubts(aim, inputs),
         drift=rows(drift),
         recommendation=advised[0] if advised else None,
         decisions=weigh_decisions(rows(drift), advised[0] if advised else None, settings.rules()),
@@ -146,6 +150,17 @@ def _actual(aim: Target, inputs: Inputs) -> list[Row]:
     }
     found = [{"file": file, **row} for file, frame in by_file.items() for row in rows(frame.head(MOST_RECORDS))]
     return [*found, *rows(inputs.actual.rejected.filter(is_it.fill_null(False)).head(MOST_RECORDS))]
+
+
+def _doubts(aim: Target, inputs: Inputs) -> list[str]:
+    """Return what is said of the doubtful times in records of the target; a node's are those of its services as well."""
+    if aim.node == FLEET:
+        return list(tell_doubt(inputs.actual.doubtful))
+    is_its = (pl.col("node") == aim.node) & ((pl.col("service") == aim.service) | (aim.service == ALL))
+    actual = inputs.actual
+    mine = [frame.filter(is_its)["key"] for frame in (actual.services, actual.deployments, actual.incidents)]
+    mine += [actual.nodes.filter((pl.col("node") == aim.node) & (aim.service == ALL))["key"]]
+    return list(tell_doubt(Doubtful.validate(actual.doubtful.filter(pl.col("key").is_in(pl.concat(mine).implode())))))
 
 
 def _explained(aim: Target, judgement: Judgement) -> list[str]:

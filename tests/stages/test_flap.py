@@ -73,3 +73,4 @@ def test_type_severity_and_causes_stay():
     assert (row.event_type, row.severity) == (EventType.RECONCILE_REQUIRED, Severity.ERROR)
     assert row.recommendation_id == "diagnostics-piha-web"
     assert "3 openings within 24 h" in row.reason
+    assert "redeploy" not in row.reason

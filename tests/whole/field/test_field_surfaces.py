@@ -14,7 +14,9 @@ from tests.helpers.command_line import Said, call
 from tests.helpers.field import NOON, H, Run, write_run
 from tests.helpers.inbox import Inbox, open_inbox
 
-NOT_YET = pytest.mark.xfail(strict=True, reason="this surface does not follow the second edition yet")
+NOT_YET = pytest.mark.xfail(
+    strict=True, reason="its third outage of an hour waits, so that its message is not sent yet"
+)
 
 STANDARDS = Path(__file__).parents[2] / "standards"
 
@@ -241,7 +243,6 @@ def test_f23_settings_of_the_inventory_are_found_from_elsewhere_or_refused(tmp_p
 # ---- F3, F24: what is said ----
 
 
-@NOT_YET
 def test_f3_a_doubtful_time_is_named_by_check_and_explain_and_counted_by_metrics(tmp_path):
     nodes = {"piha": {"status": "online", "last_seen": "yesterday"}}
     at = write_world(tmp_path, 0, hosts=H, nodes=nodes)
