@@ -312,6 +312,7 @@ def test_each_fault_of_a_failed_run_has_its_own_line(tmp_path):
 def test_what_goes_to_a_pipe_keeps_its_lines_whole(tmp_path):
     places = ("--inventory", str(tmp_path), "--world", str(tmp_path / ("w" * 100)))
     (tmp_path / "hosts/a").mkdir(parents=True)
+    (tmp_path / "hosts/a/services.yaml").write_text("services: {web: }\n")
     environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
     ran = subprocess.run([*SUPERVISOR, "check", *places], capture_output=True, text=True, check=False, env=environment)
 
