@@ -36,6 +36,7 @@ COMMANDS = (
     "backfill",
     "archive",
     "metrics",
+    "notify",
     "observe",
     "deployment",
     "watch",
