@@ -12,7 +12,7 @@ from flows.run.result import RunReport
 from flows.settings import load_settings
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
-UP, OK, BAD = {"status": "online"}, {"status": "ok"}, {"status": "bad"}
+UP, OK, BAD = {"status": "online"}, {"status": "ok"}, {"status": "exited"}
 WEB = {"a": "services: [web]"}
 
 

@@ -14,6 +14,7 @@ EXPOSURE = {
     "runtime-supervisor-serve": 12,
     "runtime-supervisor-maintenance": 6,
     "runtime-supervisor-act": 14,
+    "runtime-supervisor-observe": 16,
 }
 """In tenths, as `systemd-analyze security --threshold` takes it; 100 is a unit without any protection."""
 
