@@ -6,10 +6,13 @@ python -m benchmarks.peers.ours FOLDER
 import json
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
+from pandera.typing.polars import DataFrame
 
 from benchmarks.fleet import AS_OF
+from flows.run.judge import look_at_services
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot, TakenName
 from schemas.desired import (
     ContainerName,
@@ -23,8 +26,8 @@ from schemas.desired import (
 from schemas.frame import Frame, complete, empty
 from schemas.rejected import Doubtful, Rejected, Unread
 from schemas.rules import Rules
-from stages.detect import detect_drift
 
+Row = TypeVar("Row", bound=Frame)
 KINDS = {"missing_service": "missing", "unexpected_service": "unexpected", "unhealthy_service": "unhealthy"}
 
 
@@ -57,10 +60,11 @@ def compare(folder: Path) -> dict[str, int]:
     desired = Desired(
         fit(DesiredNode, nodes),
         fit(DesiredService, services),
-        *(
-            fit(schema, empty(schema))
-            for schema in (Dependency, Unread, ListedService, ContainerName, MaintenanceWindow)
-        ),
+        fit(Dependency, empty(Dependency)),
+        fit(Unread, empty(Unread)),
+        fit(ListedService, empty(ListedService)),
+        fit(ContainerName, empty(ContainerName)),
+        fit(MaintenanceWindow, empty(MaintenanceWindow)),
     )
     none = pl.lit(0, pl.UInt32)
     moments = pl.select(as_of=as_of, last_update_at=as_of, files_at=as_of, unreadable_timestamp_count=none)
@@ -76,11 +80,11 @@ def compare(folder: Path) -> dict[str, int]:
         fit(Doubtful, empty(Doubtful)),
         fit(TakenName, empty(TakenName)),
     )
-    drift = detect_drift(desired, actual, Rules())
+    drift = look_at_services(desired, actual, Rules()).drift
     return {word: drift.filter(pl.col("kind") == kind).height for kind, word in KINDS.items()}
 
 
-def fit(schema: type[Frame], rows: pl.DataFrame) -> "pl.DataFrame":
+def fit(schema: type[Row], rows: pl.DataFrame) -> DataFrame[Row]:
     """Return the rows as a validated frame."""
     return schema.validate(complete(rows, schema, **NEUTRAL))
 
