@@ -68,10 +68,12 @@ def open_episode(lab):
         bad("DES-008", "a: {}\n---\nb: {}\n", f"{FILE}:2:1: more than one document"),
         bad(
             "DES-010",
-            "services:\n  - name: web\n  - name: web\n",
-            f"{FILE}:3:5: the service 'web' comes twice, first in line 2",
+            "services:\n  - name: db\n  - name: db\n  - name: web\n",
+            f"{FILE}:3:5: the service 'db' comes twice, first in line 2",
         ),
-        bad("DES-011", "services:\n  web:\n  Web:\n", f"{FILE}:3:3: the service 'web' comes twice, first in line 2"),
+        bad(
+            "DES-011", "services:\n  db:\n  Db:\n  web:\n", f"{FILE}:3:3: the service 'db' comes twice, first in line 2"
+        ),
         bad(
             "DES-011",
             'services: ["\u00e9", "e\u0301"]\n',
@@ -80,7 +82,7 @@ def open_episode(lab):
         ),
         bad(
             "DES-012",
-            "services:\n  web:\n    monitor: nope\n",
+            "services:\n  db:\n    monitor: nope\n  web:\n",
             f"{FILE}:3:5: 'monitor': expected true or false, found the text 'nope'",
         ),
         bad("DES-015", named("12:30:45"), f"{FILE}:1:12: '12:30:45' {NO_NAME}"),
@@ -148,7 +150,7 @@ def open_episode(lab):
         bad("SEC-020", named("x" * (1 << 20)), "has 1048576 characters; at most 63 are allowed"),
     ],
 )
-def test_a_faulty_file_is_named_with_its_place_and_leaves_its_node_unknown(lab, content, problems):
+def test_a_faulty_file_is_named_with_its_place_and_leaves_what_it_may_ask_for_unknown(lab, content, problems):
     open_episode(lab)
     lab.set_desired(content)
 

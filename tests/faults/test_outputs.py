@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import threading
 import unicodedata
 import xml.etree.ElementTree as ET
@@ -47,6 +48,9 @@ HOSTILE = [
     "'; DROP TABLE x; -- ../../etc/passwd",
     "x" * 900,
 ]
+WELL = {"a/well": {"status": "ok"}, "b/cache": {"status": "ok"}}
+"""What is well, so that neither node is suspect as a whole, and each text is in a recommendation of its own."""
+FOLD = re.compile(r"<details><summary>\d+ held back</summary>|</details>")
 FORMATS = ("table", "json", "ndjson", "markdown", "sarif", "junit")
 PAST_FORMATS = ("table", "json", "csv", "markdown")
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
@@ -83,7 +87,7 @@ def inbox():
 def write_hostile(lab):
     """Write each text wherever the inventory, the world and the settings take one."""
     names = [f"s{number}" for number in range(len(HOSTILE))]
-    lab.set_desired("services:\n" + "".join(f"  {name}:\n" for name in names))
+    lab.set_desired("services:\n" + "".join(f"  {name}:\n" for name in [*names, "well"]))
     for number, text in enumerate(HOSTILE):
         folder = text.replace("/", "").replace("\0", "")[:200]
         lab.write(f"inventory/hosts/{folder}/services.yaml", "services: [web]")
@@ -92,7 +96,7 @@ def write_hostile(lab):
     strays = {
         key: {"status": "ok"} for text in HOSTILE for key in (f"a/{text}", text, f"{text}/web", f" a/x{len(text)}\n")
     }
-    lab.set_services(json.dumps(statuses | strays | {"b/cache": {"status": "ok"}}))
+    lab.set_services(json.dumps(statuses | strays | {"b/cache": {"status": "ok"}, **WELL}))
     about = {"node": "a", "service": "all", "status": "active"}
     incidents = {text: about | {"severity": text, "trigger_type": text, "status": text} for text in HOSTILE}
     lab.write("world/incidents.json", json.dumps(incidents))
@@ -179,8 +183,10 @@ def test_json_gives_back_what_was_written_and_lines_are_lines(outputs, lab):
 def test_markdown_shows_texts_as_texts(outputs, words):
     tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(find_output(outputs, *words))
     inline = [child for token in tokens for child in token.children or ()]
+    blocks = {token.content.strip() for token in tokens if token.type == "html_block"}
 
-    assert {token.type for token in [*tokens, *inline]} & {"html_block", "html_inline", "link_open", "image"} == set()
+    assert {block for block in blocks if not FOLD.fullmatch(block)} == set()  # ours alone, with a count in it
+    assert {token.type for token in [*tokens, *inline]} & {"html_inline", "link_open", "image"} == set()
     assert "th_open" in {token.type for token in tokens}
     assert not {"code_block", "fence"} & {token.type for token in tokens}
 
@@ -250,9 +256,9 @@ def test_the_page_runs_and_loads_nothing(outputs, lab):
 def test_a_message_mentions_and_links_nobody(tmp_path, inbox):
     for start in range(0, len(HOSTILE), MOST_SINGLE):
         lab, texts = Lab(tmp_path / str(start)), HOSTILE[start : start + MOST_SINGLE]
-        lab.set_desired("services:\n" + "".join(f"  s{number}:\n" for number in range(len(texts))))
+        lab.set_desired("services:\n" + "".join(f"  s{number}:\n" for number in range(len(texts))) + "  well:\n")
         statuses = {f"a/s{number}": {"status": text} for number, text in enumerate(texts)}
-        lab.set_services(json.dumps(statuses | {"b/cache": {"status": "ok"}}))
+        lab.set_services(json.dumps(statuses | WELL))
         call(*lab.arguments(), environment={"SUPERVISOR_NOTIFY_URLS": f"{inbox} {inbox}?format=html"})
     taken = [message["title"] + message["message"] for message in Inbox.taken]
 

@@ -27,7 +27,7 @@ from flows.ledger import history as history_source
 from flows.ledger import history_writer as history_sink
 from flows.past.study import study_past
 from flows.render.past import past_to_csv
-from flows.run import cycle as run_module
+from flows.run import decide as decide_module
 from flows.settings import Settings, load_settings
 from flows.text.escape import csv_cell, markdown, show
 from tests.faults.cases import case
@@ -229,7 +229,7 @@ def test_a_bug_is_one_line_with_a_number_and_nothing_is_written(lab, monkeypatch
     def stumble(*_):
         raise KeyError("\x1b[2J bug")
 
-    monkeypatch.setattr(run_module, "judge", stumble)
+    monkeypatch.setattr(decide_module, "judge", stumble)
     ran = lab.reconcile()
     traced = call("--traceback", *lab.arguments())
 
@@ -245,7 +245,7 @@ def test_an_error_of_the_system_is_no_bug_and_names_the_file(lab, monkeypatch):
     def stumble(*_):
         raise OSError(5, "Input/output error", "/some/file")
 
-    monkeypatch.setattr(run_module, "judge", stumble)
+    monkeypatch.setattr(decide_module, "judge", stumble)
     ran = lab.reconcile()
 
     assert (ran.exit_code, ran.errors) == (1, "error: /some/file: Input/output error\n")
@@ -497,13 +497,13 @@ def test_what_is_no_archive_in_its_place_is_named_and_stops_no_run(lab, put):
     archive = lab.state_dir / "archive.sqlite"
     archive.unlink()
     put(archive)
-    lab.write_world({"a/web": "exited", "a/db": "exited", "b/cache": "ok"})
+    lab.write_world({"a/web": "exited", "a/db": "ok", "b/cache": "exited"})
     ran = lab.reconcile()
     asked = call("archive", "list", "--state-dir", str(lab.state_dir))
 
     assert ran.exit_code == 2
     assert [note for note in ran.document["notes"] if note.startswith(f"this world is not in the archive: {archive}: ")]
-    assert lab.told() == [("opened", "redeploy-a-web"), ("opened", "redeploy-a-db")]
+    assert lab.told() == [("opened", "redeploy-a-web"), ("opened", "redeploy-b-cache")]
     assert (asked.exit_code, str(archive) in asked.errors) == (1, True)
 
 
@@ -701,9 +701,9 @@ def test_a_deleted_history_is_made_again_and_told_of(lab):
 def test_a_value_that_comes_late_is_in_the_history(lab):
     names = [f"s{number:03}" for number in range(300)]
     lab.set_desired("services:\n" + "".join(f"  {name}:\n" for name in names))
-    lab.set_services(json.dumps({f"a/{name}": {} for name in names[:-1]} | {f"a/{names[-1]}": {"status": "late"}}))
+    lab.set_services(json.dumps({f"a/{names[-1]}": {"status": "late"}}))  # what is missing has nothing observed
     lab.reconcile()
-    observed = read_table(lab, "drift").sort("node", "service").filter(pl.col("node") == "a")["observed"]
+    observed = read_table(lab, "drift").sort("service").filter(pl.col("service").is_in(names))["observed"]
 
     assert observed.dtype == pl.String
     assert observed.to_list() == [None] * 299 + ["late"]
