@@ -27,7 +27,7 @@ ALIASES = "node_alias_map"
 ALIAS_VARIABLE = "NODE_ALIAS_MAP"
 SECTIONS = ("limits", "actions", "web")
 PREFIX = "SUPERVISOR_"
-PATHS = ("inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file", "report_file")
+PATHS = ("inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file")
 ACTION_PATHS = ("policy", "actions_dir", "executor_config", "operators", "clock")
 OTHER_VARIABLES = ("CONFIG", "NOTIFY_URLS")
 DURATION = "seconds, or a duration such as 90s, 15m, 24h or 30d"
@@ -148,7 +148,6 @@ class Settings(Rules, PastRules, BaseSettings):
     run_ttl: Duration = Field(timedelta(minutes=30), description="supervisor status: an older last run is stale")
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
     actions: ActionSettings = Field(default_factory=ActionSettings, description="what may be done, and how often")
-    report_file: UserPath | None = Field(None, description="a file that every run writes its report to, as HTML")
     web: WebSettings = Field(default_factory=WebSettings, description="the page")
 
     @classmethod
