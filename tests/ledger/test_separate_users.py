@@ -1,6 +1,8 @@
 """Three users share one ledger: each writes their own journal, all read all."""
 
 import os
+from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 
@@ -19,8 +21,9 @@ DECIDER, EXECUTOR, ANNA, MALLORY, GROUP = 54001, 54002, 54003, 54004, 54100
 
 @pytest.fixture
 def place(tmp_path):
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o055)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.is_relative_to(gettempdir()) and folder != Path(gettempdir()):
+            folder.chmod(folder.stat().st_mode | 0o055)
     root = tmp_path / "actions"
     for folder in (root, root / "journal"):
         folder.mkdir()
