@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flows.ledger.emit import open_emitter
 from stages.transition import decide_transitions
-from tests.episodes import DAY, judged, last_run, paths, recommended
+from tests.helpers.episodes import DAY, judged, last_run, paths, recommended
 
 RUNS, EVENTS = 41, 100
 

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from tests.frames import NOON
-from tests.past_worlds import inventory, world, write
-from tests.program import SUPERVISOR
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import inventory, world, write
+from tests.helpers.program import SUPERVISOR
 
 AT_NOON = f"--as-of {NOON:%Y-%m-%dT%H:%M:%SZ}"
 

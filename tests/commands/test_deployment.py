@@ -7,7 +7,7 @@ import pytest
 
 from flows.cli import _run
 from tests.helpers.fake_engine import FakeEngine, composed
-from tests.program import SUPERVISOR
+from tests.helpers.program import SUPERVISOR
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from flows.render.table import print_report
 from flows.render.tabulate import tabulate
 from flows.settings import load_settings
 from schemas.rules import Rules
-from tests.fleet_on_disk import BAD, NOON, OK, WEB, reconcile
-from tests.program import SUPERVISOR
+from tests.helpers.fleet_on_disk import BAD, NOON, OK, WEB, reconcile
+from tests.helpers.program import SUPERVISOR
 
 
 def inputs_of(folder, hosts, services):

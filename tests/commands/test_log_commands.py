@@ -11,7 +11,7 @@ from flows.commands import log
 from flows.ledger.chain import Place, verify_chain
 from tests.crash.driver import run
 from tests.crash.invariants import log_lines
-from tests.episodes import paths
+from tests.helpers.episodes import paths
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from flows.cli import _run
-from tests.frames import NOON
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import inventory, world, write
 from tests.past.test_backfill import keep
-from tests.past_worlds import inventory, world, write
 
 
 @pytest.fixture

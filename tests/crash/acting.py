@@ -18,7 +18,7 @@ from flows.ledger.actions.journals import read_journals
 from flows.ledger.actions.places import ActionPlace
 from tests.crash.sweep import CALLS, MISSED, Point, find_injected, has_strace, inject
 from tests.helpers.acting_home import START, Home
-from tests.program import SUPERVISOR
+from tests.helpers.program import SUPERVISOR
 
 FAULTS = ("signal=KILL", "error=ENOSPC", "error=EIO")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from flows.errors import BusyError
 from tests.crash.driver import run
 from tests.crash.invariants import find_violations, log_lines
-from tests.episodes import paths
+from tests.helpers.episodes import paths
 
 WORLDS: tuple[list[str], ...] = (["web"], ["web!", "db"], [], ["mqtt"], ["db!"])
 

@@ -12,7 +12,7 @@ from flows.errors import EmitError, SupervisorError
 from flows.ledger.emit import open_emitter
 from schemas.words import Severity
 from stages.transition import decide_transitions
-from tests.episodes import DAY, NOON, judged, last_run, paths, recommended
+from tests.helpers.episodes import DAY, NOON, judged, last_run, paths, recommended
 
 
 def run(folder: Path, as_of_s: int, services: list[str], lock_timeout_s: float = 5.0) -> int:

@@ -7,7 +7,7 @@ from flows.files.own import trusted_owners
 from flows.ledger.checkpoint import load_checkpoint
 from flows.ledger.event_line import read_own_event
 from flows.ledger.log_parts import find_parts
-from tests.episodes import paths
+from tests.helpers.episodes import paths
 
 
 def log_lines(folder: Path) -> list[bytes]:

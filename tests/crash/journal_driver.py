@@ -10,7 +10,7 @@ from flows.errors import SupervisorError
 from flows.ledger.actions.append import identify, open_ledger
 from flows.ledger.actions.places import ActionPlace
 from schemas.ledger import Role
-from tests.episodes import NOON
+from tests.helpers.episodes import NOON
 
 
 def append(folder: Path, role: Role, reasons: list[str], place: ActionPlace | None = None) -> None:

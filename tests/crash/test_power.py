@@ -24,8 +24,8 @@ from tests.crash.power import (
     mounted,
 )
 from tests.crash.sweep import SCENES, find_points, has_strace
-from tests.frames import NOON
-from tests.past_worlds import inventory, world, write
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import inventory, world, write
 
 pytestmark = [
     pytest.mark.crash,

@@ -20,7 +20,7 @@ from flows.executor.order import Asked, Order, Preflight
 from flows.executor.runner import Finished, How
 from schemas.ledger import Result
 from schemas.verb import Verb
-from tests.frames import NOON
+from tests.helpers.frames import NOON
 
 TARGETS = {"targets": ("piha/*",), "verbs": ("restart",)}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.acting_home import Home
-from tests.program import SUPERVISOR
+from tests.helpers.program import SUPERVISOR
 
 HERE = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flows.cli import _run
-from tests.program import SUPERVISOR
+from tests.helpers.program import SUPERVISOR
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SEEN = "2026-05-01T11:59:00Z"

@@ -15,9 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from flows.orchestration.server import run_server, server_environment
-from tests.browser import CHROMIUM, open_browser
 from tests.faults.cases import case
-from tests.homelab import environment, reconcile, supervisor
+from tests.helpers.browser import CHROMIUM, open_browser
+from tests.helpers.homelab import environment, reconcile, supervisor
 from tests.orchestration.killer import Killer
 from tests.orchestration.supervised import EVENING, Served, event_ids, events_of_one_run, free_port
 

@@ -33,7 +33,7 @@ from flows.text.escape import csv_cell, markdown, show
 from tests.faults.cases import case
 from tests.faults.lab import NOON, Lab, call
 from tests.faults.test_desired import as_nobody
-from tests.program import SUPERVISOR
+from tests.helpers.program import SUPERVISOR
 
 ROOT = Path(__file__).parents[2]
 DOWN = {"a/web": "exited", "a/db": "ok", "b/cache": "ok"}

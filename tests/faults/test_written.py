@@ -23,11 +23,11 @@ from flows.run import deadline
 from stages.transition import decide_transitions
 from tests.crash.driver import run
 from tests.crash.invariants import find_violations
-from tests.episodes import DAY, judged, last_run, paths, recommended
 from tests.faults import Fault, Killed, injected
 from tests.faults.cases import case
 from tests.faults.lab import Lab, call, clean_environment
-from tests.program import SUPERVISOR
+from tests.helpers.episodes import DAY, judged, last_run, paths, recommended
+from tests.helpers.program import SUPERVISOR
 
 FOREIGN = b'{"id": 1, "message": "checked"}'
 DOWN = {"a/web": "exited", "a/db": "ok", "b/cache": "ok"}

@@ -123,7 +123,7 @@ def _written(target: str) -> list[bytes]:
     from tempfile import TemporaryDirectory
 
     from tests.crash.driver import run
-    from tests.episodes import paths
+    from tests.helpers.episodes import paths
 
     if target not in {"checkpoint", "log"}:
         return []

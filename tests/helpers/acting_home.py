@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.cli import _run
-from tests.past_worlds import inventory, world, write
+from tests.helpers.past_worlds import inventory, world, write
 
 START = datetime(2026, 6, 3, 12, tzinfo=UTC)
 POLICY = """rules:

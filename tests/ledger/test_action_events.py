@@ -12,7 +12,7 @@ from flows.ledger.event_line import read_own_event
 from schemas.action_event import Acting, ActionEvent, ActionTransition
 from schemas.words import Severity
 from stages.transition import decide_transitions
-from tests.episodes import DAY, NOON, judged, last_run, paths, recommended
+from tests.helpers.episodes import DAY, NOON, judged, last_run, paths, recommended
 
 
 def event(name="one", transition=ActionTransition.STARTED):

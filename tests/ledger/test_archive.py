@@ -16,7 +16,7 @@ from flows.past.archive_source import ArchiveSource
 from flows.sources.inventory.files import InventoryFiles
 from flows.sources.inventory.pack import unpack_inventory
 from flows.sources.world.files import WorldFiles
-from tests.frames import NOON, ago
+from tests.helpers.frames import NOON, ago
 
 
 def keep(folder, *texts: str, kind=WORLD, name="services.json"):

@@ -23,7 +23,7 @@ from schemas.words import Outcome, Severity, State
 from stages.transition import decide_transitions
 from tests.crash.driver import run
 from tests.crash.invariants import find_violations, log_lines
-from tests.episodes import DAY, NOON, judged, last_run, paths, recommended
+from tests.helpers.episodes import DAY, NOON, judged, last_run, paths, recommended
 
 STRANGER = 12345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

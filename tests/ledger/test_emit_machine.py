@@ -15,8 +15,8 @@ from flows.ledger.event_line import read_own_event
 from schemas.words import Severity
 from stages.transition import decide_transitions
 from tests.crash.invariants import log_lines
-from tests.episodes import DAY, NOON, judged, last_run, paths, recommended
 from tests.faults import NO_SPACE, Fault, Killed, injected
+from tests.helpers.episodes import DAY, NOON, judged, last_run, paths, recommended
 
 WORLDS = st.dictionaries(st.sampled_from(["web", "db", "mqtt"]), st.sampled_from([Severity.ERROR, Severity.CRITICAL]))
 MEMORY = Path("/dev/shm")

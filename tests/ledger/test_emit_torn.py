@@ -6,8 +6,8 @@ import pytest
 
 from tests.crash.driver import run
 from tests.crash.invariants import find_violations, log_lines
-from tests.episodes import paths
 from tests.faults import Fault, Killed, injected
+from tests.helpers.episodes import paths
 
 FOREIGN = b'{"timestamp": "2026-05-01T12:00:00Z", "message": "a line of another agent"}'
 

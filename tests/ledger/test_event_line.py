@@ -13,7 +13,7 @@ from flows.ledger.event_line import MARKER, MAX_LINE, encode_change, read_own_ev
 from schemas.event import Event, event_schema
 from schemas.words import EventType, Severity
 from stages.transition import decide_transitions
-from tests.episodes import DAY, NOON, judged, recommended
+from tests.helpers.episodes import DAY, NOON, judged, recommended
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "event.schema.json"
 ENVELOPE = {"timestamp", "node", "type", "severity", "source", "service", "correlation_id", "payload"}

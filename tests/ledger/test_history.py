@@ -37,7 +37,7 @@ from schemas.frame import columns
 from schemas.history import TABLES, History, RunFacts
 from schemas.run import Judgement
 from stages.record import record_runs
-from tests.frames import NOON, actual, desired, frame, judged
+from tests.helpers.frames import NOON, actual, desired, frame, judged
 
 DAY = NOON.date()
 

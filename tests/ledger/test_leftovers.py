@@ -8,7 +8,7 @@ import pytest
 
 from flows.files.own import replace_file, write_temporary
 from flows.ledger.emit import open_emitter
-from tests.episodes import paths
+from tests.helpers.episodes import paths
 
 PLACES = ["state/notifications.json", "state/acknowledgements.json", "supervisor-checkpoint.json.attempt"]
 

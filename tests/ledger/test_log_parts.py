@@ -16,7 +16,7 @@ from flows.ledger.chain import verify_chain
 from flows.ledger.emit import open_emitter
 from flows.ledger.event_log import START, EventLog
 from tests.crash.driver import run
-from tests.episodes import paths
+from tests.helpers.episodes import paths
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,

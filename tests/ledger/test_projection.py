@@ -15,7 +15,7 @@ from schemas.book import Book
 from schemas.episode import Target
 from schemas.memory import CleanTime, Memory, Progress, SeenRow
 from schemas.verb import Mode, Risk, Verb
-from tests.episodes import NOON
+from tests.helpers.episodes import NOON
 
 ID = "container-restart-piha-web"
 WEEK = timedelta(days=7)

@@ -14,8 +14,8 @@ from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.past.study import study_past
 from flows.run.cycle import run_once
 from flows.settings import Settings
-from tests.frames import NOON
-from tests.past_worlds import inventory, world, write
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import inventory, world, write
 
 MINUTE = timedelta(minutes=1)
 

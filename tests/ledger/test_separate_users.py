@@ -13,7 +13,7 @@ from flows.ledger.actions.places import ActionPlace
 from schemas.ledger import Role
 from schemas.memory import Memory
 from tests.crash.journal_driver import append
-from tests.episodes import NOON
+from tests.helpers.episodes import NOON
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be other users")
 DECIDER, EXECUTOR, ANNA, MALLORY, GROUP = 54001, 54002, 54003, 54004, 54100

@@ -9,7 +9,7 @@ import pytest
 
 from flows.cli import _run
 from tests.helpers.fake_engine import FakeEngine, composed, container
-from tests.program import SUPERVISOR
+from tests.helpers.program import SUPERVISOR
 
 MARKER = "s3cr3t-marker"
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.helpers.fake_engine import FakeEngine, composed
-from tests.program import SUPERVISOR
+from tests.helpers.program import SUPERVISOR
 
 DEATHS = int(os.environ.get("DEATHS", "1"))
 """How many deaths to time; each has a container of its own, since a fourth start within ten minutes is a crash loop."""

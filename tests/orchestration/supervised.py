@@ -13,8 +13,8 @@ from typing import Any, Self
 
 from flows.run.cycle import run_once
 from flows.settings import load_settings
+from tests.helpers.program import SUPERVISOR
 from tests.orchestration.api import Api
-from tests.program import SUPERVISOR
 
 HOMELAB = Path(__file__).parents[2] / "examples" / "homelab"
 EVENING = "2026-06-03T19:42:00Z"

@@ -7,9 +7,9 @@ import pytest
 from flows.ledger.history import ask_history, scan_history
 from flows.run.cycle import run_once
 from flows.settings import load_settings
+from tests.helpers.past_worlds import inventory, write
 from tests.orchestration.supervised import EVENING, HOMELAB
 from tests.past.test_backfill import keep
-from tests.past_worlds import inventory, write
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.usefixtures("client")]
 

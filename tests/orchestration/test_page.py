@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser import CHROMIUM, open_browser
+from tests.helpers.browser import CHROMIUM, open_browser
 
 pytestmark = [
     pytest.mark.server,

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.helpers.past_worlds import inventory, world, write
 from tests.orchestration.killer import Killer
 from tests.orchestration.supervised import Served, event_ids, events_of_one_run
-from tests.past_worlds import inventory, world, write
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 

@@ -5,7 +5,7 @@ import pytest
 from flows.orchestration.shard import merge_looks, split_by_node
 from flows.run.judge import look_at_services
 from schemas.rules import Rules
-from tests.frames import actual, desired
+from tests.helpers.frames import actual, desired
 
 HERE = [f"node-{n}/svc-{k}" for n in range(5) for k in range(3)]
 WANT = desired(*HERE, needs=[{"target": "node-0/svc-0", "dependency": "svc-1", "scope": "external"}])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.orchestration.server import run_server, server_environment
-from tests.homelab import EVENING, environment, reconcile
+from tests.helpers.homelab import EVENING, environment, reconcile
 from tests.orchestration.api import Api
 from tests.orchestration.supervised import free_port
 

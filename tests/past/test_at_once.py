@@ -13,9 +13,9 @@ import pytest
 from flows.cli import _run
 from flows.files.lock import hold_lock
 from flows.ledger.history import scan_history
-from tests.frames import NOON
-from tests.past_worlds import inventory, world, write
-from tests.program import SUPERVISOR
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import inventory, world, write
+from tests.helpers.program import SUPERVISOR
 
 HOUR = timedelta(hours=1)
 

@@ -24,9 +24,9 @@ from flows.settings import Settings
 from flows.sources.inventory.files import InventoryFiles
 from flows.sources.world.files import WorldFiles
 from schemas.rules import PastRules
-from tests.frames import NOON
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import commit, inventory, world, write
 from tests.ledger.test_history import Dying
-from tests.past_worlds import commit, inventory, world, write
 
 STEP = timedelta(hours=6)
 HOUR = timedelta(hours=1)

@@ -12,7 +12,7 @@ from flows.past.study import study_past
 from flows.render.past import past_to_csv, past_to_json, past_to_markdown, print_past
 from schemas.history import History
 from schemas.rules import PastRules
-from tests.frames import NOON
+from tests.helpers.frames import NOON
 from tests.ledger.test_history import a_run
 
 

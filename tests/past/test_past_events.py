@@ -15,8 +15,8 @@ from flows.past.events import write_events
 from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.run.cycle import run_once
 from flows.settings import Settings, load_settings
-from tests.frames import NOON
-from tests.past_worlds import inventory, world, write
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import inventory, world, write
 
 SERVICES = ["piha/web", "piha/db", "vps/web", "vps/mail"]
 RULES = [

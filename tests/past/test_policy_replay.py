@@ -13,8 +13,8 @@ from flows.past.policy_studies import study_policies
 from flows.past.sources import open_snapshots
 from flows.settings import Settings
 from flows.views.policy_check import check_policy
-from tests.frames import NOON
-from tests.past_worlds import inventory, world, write
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import inventory, world, write
 
 STEP = timedelta(minutes=1)
 AUTO = "rules: [{id: all, match: {}, mode: auto}]\n"

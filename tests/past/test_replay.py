@@ -13,8 +13,8 @@ from flows.settings import Settings
 from flows.views.what_if import compare_inventories
 from schemas.rules import Rules
 from schemas.words import State
-from tests.frames import NOON
-from tests.past_worlds import commit, inventory, world, write
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import commit, inventory, world, write
 
 MINUTE = timedelta(minutes=1)
 

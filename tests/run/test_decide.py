@@ -18,8 +18,8 @@ from schemas.rules import Rules
 from schemas.wait import SettlingService
 from schemas.words import EventType, Severity, State
 from stages.derive import derive_state
-from tests.examples import HOMELAB, example_names, load_expected
-from tests.frames import NOON, actual, ago, desired, judged
+from tests.helpers.examples import HOMELAB, example_names, load_expected
+from tests.helpers.frames import NOON, actual, ago, desired, judged
 
 WORLDS = [name for name in example_names() if load_expected(name).outcome == "completed"]
 

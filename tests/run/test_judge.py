@@ -5,7 +5,7 @@ from polars.testing import assert_frame_equal
 
 from flows.run.judge import judge
 from schemas.rules import Rules
-from tests.frames import actual, advice, ago, batch, desired, judged, kinds
+from tests.helpers.frames import actual, advice, ago, batch, desired, judged, kinds
 
 WEB = "piha/web"
 EXITED = {"target": WEB, "status": "exited"}

@@ -11,9 +11,9 @@ import pytest
 
 from flows.run.watch import is_input, watch_inputs
 from flows.settings import Settings
-from tests.homelab import environment
-from tests.past_worlds import inventory, world, write
-from tests.program import SUPERVISOR
+from tests.helpers.homelab import environment
+from tests.helpers.past_worlds import inventory, world, write
+from tests.helpers.program import SUPERVISOR
 
 
 @pytest.fixture

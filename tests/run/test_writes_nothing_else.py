@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples import HOMELAB, load_expected
-from tests.program import SUPERVISOR
+from tests.helpers.examples import HOMELAB, load_expected
+from tests.helpers.program import SUPERVISOR
 
 CHANGES = (
     "openat,open,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,"

@@ -16,8 +16,8 @@ from flows.sources.snapshots.git_objects import GitObjects, OddObjectError
 from flows.sources.snapshots.inventories import GitInventories
 from flows.sources.snapshots.worlds import GitSource
 from schemas.limits import Limits
-from tests.frames import NOON
-from tests.past_worlds import commit, commit_all, inventory, world
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import commit, commit_all, inventory, world
 
 LATER = NOON + timedelta(hours=1)
 ROOMY = Limits(max_inventory_file_bytes=1024 * 1024)

@@ -18,8 +18,8 @@ from flows.errors import HistoryError
 from flows.sources.snapshots import tar_stream
 from flows.sources.snapshots.tars import read_tar_worlds
 from schemas.limits import Limits
-from tests.frames import NOON
-from tests.past_worlds import world
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import world
 
 NAME = "2026-05-27T12-00-00Z"
 FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]

@@ -8,8 +8,8 @@ from flows.errors import HistoryError, InventoryError
 from flows.sources.inventory.desired import build_desired
 from flows.sources.snapshots.inventories import GitInventories
 from schemas.limits import Limits
-from tests.frames import NOON
-from tests.past_worlds import commit, commit_all, inventory
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import commit, commit_all, inventory
 
 HOUR = timedelta(hours=1)
 LIMITS = Limits()

@@ -20,8 +20,8 @@ from flows.sources.snapshots.tars import read_tar_worlds
 from flows.sources.snapshots.worlds import FolderSource
 from flows.sources.world.files import FILES, WorldFiles
 from schemas.limits import Limits
-from tests.frames import NOON
-from tests.past_worlds import commit, world, write
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import commit, world, write
 
 LIMITS = Limits()
 MOMENTS = [NOON, NOON + timedelta(minutes=5)]

@@ -13,7 +13,7 @@ from flows.sources.world.actual import WorldFiles, dangling_aliases, decode_worl
 from flows.sources.world.names import WorldNames
 from schemas.limits import Limits
 from schemas.rules import Rules
-from tests.frames import NOON, ago
+from tests.helpers.frames import NOON, ago
 
 LIMITS = Limits()
 KNOWN = {"piha", "chelsty"}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flows.errors import WorldUnreadableError
 from flows.sources.world.actual import WorldFiles, decode_readable_worlds
-from tests.frames import NOON, ago
+from tests.helpers.frames import NOON, ago
 from tests.sources.test_world import KNOWN, LIMITS, OK, SEEN, decode, files, rejected, services
 
 

@@ -12,7 +12,7 @@ from flows.files import foreign as safe_file
 from flows.sources.world import files as world_files
 from flows.sources.world.actual import load_world, read_world
 from schemas.limits import Limits
-from tests.frames import NOON
+from tests.helpers.frames import NOON
 
 FAST = Limits(retry_pause=0)
 

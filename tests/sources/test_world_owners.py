@@ -7,8 +7,8 @@ import pytest
 
 from flows.run.gather import read_inputs
 from flows.settings import Settings
-from tests.frames import NOON
-from tests.past_worlds import inventory, world, write
+from tests.helpers.frames import NOON
+from tests.helpers.past_worlds import inventory, world, write
 
 STRANGER = 12345
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

@@ -12,9 +12,9 @@ from flows.errors import SettingsError
 from flows.ledger.acknowledgements import FILE, change_acknowledgements, read_acknowledgements
 from schemas.acknowledgement import Acknowledgement
 from stages.acknowledge import acknowledge
-from tests import frames
-from tests.frames import NOON
-from tests.homelab import reconcile, supervisor
+from tests.helpers import frames
+from tests.helpers.frames import NOON
+from tests.helpers.homelab import reconcile, supervisor
 
 TICK = timedelta(microseconds=1)
 ACK = Acknowledgement(

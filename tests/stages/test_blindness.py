@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from schemas.outage import News
 from stages.blindness import tell_blindness
-from tests.episodes import NOON
+from tests.helpers.episodes import NOON
 
 TTL = timedelta(minutes=30)
 

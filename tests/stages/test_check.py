@@ -6,7 +6,7 @@ from schemas.rules import Rules
 from stages.check import check_inventory
 from stages.link import link_all
 from stages.observe import observe_services
-from tests.frames import actual
+from tests.helpers.frames import actual
 from tests.sources.test_inventory import at
 
 WEB = {"hosts/a/services.yaml": "services:\n  web:\n"}

@@ -10,7 +10,7 @@ from schemas.wait import Patience
 from schemas.words import DriftKind, HeldBy
 from stages.debounce import debounce
 from stages.transition import decide_transitions
-from tests.episodes import DAY, NOON, judged, recommended
+from tests.helpers.episodes import DAY, NOON, judged, recommended
 
 MINUTE = timedelta(minutes=1)
 MISSING, UNHEALTHY = DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE

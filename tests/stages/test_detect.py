@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.words import DriftKind
-from tests.frames import actual, ago, desired, detected, found
+from tests.helpers.frames import actual, ago, desired, detected, found
 
 WEB = "piha/web"
 FIVE = [f"piha/s{i}" for i in range(5)]

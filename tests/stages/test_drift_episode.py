@@ -14,7 +14,7 @@ from stages.drift_episode import find_drift_episodes
 from stages.reliability import measure_reliability
 from stages.sighting import sight_drift
 from stages.span import measure_spans
-from tests.frames import NOON, frame
+from tests.helpers.frames import NOON, frame
 
 RULES = PastRules()
 PRINTS = dict.fromkeys(("input_fingerprint", "rules_fingerprint", "inventory_fingerprint", "world_fingerprint"), "f")

@@ -7,7 +7,7 @@ import pytest
 from schemas.words import Action, EventType, Severity
 from stages.flap import divert_flapping
 from stages.transition import decide_transitions
-from tests.episodes import NOON, judged, recommended
+from tests.helpers.episodes import NOON, judged, recommended
 
 HOUR = timedelta(hours=1)
 

@@ -8,7 +8,7 @@ from pandera.errors import SchemaError, SchemaErrors
 from schemas.drift import Drift
 from schemas.frame import Frame, Promises, _promises
 from schemas.run import Summary
-from tests.frames import actual, desired, judged
+from tests.helpers.frames import actual, desired, judged
 
 ROWS = judged(desired("piha/web", "piha/db"), actual("vps/x", nodes=["piha"])).drift
 OTHER = pl.lit("other")

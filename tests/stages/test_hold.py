@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.frames import actual, ago, desired, judged, kinds
+from tests.helpers.frames import actual, ago, desired, judged, kinds
 
 WEB = "piha/web"
 EXITED = {"target": WEB, "status": "exited"}

@@ -6,7 +6,7 @@ from schemas.rules import Rules
 from schemas.words import DependencyScope
 from stages.link import link_all, link_dependencies
 from stages.observe import observe_services
-from tests.frames import actual, desired, judged
+from tests.helpers.frames import actual, desired, judged
 
 EXTERNAL, ANYWHERE = DependencyScope.EXTERNAL, DependencyScope.ANYWHERE
 

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.rules import Rules
 from stages.observe import observe_services
-from tests.frames import actual, ago, desired
+from tests.helpers.frames import actual, ago, desired
 
 EXITED, OK = "exited", "ok"
 

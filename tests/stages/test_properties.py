@@ -12,8 +12,8 @@ from schemas.actual import Actual
 from schemas.expressions import target
 from schemas.words import EventType, Severity, State
 from stages.derive import derive_state
-from tests.frames import NOON, actual, ago, batch, in_agreement, judged
-from tests.strategies import ages, inventories, worlds
+from tests.helpers.frames import NOON, actual, ago, batch, in_agreement, judged
+from tests.helpers.strategies import ages, inventories, worlds
 
 for_many = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 for_all = settings(max_examples=15, deadline=None, derandomize=True, database=None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.frames import actual, advice, ago, desired, judged
+from tests.helpers.frames import actual, advice, ago, desired, judged
 from tests.stages.test_link import needs
 
 WEB = "piha/web"

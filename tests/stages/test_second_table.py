@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from stages.misplace import are_near
-from tests.frames import actual, advice, ago, desired, detected, found, judged
+from tests.helpers.frames import actual, advice, ago, desired, detected, found, judged
 
 DOWN = {"target": "n/a", "status": "exited"}
 

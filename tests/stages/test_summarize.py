@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.frames import actual, ago, desired, judged
+from tests.helpers.frames import actual, ago, desired, judged
 
 WEB = "piha/web"
 EXITED = {"target": WEB, "status": "exited"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.frames import actual, advice, ago, batch, desired, judged, kinds
+from tests.helpers.frames import actual, advice, ago, batch, desired, judged, kinds
 
 DOWN = "exited"
 

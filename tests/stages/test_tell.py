@@ -6,7 +6,7 @@ from schemas.episode import Target
 from schemas.outage import News, Trouble
 from schemas.words import Severity
 from stages.tell import tell_outages
-from tests.episodes import NOON
+from tests.helpers.episodes import NOON
 
 HOUR = timedelta(hours=1)
 MQTT, ZIGBEE, WEB = Target("piha", "mqtt"), Target("piha", "zigbee"), Target("vps", "web")

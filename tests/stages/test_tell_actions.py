@@ -28,7 +28,7 @@ from schemas.ledger import (
 )
 from schemas.words import Severity
 from stages.tell_actions import Fresh, Told, tell_actions
-from tests.episodes import NOON
+from tests.helpers.episodes import NOON
 
 HOUR = timedelta(hours=1)
 

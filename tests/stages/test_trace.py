@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.frames import actual, ago, desired, judged
+from tests.helpers.frames import actual, ago, desired, judged
 from tests.stages.test_link import needs
 
 APP, DB, DISK = "a/app", "a/db", "a/disk"

@@ -8,7 +8,7 @@ import pytest
 from schemas.episode import Episode, Key, Target
 from schemas.words import ALL, FLEET, Action, DriftKind, EmitMode, EventType, HeldBy, Resolution, Severity, Transition
 from stages.transition import decide_transitions
-from tests.episodes import DAY, NOON, judged, recommended
+from tests.helpers.episodes import DAY, NOON, judged, recommended
 
 WEB = Target("piha", "web")
 MISSING = DriftKind.MISSING_SERVICE

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from flows.ledger.checkpoint import Known
 from flows.telling.metrics import to_metrics
-from tests.homelab import reconcile, supervisor
+from tests.helpers.homelab import reconcile, supervisor
 
 
 @pytest.fixture(scope="module")

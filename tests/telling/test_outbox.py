@@ -12,9 +12,9 @@ from flows.telling.outbox import MOST_SINGLE, Outbox, Sent, deliver, enqueue, re
 from schemas.episode import Target
 from schemas.outage import Blindness, Message, News, Outage
 from schemas.words import Severity
-from tests.episodes import NOON
-from tests.examples import HOMELAB
-from tests.homelab import EVENING, reconcile, supervisor
+from tests.helpers.episodes import NOON
+from tests.helpers.examples import HOMELAB
+from tests.helpers.homelab import EVENING, reconcile, supervisor
 
 ADDRESSES = {"a": "address of a", "b": "address of b"}
 HOUR = timedelta(hours=1)

@@ -16,9 +16,9 @@ from schemas.rules import Rules
 from schemas.words import Action
 from stages.link import link_all
 from stages.observe import observe_services
-from tests import frames
-from tests.examples import HOMELAB
-from tests.homelab import EVENING, environment, reconcile, supervisor
+from tests.helpers import frames
+from tests.helpers.examples import HOMELAB
+from tests.helpers.homelab import EVENING, environment, reconcile, supervisor
 
 
 @pytest.fixture(scope="module")

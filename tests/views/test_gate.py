@@ -19,8 +19,8 @@ from flows.views.gate import hold_against, parse_criteria, read_baseline
 from schemas.acknowledgement import Acknowledgement
 from schemas.words import Outcome, Severity
 from stages.acknowledge import acknowledge
-from tests import frames
-from tests.frames import NOON
+from tests.helpers import frames
+from tests.helpers.frames import NOON
 
 STANDARDS = Path(__file__).parents[1] / "standards"
 FAILED = {"target": "piha/db", "status": "failed"}

@@ -13,10 +13,10 @@ from flows.render.html import MOST_NODES_IN_FULL, to_html
 from flows.render.plots import Scale, Slots, draw_heat, draw_openings, draw_states, draw_timeline
 from flows.settings import load_settings
 from flows.views.fleet_page import gather_page
-from tests import fleet_on_disk
-from tests.browser import CHROMIUM, PATIENCE_S, open_browser
-from tests.examples import HOMELAB
-from tests.homelab import EVENING, reconcile, supervisor
+from tests.helpers import fleet_on_disk
+from tests.helpers.browser import CHROMIUM, PATIENCE_S, open_browser
+from tests.helpers.examples import HOMELAB
+from tests.helpers.homelab import EVENING, reconcile, supervisor
 
 MOMENT = datetime.fromisoformat(EVENING)
 HOSTILE = '</title><script>alert(1)</script><img src="http://192.0.2.1/x">'
@@ -214,7 +214,7 @@ def test_each_picture_says_in_words_what_it_shows(folder):
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 def test_no_request_leaves_the_page_and_it_fits_and_is_readable_wide_and_narrow_light_and_dark(folder, tmp_path):
     backgrounds, requests, contrasts = set(), [], []
-    measure = (Path(__file__).parents[1] / "contrast.js").read_text()
+    measure = (Path(__file__).parents[1] / "helpers" / "contrast.js").read_text()
     with open_browser(tmp_path) as page:
         page.call("Network.enable")
         page.call("Page.enable")

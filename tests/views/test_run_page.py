@@ -17,7 +17,7 @@ from schemas.rules import Rules
 from schemas.words import Outcome
 from stages.acknowledge import acknowledge
 from stages.summarize import summarize
-from tests.frames import NOON, actual, desired, judged
+from tests.helpers.frames import NOON, actual, desired, judged
 
 NASTY = "<img src=x onerror=alert(1)>\x1b[31m\u202e|`"
 

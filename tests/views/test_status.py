@@ -16,8 +16,8 @@ from flows.views.status import read_status
 from schemas.words import Action, EventType, Outcome, Severity, State
 from stages.derive import derive_state
 from stages.transition import decide_transitions
-from tests.episodes import DAY, NOON, judged, last_run, paths, recommended
-from tests.homelab import EVENING, environment, reconcile, supervisor
+from tests.helpers.episodes import DAY, NOON, judged, last_run, paths, recommended
+from tests.helpers.homelab import EVENING, environment, reconcile, supervisor
 
 TTL = timedelta(minutes=30)
 ROW = {

@@ -7,7 +7,7 @@ import pytest
 from flows.render.document import to_json
 from flows.sources.formats.instants import parse_instant
 from schemas.words import Outcome
-from tests.fleet_on_disk import BAD, NOON, OK, UP, WEB, advice_of, ago, drift_of, events_of, reconcile, write
+from tests.helpers.fleet_on_disk import BAD, NOON, OK, UP, WEB, advice_of, ago, drift_of, events_of, reconcile, write
 
 FIVE = "services: [s1, s2, s3, s4, s5]"
 

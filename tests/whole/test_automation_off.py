@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.examples import HOMELAB, example_names, load_expected
-from tests.program import SUPERVISOR
+from tests.helpers.examples import HOMELAB, example_names, load_expected
+from tests.helpers.program import SUPERVISOR
 
 GARBAGE = "rules: [this is: {no policy\n"
 ACTING = ("flows.sources.policy", "flows.run.actions", "flows.ledger.actions", "flows.run.acting", "schemas.policy")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from schemas.words import Outcome
-from tests.examples import (
+from tests.helpers.examples import (
     HOMELAB,
     ExpectedDrift,
     ExpectedRecommendation,
@@ -17,7 +17,7 @@ from tests.examples import (
     example_names,
     load_expected,
 )
-from tests.program import SUPERVISOR
+from tests.helpers.program import SUPERVISOR
 
 COMPLETED = [name for name in example_names() if load_expected(name).outcome == Outcome.COMPLETED]
 

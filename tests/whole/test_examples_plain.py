@@ -8,7 +8,7 @@ import yaml
 
 from benchmarks.peers.plain import UnreadableWorldError, judge
 from schemas.words import Action, DriftKind, EventType, HeldBy, Outcome, Severity, State
-from tests.examples import HOMELAB, ExpectedDrift, ExpectedRecommendation, example_names, load_expected
+from tests.helpers.examples import HOMELAB, ExpectedDrift, ExpectedRecommendation, example_names, load_expected
 
 NO_EXAMPLE = pytest.mark.xfail(strict=True, reason="no example shows misplaced, stale, emptied and pressed ones yet")
 COMPLETED = [name for name in example_names() if load_expected(name).outcome == Outcome.COMPLETED]

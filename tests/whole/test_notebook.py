@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples import HOMELAB
-from tests.homelab import environment
-from tests.program import SUPERVISOR
+from tests.helpers.examples import HOMELAB
+from tests.helpers.homelab import environment
+from tests.helpers.program import SUPERVISOR
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks" / "drift.ipynb"

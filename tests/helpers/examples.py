@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-HOMELAB = Path(__file__).parents[1] / "examples" / "homelab"
+HOMELAB = Path(__file__).parents[2] / "examples" / "homelab"
 
 
 class ExpectedDrift(NamedTuple):

@@ -4,8 +4,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.examples import HOMELAB
-from tests.program import SUPERVISOR
+from tests.helpers.examples import HOMELAB
+from tests.helpers.program import SUPERVISOR
 
 EVENING = "2026-06-03T19:42:00Z"
 PLACES = {"EVENT_LOG": "events.log", "CHECKPOINT": "checkpoint.json", "STATE_DIR": "state"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.actual import Actual
 from schemas.desired import Desired
-from tests.frames import NOON, actual, desired
+from tests.helpers.frames import NOON, actual, desired
 
 NODES = ["a", "b", "c"]
 SERVICES = ["web", "db", "log", "app"]
