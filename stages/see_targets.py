@@ -125,12 +125,14 @@ class _Desk:
         }
 
     def asked(self) -> dict[Target, Asked]:
-        nodes = self.sight.desired.nodes.select("node", "is_monitored", "desired_hash")
+        known = pl.when("has_readable_capabilities").then("desired_hash")
+        nodes = self.sight.desired.nodes.select("node", "is_monitored", desired_hash=known)
         unmonitored = frozenset(nodes.filter(~pl.col("is_monitored"))["node"])
+        services = self.services.with_columns(desired_hash=pl.when("has_readable_dependencies").then("desired_hash"))
         facts = ["is_monitored", "desired_hash", "role", "exposure", "deployment_model"]
         found = {
             Target(node, service): Asked(is_monitored and node not in unmonitored, *rest)
-            for node, service, is_monitored, *rest in self.services.select(*_TARGET, *facts).iter_rows()
+            for node, service, is_monitored, *rest in services.select(*_TARGET, *facts).iter_rows()
         }
         whole = self.wanted.filter(pl.col("service") == ALL).join(nodes, on="node")
         return found | {

@@ -5,6 +5,7 @@ import pytest
 from flows.errors import InventoryError
 from flows.sources.inventory.desired import build_desired, read_inventory
 from flows.sources.inventory.files import COMPOSE_FILES, InventoryFiles
+from schemas.canonical import hash_canonical
 from schemas.limits import Limits
 from schemas.rules import Rules
 
@@ -367,6 +368,21 @@ def test_the_hash_of_a_service_changes_with_what_the_inventory_says_of_it(path, 
         return wanted.services.filter(service="web")["desired_hash"].item()
 
     assert (hash_of(at(before)) != hash_of(at({**before, path: text}))) is is_changed
+
+
+def test_the_hash_is_of_the_entry_and_the_service_file_as_they_are_read():
+    contents = {
+        "hosts/n/services.yaml": "services:\n  web: {ports: [80], role: a}\n  db:\n",
+        "services/web/service.yaml": "service: {name: web, odd: [1, null]}\n",
+    }
+
+    hashes = dict(at(contents).services.select("service", "desired_hash").iter_rows())
+
+    document = {"service": {"name": "web", "odd": [1, None]}}
+    assert hashes == {
+        "web": hash_canonical([{"ports": [80], "role": "a"}, document]),
+        "db": hash_canonical([None, None]),
+    }
 
 
 @pytest.mark.parametrize(

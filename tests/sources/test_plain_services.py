@@ -57,6 +57,7 @@ def as_parsed(data: bytes, limits: Limits = LIMITS) -> ParsedServices | None:
         return None
     found = ParsedFiles.none()
     _add_plain(found, 0, plain)
+    found.hashes[:] = plain.entries
     services = zip(*(getattr(found, name) for name in SERVICE_FIELDS), strict=True)
     declared = zip(*(getattr(found, name) for name in DEPENDENCY_FIELDS), strict=True)
     return ParsedServices(tuple(map(ServiceRow._make, services)), tuple(map(DependencyRow._make, declared)))

@@ -39,6 +39,12 @@ def test_findings_are_the_drift_of_what_is_asked_about():
     assert scene.findings == {WEB: (Finding(DriftKind.UNHEALTHY_SERVICE, Severity.ERROR, HeldBy.SETTLING, False),)}
 
 
+def test_what_is_asked_of_a_target_is_unknown_while_a_file_that_says_it_cannot_be_read():
+    scene = see({"target": "piha/web", "has_readable_dependencies": False}, "piha/db", interest=("piha/web", "piha/db"))
+
+    assert {name: asked.desired_hash for name, asked in scene.asked.items()} == {WEB: None, DB: "d" * 64}
+
+
 def test_a_scene_counts_who_is_in_trouble_on_the_nodes_that_are_up():
     services = ["piha/web", "piha/db", "vps/mail", "attic/nas", {"target": "piha/off", "is_monitored": False}]
     drift = [

@@ -37,6 +37,7 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
         "line": pl.Int32,
     },
     "warnings": {"file": pl.UInt32, "line": pl.Int32, "column": pl.Int32, "problem": pl.String},
+    "entries": {"entry": pl.String, "entry_hash": pl.String},
     "documents": {"digest": pl.Binary, "document": pl.Binary},
 }
 
@@ -48,6 +49,8 @@ class Pack(NamedTuple):
     services: pl.DataFrame
     dependencies: pl.DataFrame
     warnings: pl.DataFrame
+    entries: pl.DataFrame
+    """Entries of services as canonical JSON, each once."""
     documents: pl.DataFrame
     """What the other, smaller files say: a JSON document each, by the digest of their content and kind."""
 

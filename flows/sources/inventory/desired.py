@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.errors import InventoryError
 from flows.sources.inventory.apart import Asked, name_apart
-from flows.sources.inventory.entry_hash import join_service_file
+from flows.sources.inventory.entry_hash import EntryHashes, hash_list
 from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
 from flows.sources.inventory.jobs import mark_jobs
 from flows.sources.inventory.memory import InventoryMemory, KnownServices
@@ -39,9 +39,11 @@ SERVICE = PLACE | {
     "role": pl.String,
     "exposure": pl.String,
     "deployment_model": pl.String,
-    "entry_hash": pl.String,
+    "entry": pl.String,
     "line": pl.Int32,
 }
+HASHED = [name for name in SERVICE if name != "entry"] + ["entry_hash"]
+ENTRY = {"entry": pl.String, "entry_hash": pl.String}
 DEPENDENCY = PLACE | {
     name: dtypes(Dependency)[name] for name in ("service", "dependency", "scope", "is_completion", "line")
 }
@@ -82,12 +84,15 @@ def build_desired(
     _refuse_nothing(rows, files.source)
     if memory:
         memory.keep()
-    asked = name_apart(_gather_asked(rows, known))
+    hashes = EntryHashes()
+    asked = name_apart(_gather_asked(rows, known, hashes))
     dependencies = pl.concat(
         [asked.dependencies.select(columns(Dependency)), _frame(dtypes(Dependency), rows.declared)]
     )
     unread = pl.concat([_unread(rows, known), asked.faults.select(columns(Unread))])
-    services = _complete(mark_jobs(asked.services, dependencies), unread, rows.documents)
+    entries = pl.concat([_frame(ENTRY, hashes.items()), *([known.entries] if known else [])])
+    documented = _hash_with_documents(asked.services, entries, rows.documents)
+    services = _complete(mark_jobs(asked.services, dependencies), unread, documented)
     return Desired(
         DesiredNode.validate(
             _frame(dtypes(DesiredNode), [row.to_row() for row in rows.nodes.values()]).sort("node"), lazy=True
@@ -101,29 +106,34 @@ def build_desired(
     )
 
 
-def _gather_asked(rows: InventoryRows, known: KnownServices | None) -> Asked:
+def _gather_asked(rows: InventoryRows, known: KnownServices | None, hashes: EntryHashes) -> Asked:
+    """Return the rows of files that are known and of those just read, the entries of which are added to the hashes."""
     services, dependencies = _frame(SERVICE, rows.services), _frame(DEPENDENCY, rows.dependencies)
+    own = pl.Series([hashes[entry] for entry in services["entry"]], dtype=pl.String)
+    services = services.with_columns(entry_hash=own).select(HASHED)
     if known is not None:
-        services = pl.concat([services, _of_places(known.services, rows, known).select(list(SERVICE))])
+        services = pl.concat([services, _of_places(known.services, rows, known).select(HASHED)])
         dependencies = pl.concat([dependencies, _of_places(known.dependencies, rows, known).select(list(DEPENDENCY))])
     bad, names, windows = _frame(BAD, rows.bad), _frame(NAME, rows.names), _frame(WINDOW, rows.windows)
     return Asked(services, dependencies, names, windows, bad)
 
 
-def _complete(services: pl.DataFrame, unread: pl.DataFrame, documents: dict[str, str]) -> pl.DataFrame:
+def _hash_with_documents(services: pl.DataFrame, entries: pl.DataFrame, documents: dict[str, str]) -> pl.DataFrame:
+    """Return the hash of each service and entry of it for which there is a `service.yaml`."""
+    documented = services.filter(pl.col("service").is_in(list(documents))).select("service", "entry_hash").unique()
+    found = documented.join(entries.unique("entry_hash"), on="entry_hash")
+    hashes = [hash_list(entry, documents[service]) for service, entry in found.select("service", "entry").iter_rows()]
+    return found.select("service", "entry_hash", desired_hash=pl.Series(hashes, dtype=pl.String))
+
+
+def _complete(services: pl.DataFrame, unread: pl.DataFrame, documented: pl.DataFrame) -> pl.DataFrame:
     """Return the columns of `DesiredService`: with what is known of each `service.yaml`."""
     faulty = unread.filter(pl.col("node").is_null() & pl.col("service").is_not_null() & ~pl.col("is_warning"))
-    documented = services.filter(pl.col("service").is_in(list(documents))).select("service", "entry_hash").unique()
-    joined = documented.with_columns(
-        desired_hash=pl.Series(
-            [join_service_file(entry_hash, documents[service]) for service, entry_hash in documented.iter_rows()],
-            dtype=pl.String,
-        )
-    )
+    nothing = pl.lit(None, pl.String)
     whole = (
-        services.join(joined, on=["service", "entry_hash"], how="left")
-        if documents
-        else services.with_columns(desired_hash=pl.lit(None, pl.String))
+        services.join(documented, on=["service", "entry_hash"], how="left")
+        if documented.height
+        else services.with_columns(desired_hash=nothing)
     )
     return whole.with_columns(
         pl.coalesce("desired_hash", "entry_hash"),

@@ -1,7 +1,7 @@
-"""What tells two versions of a desired target apart: SHA-256 of canonical JSON (ACTIONS 14.1) of what the inventory says.
+"""What tells two versions of a desired target apart (ACTIONS 13.3): SHA-256 of canonical JSON of what the inventory says.
 
-Of a service it is [its entry, null], and where it has a `services/<service>/service.yaml`, [that hash, what that file
-says]; of a node [its entry in the topology, its capabilities.yaml, its node.yaml], null where there is none.
+Of a service it is [its entry, its `service.yaml`], of a node [its entry in the topology, its `capabilities.yaml`, its
+`node.yaml`], null where there is none.
 """
 
 import json
@@ -28,11 +28,9 @@ def hash_list(*documents: str) -> str:
     return sha256(f"[{','.join(documents)}]".encode("ascii")).hexdigest()
 
 
-def hash_entry(entry: str) -> str:
-    """Return the hash of a service's entry alone."""
-    return sha256(f"[{entry},null]".encode("ascii")).hexdigest()
+class EntryHashes(dict[str, str]):
+    """The hash of each entry (its canonical JSON) that was asked for, as it is where there is no `service.yaml`."""
 
-
-def join_service_file(entry_hash: str, document: str) -> str:
-    """Return the hash of an entry together with what its service.yaml says."""
-    return hash_list(f'"{entry_hash}"', document)
+    def __missing__(self, entry: str) -> str:
+        """Hash an entry, of which a fleet has many that are alike, once."""
+        return self.setdefault(entry, hash_list(entry, NULL))

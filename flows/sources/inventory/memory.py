@@ -37,6 +37,8 @@ class KnownServices(NamedTuple):
     services: pl.DataFrame
     dependencies: pl.DataFrame
     warnings: pl.DataFrame
+    entries: pl.DataFrame
+    """What entries say as canonical JSON, by their hash."""
 
 
 class InventoryMemory:
@@ -65,7 +67,9 @@ class InventoryMemory:
         known = wanted.join(self._pack.files, on="digest")
         self._forget(known)
         numbers = dict(zip(known["path"], known["file"], strict=True))
-        return KnownServices(numbers, self._pack.services, self._pack.dependencies, self._pack.warnings)
+        return KnownServices(
+            numbers, self._pack.services, self._pack.dependencies, self._pack.warnings, self._pack.entries
+        )
 
     def parsers(self) -> Parsers:
         """Return parsers that ask the memory first."""
@@ -98,7 +102,8 @@ class InventoryMemory:
         first = max(self._pack.files["file"], default=-1) + 1
         added = _to_frames(parsed, digests, first)
         self._is_new |= added.files.height > 0
-        self._pack = Pack(*(pl.concat(pair) for pair in zip(self._pack, added, strict=True)))
+        both = Pack(*(pl.concat(pair) for pair in zip(self._pack, added, strict=True)))
+        self._pack = both._replace(entries=both.entries.unique("entry_hash"))
 
     def _forget(self, known: pl.DataFrame) -> None:
         """Drop what the inventory does not have any more."""
@@ -109,7 +114,8 @@ class InventoryMemory:
             name: getattr(self._pack, name).join(known, on="file", how="semi", maintain_order="left")
             for name in ("files", "services", "dependencies", "warnings")
         }
-        self._pack = self._pack._replace(**frames)
+        entries = self._pack.entries.join(frames["services"], on="entry_hash", how="semi")
+        self._pack = self._pack._replace(**frames, entries=entries)
 
     def _parse_services(self, data: bytes, limits: Limits, rules: Rules, *, is_compose: bool) -> ParsedServices:
         known = self._others.get(_digest(data, is_compose))
@@ -174,4 +180,7 @@ def _to_frames(parsed: ParsedFiles, digests: list[bytes], first: int) -> Pack:
         name: pl.DataFrame(columns, schema=getattr(schemas, name).schema).with_columns(pl.col("file") + first)
         for name, columns in frames.items()
     }
-    return Pack(**numbered, documents=schemas.documents)
+    entries = pl.DataFrame(
+        list(parsed.entries.items()), schema={"entry": pl.String, "entry_hash": pl.String}, orient="row"
+    )
+    return Pack(**numbered, entries=entries, documents=schemas.documents)

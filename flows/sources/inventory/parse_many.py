@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from flows.sources.formats.yaml_tree import Fault
+from flows.sources.inventory.entry_hash import EntryHashes
 from flows.sources.inventory.plain_services import PlainServices, recognise_services
 from flows.sources.inventory.services_file import ParsedServices, parse_services
 from schemas.limits import Limits
@@ -14,7 +15,7 @@ SERVICE_FIELDS = (
     *("services", "are_monitored", "runs", "are_never_restarted", "roles", "exposures", "deployment_models"),
     *("hashes", "lines"),
 )
-"""The columns of `ServiceRow`, in its order."""
+"""The columns of `ServiceRow`, in its order; of an entry, its hash."""
 DEPENDENCY_FIELDS = ("dependents", "dependencies", "scopes", "are_completions", "dependency_lines")
 """The columns of `DependencyRow`, in its order."""
 
@@ -39,13 +40,15 @@ class ParsedFiles(NamedTuple):
     are_completions: list[bool]
     dependency_lines: list[int]
     warnings: list[tuple[int, Fault]]
+    entries: dict[str, str]
+    """The hash of each entry that they have, by what it says as canonical JSON."""
     others: dict[int, ParsedServices]
     """The files that say more than services, dependencies and warnings, or have a fault."""
 
     @classmethod
     def none(cls) -> "ParsedFiles":
         """Return the columns of no file."""
-        return cls._make([*([] for _ in cls._fields[:-1]), {}])
+        return cls._make([*([] for _ in cls._fields[:-2]), EntryHashes(), {}])
 
 
 class File(NamedTuple):
@@ -79,6 +82,7 @@ def join_parsed(parts: Sequence[ParsedFiles], counts: Sequence[int]) -> ParsedFi
         whole.files.extend(offset + number for number in part.files)
         whole.dependency_files.extend(offset + number for number in part.dependency_files)
         whole.warnings.extend((offset + number, warning) for number, warning in part.warnings)
+        whole.entries.update(part.entries)
         whole.others.update((offset + number, parsed) for number, parsed in part.others.items())
         for name in (*SERVICE_FIELDS, *DEPENDENCY_FIELDS):
             getattr(whole, name).extend(getattr(part, name))
@@ -95,7 +99,7 @@ def _add_plain(found: ParsedFiles, number: int, plain: PlainServices) -> None:
     found.are_never_restarted.extend([False] * count)
     for column, texts in zip((found.roles, found.exposures, found.deployment_models), plain.texts, strict=True):
         column.extend(texts)
-    found.hashes.extend(plain.hashes)
+    found.hashes.extend([found.entries[entry] for entry in plain.entries])
     found.lines.extend(plain.lines)
     found.dependency_files.extend([number] * len(plain.dependencies))
     found.dependents.extend(plain.dependents)
@@ -109,6 +113,7 @@ def _add_parsed(found: ParsedFiles, number: int, parsed: ParsedServices) -> None
     found.warnings.extend((number, warning) for warning in parsed.warnings)
     found.files.extend([number] * len(parsed.services))
     found.dependency_files.extend([number] * len(parsed.dependencies))
-    for names, rows in ((SERVICE_FIELDS, parsed.services), (DEPENDENCY_FIELDS, parsed.dependencies)):
+    services = [row._replace(entry=found.entries[row.entry]) for row in parsed.services]
+    for names, rows in ((SERVICE_FIELDS, services), (DEPENDENCY_FIELDS, parsed.dependencies)):
         for name, values in zip(names, zip(*rows, strict=True), strict=False):
             getattr(found, name).extend(values)

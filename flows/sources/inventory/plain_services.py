@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from flows.sources.formats.yaml_scalars import read_scalar
 from flows.sources.inventory.dependency_lists import SCOPES
-from flows.sources.inventory.entry_hash import NULL, dump_canonical, hash_entry
+from flows.sources.inventory.entry_hash import NULL, dump_canonical
 from flows.sources.inventory.services_file import KNOWN, SPECIAL, TEXTS
 from flows.sources.inventory.tree_reader import suggest
 from schemas.limits import Limits
@@ -57,7 +57,8 @@ class PlainServices(NamedTuple):
     are_monitored: list[bool]
     texts: tuple[list[str | None], ...]
     """Of each of `TEXTS`, what each service says."""
-    hashes: list[str]
+    entries: list[str]
+    """All that the file says of each service, as canonical JSON."""
     dependents: list[str]
     """The service that declares the dependency of the same place in the lists below."""
     dependencies: list[str]
@@ -131,7 +132,7 @@ def _add_service(found: PlainServices, name: str, line: int, parts: list[tuple[s
     found.are_monitored.append(all(values[index] == "true" for index in plan.switches))
     for texts, place in zip(found.texts, plan.texts, strict=True):
         texts.append(None if place is None else _to_text(values[place]))
-    found.hashes.append(hash_entry(plan.template % tuple([_to_json(values[index]) for index in plan.values])))
+    found.entries.append(plan.template % tuple([_to_json(values[index]) for index in plan.values]))
     first = len(found.dependencies)
     for index, scope in plan.lists:
         if not values[index].startswith("["):

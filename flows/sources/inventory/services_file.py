@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from flows.sources.formats.yaml_tree import Fault, Node
 from flows.sources.inventory.dependency_lists import NAMESPACES, merge_declared, read_dependencies, read_shared
-from flows.sources.inventory.entry_hash import hash_entry, to_canonical
+from flows.sources.inventory.entry_hash import to_canonical
 from flows.sources.inventory.entry_options import (
     WindowRow,
     is_asked_for,
@@ -43,7 +43,8 @@ class ServiceRow(NamedTuple):
     role: str | None
     exposure: str | None
     deployment_model: str | None
-    entry_hash: str
+    entry: str
+    """All that the file says of it, as canonical JSON."""
     line: int
 
 
@@ -162,7 +163,7 @@ def _read_entry(reader: TreeReader, found: _Found, name: str, entry: _Entry, rul
         read_text(options, "role"),
         read_text(options, "exposure"),
         read_text(options, "deployment_model"),
-        hash_entry(to_canonical(entry.whole)),
+        to_canonical(entry.whole),
         entry.at.line,
     )
     declared = [*read_dependencies(reader, options.get("depends_on")), *read_shared(reader, options)]
