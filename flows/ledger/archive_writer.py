@@ -17,7 +17,7 @@ from flows.files.storage import make_folder, write_flushed
 from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, to_micros
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
 from flows.sources.inventory.files import InventoryFiles
-from flows.sources.inventory.pack import pack_inventory
+from flows.sources.inventory.named_contents import pack_inventory
 from flows.sources.world.files import WorldFiles
 
 _SCHEMA = """

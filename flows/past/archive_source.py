@@ -13,7 +13,7 @@ from flows.errors import HistoryError, InventoryError, WorldUnreadableError
 from flows.ledger.archive import INVENTORY, WORLD, ArchiveReader, open_archive
 from flows.ledger.history import ask_history, find_damage, scan_history
 from flows.sources.inventory.files import InventoryFiles
-from flows.sources.inventory.pack import unpack_inventory
+from flows.sources.inventory.named_contents import unpack_inventory
 from flows.sources.snapshots.worlds import SnapshotRef
 from flows.sources.world.files import WorldFiles
 

@@ -12,11 +12,10 @@ from flows.errors import WorldUnreadableError
 from flows.run.deadline import end_in_time
 from flows.settings import Settings
 from flows.sources.fingerprint import world_fingerprint
-from flows.sources.inventory.content_cache import ParseCache
+from flows.sources.inventory.cache import InventoryCache
 from flows.sources.inventory.desired import build_desired
 from flows.sources.inventory.files import InventoryFiles, list_inventory
-from flows.sources.inventory.keeper import InventoryKeeper
-from flows.sources.inventory.stamp_cache import LookCache
+from flows.sources.inventory.keeper import read_kept_inventory
 from flows.sources.names import quote
 from flows.sources.world.actual import LoadedWorld, WorldFiles, dangling_aliases, load_world
 from flows.sources.world.files import SERVICES
@@ -50,11 +49,8 @@ class InputReader:
 
     def __init__(self, settings: Settings, *, is_caching: bool = True) -> None:
         """Read nothing yet; without caching, nothing is written either."""
-        root = settings.inventory.absolute()
-        rules = settings.rules()
-        place = (settings.state_dir.absolute() / "cache", root, settings.limits, rules)
-        parsed, seen = ParseCache(*place, is_writable=is_caching), LookCache(*place, is_writable=is_caching)
-        self._inventory = InventoryKeeper(root, settings.limits, parsed, seen, rules)
+        inventory, folder = settings.inventory.absolute(), settings.state_dir.absolute() / "cache"
+        self._cache = InventoryCache(inventory, settings.limits, settings.rules(), folder, is_writable=is_caching)
         self._world = WorldMemory()
 
     def read_inputs(self, settings: Settings, as_of: datetime) -> Inputs:
@@ -63,7 +59,7 @@ class InputReader:
         Raises `InventoryError` where nothing of the inventory can be read, and `WorldUnreadableError` where a world
         file that is required, or is there, cannot be read.
         """
-        inventory = self._inventory.read()
+        inventory = read_kept_inventory(self._cache)
         world, notes = read_actual(settings, inventory.desired, as_of, self._world)
         of_rules = fingerprint_rules(settings.rules())
         of_inventory, of_world = inventory.fingerprint, world_fingerprint(world.files.contents)

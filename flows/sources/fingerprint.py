@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from flows.sources.inventory.files import InventoryFiles
-from flows.sources.inventory.pack import pack_inventory
+from flows.sources.inventory.named_contents import pack_inventory
 
 BOM = b"\xef\xbb\xbf"
 

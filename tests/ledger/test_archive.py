@@ -14,7 +14,7 @@ from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, from_micros, open_
 from flows.ledger.archive_writer import edit_archive, export_world, shrink_archive
 from flows.past.archive_source import ArchiveSource
 from flows.sources.inventory.files import InventoryFiles
-from flows.sources.inventory.pack import unpack_inventory
+from flows.sources.inventory.named_contents import unpack_inventory
 from flows.sources.world.files import WorldFiles
 from tests.helpers.frames import NOON, ago
 

@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -11,11 +12,10 @@ from flows.files.foreign import Stamp, UnstableFileError
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory import files as inventory_files
 from flows.sources.inventory import keeper as inventory_keeper
-from flows.sources.inventory.content_cache import ParseCache
+from flows.sources.inventory.cache import InventoryCache
 from flows.sources.inventory.desired import read_inventory
-from flows.sources.inventory.files import InventoryLook, list_inventory
-from flows.sources.inventory.keeper import InventoryKeeper, is_settled
-from flows.sources.inventory.stamp_cache import LookCache
+from flows.sources.inventory.files import InventoryLook, list_inventory, look_at_inventory
+from flows.sources.inventory.keeper import is_settled, read_kept_inventory
 from flows.sources.world.actual import load_world
 from flows.sources.world.memory import WorldMemory
 from schemas.limits import Limits
@@ -29,16 +29,16 @@ def fleet(tmp_path):
 
 
 @pytest.fixture
-def keeper(fleet, monkeypatch):
+def read(fleet, monkeypatch):
     monkeypatch.setattr(inventory_keeper, "is_settled", lambda look, looked_ns: True)
-    return InventoryKeeper(fleet.inventory, LIMITS)
+    return partial(read_kept_inventory, InventoryCache(fleet.inventory, LIMITS))
 
 
-def test_an_unchanged_inventory_is_not_read_again(keeper):
-    assert keeper.read() is keeper.read()
+def test_an_unchanged_inventory_is_not_read_again(read):
+    assert read() is read()
 
 
-def test_a_read_that_failed_is_tried_again(fleet, keeper, monkeypatch):
+def test_a_read_that_failed_is_tried_again(fleet, read, monkeypatch):
     read_file = inventory_files.read_file_in
 
     def fail_once(folders, path, *, max_bytes):
@@ -47,53 +47,61 @@ def test_a_read_that_failed_is_tried_again(fleet, keeper, monkeypatch):
 
     monkeypatch.setattr(inventory_files, "read_file_in", fail_once)
 
-    assert not keeper.read().desired.unread.is_empty()
-    assert keeper.read().desired.unread.is_empty()
+    assert not read().desired.unread.is_empty()
+    assert read().desired.unread.is_empty()
 
 
-def test_a_changed_inventory_is_read_again(fleet, keeper):
-    keeper.read()
+def test_a_changed_inventory_is_read_again(fleet, read):
+    read()
     (fleet.inventory / "hosts/node-00001/services.yaml").write_text("services: [only]\n")
 
-    assert keeper.read().desired.services.filter(node="node-00001")["service"].to_list() == ["only"]
+    assert read().desired.services.filter(node="node-00001")["service"].to_list() == ["only"]
 
 
-def test_a_change_that_keeps_size_and_time_is_seen(fleet, keeper):
+def test_a_change_that_keeps_size_and_time_is_seen(fleet, read):
     path = fleet.inventory / "hosts/node-00001/services.yaml"
     path.write_text("services: [aaa]\n")
-    keeper.read()
+    read()
     status = path.stat()
     path.write_text("services: [bbb]\n")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
-    assert "bbb" in keeper.read().desired.services["service"]
+    assert "bbb" in read().desired.services["service"]
 
 
-def test_an_added_and_a_removed_node_are_seen(fleet, keeper):
-    keeper.read()
+def test_an_added_and_a_removed_node_are_seen(fleet, read):
+    read()
     (fleet.inventory / "hosts/new").mkdir()
     (fleet.inventory / "hosts/new/services.yaml").write_text("services: {}\n")
 
-    assert "new" in keeper.read().desired.nodes["node"]
+    assert "new" in read().desired.nodes["node"]
 
 
 @pytest.fixture
 def next_process(fleet, tmp_path, monkeypatch):
-    """Return a function that makes the keeper of another process, with the cache of the first."""
+    """Return a function that reads as another process does, with what the first left in its folder."""
     monkeypatch.setattr(inventory_keeper, "is_settled", lambda look, looked_ns: True)
-    place = (tmp_path / "cache", fleet.inventory, LIMITS)
 
-    def make():
-        return InventoryKeeper(fleet.inventory, LIMITS, ParseCache(*place), LookCache(*place))
+    def read():
+        return read_kept_inventory(stored(fleet, tmp_path))
 
-    make().read()
-    return make
+    read()
+    return read
+
+
+def stored(fleet, tmp_path):
+    return InventoryCache(fleet.inventory, LIMITS, folder=tmp_path / "cache")
+
+
+def has_seen(fleet, tmp_path):
+    """Return whether another process finds the inventory by its stamps."""
+    return stored(fleet, tmp_path).find_same_stamps(lambda: look_at_inventory(fleet.inventory, LIMITS)) is not None
 
 
 def test_another_process_finds_an_unchanged_inventory_without_reading_it(fleet, next_process, monkeypatch):
     monkeypatch.setattr(inventory_keeper, "list_and_look", None)
 
-    kept = next_process().read()
+    kept = next_process()
 
     plain = read_inventory(fleet.inventory, LIMITS)
     assert all(left.equals(right) for left, right in zip(kept.desired, plain, strict=True))
@@ -104,7 +112,7 @@ def test_another_process_finds_an_unchanged_inventory_without_reading_it(fleet, 
 def test_another_process_sees_what_changed_since(fleet, next_process, text):
     (fleet.inventory / "hosts/node-00001/services.yaml").write_text(text)
 
-    kept = next_process().read()
+    kept = next_process()
 
     plain = read_inventory(fleet.inventory, LIMITS)
     assert all(left.equals(right) for left, right in zip(kept.desired, plain, strict=True))
@@ -112,17 +120,18 @@ def test_another_process_sees_what_changed_since(fleet, next_process, text):
 
 @pytest.mark.parametrize("place", [0, 40, 70, 300, -1])
 def test_a_spoiled_look_is_none(fleet, next_process, tmp_path, place):
+    assert has_seen(fleet, tmp_path)
     [path] = (tmp_path / "cache").glob("*.seen")
     data = bytearray(path.read_bytes())
     data[place] ^= 1
     path.write_bytes(data)
 
-    assert LookCache(tmp_path / "cache", fleet.inventory, LIMITS).load() is None
-    assert next_process().read().desired.services.height == 20
+    assert not has_seen(fleet, tmp_path)
+    assert next_process().desired.services.height == 20
 
 
 def test_files_that_changed_since_the_look_are_not_taken_for_those_that_were_judged(fleet, next_process):
-    kept = next_process().read()
+    kept = next_process()
     (fleet.inventory / "hosts/node-00001/services.yaml").write_text("services: [aaa]\n")
 
     with pytest.raises(InventoryError, match="changed during the run"):
@@ -130,11 +139,9 @@ def test_files_that_changed_since_the_look_are_not_taken_for_those_that_were_jud
 
 
 def test_an_inventory_that_has_just_changed_is_not_kept_for_another_process(fleet, tmp_path):
-    place = (tmp_path / "cache", fleet.inventory, LIMITS)
+    read_kept_inventory(stored(fleet, tmp_path))
 
-    InventoryKeeper(fleet.inventory, LIMITS, ParseCache(*place), LookCache(*place)).read()
-
-    assert LookCache(*place).load() is None
+    assert not has_seen(fleet, tmp_path)
 
 
 @pytest.mark.parametrize(("age_s", "settled"), [(1, False), (3, True), (-5, False)])

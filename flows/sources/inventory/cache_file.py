@@ -23,6 +23,17 @@ from schemas.limits import Limits
 from schemas.rules import Rules
 
 READING = ("naive_timezone", "maintenance", "profiles", "compose", "ignore_hosts")
+"""The rules by which an inventory is read; all others judge what was read."""
+READERS = (
+    "flows/sources/inventory/*.py",
+    "flows/sources/formats/*.py",
+    "flows/sources/names.py",
+    "flows/files/foreign.py",
+    *(f"schemas/{name}.py" for name in ("desired", "episode", "frame", "limits", "rejected", "rules")),
+    *(f"schemas/{name}.py" for name in ("wait", "window", "words")),
+)
+"""The sources that decide what a file says, and the version of PyYAML: with another of them, a cache is of no use."""
+ROOT = Path(__file__).parents[3]
 MAGIC = b"runtime-supervisor parse cache\n"
 MAX_BYTES = 1024 * 1024 * 1024
 """A larger cache is neither read nor written."""
@@ -88,11 +99,11 @@ def spell_reading(rules: Rules) -> str:
 
 @lru_cache(maxsize=1)
 def parser_version() -> bytes:
-    """Return what changes whenever a parser does: the digest of the sources that read the inventory."""
+    """Return what changes whenever `READERS` do."""
     total = sha256(yaml.__version__.encode())
-    here = Path(__file__).parent
-    for source in sorted([*here.glob("*.py"), *(here.parent / "formats").glob("*.py")]):
-        total.update(source.read_bytes())
+    for pattern in READERS:
+        for source in sorted(ROOT.glob(pattern)):
+            total.update(source.read_bytes())
     return total.digest()
 
 

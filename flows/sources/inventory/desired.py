@@ -8,10 +8,10 @@ import polars as pl
 
 from flows.errors import InventoryError
 from flows.sources.inventory.apart import Asked, name_apart
+from flows.sources.inventory.cache import InventoryCache, KnownServices
 from flows.sources.inventory.entry_hash import EntryHashes, hash_list
 from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
 from flows.sources.inventory.jobs import mark_jobs
-from flows.sources.inventory.memory import InventoryMemory, KnownServices
 from flows.sources.inventory.rows import InventoryRows, Parsers, by_place
 from schemas.desired import (
     ContainerName,
@@ -55,35 +55,35 @@ WINDOW = PLACE | {
 }
 
 
-def read_inventory(root: Path, limits: Limits, memory: InventoryMemory | None = None, rules: Rules = RULES) -> Desired:
+def read_inventory(root: Path, limits: Limits, cache: InventoryCache | None = None, rules: Rules = RULES) -> Desired:
     """Return the desired state that the folder's files ask for, and what of them could not be read.
 
-    With a memory, only files with new content are parsed. Raises `InventoryError` where there is no `hosts/` folder, it
+    With a cache, only files with new content are parsed. Raises `InventoryError` where there is no `hosts/` folder, it
     names no node, or no file of services can be read.
     """
-    return build_desired(list_inventory(root, limits), limits, memory=memory, rules=rules)
+    return build_desired(list_inventory(root, limits), limits, cache=cache, rules=rules)
 
 
 def build_desired(
     files: InventoryFiles,
     limits: Limits,
     parsers: Parsers | None = None,
-    memory: InventoryMemory | None = None,
+    cache: InventoryCache | None = None,
     rules: Rules = RULES,
 ) -> Desired:
     """Return the desired state of an inventory's files: a pure function of their paths and bytes, and of the rules.
 
     A node with a file that cannot be read keeps its row, and the services that its other files ask for. Frames are
-    sorted by node and service. Neither the parsers, which may remember what they returned, nor the memory, which
+    sorted by node and service. Neither the parsers, which may remember what they returned, nor the cache, which
     comes with its own, changes the outcome. Raises `InventoryError` as `read_inventory` does.
     """
-    known = memory.learn(files.contents) if memory else None
-    parsers = memory.parsers() if memory else parsers or Parsers()
+    known = cache.find_same_contents(files.contents) if cache else None
+    parsers = cache.parsers() if cache else parsers or Parsers()
     rows = InventoryRows(files, limits, rules, parsers, known.numbers if known else ())
     rows.gather()
     _refuse_nothing(rows, files.source)
-    if memory:
-        memory.keep()
+    if cache:
+        cache.keep_contents()
     hashes = EntryHashes()
     asked = name_apart(_gather_asked(rows, known, hashes))
     dependencies = pl.concat(

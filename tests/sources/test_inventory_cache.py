@@ -1,0 +1,189 @@
+"""A remembered inventory is the inventory; a cache that is lost, spoiled or shared makes no difference."""
+
+import re
+
+import pytest
+
+from benchmarks.fleet import write_fleet
+from flows.sources.inventory import parse_pool
+from flows.sources.inventory.cache import InventoryCache
+from flows.sources.inventory.cache_file import MAX_INVENTORIES, READERS, ROOT, SealedFile
+from flows.sources.inventory.desired import read_inventory
+from flows.sources.inventory.parse_many import File, parse_many
+from schemas.limits import Limits
+from schemas.rules import Rules
+
+LIMITS = Limits()
+FAULTY = "services:\n  web:\n    depends_on: web\n"
+WARNED = "services:\n  web:\n    monitored: false\n"
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    inventory = write_fleet(tmp_path / "fleet", nodes=12, services=10).inventory
+    (inventory / "hosts/node-00003/services.yaml").write_text(FAULTY)
+    (inventory / "hosts/node-00004/services.yaml").write_text(WARNED)
+    (inventory / "hosts/node-00005/capabilities.yaml").write_text("operational: {connectivity: sometimes}\n")
+    return inventory
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "cache"
+
+
+def remembered(fleet, folder, **how):
+    """Return the inventory as a new process reads it, with what those before it left in the folder."""
+    return read_inventory(fleet, LIMITS, InventoryCache(fleet, LIMITS, folder=folder, **how))
+
+
+def pack_of(folder):
+    [path] = folder.glob("*.pack")
+    return path
+
+
+def count_parsed(monkeypatch):
+    """Return a list that each file goes to which is parsed from now on."""
+    parsed = []
+    monkeypatch.setattr(
+        "flows.sources.inventory.cache.parse_on_all_cores",
+        lambda files, *how: parsed.extend(files) or parse_many(files, *how),
+    )
+    return parsed
+
+
+def assert_same(one, other):
+    for name, left, right in zip(one._fields, one, other, strict=True):
+        assert left.equals(right), name
+
+
+def test_a_cold_and_a_warm_cache_give_what_the_files_say(fleet, folder):
+    plain = read_inventory(fleet, LIMITS)
+
+    assert_same(remembered(fleet, folder), plain)
+    assert_same(remembered(fleet, folder), plain)
+
+
+def test_a_warm_cache_parses_only_what_is_faulty(fleet, folder, monkeypatch):
+    remembered(fleet, folder)
+    parsed = count_parsed(monkeypatch)
+
+    remembered(fleet, folder)
+
+    assert parsed == [(FAULTY.encode(), False)]
+
+
+def test_a_change_of_files_is_seen_through_the_cache(fleet, folder):
+    remembered(fleet, folder)
+    (fleet / "hosts/node-00001/services.yaml").write_text("services: [new]\n")
+    (fleet / "hosts/node-00002/services.yaml").unlink()
+    (fleet / "hosts/node-00003/services.yaml").write_text("services: {}\n")
+
+    assert_same(remembered(fleet, folder), read_inventory(fleet, LIMITS))
+
+
+def test_a_cache_without_a_folder_sees_a_change_of_files(fleet):
+    cache = InventoryCache(fleet, LIMITS)
+    read_inventory(fleet, LIMITS, cache)
+    (fleet / "hosts/node-00001/services.yaml").write_text(WARNED)
+
+    assert_same(read_inventory(fleet, LIMITS, cache), read_inventory(fleet, LIMITS))
+
+
+@pytest.mark.parametrize("place", [0, 40, 70, 100, 1000, -1])
+def test_a_spoiled_cache_is_an_empty_one(fleet, folder, place, monkeypatch):
+    remembered(fleet, folder)
+    data = bytearray(pack_of(folder).read_bytes())
+    data[place] ^= 1
+    pack_of(folder).write_bytes(data)
+    parsed = count_parsed(monkeypatch)
+
+    assert_same(remembered(fleet, folder), read_inventory(fleet, LIMITS))
+    assert len(parsed) == 12
+
+
+@pytest.mark.parametrize("length", [0, 10, 80, 500])
+def test_a_cut_cache_is_an_empty_one(fleet, folder, length, monkeypatch):
+    remembered(fleet, folder)
+    pack_of(folder).write_bytes(pack_of(folder).read_bytes()[:length])
+    parsed = count_parsed(monkeypatch)
+
+    assert_same(remembered(fleet, folder), read_inventory(fleet, LIMITS))
+    assert len(parsed) == 12
+
+
+def test_other_limits_have_a_cache_of_their_own(fleet, folder):
+    remembered(fleet, folder)
+    strict = Limits(max_name_length=12)
+    other = InventoryCache(fleet, strict, folder=folder)
+
+    assert_same(read_inventory(fleet, strict, other), read_inventory(fleet, strict))
+
+
+def test_a_cache_that_cannot_be_written_is_no_fault(fleet, folder):
+    folder.write_text("in the way")
+
+    assert_same(remembered(fleet, folder), read_inventory(fleet, LIMITS))
+
+
+def test_a_cache_that_may_not_be_written_is_not(fleet, folder):
+    remembered(fleet, folder, is_writable=False)
+
+    assert not folder.exists()
+
+
+def test_nothing_new_writes_nothing(fleet, folder):
+    remembered(fleet, folder)
+    written = pack_of(folder).stat().st_mtime_ns, pack_of(folder).stat().st_ino
+
+    remembered(fleet, folder)
+
+    assert (pack_of(folder).stat().st_mtime_ns, pack_of(folder).stat().st_ino) == written
+
+
+def test_a_cache_is_this_users_alone_and_bounded(folder, tmp_path):
+    for number in range(MAX_INVENTORIES + 3):
+        file = SealedFile(folder, tmp_path / f"copy-{number}", "pack", LIMITS, Rules(), is_writable=True)
+        assert file.write({"part": b"what it holds"})
+
+    assert file.read() == {"part": b"what it holds"}
+    assert len(list(folder.iterdir())) == MAX_INVENTORIES
+    assert file.path.stat().st_mode & 0o077 == 0
+
+
+def test_all_that_decides_how_an_inventory_is_read_is_in_the_version_of_its_cache():
+    """Another release reads the same bytes anew: what `desired` imports, at any depth, is named or does not read."""
+    readers = {path for pattern in READERS for path in ROOT.glob(pattern)}
+    reached = {ROOT / f"{name.replace('.', '/')}.py" for name in _reach("flows.sources.inventory.desired")}
+
+    assert all(list(ROOT.glob(pattern)) for pattern in READERS)
+    assert reached - readers == {ROOT / "flows/errors.py", ROOT / "flows/sources/fingerprint.py"}
+
+
+def _reach(module):
+    """Return the names of our modules that a module imports, and that those import, with its own."""
+    found, left = set(), [module]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            text = (ROOT / f"{name.replace('.', '/')}.py").read_text()
+            left += re.findall(r"^from ((?:flows|schemas|stages)[\w.]*) import", text, re.MULTILINE)
+    return found
+
+
+def test_workers_give_what_one_process_does(fleet, monkeypatch):
+    monkeypatch.setattr(parse_pool, "POOL_BYTES", 0)
+    monkeypatch.setattr(parse_pool, "_core_count", lambda: 3)
+    files = [File(path.read_bytes(), False) for path in sorted(fleet.glob("hosts/*/services.yaml"))]
+
+    assert parse_pool.parse_on_all_cores(files, LIMITS, Rules()) == parse_many(files, LIMITS, Rules())
+
+
+def test_a_worker_that_cannot_be_had_is_done_without(fleet, monkeypatch):
+    monkeypatch.setattr(parse_pool, "POOL_BYTES", 0)
+    monkeypatch.setattr(parse_pool, "_core_count", lambda: 2)
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    files = [File(path.read_bytes(), False) for path in sorted(fleet.glob("hosts/*/services.yaml"))]
+
+    assert parse_pool.parse_on_all_cores(files, LIMITS, Rules()) == parse_many(files, LIMITS, Rules())
