@@ -17,11 +17,15 @@ def run(script, *, timeout_s=5.0, **rest):
 
 
 def is_running(pid):
-    """Tell whether a process is there and no zombie, which only waits for somebody to ask."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    """Tell whether a process is there and no zombie (which only waits for somebody to ask), given time to die."""
+    for _ in range(100):
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return False
+        except psutil.NoSuchProcess:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 @pytest.mark.parametrize("code", [0, 1, 20, 255])
