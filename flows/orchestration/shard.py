@@ -12,7 +12,8 @@ import polars as pl
 from prefect.futures import PrefectFuture
 
 from flows.orchestration.tasks import TaskStep, as_task
-from flows.run.judge import Looked, Result, look_at_services
+from flows.run.judge import Looked
+from flows.run.step import Result, Trait, has_trait
 from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift
@@ -31,19 +32,18 @@ class ShardedStep(TaskStep):
 
     def run(self, stage: Callable[..., Result], *arguments: object) -> Result:
         """Run the step."""
-        if stage is not look_at_services:
+        if not has_trait(stage, Trait.TAKES_NODES_ALONE):
             return super().run(stage, *arguments)
-        return self._look(*arguments)  # type: ignore[arg-type, return-value]
+        return self._run_by_node(stage, *arguments)  # type: ignore[arg-type, return-value]
 
-    def _look(self, desired: Desired, actual: Actual, rules: Rules) -> Looked:
+    def _run_by_node(self, look: Callable[..., Looked], desired: Desired, actual: Actual, rules: Rules) -> Looked:
         unread = {name: getattr(desired, name).clear() for name in ("dependencies", "listed")}
         bare = desired._replace(**unread)
         with warnings.catch_warnings():
             # Dask would rather load the data itself; these frames have been read already, under the lock.
             warnings.filterwarnings("ignore", message="Sending large graph")
             futures: list[PrefectFuture[Any]] = [
-                as_task(look_at_services).submit(*shard, rules)
-                for shard in split_by_node(bare, actual, self._shard_count)
+                as_task(look).submit(*shard, rules) for shard in split_by_node(bare, actual, self._shard_count)
             ]
         return merge_looks([future.result() for future in futures])
 

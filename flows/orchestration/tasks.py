@@ -9,9 +9,8 @@ from prefect.tasks import Task
 
 from flows.errors import WorldUnreadableError
 from flows.run.cycle import TimedStep
-from flows.run.judge import Result
+from flows.run.step import Result, Trait, has_trait
 
-READING = ("flows.run.gather", "flows.sources")
 READ_PAUSES_S = [1.0, 4.0]
 """A read is tried again after these pauses, in seconds: the observer or an editor may be writing."""
 
@@ -33,7 +32,7 @@ def as_task(stage: Callable[..., Any]) -> Task[..., Any]:
     step: Task[..., Any] = Task(
         stage, name=stage.__name__, cache_policy=NO_CACHE, persist_result=False, log_prints=False
     )
-    if not stage.__module__.startswith(READING):
+    if not has_trait(stage, Trait.READS_OF_OTHERS):
         return step
     return step.with_options(
         retries=len(READ_PAUSES_S), retry_delay_seconds=list(READ_PAUSES_S), retry_condition_fn=_may_pass

@@ -13,11 +13,11 @@ from flows.run.clock import read_now
 from flows.run.deadline import end_in_time
 from flows.run.decide import decide
 from flows.run.gather import InputReader, Inputs, read_inputs
-from flows.run.judge import Result, Step
 from flows.run.news import to_news
 from flows.run.preview import preview_acting
 from flows.run.record import outcome_of, record, record_without_conclusion
 from flows.run.result import RunReport
+from flows.run.step import Result, Step
 from flows.settings import Settings
 from flows.telling.follow_up import follow_up
 from flows.text.spoken import instant

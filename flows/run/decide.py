@@ -13,7 +13,8 @@ from pandera.typing.polars import DataFrame
 
 from flows.run.attention import Attention
 from flows.run.conclude import to_judged
-from flows.run.judge import Step, call, judge
+from flows.run.judge import judge
+from flows.run.step import Step, call
 from schemas.acknowledgement import Acknowledgement
 from schemas.actual import Actual
 from schemas.desired import Desired

@@ -10,6 +10,7 @@ from pandera.typing.polars import DataFrame
 
 from flows.errors import WorldUnreadableError
 from flows.run.deadline import end_in_time
+from flows.run.step import Trait, mark
 from flows.settings import Settings
 from flows.sources.fingerprint import world_fingerprint
 from flows.sources.inventory.cache import InventoryCache
@@ -53,6 +54,7 @@ class InputReader:
         self._cache = InventoryCache(inventory, settings.limits, settings.rules(), folder, is_writable=is_caching)
         self._world = WorldMemory()
 
+    @mark(Trait.READS_OF_OTHERS)
     def read_inputs(self, settings: Settings, as_of: datetime) -> Inputs:
         """Return both inputs.
 
@@ -77,6 +79,7 @@ class InputReader:
         )
 
 
+@mark(Trait.READS_OF_OTHERS)
 def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
     """Return both inputs, without leaving a trace; see `InputReader`. Raises `DeadlineError` as a run does."""
     with end_in_time(settings.deadline):

@@ -1,10 +1,10 @@
 """The order of the steps, written once: what runs them (the process itself, Prefect) is the caller's choice."""
 
-from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 from pandera.typing.polars import DataFrame
 
+from flows.run.step import Step, Trait, call, mark
 from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.drift import Drift
@@ -29,8 +29,6 @@ from stages.summarize import summarize
 from stages.suspect import suspect_nodes
 from stages.trace import trace_root_causes
 
-Result = TypeVar("Result")
-
 
 class Looked(NamedTuple):
     """What the world shows of services, and the drift of the nodes and their services."""
@@ -39,18 +37,7 @@ class Looked(NamedTuple):
     drift: DataFrame[Drift]
 
 
-class Step(Protocol):
-    """Runs one stage on its arguments and returns its result."""
-
-    def __call__(self, stage: Callable[..., Result], *arguments: object) -> Result:
-        """Run the stage."""
-
-
-def call(stage: Callable[..., Result], *arguments: object) -> Result:
-    """Run a stage right here."""
-    return stage(*arguments)
-
-
+@mark(Trait.TAKES_NODES_ALONE)
 def look_at_services(desired: Desired, actual: Actual, rules: Rules) -> Looked:
     """Return what the world shows of services and nodes, and the drift that follows; each node is looked at alone."""
     observed = observe_services(desired, actual, rules)
