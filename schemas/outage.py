@@ -58,6 +58,8 @@ class Message:
     severity: Severity
     title: str
     body: str
+    subject: str = ""
+    """What is open, as signatures: the same in a message that says nothing new; empty where all is well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

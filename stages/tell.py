@@ -90,7 +90,8 @@ def _write(root: Target, news: News, rows: list[Trouble], before: Outage | None,
     lines += [] if before is None else _say_ended(set(before.signatures) - {row.target for row in rows}, moment)
     lines += [f"open since {worst.opened_at:%Y-%m-%d %H:%M} UTC"] if before else []
     title = f"{name(worst.target)} {worst.severity} {word}{more}"
-    return Message(root=root, news=news, severity=worst.severity, title=title, body="\n".join(lines))
+    subject = ", ".join(sorted({row.signature for row in rows}))
+    return Message(root=root, news=news, severity=worst.severity, title=title, body="\n".join(lines), subject=subject)
 
 
 def _write_end(root: Target, before: Outage | None, moment: _Moment) -> Message:

@@ -26,7 +26,7 @@ MOST_QUEUED = 200
 MOST_SINGLE = 5
 """More messages than this at once become one digest."""
 MOST_OF_ONE = 3
-"""An outage that comes and goes is told so often within an hour; then its last word waits."""
+"""An outage that comes and goes is told so often within an hour; then only what was not said within the hour is told."""
 MAX_BYTES = 16 * 1024 * 1024
 HOUR = timedelta(hours=1)
 
@@ -43,10 +43,11 @@ class Queued:
 
 
 class Sent(NamedTuple):
-    """A message that was sent: when, and about which outage; a digest is about none."""
+    """A message that was sent: when, about which outage, and what it said of it; a digest is about none."""
 
     at: datetime
     root: Target | None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +100,19 @@ def deliver(outbox: Outbox, addresses: Mapping[str, str], send: Send, now: datet
 
     What is critical has a reserve as large as the limit, so that no crowd of warnings holds it up. What is less goes out
     as one digest where there is more of it than the limit has room for, or than anybody would read one by one. An outage that
-    comes and goes counts once, and is told at most `MOST_OF_ONE` times within the hour.
+    comes and goes counts once; after `MOST_OF_ONE` messages within the hour, only what is new of it is told: it got worse, or
+    it flaps.
     """
     sent = [row for row in outbox.sent if now - HOUR < row.at <= now]
     kept: list[Queued] = []
     for limit, rows in _by_urgency(outbox.queue, per_hour, has_room=_count(sent) < per_hour):
         for parcel in _pack(rows, limit - _count(sent)):
-            about = parcel[0].message.root if len(parcel) == 1 else None
-            if _is_full(sent, about, limit):
+            about, subject = (parcel[0].message.root, parcel[0].message.subject) if len(parcel) == 1 else (None, "")
+            if _is_full(sent, about, subject, limit):
                 kept += parcel
                 continue
             kept += _send_parcel(parcel, addresses, send)
-            sent.append(Sent(now, about))
+            sent.append(Sent(now, about, subject))
     return replace(outbox, queue=tuple(kept), sent=tuple(sent))
 
 
@@ -133,9 +135,9 @@ def _count(sent: Sequence[Sent]) -> int:
     return len({row.root for row in sent if row.root is not None}) + sum(row.root is None for row in sent)
 
 
-def _is_full(sent: Sequence[Sent], about: Target | None, limit: int) -> bool:
-    of_it = sum(row.root == about for row in sent) if about is not None else 0
-    return of_it >= MOST_OF_ONE if of_it else _count(sent) >= limit
+def _is_full(sent: Sequence[Sent], about: Target | None, subject: str, limit: int) -> bool:
+    said = [row.subject for row in sent if row.root == about] if about is not None else []
+    return len(said) >= MOST_OF_ONE and subject in said if said else _count(sent) >= limit
 
 
 def _send_parcel(parcel: Sequence[Queued], addresses: Mapping[str, str], send: Send) -> list[Queued]:
@@ -220,11 +222,12 @@ def _dump(outbox: Outbox) -> dict[str, Any]:
                 "severity": row.message.severity,
                 "title": row.message.title,
                 "body": row.message.body,
+                "subject": row.message.subject,
                 "waiting_for": sorted(row.waiting_for),
             }
             for row in outbox.queue
         ],
-        "sent": [[write_instant(row.at), row.root] for row in outbox.sent],
+        "sent": [[write_instant(row.at), row.root, row.subject] for row in outbox.sent],
         "blindness": outbox.blindness and [write_instant(outbox.blindness.since), outbox.blindness.is_told],
     }
 
@@ -246,13 +249,14 @@ def _parse(form: Mapping[str, Any]) -> Outbox:
                 severity=Severity(row["severity"]),
                 title=str(row["title"]),
                 body=str(row["body"]),
+                subject=str(row.get("subject", "")),
             ),
             frozenset(row["waiting_for"]),
         )
         for row in form["queue"]
     )
     # What version 1 wrote has the moments alone.
-    sent = tuple(Sent(read_instant(at), root and Target(*root)) for at, root in form.get("sent", ()))
+    sent = tuple(Sent(read_instant(at), root and Target(*root), *said) for at, root, *said in form.get("sent", ()))
     sent += tuple(Sent(read_instant(at), None) for at in form.get("sent_at", ()))
     blind = form.get("blindness")
     blindness = Blindness(since=read_instant(blind[0]), is_told=bool(blind[1])) if blind else None

@@ -20,9 +20,9 @@ ADDRESSES = {"a": "address of a", "b": "address of b"}
 HOUR = timedelta(hours=1)
 
 
-def message(name="web", news=News.OPENED, severity=Severity.ERROR):
+def message(name="web", news=News.OPENED, severity=Severity.ERROR, subject=""):
     root = Target("piha", name)
-    return Message(root=root, news=news, severity=severity, title=f"{name} {news}", body="…")
+    return Message(root=root, news=news, severity=severity, title=f"{name} {news}", body="…", subject=subject)
 
 
 def queued(*messages, services=("a",)):
@@ -98,6 +98,15 @@ def test_an_outage_that_comes_and_goes_counts_once_and_is_told_three_times_an_ho
 
     told = ["flap opened", "flap resolved", "flap opened", "outages: 1 opened, 1 resolved"]
     assert [title for _, title in services.sent] == told
+
+
+@pytest.mark.parametrize(("subject", "is_told"), [("diagnostics", True), ("redeploy", False), ("", False)])
+def test_an_outage_that_was_told_three_times_within_the_hour_is_told_again_when_something_new_is_said(subject, is_told):
+    web = Target("piha", "web")
+    sent = tuple(Sent(NOON, web, said) for said in ("redeploy", "", "redeploy"))
+    box = deliver(replace(queued(message(subject=subject)), sent=sent), ADDRESSES, Services(), NOON, 9)
+
+    assert (not box.queue) is is_told
 
 
 def test_many_messages_at_once_are_one_digest():
