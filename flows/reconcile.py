@@ -89,7 +89,7 @@ def _show_run(report: RunReport, settings: Settings, *, dry_run: bool) -> None:
     try:
         label_run(report, dry_run=dry_run)
         publish_artifacts(report, locate_history(settings.history_root(), settings.history_url), dry_run=dry_run)
-        publish_events(report.event_lines)
+        publish_events(report.events)
     except Exception as error:  # noqa: BLE001 - whatever a server that goes away makes of a request
         logger.warning("the run is recorded, but Prefect could not be told all of it: %s", show(error))
     logger.info("%s", name_run(report))

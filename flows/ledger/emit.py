@@ -26,7 +26,14 @@ from flows.ledger.checkpoint import (
     save_checkpoint,
     set_aside,
 )
-from flows.ledger.event_line import OwnEvent, digest_line, encode_action_event, encode_change, read_own_event
+from flows.ledger.event_line import (
+    OwnEvent,
+    WrittenEvent,
+    digest_line,
+    encode_action_event,
+    encode_change,
+    read_own_event,
+)
 from flows.ledger.event_log import START, EventLog, Scan
 from flows.ledger.skipped_run import write_attempt
 from schemas.action_event import Acting
@@ -155,8 +162,8 @@ class Emitter:
         last_run: LastRun,
         files: Sequence[tuple[Path, Path]] = (),
         acting: Acting | None = None,
-    ) -> tuple[bytes, ...]:
-        """Write the run's events, put its files in place, and remember it; return the lines without their ends.
+    ) -> tuple[WrittenEvent, ...]:
+        """Write the run's events, put its files in place, and remember it; return the events.
 
         `files` are finished temporary files and the new names that they get, in the same folder. All of it
         happens, or is completed by the next run; before the intent is written, an error leaves everything as it was.
@@ -169,12 +176,12 @@ class Emitter:
                 " limits.max_events; nothing was written"
             )
         _check_files(files)
-        lines = self._encode(transitions, acting)
+        written = self._encode(transitions, acting)
         told = [change.event_id for change in transitions.changes] + [event.event_id for event in acting.events]
-        events = [*zip(told, lines, strict=True)]
+        events = [(event_id, event.line) for event_id, event in zip(told, written, strict=True)]
         after = Known(
             generation=self.generation,
-            head=digest_line(lines[-1]) if lines else self._checkpoint.known.head,
+            head=digest_line(written[-1].line) if written else self._checkpoint.known.head,
             episodes=transitions.episodes,
             last_run=self._date(last_run),
             action_seq=self._checkpoint.known.action_seq + len(acting.events),
@@ -185,7 +192,7 @@ class Emitter:
                 self._save(replace(self._checkpoint, known=after))
             else:
                 self._emit(Pending(_as_text(events), _as_names(files), after))
-        return lines
+        return written
 
     def note_skipped(self, as_of: datetime, reason: str, outcome: Outcome = Outcome.SKIPPED) -> None:
         """Note a run without conclusions: the last state stands, and is stale. Writes no event and no checkpoint."""
@@ -235,19 +242,19 @@ class Emitter:
             self._checkpoint = replace(self._checkpoint, position=START)
         self._checkpoint = replace(self._checkpoint, log=str(self._log.path))
 
-    def _encode(self, transitions: Transitions, acting: Acting) -> tuple[bytes, ...]:
-        lines: list[bytes] = []
+    def _encode(self, transitions: Transitions, acting: Acting) -> tuple[WrittenEvent, ...]:
+        written: list[WrittenEvent] = []
         head = self._checkpoint.known.head
         for change in transitions.changes:
-            lines.append(encode_change(change, head, as_cloudevent=self._as_cloudevents))
-            head = digest_line(lines[-1])
+            written.append(encode_change(change, head, as_cloudevent=self._as_cloudevents))
+            head = digest_line(written[-1].line)
         for seq, event in enumerate(acting.events, start=self._checkpoint.known.action_seq + 1):
-            line = encode_action_event(
+            told = encode_action_event(
                 event, seq, head, as_cloudevent=self._as_cloudevents, platform_words=self._platform_words
             )
-            lines.append(line)
-            head = digest_line(line)
-        return tuple(lines)
+            written.append(told)
+            head = digest_line(told.line)
+        return tuple(written)
 
     def _date(self, run: LastRun) -> LastRun:
         before = self.last_run

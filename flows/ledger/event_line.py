@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from flows.errors import EmitError
 from schemas.action_event import FIELDS, PLATFORM_TYPES, ActionEvent, ActionTransition
@@ -43,6 +44,16 @@ class OwnEvent:
     seq: int
     """Of the episode's events; of all events about acting for one of those."""
     action: ActionEvent | None = None
+
+
+class WrittenEvent(NamedTuple):
+    """One of our events, and how the log says it."""
+
+    transition: Transition | ActionTransition
+    envelope: Mapping[str, object]
+    """CONTRACT 3.1's fields, as values of JSON."""
+    line: bytes
+    """The envelope, or the CloudEvent with it, as it stands in the log, without its end."""
 
 
 def digest_line(line: bytes) -> str:
@@ -101,7 +112,11 @@ def _explain(change: Change) -> str:
 
 def _list_evidence(evidence: Mapping[str, object] | tuple[Mapping[str, object], ...]) -> list[dict[str, object]]:
     rows = (evidence,) if isinstance(evidence, Mapping) else evidence
-    return [dict(row) for row in rows]
+    return [{name: _spell_instant(value) for name, value in row.items()} for row in rows]
+
+
+def _spell_instant(value: object) -> object:
+    return write_instant(value) if isinstance(value, datetime) else value
 
 
 def _tell_before(before: Episode | None) -> dict[str, object] | None:
@@ -128,8 +143,8 @@ def wrap_cloudevent(event: Mapping[str, object], event_id: str) -> dict[str, obj
     }
 
 
-def encode_change(change: Change, previous: str | None, *, as_cloudevent: bool = False) -> bytes:
-    """Return the change's line without its end: ASCII, at most 64 KiB.
+def encode_change(change: Change, previous: str | None, *, as_cloudevent: bool = False) -> WrittenEvent:
+    """Return the change's event, the line of which is ASCII, and at most 64 KiB.
 
     An event that is longer loses its evidence first, then its long lists and texts; it says so (`truncated`) and holds
     the hash of the whole. A value that JSON has no form for raises EmitError before anything was written.
@@ -137,20 +152,20 @@ def encode_change(change: Change, previous: str | None, *, as_cloudevent: bool =
     event = make_event(change, previous)
     line = _encode(event, change, as_cloudevent=as_cloudevent)
     if len(line) <= MAX_LINE:
-        return line
+        return WrittenEvent(change.transition, event, line)
     event["payload"] = _shorten(make_payload(change, previous), digest_line(line))
     line = _encode(event, change, as_cloudevent=as_cloudevent)
     if len(line) > MAX_LINE:
         raise EmitError(f"the event of {change.episode.recommendation_id[:80]} is longer than {MAX_LINE} bytes")
-    return line
+    return WrittenEvent(change.transition, event, line)
 
 
 def encode_action_event(
     event: ActionEvent, seq: int, previous: str | None, *, as_cloudevent: bool = False, platform_words: bool = False
-) -> bytes:
-    """Return the line, without its end, of an event about acting; EmitError where it is longer than any may be."""
+) -> WrittenEvent:
+    """Return the event about acting; EmitError where its line is longer than any may be."""
     type_ = PLATFORM_TYPES.get(event.transition, str(event.transition)) if platform_words else str(event.transition)
-    form: dict[str, object] = {
+    envelope: dict[str, object] = {
         "source": SOURCE,
         "timestamp": write_instant(event.as_of),
         "node": event.node,
@@ -167,11 +182,11 @@ def encode_action_event(
             "as_of": write_instant(event.as_of),
         },
     }
-    form = wrap_cloudevent(form, event.event_id) if as_cloudevent else form
+    form = wrap_cloudevent(envelope, event.event_id) if as_cloudevent else envelope
     line = json.dumps(form, allow_nan=False, separators=(",", ":"), default=_encode_instant).encode("ascii")
     if len(line) > MAX_LINE:
         raise EmitError(f"the event {event.transition} of {event.correlation_id[:80]} is longer than {MAX_LINE} bytes")
-    return line
+    return WrittenEvent(event.transition, envelope, line)
 
 
 def _shorten(payload: Mapping[str, object], digest: str) -> dict[str, object]:

@@ -4,14 +4,13 @@ The event log is the record, and Prefect is told of it afterwards: a run that is
 never an event of the log. The Prefect event's id is made from ours, so that a repetition is the same event.
 """
 
-import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from prefect.events import emit_event
 
-from flows.ledger.event_line import unwrap
+from flows.ledger.event_line import WrittenEvent
 from flows.text.escape import show
 from schemas.words import ALL
 
@@ -21,11 +20,11 @@ MOST_ROOT_CAUSES = 20
 """Prefect takes 100 related resources; the event's own payload names them all."""
 
 
-def publish_events(lines: Iterable[bytes]) -> int:
-    """Emit a Prefect event for each line that a run appended to the event log, and return how many."""
+def publish_events(events: Iterable[WrittenEvent]) -> int:
+    """Emit a Prefect event for each that a run appended to the event log, and return how many."""
     count = 0
-    for line in lines:
-        emit_event(**to_prefect_event(unwrap(json.loads(line))))
+    for event in events:
+        emit_event(**to_prefect_event(event.envelope))
         count += 1
     return count
 

@@ -43,7 +43,7 @@ def _follow(judge: Judge, days: Iterable[Day], settings: Settings) -> Iterator[b
             )
             before = Before(episodes=decision.transitions.episodes, waits=decision.waits)
             for change in decision.transitions.changes:
-                line = encode_change(change, previous, as_cloudevent=settings.cloudevents)
+                line = encode_change(change, previous, as_cloudevent=settings.cloudevents).line
                 previous = digest_line(line)
                 yield line
 

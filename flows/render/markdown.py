@@ -1,13 +1,11 @@
 """A run in Markdown: for a pull request, a chat, a run page."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import polars as pl
 
-from flows.ledger.event_line import unwrap
+from flows.ledger.event_line import WrittenEvent
 from flows.run.result import RunReport
 from flows.text.escape import markdown
 from flows.text.spoken import spoken
@@ -31,7 +29,7 @@ def to_markdown(report: RunReport) -> str:
     parts = [f"## {SIGN[state]} {state.value}", f"{counts}, {summary['held_count']} held back; {when}."]
     if report.is_partial:
         parts.append(f"**Partial:** a part of the inventory could not be read.\n\n{_faults(report)}")
-    parts.append(_changes(report.event_lines))
+    parts.append(_changes(report.events))
     parts += [_recommendations(report.standing), _acknowledged(report), _held(report.judgement.drift), _acting(report)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -51,10 +49,9 @@ def _faults(report: RunReport) -> str:
     return _table(("file", "problem"), rows, unread.height)
 
 
-def _changes(lines: Iterable[bytes]) -> str:
+def _changes(events: Iterable[WrittenEvent]) -> str:
     """Return how many episodes came, went or changed, as the run's events tell it."""
-    payloads: list[Any] = [unwrap(json.loads(line))["payload"] for line in lines]
-    counts = Counter(payload["transition"] for payload in payloads)
+    counts = Counter(event.transition for event in events)
     told = ", ".join(f"{counts[word]} {word}" for word in CHANGES if counts[word])
     return f"Since the last run: {told}." if told else ""
 

@@ -150,8 +150,7 @@ def _conclude(
         report,
         attention=recorded.attention,
         acting=recorded.acting,
-        event_count=len(recorded.lines),
-        event_lines=recorded.lines,
+        events=recorded.events,
         notes=notes,
     )
 

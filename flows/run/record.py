@@ -14,6 +14,7 @@ from pandera.typing.polars import DataFrame
 from flows.errors import EmitError, HistoryError, InventoryError
 from flows.ledger.archive_writer import edit_archive
 from flows.ledger.emit import Emitter
+from flows.ledger.event_line import WrittenEvent
 from flows.ledger.history import FOLDER, find_generation
 from flows.ledger.history_writer import (
     Pending,
@@ -49,8 +50,8 @@ NO_INPUT = "0" * 64
 class Recorded(NamedTuple):
     """What recording a run came to."""
 
-    lines: tuple[bytes, ...]
-    """The lines that were appended to the event log."""
+    events: tuple[WrittenEvent, ...]
+    """What was appended to the event log."""
     waits: tuple[Wait, ...]
     """The drifts whose recommendations open no episode yet."""
     attention: Attention
@@ -91,14 +92,14 @@ def record(
     # Before the commit: the world of a run that is killed behind it would be in the history, and nowhere to be read again.
     _archive(emitter, settings, inputs, as_of)
     committed = acting.commit_with(last_run.state) if acting else _put_away(emitter.acting)
-    lines = emitter.commit(decision.transitions, last_run, files, committed)
+    events = emitter.commit(decision.transitions, last_run, files, committed)
     if rows is not None and not isinstance(root, Path):
         _write(emitter, root, rows)
     elif rows is not None and before is not None and is_live:
         _merge_finished_day(emitter, root, before.as_of.date(), as_of.date())
     if acting is not None:
         emitter.warnings += _show_acting(settings, acting)
-    return Recorded(lines, decision.waits, attention, acting)
+    return Recorded(events, decision.waits, attention, acting)
 
 
 def _act(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pandera.typing.polars import DataFrame
 
+from flows.ledger.event_line import WrittenEvent
 from flows.run.attention import Attention
 from schemas.actual import Actual
 from schemas.desired import Desired
@@ -41,12 +42,15 @@ class RunReport:
     last_state: State | None = None
     last_as_of: datetime | None = None
     """For a skipped run: the last known state, which stands, and when it was judged."""
-    event_count: int = 0
-    """Events that the run appended."""
-    event_lines: tuple[bytes, ...] = ()
-    """Those events, as they stand in the log, without their line ends."""
+    events: tuple[WrittenEvent, ...] = ()
+    """Those that the run appended to the log."""
     notes: tuple[str, ...] = ()
     timings_s: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def event_count(self) -> int:
+        """Return how many events the run appended."""
+        return len(self.events)
 
     @property
     def state(self) -> State | None:

@@ -270,9 +270,9 @@ def test_the_log_of_a_trusted_user_is_appended_to(tmp_path):
     trusting.event_log.write_bytes(b"")
     os.chown(trusting.event_log, STRANGER, STRANGER)
     with open_emitter(trusting) as emitter:
-        lines = emitter.commit(decide_transitions({}, judged(recommended()), reminder_interval=DAY), last_run())
+        [event] = emitter.commit(decide_transitions({}, judged(recommended()), reminder_interval=DAY), last_run())
 
-    assert trusting.event_log.read_bytes() == lines[0] + b"\n"
+    assert trusting.event_log.read_bytes() == event.line + b"\n"
 
 
 @as_root

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.errors import EmitError
-from flows.ledger.event_line import MARKER, MAX_LINE, encode_change, read_own_event
+from flows.ledger.event_line import MARKER, MAX_LINE, encode_change, read_own_event, unwrap
 from schemas.event import Event, event_schema
 from schemas.words import EventType, Severity
 from stages.transition import decide_transitions
@@ -41,19 +41,29 @@ def test_the_published_schema_is_the_models():
 
 def test_every_transition_is_of_the_published_schema():
     for change in changes(recommended(), recommended("db"), then=[recommended(severity=Severity.CRITICAL)]):
-        check(encode_change(change, None))
+        check(encode_change(change, None).line)
 
 
 def test_the_envelope_is_the_documented_one():
-    event = json.loads(encode_change(changes(recommended())[0], None))
+    event = encode_change(changes(recommended())[0], None).envelope
 
     assert set(event) == ENVELOPE
     assert event["correlation_id"] == "redeploy-piha-web"
     assert event["timestamp"] == "2026-05-01T12:00:00Z"
 
 
+@pytest.mark.parametrize("as_cloudevent", [False, True])
+@pytest.mark.parametrize("evidence", [{}, {"observed_at": NOON, "age_s": 1.5}, {"observed": "x" * 2_000_000}])
+def test_an_event_is_handed_on_as_its_line_says_it(evidence, as_cloudevent):
+    for change in changes(recommended(evidence=evidence, root_causes=("piha/db",), blast_radius=1)):
+        event = encode_change(change, None, as_cloudevent=as_cloudevent)
+
+        assert event.envelope == unwrap(json.loads(event.line))
+        assert event.transition == event.envelope["payload"]["transition"]
+
+
 def test_a_resolution_has_its_own_type_and_says_what_ended():
-    event = json.loads(encode_change(changes(recommended())[-1], None))
+    event = encode_change(changes(recommended())[-1], None).envelope
 
     assert event["type"] == EventType.RECONCILE_RESOLVED
     assert event["payload"]["before"]["type"] == EventType.RECONCILE_REQUIRED
@@ -62,7 +72,7 @@ def test_a_resolution_has_its_own_type_and_says_what_ended():
 @given(text=st.text(st.characters()), name=st.text(st.characters(), min_size=1, max_size=40))
 def test_any_text_is_one_ascii_line_and_comes_back(text, name):
     change = changes(recommended(name, evidence={"observed": text}, drift_ids=(text,)))[0]
-    line = encode_change(change, None)
+    line = encode_change(change, None).line
 
     assert line.isascii()
     assert len(line.decode().splitlines()) == 1
@@ -71,7 +81,7 @@ def test_any_text_is_one_ascii_line_and_comes_back(text, name):
 
 def test_an_event_of_two_megabytes_is_cut_and_says_so():
     huge = recommended(evidence={"observed": "x" * 2_000_000}, root_causes=("y" * 5000,) * 500, blast_radius=500)
-    line = encode_change(changes(huge)[0], None)
+    line = encode_change(changes(huge)[0], None).line
 
     assert len(line) <= MAX_LINE
     assert json.loads(line)["payload"]["truncated"] is True
@@ -86,9 +96,9 @@ def test_what_json_has_no_form_for_is_refused(value):
 
 def test_a_cloudevent_holds_the_same_event():
     change = changes(recommended())[0]
-    form = json.loads(encode_change(change, None, as_cloudevent=True))
+    form = json.loads(encode_change(change, None, as_cloudevent=True).line)
 
-    assert form["data"] == json.loads(encode_change(change, None))
+    assert form["data"] == json.loads(encode_change(change, None).line)
     assert (form["specversion"], form["id"], form["type"], form["subject"], form["time"]) == (
         "1.0",
         change.event_id,
@@ -96,7 +106,7 @@ def test_a_cloudevent_holds_the_same_event():
         "piha/web",
         "2026-05-01T12:00:00Z",
     )
-    assert read(encode_change(change, None, as_cloudevent=True)) == change.episode
+    assert read(encode_change(change, None, as_cloudevent=True).line) == change.episode
 
 
 @given(st.binary())

@@ -6,9 +6,7 @@ from tests.ledger.test_action_events import event
 
 
 def test_an_event_about_acting_names_what_it_is_about():
-    import json
-
-    found = to_prefect_event(json.loads(encode_action_event(event(), 1, None)))
+    found = to_prefect_event(encode_action_event(event(), 1, None).envelope)
 
     assert found["event"] == "runtime-supervisor.action.started"
     assert found["resource"]["prefect.resource.name"] == "container-restart-piha-web"

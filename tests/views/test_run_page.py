@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from flows.ledger.event_line import WrittenEvent
 from flows.orchestration.prefect_events import to_prefect_event
 from flows.orchestration.run_page import MOST_ROWS, drift_rows, locate_history, name_run, recommendation_rows, tag_run
 from flows.render.markdown import to_markdown
@@ -14,7 +15,7 @@ from flows.run.attend import Attention
 from flows.run.result import RunReport
 from schemas.acknowledgement import Acknowledgement
 from schemas.rules import Rules
-from schemas.words import Outcome
+from schemas.words import Outcome, Transition
 from stages.acknowledge import acknowledge
 from stages.summarize import summarize
 from tests.helpers.frames import NOON, actual, desired, judged
@@ -82,11 +83,9 @@ def test_what_is_acknowledged_does_not_name_the_run():
 
 def test_the_summary_has_a_part_for_each_event_type_and_says_what_changed():
     want = desired("piha/web", "piha/db", "piha/ok", needs=[{"target": "piha/web", "dependency": "db"}])
-    lines = [
-        json.dumps({**EVENT, "payload": {"transition": word}}).encode() for word in ("opened", "opened", "resolved")
-    ]
+    events = [WrittenEvent(word, EVENT, b"") for word in map(Transition, ("opened", "opened", "resolved"))]
 
-    text = to_markdown(replace(report(want, actual("piha/ok")), event_lines=tuple(lines)))
+    text = to_markdown(replace(report(want, actual("piha/ok")), events=tuple(events)))
 
     assert [line for line in text.splitlines() if line.startswith("#")] == [
         "## 🔴 unstable",
