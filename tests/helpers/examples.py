@@ -1,5 +1,6 @@
 """The examples of `examples/homelab` and what is expected of each, read from `expected/<world>.yaml`."""
 
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,6 +46,8 @@ class Expected(NamedTuple):
     as_of: datetime
     settings: dict[str, Any]
     """What differs from the homelab's own `supervisor.yaml`."""
+    files: dict[str, str]
+    """Files of the inventory that are otherwise at that moment, by their path."""
     outcome: str
     """`completed` or `skipped`; of a skipped one nothing follows but `unreadable_file`."""
     unreadable_file: str | None
@@ -69,6 +72,7 @@ def load_expected(name: str) -> Expected:
         world=HOMELAB / name,
         as_of=datetime.fromisoformat(document["as_of"]),
         settings=document.get("settings", {}),
+        files=document.get("files", {}),
         outcome=document["outcome"],
         unreadable_file=document.get("unreadable_file"),
         state=document.get("state"),
@@ -77,6 +81,18 @@ def load_expected(name: str) -> Expected:
         after=document.get("after"),
         resolved=sorted(ExpectedResolution(*line.split()) for line in document.get("resolved", [])),
     )
+
+
+def inventory_of(expected: Expected, folder: Path) -> Path:
+    """Return the inventory that the world is judged by: the homelab's, or a copy of it below the folder with its changes."""
+    if not expected.files:
+        return HOMELAB
+    changed = folder / f"inventory-of-{expected.name}"
+    for part in ("hosts", "inventory", "services"):
+        shutil.copytree(HOMELAB / part, changed / part, dirs_exist_ok=True)
+    for path, text in expected.files.items():
+        (changed / path).write_text(text, encoding="utf-8")
+    return changed
 
 
 def _drift(line: str) -> ExpectedDrift:

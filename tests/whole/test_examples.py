@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from schemas.words import Outcome
+from schemas.words import Outcome, Resolution, Transition
 from tests.helpers.examples import (
     HOMELAB,
     ExpectedDrift,
     ExpectedRecommendation,
     ExpectedResolution,
     example_names,
+    inventory_of,
     load_expected,
 )
 from tests.helpers.program import SUPERVISOR
@@ -30,7 +31,14 @@ def reconcile(name: str, folder: Path, *options: str) -> subprocess.CompletedPro
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     places = {"event-log": "events.log", "checkpoint": "checkpoint.json", "state-dir": "state"}
     given = [part for option, place in places.items() for part in (f"--{option}", str(folder / place))]
-    command = [*SUPERVISOR, "reconcile", "--inventory", str(HOMELAB), "--world", str(expected.world)]
+    command = [
+        *SUPERVISOR,
+        "reconcile",
+        "--inventory",
+        str(inventory_of(expected, folder)),
+        "--world",
+        str(expected.world),
+    ]
     moment = ["--as-of", expected.as_of.isoformat(), "--config", str(config), "--format", "json"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SUPERVISOR_")}
     return subprocess.run(
@@ -86,8 +94,15 @@ def test_a_later_world_resolves_the_episodes_of_an_earlier_one(name, tmp_path):
     resolved = [
         ExpectedResolution(event["payload"]["recommendation_id"], event["type"], event["payload"]["resolution"])
         for event in events
+        if event["payload"]["transition"] == Transition.RESOLVED
     ]
     assert sorted(resolved) == expected.resolved
+
+
+def test_every_way_in_which_an_episode_ends_is_seen():
+    seen = {row.resolution for name in COMPLETED for row in load_expected(name).resolved}
+
+    assert seen == {*Resolution}
 
 
 def test_the_same_run_again_writes_the_same_and_no_event(tmp_path):
