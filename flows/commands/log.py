@@ -10,6 +10,7 @@ import typer
 from flows.commands import options
 
 if TYPE_CHECKING:
+    from flows.ledger.checkpoint import Known
     from flows.ledger.event_line import OwnEvent
     from flows.ledger.event_log import EventLog, Position
     from flows.settings import Settings
@@ -54,11 +55,14 @@ def verify(
 ) -> int:
     """Return 0 where the chain holds, 2 where it breaks."""
     from flows.ledger.chain import verify_chain
+    from flows.ledger.checkpoint import read_known
     from flows.text.escape import show
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint}, config)
     named = files or _own_files(settings)
-    verdict = verify_chain(named)
+    is_live = settings.event_log.absolute() in {path.absolute() for path in named}
+    known = read_known(settings.checkpoint) if is_live else None
+    verdict = verify_chain(named, known.head if known else None)
     if verdict.break_at is not None:
         typer.echo(f"{show(verdict.break_at.path)}:{verdict.break_at.number}: {verdict.problem}")
         typer.echo(f"{verdict.event_count} events before it follow each other")
@@ -69,16 +73,13 @@ def verify(
     bare = verdict.bare if files else ()
     for path in bare:
         typer.echo(f"{show(path)}: holds no event of ours")
-    return max(2 if bare else 0, _compare_with_checkpoint(settings, named, verdict.head))
+    return max(2 if bare else 0, _compare_with_checkpoint(settings, known, verdict.head, is_live=is_live))
 
 
-def _compare_with_checkpoint(settings: "Settings", files: list[Path], head: str | None) -> int:
-    from flows.ledger.checkpoint import read_known
-
-    if settings.event_log.absolute() not in {path.absolute() for path in files}:
+def _compare_with_checkpoint(settings: "Settings", known: "Known | None", head: str | None, *, is_live: bool) -> int:
+    if not is_live:
         typer.echo(f"not covered: whether events are missing at the end, since {settings.event_log} is not among them")
         return 0
-    known = read_known(settings.checkpoint)
     if known is None:
         typer.echo(f"not covered: whether events are missing at the end, since there is no {settings.checkpoint}")
         return 0

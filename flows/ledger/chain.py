@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.ledger.event_line import MARKER, OwnEvent, read_own_event
+from flows.ledger.event_line import MARKER, OwnEvent, chain_of, read_own_event
 from flows.ledger.event_log import Line, open_log_file, read_lines
 
 
@@ -34,14 +34,20 @@ class Verdict:
     """The files without a line of ours."""
 
 
-def verify_chain(paths: Sequence[Path]) -> Verdict:
-    """Walk along our events in the files, whichever order they are named in; lines of others are passed over."""
+def verify_chain(paths: Sequence[Path], last: str | None = None) -> Verdict:
+    """Walk along our events in the files, whichever order they are named in; lines of others are passed over.
+
+    `last` is the hash of our latest event, where the checkpoint knows it: of two events that follow the same one, the
+    one that it does not stand on is not ours.
+    """
     count, head, is_whole = 0, None, False
     seen: set[str] = set()
     found = {path: list(iterate_own_events(path)) for path in paths}
     bare = tuple(path for path, events in found.items() if not events)
-    for place, event in _order([events for events in found.values() if events]):
-        problem = _find_problem(event, head, count, seen)
+    ordered = list(_order([events for events in found.values() if events]))
+    strays = _find_strays([event for _, event in ordered if event], last)
+    for place, event in ordered:
+        problem = _find_problem(event, head, count, seen) or _find_fork(event, strays)
         if problem is not None or event is None:
             return Verdict(count, is_whole, place, problem, head, bare)
         is_whole = is_whole or (count == 0 and event.previous is None)
@@ -60,6 +66,30 @@ def _find_problem(event: OwnEvent | None, head: str | None, count: int, seen: se
     if count and event.previous != head:
         return "does not follow the event before it: a line between them is missing, or one of them was changed"
     return None
+
+
+def _find_strays(events: Sequence[OwnEvent], last: str | None) -> set[str]:
+    """Return the events that follow one which another follows as well, and that our last one does not stand on."""
+    chain = chain_of(events, last)
+    followers: dict[str, list[str]] = {}
+    for event in {event.digest: event for event in events}.values():
+        if event.previous is not None:
+            followers.setdefault(event.previous, []).append(event.digest)
+    # Without our last one in these files, the first to follow is as good as any: the fork is what is told.
+    return {
+        digest
+        for digests in followers.values()
+        for digest in digests
+        if digest not in (chain if chain.intersection(digests) else digests[:1])
+    }
+
+
+def _find_fork(event: OwnEvent | None, strays: set[str]) -> str | None:
+    if event is None or event.digest not in strays:
+        return None
+    return (
+        "follows an event that another one follows as well: it is forged, or of another supervisor that shares the log"
+    )
 
 
 def iterate_own_events(path: Path) -> Iterator[tuple[Place, OwnEvent | None]]:

@@ -6,14 +6,14 @@ are never changed. The log is the truth: where it goes further than the checkpoi
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from flows.errors import BusyError, EmitError
+from flows.errors import EmitError
 from flows.files.file_system import doubt_file_systems
 from flows.files.lock import hold_lock
 from flows.files.own import make_private_folder, settle_path, sweep_folder, sync_file, sync_folder, trusted_owners
@@ -29,10 +29,10 @@ from flows.ledger.checkpoint import (
 from flows.ledger.event_line import (
     OwnEvent,
     WrittenEvent,
+    chain_of,
     digest_line,
     encode_action_event,
     encode_change,
-    read_own_event,
 )
 from flows.ledger.event_log import START, EventLog, Scan
 from flows.ledger.skipped_run import write_attempt
@@ -43,8 +43,8 @@ from schemas.words import Outcome
 
 MAX_EVENTS = 20_000
 
-EventLines = Callable[[], Iterable[bytes]]
-"""Our earlier events, the oldest first, from a place that outlives the log: the history."""
+Confirm = Callable[[Sequence[OwnEvent], int], frozenset[str]]
+"""Which events our own records say were written by a run behind that generation: the digests of their lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +63,17 @@ def open_emitter(
     paths: EmitPaths,
     *,
     lock_timeout_s: float = 10.0,
-    recall: EventLines | None = None,
+    confirm: Confirm | None = None,
     as_cloudevents: bool = False,
     platform_words: bool = False,
     max_events: int = MAX_EVENTS,
 ) -> Iterator["Emitter"]:
     """Hold the locks, complete what a killed run left, and give the emitter of this run.
 
-    Read the inputs inside, so that no older view of them can follow a newer one. `recall` is asked for earlier events
-    where the checkpoint is lost. Raises BusyError where another run does not end in time, SettingsError for a
-    checkpoint of a newer version, and EmitError for paths that are unsafe or cannot be written.
+    Read the inputs inside, so that no older view of them can follow a newer one. `confirm` is asked where the log goes
+    further than the checkpoint: one was lost, or restored, or somebody writes lines that look like ours. Raises
+    BusyError where another run does not end in time, SettingsError for a checkpoint of a newer version, and EmitError
+    for paths that are unsafe or cannot be written.
     """
     with _explained(paths):
         state_dir = make_private_folder(paths.state_dir)
@@ -92,7 +93,7 @@ def open_emitter(
         emitter.warnings += doubt_file_systems((log.path, checkpoint, state_dir))
         with _explained(paths):
             sweep_folder(state_dir)
-            emitter.recover(recall)
+            emitter.recover(confirm)
         yield emitter
 
 
@@ -101,9 +102,10 @@ def read_episodes(paths: EmitPaths) -> Mapping[Key, Episode]:
     with _explained(paths):
         log_owners = trusted_owners(paths.log_owners)
         log = EventLog(settle_path(paths.event_log, log_owners), log_owners)
-        checkpoint = load_checkpoint(settle_path(paths.checkpoint, trusted_owners())).checkpoint or Checkpoint()
-        known = checkpoint.pending.after if checkpoint.pending else checkpoint.known
-        return _fold(known, log.scan(checkpoint.position).events)[0].episodes
+        checkpoint = load_checkpoint(settle_path(paths.checkpoint, trusted_owners())).checkpoint
+        if checkpoint is None:
+            return _follow_events(Known(), log.scan(START).events).episodes
+        return (checkpoint.pending.after if checkpoint.pending else checkpoint.known).episodes
 
 
 class Emitter:
@@ -216,13 +218,13 @@ class Emitter:
             self._save(replace(self._checkpoint, position=scan.end))
         return len(missing)
 
-    def recover(self, recall: EventLines | None) -> None:
+    def recover(self, confirm: Confirm | None) -> None:
         """Load the checkpoint, complete what is pending, and follow the log where it goes further."""
-        self._recover(recall)
+        self._recover(confirm)
         self._log.is_deep = False
         self.warnings += (f"{path}: {problem}; it is passed over" for path, problem in self._log.notes.items())
 
-    def _recover(self, recall: EventLines | None) -> None:
+    def _recover(self, confirm: Confirm | None) -> None:
         clear_leftovers(self._path)
         loaded = load_checkpoint(self._path)
         set_aside(loaded.broken)
@@ -233,7 +235,10 @@ class Emitter:
         self._log.is_deep = loaded.checkpoint is None or self._checkpoint.pending is not None
         if self._checkpoint.pending is not None:
             self._complete(self._checkpoint.pending)
-        self._follow(recall if loaded.checkpoint is None else None, is_lost=loaded.checkpoint is None)
+        if loaded.checkpoint is None:
+            self._rebuild(confirm)
+        else:
+            self._follow(confirm)
 
     def _check_log_path(self) -> None:
         known = self._checkpoint.log
@@ -268,23 +273,17 @@ class Emitter:
         if pending.events:
             deadline = time.monotonic() + self._lock_timeout_s
             with self._log.locked(deadline):
-                self._check_alone()
                 self._save(replace(self._checkpoint, pending=pending))
-                self._append(pending, deadline)
+                scan = self._append(pending, deadline)
+                self._tell_strangers(scan, chain_of(scan.events, pending.after.head))
+                self._checkpoint = replace(self._checkpoint, position=scan.end)
         else:
             self._save(replace(self._checkpoint, pending=pending))
         self._finish(pending)
 
-    def _check_alone(self) -> None:
-        scan = self._log.scan(self._checkpoint.position)
-        _, news = _fold(self._checkpoint.known, scan.events)
-        if news is not None:
-            raise BusyError(f"{self._log.path}: another supervisor wrote to it during this run; run again")
-
-    def _append(self, pending: Pending, deadline: float) -> None:
+    def _append(self, pending: Pending, deadline: float) -> Scan:
         events = [(event_id, line.encode("ascii")) for event_id, line in pending.events]
-        scan = self._log.append(events, self._checkpoint.position, deadline)
-        self._checkpoint = replace(self._checkpoint, position=scan.end)
+        return self._log.append(events, self._checkpoint.position, deadline)
 
     def _finish(self, pending: Pending) -> None:
         self._place_files(pending)
@@ -296,27 +295,8 @@ class Emitter:
             deadline = time.monotonic() + self._lock_timeout_s
             with self._log.locked(deadline):
                 self._log.seal_zeros(self._checkpoint.position)
-                if self._is_overtaken(pending, self._log.scan(self._checkpoint.position)):
-                    self._withdraw(pending)
-                    return
                 self._append(pending, deadline)
         self._finish(pending)
-
-    def _is_overtaken(self, pending: Pending, scan: Scan) -> bool:
-        """Tell whether another supervisor's events stand where the first of ours would."""
-        ours = {event_id for event_id, _ in pending.events}
-        head = self._checkpoint.known.head
-        has_begun = any(event.event_id in ours for event in scan.events)
-        return not has_begun and any(event.previous == head for event in scan.events)
-
-    def _withdraw(self, pending: Pending) -> None:
-        self.warnings.append(
-            f"{self._log.path}: another supervisor wrote to it since a run was interrupted; what that run was about"
-            " to write is withdrawn and decided again"
-        )
-        for temporary, _ in pending.files:
-            Path(temporary).unlink(missing_ok=True)
-        self._save(replace(self._checkpoint, pending=None))
 
     def _place_files(self, pending: Pending) -> None:
         for temporary, final in pending.files:
@@ -328,61 +308,90 @@ class Emitter:
             if folder.exists():
                 sync_folder(folder)
 
-    def _follow(self, recall: EventLines | None, *, is_lost: bool) -> None:
-        scan = self._log.scan(self._checkpoint.position)
-        known = self._checkpoint.known
-        told = [event for line in recall() if (event := read_own_event(line))] if recall else []
-        events = [*told, *self._accept(scan)]
-        if is_lost and events:
+    def _rebuild(self, confirm: Confirm | None) -> None:
+        """Take from the log what the lost checkpoint knew; without any records, there is nothing else to believe."""
+        scan = self._log.scan(START)
+        if scan.events:
             self.warnings.append(f"{self._path}: no usable checkpoint; the open episodes are rebuilt from the log")
+        confirmed = confirm(scan.events, 0) if confirm and scan.events else frozenset()
+        events = _believe(scan.events, confirmed) if confirmed else scan.events
+        self._tell_strangers(scan, {event.digest for event in events})
+        self.told_ids = frozenset(event.event_id for event in events if event.action is not None)
+        self._go_on(scan, events)
+
+    def _follow(self, confirm: Confirm | None) -> None:
+        """Take from behind our place what our own records confirm; nothing else there can be ours."""
+        scan = self._log.scan(self._checkpoint.position)
         if not scan.is_position_found:
             self.warnings.append(
                 f"{self._log.path}: was replaced since the last run; earlier events are not written to it again"
             )
-        if is_lost:
-            self.told_ids = frozenset(event.event_id for event in events if event.action is not None)
-        after, head = _fold(known, events)
-        if head is not None and not is_lost:
-            self.warnings.append(
-                f"{self._log.path}: has events of ours that are not from this state folder: another supervisor shares"
-                " the log, an older state was restored, or they are forged ('supervisor log tail' shows them)"
-            )
-        after = replace(after, head=head or known.head)
-        self._checkpoint = replace(self._checkpoint, known=after, position=scan.end)
+        known = self._checkpoint.known
+        news = [event for event, is_news in _fold(known, scan.events) if is_news]
+        confirmed = confirm(news, known.generation) if confirm and news else frozenset()
+        self._tell_strangers(scan, confirmed | chain_of(scan.events, known.head))
+        self._go_on(scan, [event for event in scan.events if event.digest in confirmed])
 
-    def _accept(self, scan: Scan) -> list[OwnEvent]:
-        """Leave out events that claim to be ours and do not follow our last one, where that can be told."""
-        head = self._checkpoint.known.head
-        if head is None or not scan.is_position_found or self._checkpoint.position.offset == 0:
-            return list(scan.events)
-        accepted = []
-        for event in scan.events:
-            if event.previous == head:
-                accepted.append(event)
-                head = event.digest
-            else:
-                self.warnings.append(f"{self._log.path}: an event in it is not ours, or out of order; not believed")
-        return accepted
+    def _go_on(self, scan: Scan, events: Sequence[OwnEvent]) -> None:
+        known = _follow_events(self._checkpoint.known, events)
+        self._checkpoint = replace(self._checkpoint, known=known, position=scan.end)
+
+    def _tell_strangers(self, scan: Scan, ours: Collection[str]) -> None:
+        """Say how many events claim to be ours and are not: they change nothing, so that the real ones are written."""
+        is_behind_ours = scan.is_position_found and self._checkpoint.position.offset > 0
+        strangers = [
+            event
+            for event, is_news in _fold(self._checkpoint.known, scan.events)
+            if event.digest not in ours and (is_news or is_behind_ours)
+        ]
+        if strangers:
+            self.warnings.append(
+                f"{self._log.path}: {len(strangers)} events in it claim to be ours and are not from this state folder:"
+                " forged, of another supervisor that shares the log, or newer than a state that was restored; they are"
+                " not believed ('supervisor log verify' names the first)"
+            )
 
     def _save(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = save_checkpoint(self._path, checkpoint)
 
 
-def _fold(known: Known, events: Iterable[OwnEvent]) -> tuple[Known, str | None]:
-    """Return what is known after the events, and the digest of the last that was news (a lower `seq` is none)."""
-    episodes, action_seq, head = dict(known.episodes), known.action_seq, None
+def _fold(known: Known, events: Iterable[OwnEvent]) -> list[tuple[OwnEvent, bool]]:
+    """Return each event with whether it is news after those before it: a lower `seq` is none."""
+    counts = {key: episode.seq for key, episode in known.episodes.items()}
+    action_seq = known.action_seq
+    folded = []
     for event in events:
         if event.episode is None:
-            is_news = event.seq > action_seq
+            folded.append((event, event.seq > action_seq))
             action_seq = max(action_seq, event.seq)
         else:
-            before = episodes.get(event.episode.key)
-            is_news = before is None or event.seq > before.seq
-            if is_news:
-                openings = _remember_opening(before, event.episode)
-                episodes[event.episode.key] = replace(event.episode, openings=openings)
-        head = event.digest if is_news else head
-    return replace(known, episodes=episodes, action_seq=action_seq), head
+            folded.append((event, event.seq > counts.get(event.episode.key, 0)))
+            counts[event.episode.key] = max(event.seq, counts.get(event.episode.key, 0))
+    return folded
+
+
+def _believe(events: Sequence[OwnEvent], confirmed: frozenset[str]) -> list[OwnEvent]:
+    """Return the confirmed events, what they stand on, and what follows the last: a killed run may be in no record."""
+    last = next(event.digest for event in reversed(events) if event.digest in confirmed)
+    believed = chain_of(events, last) | confirmed
+    for event in events:
+        if event.previous == last and event.digest not in believed:
+            last = event.digest
+            believed |= {last}
+    return [event for event in events if event.digest in believed]
+
+
+def _follow_events(known: Known, events: Iterable[OwnEvent]) -> Known:
+    """Return what is known after the events."""
+    episodes, action_seq, head = dict(known.episodes), known.action_seq, known.head
+    for event in (event for event, is_news in _fold(known, events) if is_news):
+        head = event.digest
+        if event.episode is None:
+            action_seq = event.seq
+        else:
+            openings = _remember_opening(episodes.get(event.episode.key), event.episode)
+            episodes[event.episode.key] = replace(event.episode, openings=openings)
+    return replace(known, episodes=episodes, action_seq=action_seq, head=head)
 
 
 def _remember_opening(before: Episode | None, episode: Episode) -> tuple[datetime, ...]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -59,6 +59,16 @@ class WrittenEvent(NamedTuple):
 def digest_line(line: bytes) -> str:
     """Return the hash that chains our lines."""
     return hashlib.sha256(line).hexdigest()
+
+
+def chain_of(events: Iterable[OwnEvent], last: str | None) -> frozenset[str]:
+    """Return the digests of those events that one of them, by its digest, stands on; its own is among them."""
+    before = {event.digest: event.previous for event in events}
+    chain = set()
+    while last in before and last not in chain:
+        chain.add(last)
+        last = before[last]
+    return frozenset(chain)
 
 
 def make_event(change: Change, previous: str | None) -> dict[str, object]:

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
 from flows.ledger.emit import EmitPaths, Emitter, open_emitter
 from flows.run.attend import habits_of, prints_of, read_before, remark, remark_waits
 from flows.run.clock import read_now
+from flows.run.confirm import confirm_events
 from flows.run.deadline import end_in_time
 from flows.run.decide import decide
 from flows.run.gather import InputReader, Inputs, read_inputs
@@ -101,6 +103,7 @@ def _emitter(settings: Settings) -> Iterator[Emitter]:
     with open_emitter(
         paths,
         lock_timeout_s=settings.lock_timeout.total_seconds(),
+        confirm=partial(confirm_events, settings.history_root()),
         as_cloudevents=settings.cloudevents,
         max_events=settings.limits.max_events,
     ) as emitter:

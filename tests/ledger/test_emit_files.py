@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from flows.files.lock import hold_lock
 from flows.files.own import UnsafeFileError, settle_path, trusted_owners
 from flows.ledger.checkpoint import VERSION, read_known
 from flows.ledger.emit import EmitPaths, open_emitter, read_episodes
+from flows.ledger.event_line import read_own_event
 from schemas.last_run import LastAttempt, LastRun
 from schemas.words import Outcome, Severity, State
 from stages.transition import decide_transitions
@@ -96,18 +98,100 @@ def test_without_any_copy_the_open_episodes_come_from_the_log(tmp_path):
         assert [row.severity for row in emitter.episodes.values() if row.is_open] == [Severity.CRITICAL]
 
 
-def test_an_old_backup_of_the_checkpoint_follows_the_log(tmp_path):
-    run(tmp_path, 0, ["web"])
-    old = paths(tmp_path).checkpoint.read_bytes()
-    run(tmp_path, 1, ["web!", "db"])
-    run(tmp_path, 2, ["db"])
-    for copy in tmp_path.glob("supervisor-checkpoint.json*"):
+def restore_after(folder):
+    """Make three runs, and put the checkpoint back as it was after the first; return its lines from then on."""
+    run(folder, 0, ["web"])
+    old = paths(folder).checkpoint.read_bytes()
+    run(folder, 1, ["web!", "db"])
+    run(folder, 2, ["db"])
+    for copy in folder.glob("supervisor-checkpoint.json*"):
         copy.write_bytes(old)
-    (tmp_path / "state" / "part-2.json").unlink()
-    (tmp_path / "state" / "part-3.json").unlink()
 
-    assert run(tmp_path, 3, ["db"]) == 0
-    assert find_violations(tmp_path, ["db"], []) == []
+
+def test_an_old_backup_of_the_checkpoint_follows_the_events_that_our_records_confirm(tmp_path):
+    restore_after(tmp_path)
+    asked = []
+
+    def confirm(events, generation):
+        asked.append((len(events), generation))
+        return frozenset(event.digest for event in events)
+
+    with open_emitter(paths(tmp_path), confirm=confirm) as emitter:
+        assert [row.service for row in emitter.episodes.values() if row.is_open] == ["db"]
+        assert emitter.warnings == []
+    assert asked == [(3, 1)]
+
+
+def test_behind_an_old_backup_what_no_record_confirms_is_told_and_not_believed(tmp_path):
+    restore_after(tmp_path)
+
+    with open_emitter(paths(tmp_path)) as emitter:
+        assert [row.service for row in emitter.episodes.values() if row.is_open] == ["web"]
+        assert "3 events in it claim to be ours" in emitter.warnings[0]
+
+
+def forge(folder, **changes):
+    """Append a line that follows our last one, and tells of another service."""
+    [*_, last] = log_lines(folder)
+    form = json.loads(last)
+    form["service"] = changes.get("service", "db")
+    form["correlation_id"] = f"redeploy-piha-{form['service']}"
+    form["payload"] |= {
+        "event_id": changes.get("event_id", "f" * 64),
+        "recommendation_id": form["correlation_id"],
+        "previous": hashlib.sha256(last).hexdigest(),
+        "transition": "opened",
+        "resolution": None,
+        "seq": 1,
+    }
+    line = json.dumps(form, separators=(",", ":")).encode()
+    with paths(folder).event_log.open("ab") as log:
+        log.write(line + b"\n")
+    assert read_own_event(line) is not None
+    return line
+
+
+def real_events(folder, service):
+    return [
+        event
+        for line in log_lines(folder)
+        if (event := read_own_event(line)) and event.event_id != "f" * 64 and event.episode.service == service
+    ]
+
+
+def test_a_forged_event_whose_chain_fits_does_not_take_the_place_of_the_real_one(tmp_path):
+    run(tmp_path, 0, ["web"])
+    forge(tmp_path, service="db")
+
+    assert run(tmp_path, 1, ["web", "db"]) == 1
+    [real] = real_events(tmp_path, "db")
+    assert real.transition == "opened"
+
+
+def test_a_forged_event_in_the_midst_of_a_run_does_not_either(tmp_path):
+    run(tmp_path, 0, ["web"])
+    with open_emitter(paths(tmp_path)) as emitter:
+        forge(tmp_path, service="db")
+        conclusions = judged(recommended("web"), recommended("db"), as_of=NOON + timedelta(seconds=1))
+        lines = emitter.commit(decide_transitions(emitter.episodes, conclusions, reminder_interval=DAY), last_run())
+        assert "1 events in it claim to be ours" in emitter.warnings[-1]
+    assert len(lines) == 1
+    assert len(real_events(tmp_path, "db")) == 1
+
+
+def test_a_rebuilt_checkpoint_believes_its_chain_and_no_other(tmp_path):
+    run(tmp_path, 0, ["web"])
+    forge(tmp_path, service="mqtt")
+    run(tmp_path, 1, ["web", "db"])
+    for copy in tmp_path.glob("supervisor-checkpoint.json*"):
+        copy.unlink()
+
+    def confirm(events, generation):
+        return frozenset(event.digest for event in events if event.episode.service == "db")
+
+    with open_emitter(paths(tmp_path), confirm=confirm) as emitter:
+        assert {row.service for row in emitter.episodes.values()} == {"web", "db"}
+        assert "1 events in it claim" in emitter.warnings[-1]
 
 
 def test_a_forged_event_behind_our_last_is_not_believed(tmp_path):
@@ -332,17 +416,19 @@ def test_runs_that_share_only_one_path_exclude_each_other(tmp_path, shared):
         pass
 
 
-def test_runs_that_share_only_the_log_notice_each_other(tmp_path):
+def test_runs_that_share_only_the_log_tell_of_each_other_and_swallow_nothing(tmp_path):
     (tmp_path / "other").mkdir()
     other = paths(tmp_path / "other")
     sharing = EmitPaths(event_log=paths(tmp_path).event_log, checkpoint=other.checkpoint, state_dir=other.state_dir)
     with open_emitter(sharing) as emitter:
         run(tmp_path, 0, ["web"])
         transitions = decide_transitions(emitter.episodes, judged(recommended("db")), reminder_interval=DAY)
-        with pytest.raises(BusyError, match="another supervisor wrote to it during this run"):
-            emitter.commit(transitions, last_run())
+        emitter.commit(transitions, last_run())
+        assert "1 events in it claim to be ours" in emitter.warnings[-1]
 
-    assert [row.service for row in read_episodes(sharing).values()] == ["web"]
+    assert [row.service for row in read_episodes(sharing).values()] == ["db"]
+    assert "1 events in it claim to be ours" in warnings_of(tmp_path)[0]
+    assert [row.service for row in read_episodes(paths(tmp_path)).values()] == ["web"]
 
 
 def test_another_process_that_locks_the_log_makes_us_busy(tmp_path):
