@@ -23,6 +23,7 @@ class SeenContainer(Frame):
     project: str = pa.Field(nullable=True)
     compose_service: str = pa.Field(nullable=True)
     number: str = pa.Field(nullable=True)
+    """Which of its Compose service, or of its swarm's."""
     config_hash: str = pa.Field(nullable=True)
     declared_service: str = pa.Field(nullable=True)
     """The label `supervisor.service`."""

@@ -30,8 +30,8 @@ def attribute_containers(
     """Return the containers that count, each with the first service that its label, a selector or a guess leads to.
 
     One-offs and what is ignored are left out. A guess never adds to a service whose entry says which containers or
-    project it is. What no entry asks for is named after its project and service, else after itself: a name does not
-    depend on what else runs. A guess that could have been another has a note.
+    project it is. What no entry asks for is named after its project and service, or its swarm's service, else after itself:
+    a name does not depend on what else runs. A guess that could have been another has a note.
     """
     counted = containers.filter(~pl.col("is_oneoff") & ~pl.col("is_ignored"))
     named = counted.with_columns(
@@ -86,7 +86,8 @@ def _own_name() -> pl.Expr:
     """Return what a container is called that no entry asks for."""
     project, service = pl.col("project"), pl.col("compose_service")
     both = pl.when(project == service).then(service).otherwise(pl.concat_str(project, pl.lit("-"), service))
-    return pl.when(project.is_not_null() & service.is_not_null()).then(both).otherwise(pl.col("name"))
+    alone = pl.coalesce("swarm_service", "name")  # a task's own name changes with each update
+    return pl.when(project.is_not_null() & service.is_not_null()).then(both).otherwise(alone)
 
 
 def _first_hit() -> tuple[pl.Expr, pl.Expr]:

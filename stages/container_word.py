@@ -122,8 +122,10 @@ def word_containers(containers: DataFrame[AttributedContainer], wanted: DataFram
 
 
 def _slot() -> pl.Expr:
-    number = pl.col("number").fill_null("1")
-    return pl.coalesce(pl.concat_str("project", "compose_service", number, separator="/"), pl.col("name"))
+    """Return what stays the same when a container is replaced; a swarm's tasks are called anew each time."""
+    composed = pl.concat_str("project", "compose_service", pl.col("number").fill_null("1"), separator="/")
+    task = pl.concat_str("swarm_service", "number", separator="/")
+    return pl.coalesce(composed, task, "name")
 
 
 def _age(instant: str) -> pl.Expr:

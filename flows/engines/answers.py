@@ -33,6 +33,7 @@ class Labels(msgspec.Struct, frozen=True):
     config_hash: str | None = field(name="com.docker.compose.config-hash", default=None)
     depends_on: str | None = field(name="com.docker.compose.depends_on", default=None)
     swarm_service: str | None = field(name="com.docker.swarm.service.name", default=None)
+    swarm_task: str | None = field(name="com.docker.swarm.task.name", default=None)
     declared_service: str | None = field(name="supervisor.service", default=None)
     declared_run: str | None = field(name="supervisor.run", default=None)
     ignore: str | None = field(name="supervisor.ignore", default=None)

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from flows.engines.answers import BUILDER_PREFIX, Healthcheck, Inspected, Listed, decode_labels
+from flows.engines.answers import BUILDER_PREFIX, Healthcheck, Inspected, Labels, Listed, decode_labels
 from flows.engines.looked import SeenContainerRow
 
 ID_LENGTH = 12
@@ -15,7 +15,7 @@ GRACE_S, LEAST_BUDGET_S, MOST_BUDGET_S = 30.0, 60.0, 600.0
 EARLIEST = 978_307_200.0
 """2001: what is before it is an engine's way to say never."""
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
-BRACKET = re.compile(r"\((healthy|unhealthy|health: starting|starting)\)")
+HEALTH = re.compile(r"\((healthy|unhealthy|health: starting|starting)\)")
 EXIT_CODE = re.compile(r"Exited \((\d{1,10})\)", re.ASCII)
 COMPLETED = "service_completed_successfully"
 
@@ -54,7 +54,7 @@ def make_row(listed: Listed, inspected: Inspected | None) -> SeenContainerRow:
         image_id=short_image((inspected.image if inspected else None) or listed.image_id),
         project=labels.project or None,
         compose_service=labels.compose_service or None,
-        number=labels.number,
+        number=labels.number or _swarm_number(labels),
         config_hash=labels.config_hash,
         declared_service=labels.declared_service,
         declared_run=labels.declared_run,
@@ -81,21 +81,25 @@ def short_image(image: str | None) -> str | None:
 
 
 def _of_line(listed: Listed) -> dict[str, Any]:
-    bracket, code = BRACKET.search(listed.status or ""), EXIT_CODE.search(listed.status or "")
-    health = listed.health.status if listed.health else bracket[1].removeprefix("health: ") if bracket else None
+    bracket, code = HEALTH.search(listed.status or ""), EXIT_CODE.search(listed.status or "")
     return {
         "state": listed.state.lower(),
-        "health": health,
+        "health": _listed_health(listed) or (bracket[1].removeprefix("health: ") if bracket else None),
         "exit_code": int(code[1]) if code else None,
         "created_at": listed.created if isinstance(listed.created, float | int) else parse_instant(listed.created),
     }
+
+
+def _listed_health(listed: Listed) -> str | None:
+    """Return the health that a list has since API 1.52; it is newer than an inspection."""
+    return (listed.health.status or "").lower() or None if listed.health else None
 
 
 def _of_inspection(listed: Listed, inspected: Inspected) -> dict[str, Any]:
     state = inspected.state
     return {
         "state": (state.status or listed.state).lower(),
-        "health": (state.health.status or "").lower() or None if state.health else None,
+        "health": _listed_health(listed) or ((state.health.status or "").lower() or None if state.health else None),
         "exit_code": state.exit_code,
         "is_oom_killed": bool(state.is_oom_killed),
         "has_error": bool(state.error and state.error.is_filled),
@@ -105,6 +109,14 @@ def _of_inspection(listed: Listed, inspected: Inspected) -> dict[str, Any]:
         "started_at": parse_instant(state.started_at),
         "finished_at": parse_instant(state.finished_at),
     }
+
+
+def _swarm_number(labels: Labels) -> str | None:
+    """Return which of a swarm's service a task is: `2` of `web.2.x9k...`, the node's id where it runs on each node."""
+    service, task = labels.swarm_service, labels.swarm_task
+    if not service or not task or not task.startswith(f"{service}."):
+        return None
+    return task.removeprefix(f"{service}.").partition(".")[0] or None
 
 
 def _read_dependencies(label: str | None) -> list[tuple[str, str]]:

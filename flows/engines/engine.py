@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from flows.engines.answers import Inspected, Listed, decode_inspect, decode_labels, decode_list
-from flows.engines.container_rows import BRACKET, ID_LENGTH, make_row
+from flows.engines.container_rows import HEALTH, ID_LENGTH, make_row
 from flows.engines.http import Answer, HttpClient
 from flows.engines.looked import SeenContainerRow, SourceLook
 from flows.engines.reasons import LookError, explain_error
@@ -23,6 +23,8 @@ INSPECT_AGAIN_S = 600.0
 API = re.compile(r"(\d{1,3})\.(\d{1,4})", re.ASCII)
 VERSION = re.compile(r"(?:Docker|Libpod)/([0-9][0-9A-Za-z.+~-]{0,40})")
 YOUNG = re.compile(r"Up (?:Less than a second|About a minute|\d+ (?:second|minute)s?)\b", re.ASCII)
+BRACKET = re.compile(r"\(([^()]{1,40})\)")
+"""In the words of a list: of health, or the exit code."""
 CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
 
 
@@ -150,10 +152,13 @@ class Engine:
 
 
 def _line(line: Listed) -> tuple[object, ...]:
-    """Return what of a list's line tells that a container has changed."""
-    bracket = BRACKET.search(line.status or "")
-    health = line.health.status if line.health else None
-    return line.state, bracket[1] if bracket else health, line.image_id, tuple(line.names or ())
+    """Return what of a list's line tells that a container has changed.
+
+    Where the list has the health itself (from API 1.52 on) a change of that is no reason: only starts are to be found.
+    """
+    found = BRACKET.search(line.status or "")
+    bracket = None if found is None or (line.health is not None and HEALTH.fullmatch(found[0])) else found[1]
+    return line.state, bracket, line.image_id, tuple(line.names or ())
 
 
 def _decode_list(answer: Answer) -> list[Listed]:

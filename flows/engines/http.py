@@ -15,6 +15,8 @@ from schemas.look_words import ReasonClass
 CONNECT_S = 3.0
 MOST_BYTES = 64 * 2**20
 MOST_CONNECTIONS = 8
+KEEP_S = 3600.0
+"""Where connecting is dear, a connection is kept from look to look."""
 CHUNK = 2**16
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -31,13 +33,20 @@ class Answer(NamedTuple):
 class HttpClient:
     """One engine, over kept connections."""
 
-    def __init__(self, address: Address, socket: Path | None = None) -> None:
-        """Connect to nothing yet; `socket` is where a tunnel ends. Raises `LookError` of the class config."""
+    def __init__(self, address: Address, socket: Path | None = None, *, is_dear: bool = False) -> None:
+        """Connect to nothing yet; `socket` is where a tunnel ends. Raises `LookError` of the class config.
+
+        Where connecting is dear there is one connection, and it is kept.
+        """
         context = make_tls(address.tls) if address.tls else None
         path = str(socket) if socket else address.path
         self._is_local = address.way is not Way.TCP
         if self._is_local:
-            self._connector: aiohttp.BaseConnector = aiohttp.UnixConnector(path, limit=MOST_CONNECTIONS)
+            self._connector: aiohttp.BaseConnector = (
+                aiohttp.UnixConnector(path, limit=1, keepalive_timeout=KEEP_S)
+                if is_dear
+                else aiohttp.UnixConnector(path, limit=MOST_CONNECTIONS)
+            )
             self._base = "http://engine"
         else:
             self._connector = aiohttp.TCPConnector(limit=MOST_CONNECTIONS, ssl=context or False)

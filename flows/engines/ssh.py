@@ -86,7 +86,7 @@ class Tunnel:
             raise LookError(ReasonClass.CONFIG, NO_SSH)
         command = ssh_command(self._address, "-nNT", *forward, options=TUNNEL_OPTIONS, compress=self._compress)
         self._process = await asyncio.create_subprocess_exec(
-            *_end_with_us(), *command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True
+            *end_with_us(), *command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE, start_new_session=True
         )
         self._listener = asyncio.create_task(self._listen(self._process))
         await self._wait_until_ready(self._process)
@@ -144,7 +144,7 @@ class Tunnel:
         self.socket.unlink(missing_ok=True)
 
 
-def _end_with_us() -> list[str]:
+def end_with_us() -> list[str]:
     """Return what lets the kernel end a kept ssh when we are killed, so that none is left behind; where it is there."""
     found = shutil.which("setpriv")
     return [found, "--pdeathsig", "TERM", "--"] if found else []

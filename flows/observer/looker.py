@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows.engines.address import Address, Way, find_local_address, list_local_addresses, parse_address
+from flows.engines.dial import Dialer
 from flows.engines.engine import Engine, look_at
 from flows.engines.events import follow_events
 from flows.engines.http import HttpClient
@@ -34,6 +35,8 @@ class EngineSource:
         self._compress = compress
         self._folder: Path | None = None
         self._tunnel: Tunnel | None = None
+        self._dialer: Dialer | None = None
+        """In place of the tunnel, where it was shown to work and that not."""
         self._engine: Engine | None = None
         self._told_apart_at: float | None = None
         self._told: LookError | None = None
@@ -46,22 +49,32 @@ class EngineSource:
         except LookError as error:
             return self._fail(error)
         found = await look_at(engine)
-        if self._tunnel is None or found.reason_class is None:
+        if found.reason_class is None:
             return found
-        refusal = self._tunnel.explain_refusal() if found.reason_class in BROKEN else None
+        if self._dialer is not None:
+            return self._fail(self._dialer.fault) if self._dialer.fault else found
+        return found if self._tunnel is None else await self._explain(self._tunnel, found)
+
+    async def _explain(self, tunnel: Tunnel, found: SourceLook) -> SourceLook:
+        """Return why nothing came through the tunnel, or what comes by dialling where only sockets are forbidden."""
+        refusal = tunnel.explain_refusal() if found.reason_class in BROKEN else None
         if refusal is not None:
-            return self._fail(await self._tell_apart())
-        if not self._tunnel.is_open:
-            return self._fail(self._tunnel.explain())
+            told = await self._tell_apart()
+            dialled = await self._dial() if told.reason_class is ReasonClass.SOCKET else None
+            return dialled or self._fail(told)
+        if not tunnel.is_open:
+            return self._fail(tunnel.explain())
         if found.reason_class is ReasonClass.TIMEOUT:
-            await self._tunnel.close()
+            await tunnel.close()
         return found
 
     def _fail(self, error: LookError) -> SourceLook:
         return SourceLook(self.address.text, reason_class=error.reason_class, reason=error.text)
 
     async def _connect(self) -> Engine:
-        if self.address.way is Way.SSH:
+        if self._dialer is not None:
+            await self._dialer.open()
+        elif self.address.way is Way.SSH:
             if self._tunnel is None:
                 self._folder = make_tunnel_folder()
                 self._tunnel = Tunnel(self.address, self._folder, compress=self._compress)
@@ -71,6 +84,24 @@ class EngineSource:
             self._engine = Engine(self.address.text, client)
             self.was_connected.set()
         return self._engine
+
+    async def _dial(self) -> SourceLook | None:
+        """Return a look by `docker system dial-stdio`, which is kept as the way; None where that does not lead there."""
+        assert self._folder is not None  # noqa: S101 - there was a tunnel
+        dialer = Dialer(self.address, self._folder, compress=self._compress)
+        try:
+            await dialer.open()
+            engine = Engine(self.address.text, HttpClient(self.address, dialer.socket, is_dear=True))
+        except LookError:
+            return None
+        found = await look_at(engine)
+        if found.reason_class is not None:
+            await engine.client.close()
+            await dialer.close()
+            return None
+        await self._end()
+        self._engine, self._dialer = engine, dialer
+        return found
 
     async def _tell_apart(self) -> LookError:
         """Look a second time, once an hour."""
@@ -84,12 +115,18 @@ class EngineSource:
         """Return the engine, once there was a look."""
         return self._engine
 
-    async def close(self) -> None:
-        """End connections and tunnel."""
+    async def _end(self) -> None:
+        """End what leads to the engine."""
         if self._engine is not None:
             await self._engine.client.close()
-        if self._tunnel is not None:
-            await self._tunnel.close()
+        for way in (self._tunnel, self._dialer):
+            if way is not None:
+                await way.close()
+        self._engine = self._tunnel = self._dialer = None
+
+    async def close(self) -> None:
+        """End connections and tunnel."""
+        await self._end()
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 self._folder.rmdir()

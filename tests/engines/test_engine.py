@@ -86,6 +86,35 @@ def test_a_quiet_container_is_inspected_once_and_a_changed_or_young_one_again(so
     assert [row.health for row in second.containers] == [None, "unhealthy", None]
 
 
+@pytest.mark.parametrize(("api", "inspections"), [("1.51", 2), ("1.52", 1)])
+def test_a_list_that_has_the_health_itself_saves_the_inspection(socket, api, inspections):
+    sick = container(check={"Retries": 1}, health="healthy")
+    with FakeEngine([sick], socket, api=api) as fake:
+        found = looks(fake, 2, lambda _: sick.update(health="unhealthy"))
+        count = asked_for(fake, sick["id"])
+
+    assert (count, [look.containers[0].health for look in found]) == (inspections, ["healthy", "unhealthy"])
+
+
+def test_an_end_with_another_code_is_inspected_again(socket):
+    one = container(state="exited", exit_code=0)
+    with FakeEngine([one], socket) as fake:
+        found = looks(fake, 2, lambda _: one.update(exit_code=137))
+
+    assert [look.containers[0].exit_code for look in found] == [0, 137]
+
+
+@pytest.mark.parametrize(
+    ("task", "number"), [("shop_web.2.x9k", "2"), ("shop_web.node7.x9k", "node7"), ("other.2.x", None), ("", None)]
+)
+def test_a_swarms_task_has_the_number_that_its_successor_has(socket, task, number):
+    labels = {"com.docker.swarm.service.name": "shop_web", "com.docker.swarm.task.name": task}
+    with FakeEngine([container(labels=labels)], socket) as fake:
+        (row,) = one_look(fake).containers
+
+    assert (row.swarm_service, row.number) == ("shop_web", number)
+
+
 def test_everything_is_inspected_once_in_ten_minutes(socket, monkeypatch):
     with FakeEngine([container()], socket) as fake:
         monkeypatch.setattr(engine_module, "INSPECT_AGAIN_S", 0.0)

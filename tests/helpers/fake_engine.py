@@ -77,8 +77,9 @@ def _status(one: Mapping[str, Any]) -> str:
     return str(words.get(one["state"], one["state"]))
 
 
-def listed(one: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+def listed(one: Mapping[str, Any], *, has_health: bool = False) -> dict[str, Any]:
+    health = {"Health": {"Status": one["health"] or "none", "FailingStreak": 0}} if has_health else {}
+    return health | {
         "Id": one["id"],
         "Names": [f"/{one['name']}"],
         "Image": "web:1",
@@ -237,10 +238,11 @@ class FakeEngine:
         if path == "/_ping":
             return 200, b"OK"
         version = path.split("/")[1].removeprefix("v")
-        if tuple(map(int, version.split("."))) > tuple(map(int, self.api.split("."))):
+        asked = tuple(map(int, version.split(".")))
+        if asked > tuple(map(int, self.api.split("."))):
             return 400, b'{"message": "client version is too new"}'
         if path.endswith("/containers/json"):
-            return 200, json.dumps([listed(one) for one in self.containers]).encode()
+            return 200, json.dumps([listed(one, has_health=asked >= (1, 52)) for one in self.containers]).encode()
         found = [one for one in self.containers if f"/containers/{one['id']}/json" in path]
         return (200, json.dumps(inspected(found[0])).encode()) if found else (404, b"{}")
 

@@ -36,6 +36,9 @@ NAMED = {"service": "named", "kind": "container", "value": "shop-web-1"}
         pytest.param({"name": "my_app"}, ["my-app"], [], "my_app", "none", id="an underscore is no dash"),
         pytest.param(composed("shop", "web"), [], [], "shop-web", "none", id="unexpected"),
         pytest.param(composed("web", "web"), [], [], "web", "none", id="unexpected, both equal"),
+        pytest.param(
+            {"name": "web.1.x", "swarm_service": "shop_web"}, [], [], "shop_web", "none", id="unexpected, of a swarm"
+        ),
         pytest.param({"name": "Portainer"}, [], [], "portainer", "none", id="unexpected, no project"),
     ],
 )

@@ -74,6 +74,18 @@ def test_an_exited_leftover_of_the_slot_is_not_counted():
     assert parts.select("container_id", "word").rows() == [("c0ffee000002", "healthy")]
 
 
+def test_the_stopped_task_that_a_swarm_leaves_beside_its_successor_is_not_counted():
+    task = {"swarm_service": "shop_web", "number": "1"}
+    old = task | {"name": "shop_web.1.a1", "state": "exited", "exit_code": 1, "created_at": ago(days=3)}
+
+    parts = worded(old, task | {"name": "shop_web.1.b2"}, task | {"name": "shop_web.2.c3", "number": "2"})
+
+    assert parts.select("service", "slot", "word").rows() == [
+        ("shop_web", "shop_web/1", "healthy"),
+        ("shop_web", "shop_web/2", "healthy"),
+    ]
+
+
 def test_replicas_are_slots_of_their_own():
     parts = worded(composed("shop", "web", 1), composed("shop", "web", 2, state="exited", exit_code=1))
 
