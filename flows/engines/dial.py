@@ -58,7 +58,9 @@ class Dialer:
         process = await asyncio.create_subprocess_exec(
             *end_with_us(), *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
         )
-        assert process.stdin and process.stdout and process.stderr  # noqa: S101 - they are pipes
+        assert process.stdin is not None  # noqa: S101 - it is a pipe, as the other two are
+        assert process.stdout is not None  # noqa: S101
+        assert process.stderr is not None  # noqa: S101
         said = asyncio.create_task(process.stderr.read(KEPT_LINES * 400))
         ways = [asyncio.create_task(_carry(reader, process.stdin)), asyncio.create_task(_carry(process.stdout, writer))]
         try:

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 from flows.engines.address import REMOTE_PATH, SSH_DESTINATION, Address
@@ -161,11 +162,16 @@ async def run_remote(address: Address, script: str, deadline_s: float = COMMAND_
     return await run_command([*ssh_command(address, "-nT"), script], deadline_s, is_ssh=True)
 
 
-async def run_command(command: list[str], deadline_s: float = COMMAND_S, *, is_ssh: bool = False) -> str:
-    """Return what a command prints within the deadline, cut to what is sensible; raises `LookError`."""
+async def run_command(
+    command: list[str], deadline_s: float = COMMAND_S, *, is_ssh: bool = False, env: Mapping[str, str] | None = None
+) -> str:
+    """Return what a command prints within the deadline, cut to what is sensible; raises `LookError`.
+
+    `env` is added to the environment.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True
+            *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True, env=os.environ | (env or {})
         )
     except FileNotFoundError:
         raise LookError(ReasonClass.CONFIG, f"there is no {command[0]} on this machine") from None

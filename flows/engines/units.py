@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from flows.engines.address import Address
@@ -20,6 +21,9 @@ PROPERTIES = (
 )  # fmt: skip
 WORD = re.compile(r"[a-z][a-z0-9-]{0,40}")
 MOMENT = re.compile(r"@(\d{1,12})(?:\.(\d{1,6}))?", re.ASCII)
+WRITTEN = re.compile(r"(?:[A-Z][a-z]{2} )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC", re.ASCII)
+"""What systemd 252 makes of a timer's LastTriggerUSec, whatever `--timestamp` says."""
+PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 MARK = "--supervisor--"
 PRESSURE = f"echo {MARK}; df -Pk / /var /var/lib/docker 2>/dev/null; echo {MARK}; cat /proc/meminfo"
@@ -42,11 +46,12 @@ async def look_at_units(units: Iterable[str], address: Address | None) -> tuple[
     try:
         named = sorted(set(units))
         if address is None:
-            text = await run_command(show_command(named)) if named else ""
+            text = await run_command(show_command(named), env=PLAIN) if named else ""
             pressure = measure_here()
         else:
-            script = f"{shlex.join(show_command(named))}; {PRESSURE}" if named else PRESSURE
-            text, _, measured = (await run_remote(address, f"LC_ALL=C; export LC_ALL; {script}")).partition(MARK)
+            asked = f"{shlex.join(show_command(named))}; " if named else ""
+            script = f"export {' '.join(f'{name}={value}' for name, value in PLAIN.items())}; {asked}{PRESSURE}"
+            text, _, measured = (await run_remote(address, script)).partition(MARK)
             pressure = read_pressure(*_halves(measured))
         rows = tuple(read_units(text, named))
         if named and not text.strip():
@@ -100,6 +105,8 @@ def _number(text: str | None) -> int | None:
 
 
 def _moment(text: str | None) -> float | None:
+    if written := WRITTEN.fullmatch(text or ""):
+        return datetime.fromisoformat(f"{written[1]}+00:00").timestamp()
     found = MOMENT.fullmatch(text or "")
     return float(f"{found[1]}.{found[2] or 0}") if found and int(found[1]) else None
 

@@ -64,6 +64,13 @@ def test_a_unit_is_read_with_its_timer():
     assert gone.load_state == "not-found"
 
 
+@pytest.mark.parametrize("written", ["@1795720000", "Thu 2026-11-26 19:06:40 UTC"])
+def test_when_a_timer_last_ran_is_read_as_each_systemd_writes_it(written):
+    text = f"Id=a.service\nActiveState=inactive\n\nId=a.timer\nLoadState=loaded\nLastTriggerUSec={written}\n"
+
+    assert next(read_units(text, ["a.service"])).triggered_at == 1795720000.0
+
+
 def test_a_condition_that_was_checked_and_not_met_has_failed():
     text = "Id=a.service\nConditionResult=no\nConditionTimestamp=@1795730000\nActiveState=inactive\n"
 

@@ -45,6 +45,11 @@ class Node:
         self._entered: list[subprocess.Popen[bytes]] = []
 
     @property
+    def init(self) -> int:
+        """Its process 1, as seen from here."""
+        return self._init
+
+    @property
     def socket(self) -> Path:
         """The engine's socket, reached past the network: the truth, also while the node is cut."""
         return Path("/proc", str(self._init), "root", "run", "docker.sock")
@@ -53,19 +58,25 @@ class Node:
 
     def power_on(self) -> None:
         """Start the machine: its namespaces, its cable, its engine."""
-        self.folder.mkdir(exist_ok=True)
         space = ["unshare", "-mnupf", "--kill-child", "--mount-proc", "--propagation", "private"]
-        self._holder = subprocess.Popen([*space, "tini", "-s", "--", "sleep", "infinity"], stderr=subprocess.DEVNULL)
+        self._boot([*space, "tini", "-s", "--", "sleep", "infinity"])
+        self.sh("mount -t tmpfs tmpfs /run")
+        self.start_engine()
+
+    def _boot(self, argv: list[str]) -> None:
+        """Start what is process 1 of the machine, and plug in its cable."""
+        self.folder.mkdir(exist_ok=True)
+        with self._log.open("ab") as log:
+            self._holder = subprocess.Popen(argv, stdout=log, stderr=log)
         self._init = _child_of(self._holder.pid)
         until(lambda: Path(f"/proc/{self._init}/ns/net").readlink() != Path("/proc/self/ns/net").readlink())
         # The same address after each start: neighbours remember it for seconds.
         _ip(f"link add {self._cable} type veth peer name eth0 address {self._mac} netns {self._init}")
         _ip(f"link set {self._cable} master br0 up")
         self.sh(
-            f"hostname {self.name}; mount -t tmpfs tmpfs /run; ip link set lo up; ip addr add {self.ip}/24 dev eth0;"
+            f"hostname {self.name}; ip link set lo up; ip addr add {self.ip}/24 dev eth0;"
             f" ip link set eth0 up; ip route add default via {NETWORK}.254"
         )
-        self.start_engine()
 
     def power_off(self) -> None:
         """Pull the plug: every process ends at once; what was stored stays."""

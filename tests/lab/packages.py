@@ -24,6 +24,16 @@ ENGINE = [
     "openssh-sftp-server",
     "libwrap0",
 ]
+PODMAN = [
+    "podman",
+    "conmon",
+    "libyajl2",
+    "golang-github-containers-image",
+    "golang-github-containers-common",
+    "libgpgme11",
+    "libsubid4",
+]
+BROKER = ["mosquitto", "libcjson1", "libdlt2"]
 NEWER = ["docker-compose"]
 """Of Debian's next release: Compose 2 is not in bookworm, and is one program without libraries."""
 APPLETS = [
@@ -67,7 +77,7 @@ def fetch_packages() -> None:
             raise LabUnavailableError("the first time it needs apt-get")
         debs = CACHE / "debs"
         debs.mkdir(exist_ok=True)
-        _download(debs, ENGINE)
+        _download(debs, [*ENGINE, *PODMAN, *BROKER])
         _download(debs, NEWER, suite="trixie")
         for deb in sorted(debs.glob("*.deb")):
             subprocess.run(["dpkg", "-x", deb, PREFIX], check=True)

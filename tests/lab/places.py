@@ -5,7 +5,8 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("LAB_DIR", "/tmp/supervisor-engines"))
 """Kept between labs: 400 MB of packages."""
-PREFIX = CACHE / "prefix"
+PREFIX = CACHE / "prefix-2"
+"""Its number changes with the list of packages, since other labs may be running on the one before."""
 ROOT_IMAGE = CACHE / "image.tar"
 STATE = CACHE / "mounted"
 """A file system in memory, inside the lab's namespaces alone."""

@@ -4,72 +4,17 @@ import asyncio
 import json
 import subprocess
 import time
-from contextlib import asynccontextmanager
 
 import psutil
 import pytest
 
 from flows.cli import _run
-from flows.observer.observer import Observer
-from flows.settings import Settings
+from tests.lab.fleet import watched
 from tests.lab.node import until
 
 pytestmark = pytest.mark.engine
 MARKER = "s3cr3t-marker"
 COMPOSE = [f"com.docker.compose.{name}" for name in ("project", "service", "container-number", "oneoff", "config-hash")]
-
-
-class Fleet:
-    """An inventory of lab nodes, and one observer that keeps its connections."""
-
-    def __init__(self, root, **addresses):
-        self.settings = Settings(inventory=root / "inv", world=root / "world", state_dir=root / "state")
-        for name, (address, services) in addresses.items():
-            folder = self.settings.inventory / "hosts" / name
-            folder.mkdir(parents=True)
-            (folder / "services.yaml").write_text(json.dumps({"services": services}))
-            (folder / "node.yaml").write_text(json.dumps({"observe": {"docker": address}}))
-
-    @asynccontextmanager
-    async def opened(self):
-        observer = Observer(self.settings, print)
-        async with observer.opened():
-            self.observer = observer
-            yield self
-
-    async def look(self):
-        begun = time.monotonic()
-        await self.observer.look_once()
-        return time.monotonic() - begun
-
-    def read(self, name):
-        return json.loads((self.settings.world / f"{name}.json").read_text())
-
-    @property
-    def nodes(self):
-        return self.read("nodes")
-
-    def service(self, key):
-        return self.read("services").get(key, {})
-
-    async def look_until(self, test, most_s=20.0):
-        begun = time.monotonic()
-        while True:
-            await self.look()
-            if test():
-                return
-            assert time.monotonic() - begun < most_s, (self.nodes, self.read("services"))
-            await asyncio.sleep(0.3)
-
-
-def watched(root, steps, **addresses):
-    """Run steps, which are given the fleet, with one observer."""
-
-    async def run():
-        async with Fleet(root, **addresses).opened() as fleet:
-            return await steps(fleet)
-
-    return asyncio.run(run())
 
 
 def ways(node):
@@ -289,7 +234,6 @@ def test_where_forwarding_is_forbidden_docker_dials_once_and_stays_connected(nod
 
     async def steps(fleet):
         await fleet.look()
-        (looker,) = fleet.observer.lookers.values()
         first = _dialling()
         await fleet.look()
         node.run("more")
