@@ -9,7 +9,7 @@ from pandera.typing.polars import DataFrame
 from schemas.frame import Frame, Instant, StringList
 from schemas.words import Outcome
 
-HISTORY_VERSION = 1
+HISTORY_VERSION = 2
 """Grows when a column is added; a column never changes its type or its meaning."""
 
 
@@ -97,6 +97,11 @@ class HistoryDrift(Frame):
     consecutive_failures: pl.UInt32 = pa.Field(nullable=True)
     incident_id: str = pa.Field(nullable=True)
     trigger_type: str = pa.Field(nullable=True)
+    cause: str = pa.Field(nullable=True)
+    """This column and those below are null in what version 1 wrote."""
+    occurrence_count: pl.Int64 = pa.Field(nullable=True)
+    detail: str = pa.Field(nullable=True)
+    nearby: str = pa.Field(nullable=True)
 
     class Config(Frame.Config):
         """The frame's name in messages."""
@@ -121,6 +126,8 @@ class HistoryRecommendation(Frame):
     drift_ids: StringList
     root_causes: StringList
     blast_radius: pl.UInt32
+    circumstance: str = pa.Field(nullable=True)
+    """Null in what version 1 wrote."""
 
     class Config(Frame.Config):
         """The frame's name in messages."""
