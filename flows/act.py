@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -32,11 +32,14 @@ from flows.run.gather import InputReader, read_desired
 from flows.settings import Settings, load_settings
 from schemas.attempt import IntentState
 from schemas.book import Book
+from schemas.verb import Verb
 from stages.fold_ledger import fold_ledger
 
 if TYPE_CHECKING:
     from prefect import Flow
 
+TYPED_BACKENDS = frozenset({"docker", "compose", "systemd"})
+"""Those whose step is a command line that a person could type as well."""
 LOOK_S = 1.0
 """So often the executor looks whether somebody said something."""
 
@@ -184,6 +187,25 @@ def _describe(thought: Thought, workshop: Workshop) -> Iterator[Planned]:
         )
         target = f"{decision.node}/{decision.service}"
         yield Planned(target, str(decision.verb), started.intent_id, found[1].describe(order))
+
+
+def open_descriptions(settings: Settings) -> Callable[[Verb, str, str], str | None]:
+    """Return what says which command a verb on a target would be; nothing where the allow-list cannot be read."""
+    try:
+        workshop = make_workshop(settings)
+    except SettingsError:
+        return lambda *_: None
+
+    def describe(verb: Verb, node: str, service: str) -> str | None:
+        found = workshop.find(verb, node, service)
+        order = Order(
+            verb=verb, node=node, service=service, intent_id="", fence=0, number=1, world_at=datetime.now(UTC),
+            timeout_s=0.0,
+        )  # fmt: skip
+        is_typed = found and found[0].backend in TYPED_BACKENDS and verb is not Verb.DIAGNOSTICS
+        return found[1].describe(order) if found and is_typed else None
+
+    return describe
 
 
 def propose_allow_list(settings: Settings) -> str:

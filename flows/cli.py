@@ -103,6 +103,8 @@ def _run(arguments: list[str]) -> int:
         return USAGE_ERROR
     except SupervisorError as error:
         _complain(str(error))
+        if error.page is not None:
+            print(f"       more: {error.page}", file=sys.stderr)
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED

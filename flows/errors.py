@@ -5,37 +5,50 @@ class SupervisorError(Exception):
     """A fault that the user can mend; its text says where, what was found, and what to do."""
 
     exit_code = 1
+    page: str | None = None
+    """The page of the manual that tells more."""
 
 
 class SettingsError(SupervisorError):
     """A setting, an option or a path is wrong; nothing was read or written."""
 
+    page = "docs/settings.md"
+
 
 class InventoryError(SupervisorError):
     """No file of the inventory could be read."""
+
+    page = "docs/inventory.md"
 
 
 class WorldUnreadableError(SupervisorError):
     """The world cannot be read as a whole: the run is skipped, and the last known state stands."""
 
     exit_code = 3
+    page = "docs/world.md"
 
 
 class BusyError(SupervisorError):
     """Another run holds the lock."""
 
     exit_code = 4
+    page = "docs/scheduling.md"
 
 
 class DeadlineError(SupervisorError):
     """The run took longer than it may."""
+
+    page = "docs/limits.md"
 
 
 class EmitError(SupervisorError):
     """The event log, the checkpoint or the history could not be written; the next run completes it."""
 
     exit_code = 5
+    page = "docs/guarantees.md"
 
 
 class HistoryError(SupervisorError):
     """A file of the history, of the archive, or of a source of snapshots cannot be read or is not what it should be."""
+
+    page = "docs/past.md"

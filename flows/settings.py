@@ -9,16 +9,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flows.errors import SettingsError
 from flows.sources.formats.yaml_strict import read_settings_file
+from flows.text.spoken import read_zone
 from schemas.limits import KIB, MIB, Limits
 from schemas.numbers import Numbers
 from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, split_words
-from schemas.words import EmitMode, Severity
+from schemas.words import Action, EmitMode, Severity
 
 FILE_NAME = "supervisor.yaml"
 POLICY_NAME = "policy.yaml"
@@ -53,10 +54,21 @@ def _unquote(aliases: object) -> object:
         raise ValueError('expected a JSON object such as {"node-2":"chelsty"}') from None
 
 
+def _of_all_nodes(commands: object) -> object:
+    """Return the commands of an action by node; one alone is for all nodes."""
+    return {"*": commands} if isinstance(commands, str) else commands
+
+
+def _check_zone(name: str) -> str:
+    read_zone(name)
+    return name
+
+
 UserPath = Annotated[Path, BeforeValidator(_expand)]
 PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
 Owners = Annotated[list[int], BeforeValidator(split_words)]
 Texts = Annotated[list[str], BeforeValidator(split_words)]
+CommandsByNode = Annotated[dict[str, str], BeforeValidator(_of_all_nodes)]
 AliasMap = Annotated[dict[str, str], NoDecode, BeforeValidator(_unquote)]
 
 
@@ -121,6 +133,12 @@ class Settings(Rules, PastRules, BaseSettings):
     emit_mode: EmitMode = Field(EmitMode.CHANGES, description="which events a run writes: changes, all, none")
     cloudevents: bool = Field(False, description="write events as CloudEvents 1.0")
     lock_timeout: Duration = Field(timedelta(seconds=30), description="wait this long for another run")
+    timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
+        "UTC", description="in which people read times: UTC, local, or such as Europe/Berlin; files stay in UTC"
+    )
+    commands: dict[Action, CommandsByNode] = Field(
+        default_factory=dict, description="what to copy for an action, by node: {redeploy: {piha: 'make {service}'}}"
+    )
     deadline: PositiveDuration = Field(timedelta(minutes=10), description="a run that takes longer is ended")
     history_url: str | None = Field(None, description="where the history is published; else its folder is linked")
     serve_interval: PositiveDuration = Field(timedelta(minutes=5), description="supervisor serve: time between runs")

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flows.commands.config import _list_values, _spell
+from flows.commands.config import list_settings as read_settings
+from flows.commands.config import spell
 from flows.settings import load_settings
 
 ROOT = Path(__file__).parents[1]
@@ -38,10 +39,10 @@ def list_settings() -> Iterator[str]:
     """Yield a table of all settings with their defaults."""
     settings = load_settings({}, None).settings
     yield from ("| setting | default | meaning |", "|---|---|---|")
-    for name, value, meaning in _list_values(settings):
-        if name != "state_dir":
-            spelt = str(_spell(value)).replace("|", "\\|")
-            yield f"| `{name}` | {spelt} | {meaning} |"
+    for setting in read_settings(settings):
+        if setting.name != "state_dir":
+            spelt = str(spell(setting.value)).replace("|", "\\|")
+            yield f"| `{setting.name}` | {spelt} | {setting.meaning} |"
 
 
 PARTS: dict[str, Callable[[], Iterator[str]]] = {

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from flows.commands import options
 from flows.commands.completion import complete_target
+from flows.text.spoken import spoken_moment, spoken_target
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -91,7 +92,7 @@ def add(
         lambda rows: [*(other for other in rows if other.target != aim), row],
         settings.lock_timeout.total_seconds(),
     )
-    typer.echo(f"{show('/'.join(aim))} is acknowledged by {show(row.owner)} until {_moment(row)}")
+    typer.echo(f"{show(spoken_target(*aim))} is acknowledged by {show(row.owner)} until {spoken_moment(row.until)}")
     if aim not in known:
         typer.echo(f"note: the last run recommends nothing for it{_suggest(aim, known)}", err=True)
     return 0
@@ -173,7 +174,9 @@ def list_all(
         return 0
     for row in rows:
         word = "ended" if row.until <= now else "until"
-        typer.echo(f"{show('/'.join(row.target))}  {word} {_moment(row)}  {show(row.owner)}: {show(row.reason)}")
+        typer.echo(
+            f"{show(spoken_target(*row.target))}  {word} {spoken_moment(row.until)}  {show(row.owner)}: {show(row.reason)}"
+        )
     if not rows:
         typer.echo("nothing is acknowledged")
     return 0
@@ -193,11 +196,11 @@ def remove(
     aim, _ = _find(target, settings)
     folder = settings.state_dir.absolute()
     if aim not in {row.target for row in read_acknowledgements(folder)}:
-        typer.echo(f"{show('/'.join(aim))} was not acknowledged; 'supervisor ack list' shows what is", err=True)
+        typer.echo(f"{show(spoken_target(*aim))} was not acknowledged; 'supervisor ack list' shows what is", err=True)
         return 1
     timeout_s = settings.lock_timeout.total_seconds()
     change_acknowledgements(folder, lambda rows: [row for row in rows if row.target != aim], timeout_s)
-    typer.echo(f"{show('/'.join(aim))} is no longer acknowledged")
+    typer.echo(f"{show(spoken_target(*aim))} is no longer acknowledged")
     return 0
 
 

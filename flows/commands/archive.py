@@ -8,6 +8,7 @@ import typer
 
 from flows.commands import options
 from flows.errors import SettingsError
+from flows.text.spoken import count
 
 HELP = """The worlds and inventories that runs have read: what replay, backfill and you can look at again.
 
@@ -57,7 +58,10 @@ def list_archive(
         size = f"{entry.file_count:4d} files {entry.size_bytes:10d} bytes"
         typer.echo(f"{entry.as_of:%Y-%m-%dT%H:%M:%SZ}  {entry.kind:9}  {size}  {entry.fingerprint[:16]}")
     worlds = sum(entry.kind == WORLD for entry in entries)
-    typer.echo(f"{worlds} world(s), {len(entries) - worlds} inventory version(s); {stored_mb:.1f} MB on disk", err=True)
+    typer.echo(
+        f"{count(worlds, 'world')}, {count(len(entries) - worlds, 'inventory version')}; {stored_mb:.1f} MB on disk",
+        err=True,
+    )
     return 0
 
 
@@ -80,7 +84,7 @@ def prune(
     with edit_archive(settings.state_dir) as archive:
         gone = archive.prune(before, max_size_mb * 1_000_000 if max_size_mb else None)
     shrink_archive(settings.state_dir)
-    typer.echo(f"dropped {gone} world(s)")
+    typer.echo(f"dropped {count(gone, 'world')}")
     return 0
 
 
@@ -99,5 +103,5 @@ def export(
     settings = options.load({"state_dir": state_dir}, config)
     with open_archive(settings.state_dir) as archive:
         written = [export_world(archive, entry, folder) for entry in archive.list_entries(WORLD, begin, end)]
-    typer.echo(f"wrote {len(written)} world(s)")
+    typer.echo(f"wrote {count(len(written), 'world')}")
     return 0

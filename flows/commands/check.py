@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import options
+from flows.text.spoken import count
 
 if TYPE_CHECKING:
     from flows.views.check import Inspection
@@ -36,10 +37,9 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Look at both, print what is wrong or odd, and return the exit code."""
-    from flows.settings import load_settings
     from flows.views.check import inspect_inputs
 
-    loaded = load_settings({"inventory": inventory, "world": world}, config)
+    loaded = options.load_all({"inventory": inventory, "world": world}, config)
     is_absent = loaded.origins["world"] == "default" and not loaded.settings.world.exists()
     found = inspect_inputs(loaded.settings, with_world=not (no_world or is_absent))
     if as_json:
@@ -66,4 +66,9 @@ def _print(found: "Inspection") -> None:
             console.print(Text.assemble(("world: ", "yellow"), show(line, limit=2000)))
     fault_count = found.inventory.filter(~found.inventory["is_warning"]).height
     warning_count = found.inventory.height - fault_count
-    console.print(f"{fault_count} fault(s), {warning_count} warning(s), {len(found.world)} remark(s) on the world")
+    faulty, odd, remarks = (
+        count(fault_count, "fault"),
+        count(warning_count, "warning"),
+        count(len(found.world), "remark"),
+    )
+    console.print(f"{faulty}, {odd}, {remarks} on the world")

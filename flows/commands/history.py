@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import options
+from flows.text.spoken import count
 
 if TYPE_CHECKING:
     from flows.past.study import Past
@@ -68,8 +69,20 @@ def history(
         typer.echo("note: each run adds to the history, and 'supervisor backfill' makes it of kept snapshots", err=True)
     elif past.reliability.is_empty() and (node or service):
         asked = " and ".join(f"{what} {name}" for what, name in (("node", node), ("service", service)) if name)
-        typer.echo(f"note: no run of this period asks for {asked}, or shows drift of it", err=True)
+        whole = study_past(settings.history_root(), settings.past_rules(), begin, end)
+        question = _ask_what_is_meant(whole, _lower(node), _lower(service))
+        typer.echo(f"note: no run of this period asks for {asked}, or shows drift of it{question}", err=True)
     return 0
+
+
+def _ask_what_is_meant(past: "Past", node: str | None, service: str | None) -> str:
+    """Return a question that names what the history knows and a misspelt name may mean; nothing where none is close."""
+    from flows.settings import suggest
+
+    of_node = past.reliability if node is None else past.reliability.filter(past.reliability["node"] == node)
+    if node is not None and of_node.is_empty():
+        return suggest(node, past.reliability["node"].unique().sort())
+    return suggest(service, of_node["service"].unique().sort()) if service is not None else ""
 
 
 def _lower(name: str | None) -> str | None:
@@ -104,7 +117,7 @@ def compact(
     settings = options.load({"state_dir": state_dir, "history": where}, config)
     with hold_history(settings.history_root(), settings.state_dir, settings.lock_timeout.total_seconds()):
         merged = compact_days(settings.history_root(), datetime.now(UTC).date())
-    typer.echo(f"merged {merged} day(s) of a table under {_shown(settings.history_root())}")
+    typer.echo(f"merged {count(merged, 'day')} of a table under {_shown(settings.history_root())}")
     return 0
 
 

@@ -127,16 +127,17 @@ def _follow(log: "EventLog", position: "Position", seen: set[str]) -> Iterator["
 def _print(event: "OwnEvent") -> None:
     from flows.render.screen import print_lines
     from flows.text.escape import show
+    from flows.text.spoken import spoken_second, spoken_target
 
     about = event.episode or event.action
     if about is None:
         return
     word = str(event.resolution or event.transition).removeprefix("action_").replace("_", " ")
     at = event.episode.last_event_at if event.episode else event.action.as_of if event.action else None
-    when = typer.style(f"{at:%Y-%m-%d %H:%M:%S}Z", dim=True)
+    when = typer.style(spoken_second(at), dim=True) if at else ""
     head = typer.style(f"{word:<14}  {about.severity:<8}", fg=_COLORS.get(about.severity))
     what = f"{event.episode.action.replace('_', ' ')}: {event.reason}" if event.episode else event.reason
-    print_lines([f"{when}  {head}  {show(about.node)}/{show(about.service)}  {show(what)}"])
+    print_lines([f"{when}  {head}  {show(spoken_target(about.node, about.service))}  {show(what)}"])
 
 
 def replay(
@@ -164,9 +165,7 @@ def replay(
 
 
 def _load(given: dict[str, object], config: Path | None) -> "Settings":
-    from flows.settings import load_settings
-
-    return load_settings(given, config).settings
+    return options.load(given, config)
 
 
 def _own_files(settings: "Settings") -> list[Path]:

@@ -54,9 +54,7 @@ def observe(
     """Run until SIGINT or SIGTERM; return 0."""
     if init is not None:
         return _init(init, docker or [], group, merge=merge)
-    from flows.settings import load_settings
-
-    settings = load_settings({"inventory": inventory, "world": world, "state_dir": state_dir}, config).settings
+    settings = options.load({"inventory": inventory, "world": world, "state_dir": state_dir}, config)
     if part:
         return _print_part(settings, node)
     if check:

@@ -8,6 +8,7 @@ import typer
 
 from flows.commands import options
 from flows.commands.completion import complete_target
+from flows.text.spoken import spoken_moment
 
 if TYPE_CHECKING:
     from flows.ledger.actions.journals import Journals
@@ -77,7 +78,7 @@ def hold(
     aim = find_target(target, desk.settings)
     end = parse_moment_after(until, desk.now, desk.settings.actions.max_hold, "a hold")
     record = Hold(target=aim, until=end, reason=read_reason(reason))
-    return tell(desk, lambda *_: record, f"{aim} is held until {end:%Y-%m-%dT%H:%M:%SZ}", dry_run, as_json)
+    return tell(desk, lambda *_: record, f"{aim} is held until {spoken_moment(end)}", dry_run, as_json)
 
 
 def release(
@@ -116,7 +117,7 @@ def halt(
     desk = sit_down(_load(config))
     end = parse_moment_after(until, desk.now, None, "a halt") if until else None
     record = Halt(reason=read_reason(reason), until=end, abort=abort)
-    word = f"until {end:%Y-%m-%dT%H:%M:%SZ}" if end else "until 'supervisor resume'"
+    word = f"until {spoken_moment(end)}" if end else "until 'supervisor resume'"
     return tell(desk, lambda *_: record, f"nothing starts any more, {word}", dry_run, as_json)
 
 

@@ -1,6 +1,8 @@
 """The options that several commands have in common; an option that is not given is None, and changes no setting."""
 
 import re
+import shlex
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from pathlib import Path
@@ -8,8 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.text.spoken import spoken_moment
+
 if TYPE_CHECKING:
-    from flows.settings import Settings
+    from flows.settings import Loaded, Settings
+
+_SAME = ("inventory", "world", "checkpoint", "state_dir")
 
 POINT = "30d or 12h ago, a date (UTC), or an ISO 8601 moment"
 Inventory = Annotated[Path | None, typer.Option("--inventory", help="The folder that holds hosts/.")]
@@ -105,7 +111,7 @@ def parse_period(since: str | None, until: str | None) -> tuple[datetime | None,
     end = parse_since(until, now) if until else None
     begin = parse_since(since, end or now) if since else None
     if begin and end and begin >= end:
-        raise typer.BadParameter(f"the period ends ({end:%Y-%m-%dT%H:%MZ}) before it begins ({begin:%Y-%m-%dT%H:%MZ})")
+        raise typer.BadParameter(f"the period ends ({spoken_moment(end)}) before it begins ({spoken_moment(begin)})")
     return begin, end
 
 
@@ -120,7 +126,22 @@ def parse_zone(name: str) -> tzinfo:
 
 
 def load(given: dict[str, Any], config: Path | None) -> "Settings":
-    """Return the settings with the options that are given."""
-    from flows.settings import load_settings
+    """Return the settings with the options that are given; times are shown in their zone from now on."""
+    return load_all(given, config).settings
 
-    return load_settings(given, config).settings
+
+def load_all(given: Mapping[str, Any], config: Path | None) -> "Loaded":
+    """Return the same with where each value came from."""
+    from flows.settings import load_settings
+    from flows.text.spoken import read_zone, use_zone
+
+    loaded = load_settings(given, config)
+    use_zone(read_zone(loaded.settings.timezone))
+    return loaded
+
+
+def repeat(given: Mapping[str, Any], config: Path | None, as_of: str | None = None) -> str:
+    """Return the options that `explain` needs to speak of the same fleet, as they are typed behind it."""
+    wanted = {"config": config, "as_of": as_of, **{name: given.get(name) for name in _SAME}}
+    words = ((f"--{name.replace('_', '-')}", str(value)) for name, value in wanted.items() if value is not None)
+    return "".join(f" {shlex.join(pair)}" for pair in words)

@@ -1,7 +1,9 @@
 """`supervisor reconcile`: judge the world against the inventory, print what to do, append what changed."""
 
+import os
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +14,13 @@ from flows.commands.options import Format
 from flows.text.escape import show, show_lines
 
 if TYPE_CHECKING:
+    from flows.render.table import Hints
     from flows.run.result import RunReport
     from flows.settings import Settings
     from flows.views.gate import Criteria, Gate
     from schemas.episode import Key
-    from schemas.words import Severity
+    from schemas.verb import Verb
+    from schemas.words import Action, Severity
 
 HELP = """Compare desired with actual, print what to do first and why, and append what changed to the event log.
 
@@ -70,7 +74,6 @@ def reconcile(
     """Run once and return the exit code."""
     moment = options.parse_moment(as_of)
     from flows.run.cycle import run_once
-    from flows.settings import load_settings
 
     criteria, known = _read_gate(fail_on, baseline) if fail_on or baseline else (None, None)
     given = {
@@ -82,10 +85,11 @@ def reconcile(
         "metrics_file": metrics_file,
         "cloudevents": cloudevents,
     }
-    settings = load_settings(given, config).settings
+    settings = options.load(given, config)
     report = run_once(settings, moment, dry_run=dry_run)
     gate = _hold_against(report, criteria, known)
-    print_run(report, output, gate, settings, quiet=quiet, timings=timings)
+    typed = options.repeat(given, config, as_of)
+    print_run(report, output, gate, settings, quiet=quiet, timings=timings, typed=typed)
     if quiet or output is not Format.TABLE or not sys.stdout.isatty():
         _tell_problems(report, output)
     code = gate.exit_code(report) if gate else report.exit_code
@@ -116,13 +120,15 @@ def print_run(
     *,
     quiet: bool,
     timings: bool,
+    typed: str = "",
 ) -> None:
     """Print a run on stdout in the wanted form, and what went wrong and the timings on stderr."""
     if output is Format.TABLE:
         from flows.render.table import print_report
         from flows.render.terminal import open_console
 
-        print_report(report, open_console(), quiet=quiet)
+        hints = make_hints(settings, typed) if settings and not quiet else None
+        print_report(report, open_console(), quiet=quiet, hints=hints)
         _print_gate(gate)
     else:
         typer.echo(_write(report, output, gate, settings))
@@ -133,6 +139,32 @@ def print_run(
         for name, taken_s in report.timings_s.items():
             typer.echo(f"{taken_s * 1000:9.1f} ms  {name}", err=True)
         typer.echo(f"{_peak_memory_bytes() / 1e6:9.1f} MB  peak memory", err=True)
+
+
+def make_hints(settings: "Settings", typed: str) -> "Hints":
+    """Return what a person may type next: the commands of the settings, else what the executor would run."""
+    from flows.render.table import Hints
+    from flows.views.commands import find_command
+    from schemas.verb import DEFAULT_LADDERS
+
+    describe = _read_executor(settings)
+
+    def find(action: "Action", node: str, service: str) -> str | None:
+        ladder = DEFAULT_LADDERS.get(action)
+        return find_command(settings.commands, action, node, service) or (
+            describe(ladder[0], node, service) if ladder else None
+        )
+
+    return Hints(find, typed)
+
+
+def _read_executor(settings: "Settings") -> "Callable[[Verb, str, str], str | None]":
+    """Return what tells a step's command; nothing where there is no `executor.yaml` that this user can read."""
+    if not os.access(settings.actions.executor_config, os.R_OK):
+        return lambda *_: None
+    from flows.act import open_descriptions
+
+    return open_descriptions(settings)
 
 
 def _peak_memory_bytes() -> int:

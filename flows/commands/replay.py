@@ -1,6 +1,7 @@
 """`supervisor replay` and `supervisor what-if`: the same runs, judged another way."""
 
 import os
+import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import options
+from flows.text.spoken import count
 
 if TYPE_CHECKING:
     from flows.past.replay import Comparison
@@ -91,7 +93,9 @@ def replay(
 
 def what_if(
     other: Annotated[str, typer.Option("--inventory", help="The other inventory: a folder, or a branch of the base.")],
-    output: Output = ComparisonFormat.MARKDOWN,
+    output: Annotated[
+        ComparisonFormat | None, typer.Option("--format", help="A table for a terminal, else markdown.")
+    ] = None,
     as_of: options.AsOf = None,
     base: Annotated[
         Path | None, typer.Option("--base", help="The inventory as it is; otherwise the settings'.")
@@ -104,7 +108,8 @@ def what_if(
     from flows.views.what_if import compare_inventories
 
     settings = options.load({"inventory": base, "world": world}, config)
-    _print(compare_inventories(settings, other, moment), output)
+    by_place = ComparisonFormat.TABLE if sys.stdout.isatty() else ComparisonFormat.MARKDOWN
+    _print(compare_inventories(settings, other, moment), output or by_place)
     return 0
 
 
@@ -120,4 +125,4 @@ def _print(comparison: "Comparison", output: ComparisonFormat) -> None:
     else:
         typer.echo(render.comparison_to_markdown(comparison), nl=False)
     if comparison.problems:
-        typer.echo(f"{len(comparison.problems)} snapshot(s) passed over", err=True)
+        typer.echo(f"{count(len(comparison.problems), 'snapshot')} passed over", err=True)

@@ -7,6 +7,7 @@ import typer
 
 from flows.commands import options
 from flows.commands.operate import DryRun, Json, MaybeEnd, Reason, find_target, parse_moment_after, read_reason, tell
+from flows.text.spoken import spoken_moment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -262,5 +263,5 @@ def _show_decision(decision: "Decision") -> None:
 
     for hit in decision.guards:
         if hit.name != "approval":
-            end = f" until {hit.until:%Y-%m-%dT%H:%M:%SZ}" if hit.until else ""
+            end = f" until {spoken_moment(hit.until)}" if hit.until else ""
             typer.echo(f"  it waits for {show(hit.name)}{end}: {show(hit.text)}")

@@ -45,8 +45,6 @@ def serve(
     port: Annotated[int, typer.Option("--port", help="Port of the server.", min=1, max=65535)] = 4200,
 ) -> int:
     """Serve until interrupted, and return the exit code."""
-    from flows.settings import load_settings
-
     given = {
         "inventory": inventory,
         "world": world,
@@ -54,7 +52,7 @@ def serve(
         "checkpoint": checkpoint,
         "state_dir": state_dir,
     }
-    settings = load_settings(given, config).settings
+    settings = options.load(given, config)
     _pass_on({**given, "config": config})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):

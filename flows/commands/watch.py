@@ -52,8 +52,6 @@ def watch(
         raise typer.BadParameter("--act does things, and --dry-run writes nothing; leave one of them out")
     if observe and dry_run:
         raise typer.BadParameter("--observe writes the world, and --dry-run writes nothing; leave one of them out")
-    from flows.settings import load_settings
-
     given = {
         "inventory": inventory,
         "world": world,
@@ -62,7 +60,7 @@ def watch(
         "state_dir": state_dir,
         "cloudevents": cloudevents,
     }
-    settings = load_settings(given, config).settings
+    settings = options.load(given, config)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

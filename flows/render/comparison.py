@@ -9,8 +9,9 @@ from rich.text import Text
 
 from flows.past.replay import Comparison
 from flows.render.document import dump
-from flows.render.tabulate import tabulate
+from flows.render.tabulate import Column, tabulate
 from flows.text.escape import markdown, show
+from flows.text.spoken import bare_moment, count, said, spoken, spoken_target
 from schemas.comparison import Change
 from schemas.words import State
 
@@ -20,6 +21,15 @@ HEADINGS = ("", "target", "before", "after")
 STRETCH = ("from", "to", "runs")
 """The columns that tell in which of several runs something differs."""
 STATES = ("state", "before", "after", "difference")
+COLUMNS = {
+    "": Column(""),
+    "target": Column("target"),
+    "before": Column("before", cut=16),
+    "after": Column("after", cut=16),
+    "from": Column("from", drop=2, short=lambda text: text[5:]),
+    "to": Column("to", drop=3, short=lambda text: text[5:]),
+    "runs": Column("runs", drop=1, is_number=True),
+}
 
 Row = dict[str, Any]
 
@@ -32,7 +42,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     elif comparison.states.height:
         console.print(tabulate(console, STATES, _texts(list(_hours(comparison)), {})))
     if comparison.changes.height:
-        console.print(tabulate(console, _headings(comparison), _texts(_rows(comparison), STYLE)))
+        console.print(
+            tabulate(console, [COLUMNS[heading] for heading in _headings(comparison)], _texts(_rows(comparison), STYLE))
+        )
     if comparison.changes.height > MOST_ROWS:
         console.print(Text(f"and {comparison.changes.height - MOST_ROWS} more; --format json has all", style="dim"))
 
@@ -52,7 +64,7 @@ def is_single(comparison: Comparison) -> bool:
 
 def headline(comparison: Comparison) -> str:
     """Return the counts as a sentence."""
-    runs = f"{comparison.states.height} run{'' if comparison.states.height == 1 else 's'}"
+    runs = count(comparison.states.height, "run")
     if comparison.changes.is_empty():
         return f"{runs}: no change"
     counts = dict(comparison.changes.group_by(pl.col("change").cast(pl.String)).len().iter_rows())
@@ -69,7 +81,12 @@ def _hours(comparison: Comparison) -> Iterator[tuple[object, ...]]:
     for state in State:
         before, after = comparison.hours_before[state], comparison.hours_after[state]
         if before or after:
-            yield state.value, f"{before:.1f} h", f"{after:.1f} h", f"{after - before:+.1f} h"
+            sign = "-" if after < before else "+"
+            yield state.value, _spent(before), _spent(after), f"{sign}{_spent(abs(after - before))}"
+
+
+def _spent(hours: float) -> str:
+    return spoken(hours * 3600)
 
 
 def _headings(comparison: Comparison) -> tuple[str, ...]:
@@ -84,11 +101,11 @@ def _rows(comparison: Comparison) -> list[tuple[object, ...]]:
 def _cells(row: Row) -> tuple[object, ...]:
     return (
         row["change"],
-        f"{row['node']}/{row['service']}",
+        spoken_target(row["node"], row["service"]),
         _side(row, "before"),
         _side(row, "after"),
-        f"{row['first_at']:%Y-%m-%d %H:%M}",
-        f"{row['last_at']:%Y-%m-%d %H:%M}",
+        bare_moment(row["first_at"]),
+        bare_moment(row["last_at"]),
         row["run_count"],
     )
 
@@ -97,7 +114,7 @@ def _side(row: Row, way: str) -> str:
     if row[f"action_{way}"] is None:
         return ""
     event = row[f"event_type_{way}"].removeprefix("reconcile_")
-    return f"{row[f'action_{way}'].replace('_', ' ')} ({event}, {row[f'severity_{way}']})"
+    return f"{said(row[f'action_{way}'])} ({event}, {row[f'severity_{way}']})"
 
 
 def comparison_to_markdown(comparison: Comparison) -> str:

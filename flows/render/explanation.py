@@ -5,22 +5,31 @@ from typing import Any
 
 import typer
 
+from flows.render import tones
 from flows.text.escape import show
 from flows.text.rows import rows
-from flows.text.spoken import instant, spoken, spoken_since
+from flows.text.spoken import (
+    count,
+    instant,
+    percent,
+    spoken,
+    spoken_moment,
+    spoken_name,
+    spoken_since,
+    spoken_target,
+)
 from flows.views.decisions import RULES
 from flows.views.dependencies import Branch
 from flows.views.explain import Explanation, Row
 from schemas.words import FLEET, DriftKind, EventType, Severity
 
-_COLOR = {Severity.INFO: "blue", Severity.WARNING: "yellow", Severity.ERROR: "red", Severity.CRITICAL: "red"}
 MOST_EPISODES = 10
 _QUIET = {"as_of", "node", "service", "what", "file", "line", "key", "file_order"}
 
 
 def to_lines(found: Explanation) -> Iterator[str]:
     """Return the screen, from what is asked for to what became of it."""
-    yield typer.style(show(f"{found.target.node}/{found.target.service}"), bold=True) + _dim(f"  fleet {found.state}")
+    yield typer.style(show(spoken_target(*found.target)), bold=True) + _dim(f"  fleet {found.state}")
     if found.target.node != FLEET:
         yield from _section("desired", _desired(found))
         yield from _section("actual", _actual(found))
@@ -29,7 +38,7 @@ def to_lines(found: Explanation) -> Iterator[str]:
     yield from _section("on top of it", (show(remark) for remark in found.remarks))
     yield from _section("why this one", _decisions(found))
     yield from _section("dependencies", _tree(found.causes))
-    yield from _section("explains", (show(name) for name in found.explained))
+    yield from _section("explains", (show(spoken_name(name)) for name in found.explained))
     yield from _section("episodes of its recommendations", _episodes(found))
     yield from _section(f"its past {spoken_since(found.since, found.as_of)}", _past(found))
 
@@ -73,7 +82,7 @@ def _actual(found: Explanation) -> Iterator[str]:
 
 def _drift(found: Explanation) -> Iterator[str]:
     for row in found.drift:
-        severity = typer.style(row["severity"], fg=_COLOR[Severity(row["severity"])])
+        severity = typer.style(row["severity"], fg=tones.SEVERITY[Severity(row["severity"])])
         held = f", held back by {_said(row['held_by'])}" if row["held_by"] else ""
         places = "  ".join(show(row[name]) for name in ("desired_ref", "actual_ref") if row[name])
         yield f"{severity} {_said(row['kind'])}{held}  {_dim(places)}"
@@ -88,7 +97,7 @@ def _measured(row: Row) -> str:
         limit = f" (allowed: {spoken(row['limit_s'])})" if row["limit_s"] is not None else ""
         parts.append(f"{spoken(row['age_s'])} ago{limit}")
     if row["consecutive_failures"]:
-        parts.append(f"{row['consecutive_failures']} failure(s) in a row")
+        parts.append(f"{count(row['consecutive_failures'], 'failure')} in a row")
     return f"; {', '.join(parts)}" if parts else ""
 
 
@@ -98,11 +107,13 @@ def _recommendation(found: Explanation) -> Iterator[str]:
         held = sorted({drift["held_by"] for drift in found.drift if drift["held_by"]})
         yield f"none: everything is held back by {_said(' and '.join(held))}" if held else "none"
         return
-    event = EventType(row["event_type"]).removeprefix("reconcile_")
-    yield typer.style(f"{event} {_said(row['action'])}", bold=True) + f"  {row['severity']}"
+    event, severity = EventType(row["event_type"]), Severity(row["severity"])
+    word = typer.style(event.removeprefix("reconcile_"), fg=tones.EVENT[event], bold=True)
+    how = typer.style(severity, fg=tones.SEVERITY[severity])
+    yield f"{word}  {how}  {typer.style(_said(row['action']), bold=True)}"
     yield show(row["reason"])
     if row["root_causes"]:
-        yield f"root cause: {', '.join(show(cause) for cause in row['root_causes'])}"
+        yield f"root cause: {', '.join(show(spoken_name(cause)) for cause in row['root_causes'])}"
     if row["unblocked_by"]:
         yield f"unblocked by: {show(row['unblocked_by'])}"
 
@@ -116,7 +127,7 @@ def _decisions(found: Explanation) -> Iterator[str]:
 def _tree(branches: list[Branch], indent: str = "") -> Iterator[str]:
     for branch in branches:
         mark = typer.style("✗", fg="red") if branch.problem else typer.style("✓", fg="green")
-        name = show(f"{branch.target.node}/{branch.target.service}")
+        name = show(spoken_target(*branch.target))
         said = _said(", ".join(filter(None, (branch.problem, branch.note))) or "available")
         is_root = branch.problem and not branch.note and not _is_waiting(branch)
         root = typer.style("  root cause", fg="red") if is_root else ""
@@ -131,9 +142,9 @@ def _is_waiting(branch: Branch) -> bool:
 def _episodes(found: Explanation) -> Iterator[str]:
     for episode in reversed(found.episodes):
         state = "open" if episode.is_open else "closed"
-        opened = f"{episode.opened_at:%Y-%m-%d %H:%M}Z, {spoken_since(episode.opened_at, found.as_of)} ago"
-        count = f", {len(episode.openings)} openings" if len(episode.openings) > 1 else ""
-        yield f"{state}: {_said(episode.action)}, opened {opened}{count}, {episode.seq} event(s)"
+        opened = f"{spoken_moment(episode.opened_at)}, {spoken_since(episode.opened_at, found.as_of)} ago"
+        again = f", {count(len(episode.openings), 'opening')}" if len(episode.openings) > 1 else ""
+        yield f"{state}: {_said(episode.action)}, opened {opened}{again}, {count(episode.seq, 'event')}"
 
 
 def _past(found: Explanation) -> Iterator[str]:
@@ -155,21 +166,21 @@ def _past(found: Explanation) -> Iterator[str]:
 
 def _say_reliability(row: Row) -> str:
     ratio, recovery = row["availability_ratio"], row["mean_recovery_s"]
-    parts = [] if ratio is None else [f"available {ratio:.3%}"]
-    parts += [f"{row['episode_count']} episode(s)", f"{spoken(row['drift_s'])} of drift"]
+    parts = [] if ratio is None else [f"available {percent(ratio, row['observed_s'])}"]
+    parts += [count(row["episode_count"], "episode"), f"{spoken(row['drift_s'])} of drift"]
     parts += [] if recovery is None else [f"{spoken(recovery)} to recovery on average"]
     return ", ".join(parts) + (", flapping" if row["is_flapping"] else "")
 
 
 def _say_episode(row: Row) -> str:
     lasted = spoken(row["duration_s"])
-    end = f"resolved {row['resolved_at']:%Y-%m-%d %H:%M}Z after {lasted}" if row["resolved_at"] else f"open, {lasted}"
+    end = f"resolved {spoken_moment(row['resolved_at'])} after {lasted}" if row["resolved_at"] else f"open, {lasted}"
     what = _said(row["kind"]) + (f" {show(row['incident_id'])}" if row["incident_id"] else "")
     notes = [f"{_said(row['action'])} recommended"] if row["action"] else []
     notes += ["held back"] if row["is_held_back"] else []
     notes += [f"reopened, {row['reopened_count']} before"] if row["reopened_count"] else []
     notes += ["flapping"] if row["is_flapping"] else []
-    return f"{row['opened_at']:%Y-%m-%d %H:%M}Z  {what}, {end}{_dim('  ' + ', '.join(notes)) if notes else ''}"
+    return f"{spoken_moment(row['opened_at'])}  {what}, {end}{_dim('  ' + ', '.join(notes)) if notes else ''}"
 
 
 def to_document(found: Explanation) -> dict[str, Any]:

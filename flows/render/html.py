@@ -7,7 +7,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from flows.render.figures import draw_causes
 from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timeline
 from flows.text.escape import show
-from flows.text.spoken import spoken
+from flows.text.spoken import percent, said, spoken, spoken_moment
 from flows.views.fleet_page import Page, list_causes, list_nodes
 from schemas.words import ALL
 
@@ -29,7 +29,7 @@ def make_environment(*packages: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"spoken": spoken, "said": lambda word: str(word).replace("_", " ")}
+    environment.filters |= {"spoken": spoken, "said": said, "moment": spoken_moment, "percent": percent}
     # Control and bidirectional characters are no markup, so that autoescaping leaves them as they are.
     environment.finalize = lambda value: show(value, limit=3000) if type(value) is str else value
     return environment

@@ -8,7 +8,7 @@ import polars as pl
 from flows.ledger.event_line import WrittenEvent
 from flows.run.result import RunReport
 from flows.text.escape import markdown
-from flows.text.spoken import spoken
+from flows.text.spoken import said, spoken, spoken_moment, spoken_target
 from schemas.episode import Target
 from schemas.words import Severity, State, Transition
 
@@ -25,7 +25,7 @@ def to_markdown(report: RunReport) -> str:
     summary = report.summary.row(0, named=True)
     state = State(summary["state"])
     counts = ", ".join(f"{summary[f'{word}_count']} {word}" for word in ("required", "blocked", "recommended"))
-    when = f"world {spoken(summary['world_age_s'])} old at {report.as_of:%Y-%m-%d %H:%M:%S} UTC"
+    when = f"world {spoken(summary['world_age_s'])} old at {spoken_moment(report.as_of)}"
     parts = [f"## {SIGN[state]} {state.value}", f"{counts}, {summary['held_count']} held back; {when}."]
     if report.is_partial:
         parts.append(f"**Partial:** a part of the inventory could not be read.\n\n{_faults(report)}")
@@ -68,8 +68,8 @@ def _advice(recommendations: pl.DataFrame) -> str:
     rows = [
         (
             f"{SIGN_OF_SEVERITY[row['severity']]} {row['severity']}",
-            f"{row['node']}/{row['service']}",
-            row["action"].replace("_", " "),
+            spoken_target(row["node"], row["service"]),
+            said(row["action"]),
             f"{row['reason']}{_explained(row['blast_radius'])}",
         )
         for row in recommendations.iter_rows(named=True)
@@ -86,7 +86,7 @@ def _acknowledged(report: RunReport) -> str:
         return ""
     found = report.attention.acknowledged
     rows = [
-        (row["action"].replace("_", " "), "/".join(target), by.owner, f"{by.until:%Y-%m-%d %H:%M} UTC", by.reason)
+        (said(row["action"]), spoken_target(*target), by.owner, spoken_moment(by.until), by.reason)
         for row in found.acknowledged.head(MOST_ROWS).iter_rows(named=True)
         for target in [Target(row["node"], row["service"])]
         for by in [found.by[target]]
@@ -107,7 +107,7 @@ def _acting(report: RunReport) -> str:
 def _held(drift: pl.DataFrame) -> str:
     held = drift.filter(pl.col("held_by").is_not_null())
     rows = [
-        (row["kind"].replace("_", " "), f"{row['node']}/{row['service']}", row["held_by"].replace("_", " "))
+        (said(row["kind"]), spoken_target(row["node"], row["service"]), said(row["held_by"]))
         for row in held.head(MOST_ROWS).iter_rows(named=True)
     ]
     table = _table(("held back", "target", "under"), rows, held.height)

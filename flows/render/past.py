@@ -12,18 +12,40 @@ from rich.text import Text
 from flows.past.study import Past
 from flows.render.document import dump
 from flows.render.table import SEVERITY_STYLE, STATE_STYLE
-from flows.render.tabulate import tabulate
+from flows.render.tabulate import Column, tabulate
 from flows.text.escape import csv_cell, markdown, show
-from flows.text.spoken import spoken
+from flows.text.spoken import bare_moment, count, percent, said, spoken, spoken_target, zone_name
 from schemas.drift_episode import DriftEpisode
-from schemas.frame import columns
+from schemas.frame import columns as columns_of
 from schemas.words import Severity, State
 
 SCHEMA_VERSION = 1
 MOST_ROWS = 20
-OFFENDER = ("target", "available", "down", "drift", "episodes", "recovery")
-ACTION = ("action", "recommended", "recovered after", "median")
-EPISODE = ("opened", "target", "drift", "severity", "lasted", "resolved", "action", "")
+OFFENDER = (
+    Column("target"),
+    Column("available", is_number=True),
+    Column("down", is_number=True),
+    Column("drift", is_number=True, drop=2),
+    Column("episodes", drop=1),
+    Column("recovery", is_number=True, drop=3),
+)
+ACTION = (
+    Column("action"),
+    Column("recommended", is_number=True, drop=2),
+    Column("recovered after", is_number=True),
+    Column("median", is_number=True, drop=1),
+)
+EPISODE = (
+    Column("opened", short=lambda text: text[5:]),
+    Column("target"),
+    Column("drift", drop=1),
+    Column("severity", drop=2),
+    Column("lasted"),
+    Column("resolved", drop=4, short=lambda text: text[5:]),
+    Column("action", drop=3),
+    Column("", drop=5),
+)
+"""A column that is short has its year in the headline."""
 
 Row = dict[str, Any]
 
@@ -36,11 +58,11 @@ def print_past(past: Past, console: Console) -> None:
 
 def _parts(past: Past, console: Console) -> Iterator[RenderableType]:
     yield _headline(past)
-    for title, headings, rows, count in _tables(past):
+    for title, headings, rows, total in _tables(past):
         cells = [[_cell_text(cell) for cell in row] for row in rows]
         yield Group("", tabulate(console, headings, cells, title))
-        if count > len(rows):
-            yield Text(f"and {count - len(rows)} more; --format json has all", style="dim")
+        if total > len(rows):
+            yield Text(f"and {total - len(rows):,} more; --format json has all", style="dim")
 
 
 def _cell_text(cell: object) -> Text:
@@ -51,11 +73,10 @@ def _headline(past: Past) -> Text:
     if past.spans.is_empty():
         return Text("no runs with conclusions in this period")
     first, last = past.spans["as_of"][0], past.spans["as_of"][-1]
-    until = f" to {last:%Y-%m-%d %H:%M}" if last > first else ""
-    runs = "1 run" if past.spans.height == 1 else f"{past.spans.height} runs"
-    line = Text(f"{runs}, {first:%Y-%m-%d %H:%M}{until} UTC")
+    until = f" to {bare_moment(last)}" if last > first else ""
+    line = Text(f"{count(past.spans.height, 'run')}, {bare_moment(first)}{until} {zone_name(last)}")
     for state, hours in state_hours(past).items():
-        line.append(f"  {state.value} ", style=STATE_STYLE[state]).append(f"{hours:.1f} h")
+        line.append(f"  {state.value} ", style=STATE_STYLE[state]).append(spoken(hours * 3600))
     return line
 
 
@@ -66,7 +87,7 @@ def state_hours(past: Past) -> dict[State, float]:
     return {state: round(hours.get(state.value, 0.0), 3) for state in State}
 
 
-def _tables(past: Past) -> Iterator[tuple[str, tuple[str, ...], list[tuple[object, ...]], int]]:
+def _tables(past: Past) -> Iterator[tuple[str, tuple[Column, ...], list[tuple[object, ...]], int]]:
     """Return each table: its title, headings, rows, and how many rows there are in all."""
     worst = past.reliability.filter(pl.col("episode_count") > 0)
     if worst.height:
@@ -81,8 +102,8 @@ def _tables(past: Past) -> Iterator[tuple[str, tuple[str, ...], list[tuple[objec
 def _offender(row: Row) -> tuple[object, ...]:
     ratio = row["availability_ratio"]
     return (
-        f"{row['node']}/{row['service']}",
-        "" if ratio is None else f"{ratio:.3%}",
+        spoken_target(row["node"], row["service"]),
+        "" if ratio is None else percent(ratio, row["observed_s"]),
         spoken(row["unavailable_s"]),
         spoken(row["drift_s"]),
         ", ".join([str(row["episode_count"]), *_notes(row)]),
@@ -96,19 +117,19 @@ def _notes(row: Row) -> list[str]:
 
 def _action(row: Row) -> tuple[object, ...]:
     median = row["median_recovery_s"]
-    recovered = f"{row['recovered_count']} ({row['recovered_ratio']:.0%})"
-    return row["action"].replace("_", " "), row["episode_count"], recovered, "" if median is None else spoken(median)
+    recovered = f"{row['recovered_count']} ({row['recovered_ratio'] * 100:.0f} %)"
+    return said(row["action"]), row["episode_count"], recovered, "" if median is None else spoken(median)
 
 
 def _episode(row: Row) -> tuple[object, ...]:
     return (
-        f"{row['opened_at']:%Y-%m-%d %H:%M}",
-        f"{row['node']}/{row['service']}",
-        row["kind"].replace("_", " "),
+        bare_moment(row["opened_at"]),
+        spoken_target(row["node"], row["service"]),
+        said(row["kind"]),
         Severity(row["severity"]),
-        spoken(row["duration_s"]),
-        f"{row['resolved_at']:%Y-%m-%d %H:%M}" if row["resolved_at"] else "open",
-        (row["action"] or "").replace("_", " "),
+        spoken(row["duration_s"]) if row["resolved_at"] else f"open, {spoken(row['duration_s'])}",
+        bare_moment(row["resolved_at"]) if row["resolved_at"] else "",
+        said(row["action"] or ""),
         "flapping" if row["is_flapping"] else "",
     )
 
@@ -116,11 +137,12 @@ def _episode(row: Row) -> tuple[object, ...]:
 def past_to_markdown(past: Past) -> str:
     """Return the same in Markdown."""
     parts = ["## History", markdown(_headline(past).plain)]
-    for title, headings, rows, count in _tables(past):
+    for title, columns, rows, total in _tables(past):
+        headings = tuple(column.heading for column in columns)
         lines = [headings, ("---",) * len(headings), *[tuple(markdown(cell) for cell in row) for row in rows]]
         parts += [f"### {title}", "\n".join(f"| {' | '.join(line)} |" for line in lines)]
-        if count > len(rows):
-            parts.append(f"and {count - len(rows)} more")
+        if total > len(rows):
+            parts.append(f"and {total - len(rows):,} more")
     return "\n\n".join(parts) + "\n"
 
 
@@ -144,7 +166,7 @@ def past_to_csv(past: Past) -> str:
     """Return the episodes as CSV, a cell that a spreadsheet would take for a formula behind an apostrophe."""
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(columns(DriftEpisode))
+    writer.writerow(columns_of(DriftEpisode))
     writer.writerows([_cell(value) for value in row.values()] for row in _plain(past.episodes))
     return lines.getvalue()
 

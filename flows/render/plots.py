@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from flows.past.study import Past
-from flows.text.spoken import spoken
+from flows.text.spoken import count as counted
+from flows.text.spoken import spoken, spoken_moment
 from schemas.expressions import target
 from schemas.words import FLEET, Severity, State
 
@@ -107,7 +108,7 @@ def draw_timeline(past: Past, since: datetime, until: datetime) -> Shape:
     shapes = [
         {
             "name": row["name"],
-            "text": f"{row['count']} episode(s), {spoken(row['drift_s'])} of drift",
+            "text": f"{counted(row['count'], 'episode')}, {spoken(row['drift_s'])} of drift",
             "bars": [_bar(bar, row["name"], scale) for bar in row["bars"]],
         }
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
@@ -119,7 +120,7 @@ def _bar(bar: Shape, name: str, scale: Scale) -> Shape:
     x = scale.at(bar["opened_at"])
     lasted = spoken(bar["duration_s"]) + ("" if bar["resolved_at"] else ", still open")
     held = ", held back" if bar["is_held_back"] else ""
-    text = f"{name}: {bar['kind'].replace('_', ' ')}{held}, {bar['opened_at']:%Y-%m-%d %H:%M} UTC, {lasted}"
+    text = f"{name}: {bar['kind'].replace('_', ' ')}{held}, {spoken_moment(bar['opened_at'])}, {lasted}"
     width = round(scale.at(bar["end"]) - x, 3)
     return {"x": x, "width": width, "severity": bar["severity"], "is_held": bar["is_held_back"], "text": text}
 
@@ -152,7 +153,7 @@ def draw_openings(past: Past, since: datetime, until: datetime) -> Shape:
         column
         | {
             "parts": _stack([(word.value, 100 * counts.get((slot, word), 0) / most) for word in Severity]),
-            "text": f"{column['text']}: {totals[slot]} episode(s) opened",
+            "text": f"{column['text']}: {counted(totals[slot], 'episode')} opened",
         }
         for slot, column in slots.columns().items()
     ]
@@ -181,10 +182,13 @@ def draw_heat(past: Past, since: datetime, until: datetime) -> Shape:
     for node, total in totals.head(MOST_ROWS).iter_rows():
         counts = opened.filter(pl.col("node") == node).sort("slot").select("slot", "count").iter_rows()
         cells = [_cell(columns[slot], node, count, most) for slot, count in counts]
-        rows.append({"name": node, "text": f"{total} episode(s)", "cells": cells})
+        rows.append({"name": node, "text": counted(total, "episode"), "cells": cells})
     rest = max(totals.height - MOST_ROWS, 0)
     return {"rows": rows, "ticks": slots.ticks(), "most": most, "rest": rest, "slot": slots.name}
 
 
 def _cell(column: Shape, node: str, count: int, most: int) -> Shape:
-    return column | {"share": round(20 + 80 * count / most), "text": f"{node}, {column['text']}: {count} episode(s)"}
+    return column | {
+        "share": round(20 + 80 * count / most),
+        "text": f"{node}, {column['text']}: {counted(count, 'episode')}",
+    }

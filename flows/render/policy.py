@@ -8,6 +8,8 @@ import typer
 from flows.past.policy_replay import Replayed
 from flows.render.document import dump
 from flows.text.escape import show
+from flows.text.spoken import count as _count
+from flows.text.spoken import spoken_moment
 from flows.views.policy_cases import Tried
 from flows.views.policy_check import PolicyInspection
 from schemas.canonical import spell_instant
@@ -53,7 +55,9 @@ def replay_to_document(found: Replayed) -> dict[str, Any]:
 
 def replay_to_lines(found: Replayed) -> Iterator[str]:
     """Return what two policies would have come to, side by side, by what is counted."""
-    period = f" from {found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC" if found.since else ""
+    period = (
+        f" from {spoken_moment(found.since)} to {spoken_moment(found.until)}" if found.since and found.until else ""
+    )
     yield f"{_count(found.run_count, 'run')}{period}; nothing was done, and outcomes are {found.assume}"
     width = max((len(key.what) for key, _, _ in found.rows), default=0)
     for key, old, new in found.rows:
@@ -66,7 +70,3 @@ def replay_to_lines(found: Replayed) -> Iterator[str]:
 def _fault(fault: PolicyFault) -> str:
     word = typer.style(fault.severity.value, fg=COLORS[fault.severity])
     return f"{word}: {show(str(fault), limit=2000)}"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -8,6 +8,7 @@ import typer
 
 from flows.ledger.actions.decision_form import dump_decision
 from flows.text.escape import show
+from flows.text.spoken import spoken_moment, spoken_target
 from flows.views.policy_explain import PolicyExplanation
 from flows.views.policy_lacks import GuardLine, find_earliest, find_offer, list_guards, list_missing
 from schemas.canonical import spell_instant
@@ -96,7 +97,7 @@ def _spell(moment: datetime | None) -> str | None:
 
 def to_lines(found: PolicyExplanation) -> Iterator[str]:
     """Return the screen: what would be done, by which rule, all that is missing, what holds it back, until when."""
-    yield typer.style(show("/".join(found.target)), bold=True) + _supposed(found)
+    yield typer.style(show(spoken_target(*found.target)), bold=True) + _supposed(found)
     decision = found.decision
     if decision is None:
         yield "nothing is recommended that a policy could decide about"
@@ -107,7 +108,7 @@ def to_lines(found: PolicyExplanation) -> Iterator[str]:
     missing, earliest = list_missing(found), find_earliest(found)
     yield f"missing: {', '.join(missing)}" if missing else "missing: nothing"
     if earliest is not None:
-        yield f"earliest: {spell_instant(earliest)}"
+        yield f"earliest: {spoken_moment(earliest)}"
 
 
 def _supposed(found: PolicyExplanation) -> str:
@@ -116,7 +117,7 @@ def _supposed(found: PolicyExplanation) -> str:
 
 def _verdict(decision: Decision) -> Iterator[str]:
     what = decision.verb or "nothing"
-    until = f" until {spell_instant(decision.until)}" if decision.until else ""
+    until = f" until {spoken_moment(decision.until)}" if decision.until else ""
     by = f"by {show(decision.decided_by)}{until}"
     yield f"{what}: {typer.style(str(decision.verdict), bold=True)}, {by}; mode {decision.mode}, attempt {decision.number}"
     yield f"  {show(decision.reason, limit=1000)}"
@@ -136,6 +137,6 @@ def _lines_of_rules(found: PolicyExplanation) -> Iterator[str]:
 def _lines_of_guards(found: PolicyExplanation) -> Iterator[str]:
     for row in list_guards(found):
         if row.hit is not None:
-            until = f", until {spell_instant(row.hit.until)}" if row.hit.until else ""
+            until = f", until {spoken_moment(row.hit.until)}" if row.hit.until else ""
             unblocked = show(row.hit.unblocked_by, limit=500)
             yield f"{row.hit.verdict} {show(row.guard)}: {show(row.hit.text, limit=500)}{until}; unblocked by {unblocked}"

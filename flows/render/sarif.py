@@ -11,6 +11,7 @@ import polars as pl
 from flows.run.result import RunReport
 from flows.text.escape import show
 from flows.text.rows import rows
+from flows.text.spoken import said, with_article
 from flows.views.gate import Gate
 from flows.views.roots import Roots
 from schemas.episode import Key
@@ -64,7 +65,7 @@ def to_sarif(report: RunReport, gate: Gate | None = None, roots: Roots | None = 
 
 def _rule(rule: str) -> dict[str, Any]:
     """Return a rule with what GitHub's code scanning requires of one."""
-    advised = f"'supervisor explain TARGET' says why it is a {rule.replace('_', ' ')}, and what would change that."
+    advised = f"'supervisor explain TARGET' says why it is {with_article(said(rule))}, and what would change that."
     return {
         "id": rule,
         "shortDescription": {"text": RULES[rule]},

@@ -5,13 +5,13 @@ from typing import Any
 
 import typer
 
+from flows.render import tones
 from flows.text.escape import show
-from flows.text.spoken import instant, spoken, spoken_since
+from flows.text.spoken import count, instant, spoken_since, spoken_target, spoken_text
 from flows.views.status import Status
-from schemas.words import Severity, State
+from schemas.spoken import spoken
+from schemas.words import EventType, Severity, State
 
-COLOR = {State.NOMINAL: "green", State.RECONCILING: "cyan", State.DEGRADED: "yellow", State.UNSTABLE: "red"}
-SEVERITY_COLOR = {Severity.INFO: "blue", Severity.WARNING: "yellow", Severity.ERROR: "red", Severity.CRITICAL: "red"}
 MOST = 15
 
 
@@ -33,7 +33,7 @@ def _headline(status: Status) -> str:
     run = status.last_run
     assert run is not None  # noqa: S101 - the caller looked
     since = spoken_since(run.state_since or run.as_of, status.now)
-    state = typer.style(run.state.value.upper(), fg=COLOR[run.state], bold=True)
+    state = typer.style(run.state.value.upper(), fg=tones.STATE[run.state], bold=True)
     parts = [f"last run {spoken_since(run.as_of, status.now)} ago"]
     if run.world_at is not None:
         parts.append(f"world {spoken_since(run.world_at, status.now)} old")
@@ -80,20 +80,20 @@ def _derivation(status: Status) -> Iterator[str]:
         return
     yield f"\n{status.state} because of"
     for row in rows[:MOST]:
-        color = SEVERITY_COLOR[Severity(row["severity"])]
-        kind = typer.style(str(row["event_type"]).removeprefix("reconcile_").ljust(12), fg=color)
-        yield f"  {kind} {_said(row['action'])}  {_target(row)}"
-        yield f"  {'':12} {_dim(show(row['reason']))}"
+        event, severity = EventType(row["event_type"]), Severity(row["severity"])
+        word = event.removeprefix("reconcile_").ljust(tones.EVENT_WIDTH)
+        kind = typer.style(word, fg=tones.EVENT[event], bold=True)
+        yield f"  {kind}{_severity(severity)}{_said(row['action'])}  {_target(row)}"
+        yield f"  {'':{tones.EVENT_WIDTH}}{_dim(show(row['reason']))}"
     yield from _rest(len(rows))
 
 
 def _episodes(status: Status) -> Iterator[str]:
-    yield f"\n{len(status.open_episodes)} open episode(s)"
+    yield f"\n{count(len(status.open_episodes), 'open episode')}"
     for episode in status.open_episodes[:MOST]:
-        color = SEVERITY_COLOR[episode.severity]
         age = spoken_since(episode.opened_at, status.now)
-        severity = typer.style(episode.severity.ljust(8), fg=color)
-        yield f"  {age:>7}  {severity}  {_said(episode.action)}  {show(episode.node)}/{show(episode.service)}"
+        target = show(spoken_target(episode.node, episode.service))
+        yield f"  {age:<{tones.EVENT_WIDTH}}{_severity(episode.severity)}{_said(episode.action)}  {target}"
     yield from _rest(len(status.open_episodes))
 
 
@@ -103,18 +103,22 @@ def _acknowledged(status: Status) -> Iterator[str]:
         yield f"\n{len(rows)} acknowledged"
     for row in rows[:MOST]:
         note = row["acknowledgement"]
-        why = f"{show(note['owner'])} until {show(note['until'])}: {show(note['reason'])}"
+        why = f"{show(note['owner'])} until {show(spoken_text(note['until']))}: {show(note['reason'])}"
         yield f"  {_said(row['action'])}  {_target(row)}  {_dim(why)}"
     yield from _rest(len(rows))
 
 
-def _rest(count: int) -> Iterator[str]:
-    if count > MOST:
-        yield f"  and {count - MOST} more"
+def _severity(severity: Severity) -> str:
+    return typer.style(severity.ljust(tones.SEVERITY_WIDTH), fg=tones.SEVERITY[severity])
+
+
+def _rest(height: int) -> Iterator[str]:
+    if height > MOST:
+        yield f"  and {height - MOST:,} more"
 
 
 def _target(row: Any) -> str:
-    return typer.style(f"{show(row['node'])}/{show(row['service'])}", bold=True)
+    return typer.style(show(spoken_target(row["node"], row["service"])), bold=True)
 
 
 def _said(word: object) -> str:

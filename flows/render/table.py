@@ -1,6 +1,7 @@
 """What an operator sees in a terminal: the state, what to do in which order and why, what is held back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -8,53 +9,74 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from flows.render import tones
 from flows.text.escape import show, show_lines
 from flows.text.extent import name_some, say_extent
-from flows.text.spoken import spoken
+from flows.text.spoken import count, said, spoken, spoken_moment, spoken_target
 from schemas.episode import Target
 from schemas.expressions import target
 from schemas.run import Judgement
-from schemas.words import ALL, ExplainedBy, HeldBy, Outcome, Severity, State
+from schemas.words import ALL, Action, EventType, ExplainedBy, HeldBy, Outcome, Severity, State
 
 if TYPE_CHECKING:
     from flows.run.result import RunReport
 
-STATE_STYLE = {
-    State.NOMINAL: "bold green",
-    State.RECONCILING: "bold cyan",
-    State.DEGRADED: "bold yellow",
-    State.UNSTABLE: "bold red",
-}
-SEVERITY_STYLE = {
-    Severity.INFO: "dim",
-    Severity.WARNING: "yellow",
-    Severity.ERROR: "red",
-    Severity.CRITICAL: "bold red",
-}
+STATE_STYLE = {state: f"bold {color}" for state, color in tones.STATE.items()}
+SEVERITY_STYLE = dict(tones.SEVERITY)
 MOST_FAULTS = 20
-INDENT = 13
+INDENT = tones.EVENT_WIDTH
+PAGES = {Outcome.SKIPPED: "docs/world.md", Outcome.FAILED: "docs/inventory.md", Outcome.PARTIAL: "docs/inventory.md"}
 NARROW = 50
 """Columns below which reasons are indented by two only."""
 
 
-def print_report(report: "RunReport", console: Console, *, quiet: bool = False) -> None:
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a person may type next."""
+
+    find_command: Callable[[Action, str, str], str | None] = lambda *_: None
+    """The command to copy for an action on a node's service."""
+    options: str = ""
+    """The options that led to this run, as they are typed behind a command."""
+
+
+def print_report(report: "RunReport", console: Console, *, quiet: bool = False, hints: Hints | None = None) -> None:
     """Print the run; quiet: the summary line alone."""
-    indent = INDENT if console.width >= NARROW else 2
-    parts = [_headline(report), *([] if quiet else _details(report, indent))]
-    console.print(Group(*parts))
+    console.print(draw_report(report, console.width, quiet=quiet, hints=hints))
 
 
-def _details(report: "RunReport", indent: int) -> Iterator[RenderableType]:
+def draw_report(report: "RunReport", width: int, *, quiet: bool = False, hints: Hints | None = None) -> Group:
+    """Return the run as it is printed in so many columns."""
+    indent = INDENT if width >= NARROW else 2
+    return Group(_headline(report), *([] if quiet else _details(report, indent, hints or Hints())))
+
+
+def _details(report: "RunReport", indent: int, hints: Hints) -> Iterator[RenderableType]:
     if report.desired is not None:
         yield from faults(report.desired.unread)
     if report.judgement is not None and report.standing is not None:
-        yield from _recommendations(report.standing, indent)
+        yield from _recommendations(report.standing, indent, hints)
         yield from _acknowledged(report)
         yield from _held_back(report.judgement)
     yield from _acting(report)
     if report.actual is not None and report.actual.rejected.height:
         yield from _rejected(report.actual.rejected)
     yield from (Text(f"note: {show(note)}", style="dim") for note in report.notes)
+    yield from _next_step(report, hints)
+
+
+def _next_step(report: "RunReport", hints: Hints) -> Iterator[RenderableType]:
+    """Say what to type next: why the first is recommended, or what cannot be read."""
+    if report.standing is not None and report.standing.height:
+        node, service = report.standing.select("node", "service").row(0)
+        what = f"supervisor explain {show(spoken_target(node, service))}"
+    elif report.error or report.is_partial:
+        what = "supervisor check"
+    else:
+        return
+    page = PAGES.get(report.outcome)
+    more = (f"    more: {page}", "dim") if page else ""
+    yield Text.assemble("\n", ("next: ", "dim"), (f"{what}{hints.options}", "bold"), more)
 
 
 def _acting(report: "RunReport") -> Iterator[RenderableType]:
@@ -74,12 +96,12 @@ def _headline(report: "RunReport") -> Text:
     summary = report.summary.row(0, named=True)
     state = State(summary["state"])
     counts = [
-        f"{summary[f'{word}_count']} {word}"
+        f"{summary[f'{word}_count']:,} {word}"
         for word in ("required", "blocked", "recommended")
         if summary[f"{word}_count"]
     ] or ["nothing to do"]
     if summary["held_count"]:
-        counts.append(f"{summary['held_count']} held back")
+        counts.append(f"{summary['held_count']:,} held back")
     if report.acknowledged_count:
         counts.append(f"{report.acknowledged_count} acknowledged")
     took = sum(report.timings_s.values())
@@ -101,7 +123,9 @@ def _unjudged(report: "RunReport") -> str:
         pl.when(pl.col("node").is_null())
         .then("file")
         .otherwise(
-            pl.when(pl.col("service").is_null()).then(pl.format("what else {} asks for", "node")).otherwise(target())
+            pl.when(pl.col("service").is_null())
+            .then(pl.format("what else {} asks for", "node"))
+            .otherwise(_spoken_targets())
         )
     )
     return name_some(faults.select(aim.unique(maintain_order=True)).to_series().to_list())
@@ -115,18 +139,22 @@ def _no_conclusion(report: "RunReport") -> Text:
     return line
 
 
-def _recommendations(standing: pl.DataFrame, indent: int) -> Iterator[RenderableType]:
-    """Return each recommendation as a line, and its reason below: readable in 80 columns."""
-    rows = standing.select("event_type", "action", "severity", target(), "blast_radius", "reason")
-    for event_type, action, severity, aim, blast_radius, reason in rows.iter_rows():
-        style = SEVERITY_STYLE[Severity(severity)]
-        line = Text(f"\n{event_type.removeprefix('reconcile_'):<{INDENT}}", style=style)
-        line.append(f"{action.replace('_', ' ')}  ", style="default")
-        line.append(show(aim), style="bold default")
+def _recommendations(standing: pl.DataFrame, indent: int, hints: Hints) -> Iterator[RenderableType]:
+    """Return each recommendation as a line, its reason and the command to copy below: readable in 80 columns."""
+    rows = standing.select("event_type", "action", "severity", "node", "service", "blast_radius", "reason")
+    for event_type, action, severity, node, service, blast_radius, reason in rows.iter_rows():
+        word = event_type.removeprefix("reconcile_")
+        line = Text(f"\n{word:<{tones.EVENT_WIDTH}}", style=f"bold {tones.EVENT[EventType(event_type)]}")
+        line.append(f"{severity:<{tones.SEVERITY_WIDTH}}", style=f"not bold {SEVERITY_STYLE[Severity(severity)]}")
+        line.append(f"{said(action)}  ", style="not bold default")
+        line.append(show(spoken_target(node, service)), style="bold default")
         if blast_radius:
-            line.append(f"  explains {blast_radius} more", style="dim default")
+            line.append(f"  explains {blast_radius:,} more", style="not bold dim default")
         yield line
         yield Padding(Text(show(reason)), (0, 0, 0, indent), expand=False)
+        command = hints.find_command(Action(action), node, service)
+        if command is not None:
+            yield Text.assemble(" " * indent, ("$ ", "dim"), (show(command, 2000), "bold"), overflow="fold")
 
 
 def _acknowledged(report: "RunReport") -> Iterator[RenderableType]:
@@ -136,8 +164,8 @@ def _acknowledged(report: "RunReport") -> Iterator[RenderableType]:
     yield Text("\nacknowledged", style="dim")
     for row in report.attention.acknowledged.acknowledged.iter_rows(named=True):
         by = report.attention.acknowledged.by[Target(row["node"], row["service"])]
-        what = f"  {row['action'].replace('_', ' ')}  {row['node']}/{row['service']}"
-        why = f"  {show(by.owner)} until {by.until:%Y-%m-%d %H:%MZ}: {show(by.reason)}"
+        what = f"  {said(row['action'])}  {spoken_target(row['node'], row['service'])}"
+        why = f"  {show(by.owner)} until {spoken_moment(by.until)}: {show(by.reason)}"
         yield Text.assemble(show(what), (why, "dim"))
 
 
@@ -147,32 +175,37 @@ def _held_back(judgement: Judgement) -> Iterator[RenderableType]:
     if held.is_empty():
         return
     explained = judgement.explained.filter(pl.col("how") == ExplainedBy.HELD_BACK).select(
-        "as_of", under=target(), node="explained_node", service="explained_service"
+        "as_of", under=_spoken_targets(), node="explained_node", service="explained_service"
     )
     held = held.join(explained, on=["as_of", "node", "service"], how="left", maintain_order="left")
     under = (
         pl.when(pl.col("held_by").is_in([HeldBy.MAINTENANCE, HeldBy.DEPLOYMENT_IN_FLIGHT, HeldBy.SETTLING]))
-        .then(target())
+        .then(_spoken_targets())
         .when(pl.col("under").is_not_null())
         .then("under")
-        .otherwise(pl.concat_str("node", pl.lit(f"/{ALL}")))
+        .otherwise("node")
     )
     folded = held.group_by(under.alias("under"), "held_by", maintain_order=True).agg(
         pl.len(),
-        pl.concat_str(pl.col("kind").cast(pl.String).str.replace_all("_", " "), pl.lit(" "), target())
+        pl.concat_str(pl.col("kind").cast(pl.String).str.replace_all("_", " "), pl.lit(" "), _spoken_targets())
         .head(4)
         .alias("some"),
     )
     yield Text("\nheld back", style="dim")
     for row in folded.iter_rows(named=True):
-        more = f", and {row['len'] - 4} more" if row["len"] > 4 else ""
+        more = f", and {row['len'] - 4:,} more" if row["len"] > 4 else ""
         some = ", ".join(row["some"])
-        under_what = f"{show(row['under'])} ({row['held_by'].replace('_', ' ')})"
-        yield Padding(Text(f"{row['len']} under {under_what}: {show(some)}{more}"), (0, 0, 0, 2), expand=False)
+        under_what = f"{show(row['under'])} ({said(row['held_by'])})"
+        yield Padding(Text(f"{row['len']:,} under {under_what}: {show(some)}{more}"), (0, 0, 0, 2), expand=False)
+
+
+def _spoken_targets() -> pl.Expr:
+    """Return each row's target as `spoken_target` says it."""
+    return pl.when(pl.col("service") == ALL).then("node").otherwise(target())
 
 
 def _rejected(rejected: pl.DataFrame) -> Iterator[RenderableType]:
-    yield Text(f"\n{rejected.height} world record(s) set aside", style="yellow")
+    yield Text(f"\n{count(rejected.height, 'world record')} set aside", style="yellow")
     for row in rejected.head(MOST_FAULTS).iter_rows(named=True):
         yield Text(f"  {show(row['file'])}#{show(row['key'])}: {show(row['reason'])}")
     yield from _rest(rejected.height)
@@ -188,6 +221,6 @@ def faults(unread: pl.DataFrame, most: int | None = MOST_FAULTS) -> Iterator[Tex
     yield from _rest(unread.height, most or unread.height)
 
 
-def _rest(count: int, most: int = MOST_FAULTS) -> Iterator[Text]:
-    if count > most:
-        yield Text(f"  and {count - most} more; 'supervisor check' lists all")
+def _rest(height: int, most: int = MOST_FAULTS) -> Iterator[Text]:
+    if height > most:
+        yield Text(f"  and {height - most:,} more; 'supervisor check' lists all")

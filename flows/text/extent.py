@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flows.text.spoken import spoken_since
+from flows.text.spoken import count, spoken_moment, spoken_since
 
 MOST_NAMED = 3
 
@@ -14,7 +14,7 @@ def say_extent(summary: Mapping[str, Any], as_of: datetime) -> str:
     parts = [_asked(summary)]
     if summary["planned_count"]:
         until = summary["planned_until"]
-        end = f"until {until:%Y-%m-%d %H:%M} UTC" if until else "for good"
+        end = f"until {spoken_moment(until)}" if until else "for good"
         parts.append(f"{summary['planned_count']} planned to be away, {end}")
     newest = summary["newest_service_at"]
     if newest is not None:
@@ -26,12 +26,11 @@ def _asked(summary: Mapping[str, Any]) -> str:
     services, nodes = summary["asked_service_count"], summary["asked_node_count"]
     if not services:
         return "no service is asked for"
-    where = f"on {nodes} {'node' if nodes == 1 else 'nodes'}"
-    noun = "service" if services == 1 else "services"
+    where = f"on {count(nodes, 'node')}"
     well = summary["well_service_count"]
     if well == services:
-        return f"{services} {noun} {where}, all as asked" if services > 1 else f"1 service {where}, as asked"
-    return f"{well} of {services} {noun} {where} as asked"
+        return f"{count(services, 'service')} {where}, {'all ' if services > 1 else ''}as asked"
+    return f"{well:,} of {count(services, 'service')} {where} as asked"
 
 
 def name_some(names: Sequence[str]) -> str:

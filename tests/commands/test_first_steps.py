@@ -286,7 +286,7 @@ def test_settings_are_shown_as_they_are_written(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("supervisor.yaml").write_text("node_ttl: 90s\nopen_after: {unhealthy_service: 2 runs}\n")
     text = told(capsys, "config")
-    shown = {line.split()[0]: " ".join(line.split()[1:3]) for line in text.splitlines()}
+    shown = {line.split()[0]: " ".join(line.split()[1:3]) for line in text.splitlines() if line.strip()}
 
     assert shown["node_ttl"].startswith("90s")
     assert shown["world_ttl"].startswith("15m")

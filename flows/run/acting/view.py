@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from flows.ledger.actions.decision_form import dump_verdict
+from flows.text.spoken import spoken_name, spoken_target, spoken_text
 from schemas.attempt import UNSTARTED, Attempt, Consent, Intent, IntentState
 from schemas.book import Book
 from schemas.breaker import open_breakers
@@ -112,11 +113,14 @@ def spell_view(view: Mapping[str, Any], now: datetime) -> list[str]:
     lines = []
     if view["halted"]:
         halt = view["halted"]
-        end = f"until {halt['until']}" if halt["until"] else "until 'supervisor resume'"
-        lines.append(f"HALTED by {halt['by']} since {halt['at']}, {end}: {halt['reason']}")
-    lines += [f"breaker of {row['scope']} open until {row['until']}" for row in view["breakers"]]
+        end = f"until {spoken_text(halt['until'])}" if halt["until"] else "until 'supervisor resume'"
+        lines.append(f"HALTED by {halt['by']} since {spoken_text(halt['at'])}, {end}: {halt['reason']}")
     lines += [
-        f"held: {row['target']} by {row['by']} until {row['until']}{_spell_age(row['at'], now)}: {row['reason']}"
+        f"breaker of {spoken_name(row['scope'])} open until {spoken_text(row['until'])}" for row in view["breakers"]
+    ]
+    lines += [
+        f"held: {spoken_name(row['target'])} by {row['by']} until {spoken_text(row['until'])}"
+        f"{_spell_age(row['at'], now)}: {row['reason']}"
         for row in view["holds"]
     ]
     lines += [spell_action(row) for row in view["actions"] if row["phase"] != "suggested"]
@@ -152,11 +156,11 @@ _PHASES = {"pending": "asks", "approved": "approved", "running": "runs", "verify
 
 def spell_action(row: Mapping[str, Any]) -> str:
     """Return one action in a line: what it is, and what it waits for."""
-    what = f"{row['verb']} of {row['node']}/{row['service']} {_PHASES.get(row['phase'], row['phase'])}"
+    what = f"{row['verb']} of {spoken_target(row['node'], row['service'])} {_PHASES.get(row['phase'], row['phase'])}"
     decision = row["decision"]
     if row["phase"] == "pending":
         return f"{what}: 'supervisor approve {row['action_id']} --intent {row['intent_id'][:12]}'"
     if row["phase"] == "approved" and decision and decision["verdict"] != "start":
-        until = f" until {decision['until']}" if decision["until"] else ""
+        until = f" until {spoken_text(decision['until'])}" if decision["until"] else ""
         return f"{what}, waits: {decision['decided_by']}{until}"
     return what
