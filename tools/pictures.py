@@ -31,8 +31,9 @@ def draw_reconcile() -> str:
     """Return the screen of a dry run as SVG; it names no address, so that a reader's browser loads no font."""
     shown = {"COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     with tempfile.TemporaryDirectory() as state:
-        command = [*SUPERVISOR, "reconcile", *EVENING, "--state-dir", state, "--dry-run", "--exit-zero"]
-        ran = subprocess.run(command, cwd=ROOT, env=_environment() | shown, capture_output=True, text=True, check=True)
+        command = [*SUPERVISOR, "reconcile", *EVENING, "--dry-run", "--exit-zero"]
+        environment = _environment() | shown | {"SUPERVISOR_STATE_DIR": state}
+        ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     with Path(os.devnull).open("w") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
         console.print(Text.from_ansi(ran.stdout))

@@ -1,0 +1,76 @@
+"""How people read durations, times, shares and names: one style, whatever the surface."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from flows.text.spoken import (
+    count,
+    percent,
+    read_zone,
+    spoken,
+    spoken_moment,
+    spoken_target,
+    spoken_text,
+    use_zone,
+    with_article,
+)
+from schemas.words import Action, DriftKind
+
+EVENING = datetime(2026, 6, 3, 19, 42, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "said"),
+    [
+        (-5, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (4920, "1 h 22 min"),
+        (86_399, "23 h 59 min"), (86_400, "1 d"), (100_800, "1 d 4 h"), (14 * 86_400 + 7200, "14 d"),
+    ],
+)  # fmt: skip
+def test_a_duration_has_its_two_largest_units(age_s, said):
+    assert spoken(age_s) == said
+
+
+@pytest.mark.parametrize(
+    ("ratio", "observed_s", "said"),
+    [
+        (0.98765, 600, "98 %"), (0.98765, 86_400, "98.7 %"), (0.98765, 30 * 86_400, "98.76 %"),
+        (0.99999, 600, "99 %"), (1.0, 30 * 86_400, "100.00 %"), (0.29, 600, "29 %"),
+    ],
+)  # fmt: skip
+def test_a_share_has_no_more_digits_than_its_time_can_tell(ratio, observed_s, said):
+    assert percent(ratio, observed_s) == said
+
+
+@pytest.fixture
+def in_berlin():
+    use_zone(read_zone("Europe/Berlin"))
+    yield
+    use_zone(UTC)
+
+
+def test_people_read_times_in_their_zone(in_berlin):
+    assert spoken_moment(EVENING) == "2026-06-03 21:42 CEST"
+    assert spoken_text("2026-12-03T19:42:00Z") == "2026-12-03 20:42 CET"
+
+
+def test_a_zone_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="Europe/Berlin"):
+        read_zone("Europe/Berlim")
+
+
+def test_a_node_is_called_by_its_name_alone():
+    assert (spoken_target("saturn", "all"), spoken_target("piha", "web")) == ("saturn", "piha/web")
+
+
+def test_a_count_has_its_plural():
+    assert (count(1, "episode"), count(0, "episode"), count(1024, "service")) == (
+        "1 episode",
+        "0 episodes",
+        "1,024 services",
+    )
+
+
+@pytest.mark.parametrize("word", [*Action, *DriftKind])
+def test_an_article_goes_with_its_word(word):
+    assert with_article(word).startswith("an " if word[0] in "aeiou" else "a ")

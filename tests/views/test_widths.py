@@ -1,0 +1,98 @@
+"""Tables stay tables at 80 and 120 columns, and say what matters in both."""
+
+import io
+from datetime import timedelta
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from flows.cli import _run
+from flows.past.study import study_past
+from flows.render.past import print_past
+from flows.render.table import print_report
+from flows.render.tabulate import Column, fit
+from schemas.rules import PastRules
+from tests.helpers.fleet_on_disk import BAD, NOON, OK, WEB, reconcile
+
+WIDTHS = (80, 120)
+
+
+def lines_of(show, width):
+    told = io.StringIO()
+    show(Console(file=told, width=width))
+    return [line.rstrip() for line in told.getvalue().splitlines()]
+
+
+def texts(*rows):
+    return [[Text(cell) for cell in row] for row in rows]
+
+
+def plain(fitted):
+    columns, rows = fitted
+    return [column.heading for column in columns], [[cell.plain for cell in row] for row in rows]
+
+
+COLUMNS = (
+    Column("opened", short=lambda text: text[5:]), Column("target"), Column("why", cut=6), Column("action", drop=1),
+)  # fmt: skip
+ROW = ("2026-06-03", "piha/web", "it is unhealthy", "redeploy")
+
+
+@pytest.mark.parametrize(
+    ("width", "headings", "row"),
+    [
+        (60, ["opened", "target", "why", "action"], [*ROW]),
+        (42, ["opened", "target", "why", "action"], ["06-03", "piha/web", "it is unhealt…", "redeploy"]),
+        (30, ["opened", "target", "why"], ["06-03", "piha/web", "it is unhea…"]),
+    ],
+    ids=["whole", "shortened and cut", "a column less"],
+)
+def test_a_table_is_shortened_then_cut_then_loses_what_is_needed_least(width, headings, row):
+    assert plain(fit(COLUMNS, texts(ROW), width)) == (headings, [row])
+
+
+def test_what_does_not_fit_at_all_is_no_table():
+    assert fit(COLUMNS, texts(ROW), 20) is None
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory):
+    """Return a past in which a service with a long name was bad, and well again."""
+    folder = tmp_path_factory.mktemp("past")
+    hosts = {"chelsty-infra": "services: [node-exporter, web]"}
+    for minute, record in ((0, OK), (10, BAD), (20, OK), (30, BAD)):
+        records = {"chelsty-infra/node-exporter": record, "chelsty-infra/web": OK}
+        reconcile(folder, hosts, records, as_of=NOON + timedelta(minutes=minute), dry_run=False)
+    return study_past(folder / "state", PastRules())
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_past_is_a_table_with_its_targets_whole(past, width):
+    lines = lines_of(lambda console: print_past(past, console), width)
+    head = next(line for line in lines if line.startswith("opened"))
+    rows = lines[lines.index(head) + 1 :]
+
+    assert {"target", "drift", "lasted"} <= set(head.split())
+    assert [line.split()[2] for line in rows] == ["chelsty-infra/node-exporter"] * 2
+    assert "open, 0 s" in rows[0]
+    assert all(len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_settings_are_tables(capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert _run(["config"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    assert all(len(line.rstrip()) <= width for line in lines)
+    assert any(line.split()[:1] == ["node_ttl"] and "5m" in line.split() for line in lines)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_run_says_severity_and_ends_with_what_to_type(tmp_path, width):
+    lines = lines_of(lambda console: print_report(reconcile(tmp_path, WEB, {"a/web": BAD}), console), width)
+
+    assert any(line.split()[:2] == ["required", "error"] for line in lines)
+    assert lines[-1] == "next: supervisor explain a/web"
+    assert all(len(line) <= width for line in lines)
