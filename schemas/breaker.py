@@ -10,9 +10,6 @@ from schemas.ledger import AttemptOutcome
 from schemas.numbers import Numbers
 from schemas.words import ALL, FLEET
 
-_LATE = 1 << 62
-"""What this run settles comes behind all that the ledger holds of the same moment."""
-
 
 def open_breakers(book: Book, numbers: Numbers, as_of: datetime) -> dict[str, datetime]:
     """Return each breaker that tripped, with the end of its rest: of `fleet`, or of `<node>/all`."""
@@ -32,8 +29,8 @@ def order_by_scope(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
     return found
 
 
-def _settled_order(attempt: Attempt) -> tuple[datetime, int, int]:
-    return attempt.settled_at or attempt.started_at, attempt.settled_n or _LATE, attempt.n
+def _settled_order(attempt: Attempt) -> tuple[datetime, int]:
+    return attempt.settled_at or attempt.started_at, attempt.n
 
 
 def find_breaker(

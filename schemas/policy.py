@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 from schemas.match import Match, Subject, find_mismatch, match_any, match_glob
 from schemas.numbers import Automation, Numbers
 from schemas.schedule import Schedule
-from schemas.verb import CEILING, Mode, Risk, Verb
+from schemas.verb import CEILING, TRAITS, Mode, Risk, Verb
 from schemas.window import Window
 
 DEFAULT_PROTECTED = (
@@ -168,6 +169,12 @@ class BrokenPolicy:
 def numbers_of(rule: Rule | None, numbers: Numbers) -> Numbers:
     """Return the numbers that hold under a rule: its own, else the fleet's."""
     return numbers.model_copy(update=dict(rule.numbers)) if rule and rule.numbers else numbers
+
+
+def margin_of(numbers: Numbers, verb: Verb) -> timedelta:
+    """Return how long a window must stay open from the start of a verb."""
+    given = (numbers.window_margin, numbers.timeout, TRAITS[verb].timeout)
+    return next(margin for margin in given if margin is not None)
 
 
 def risk_of(verb_risk: Risk, rule: Rule | None) -> Risk:

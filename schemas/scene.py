@@ -185,6 +185,11 @@ def limit_of(share: Decimal, count: int, least: int) -> int:
     return max(least, int(share * count))
 
 
+def limit_collateral(scene: Scene, numbers: Numbers) -> int:
+    """Return of how many clean dependants on a person is asked (guard 24)."""
+    return min(numbers.collateral_max, limit_of(numbers.collateral_share, scene.service_count, numbers.collateral_min))
+
+
 def is_stormy(scene: Scene, numbers: Numbers) -> bool:
     """Return whether too many services or nodes are in trouble at once (guard 7)."""
     services = limit_of(numbers.max_unhealthy_share, scene.service_count, numbers.max_unhealthy_min)

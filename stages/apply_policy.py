@@ -17,7 +17,7 @@ from schemas.numbers import Numbers
 from schemas.operator import Operator
 from schemas.policy import InForce, Policy, Rule, find_mode, numbers_of, risk_of
 from schemas.problem import count_position
-from schemas.scene import Scene, limit_of, node_target, spell_target
+from schemas.scene import Scene, limit_collateral, node_target, spell_target
 from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder, is_mutating, pick_verb
 from schemas.words import Action
 
@@ -209,7 +209,6 @@ def _make_desk(
     for attempt in book.attempts:
         attempts[attempt.target] = (*attempts.get(attempt.target, ()), attempt)
     valid = policy or NOTHING
-    limit = limit_of(numbers.collateral_share, scene.service_count, numbers.collateral_min)
     return _Desk(
         scene=scene,
         book=book,
@@ -219,7 +218,7 @@ def _make_desk(
         operators=operators,
         offers={(offer.verb, offer.target): offer for offer in able.offers},
         attempts=attempts,
-        collateral_limit=min(numbers.collateral_max, limit),
+        collateral_limit=limit_collateral(scene, numbers),
         numbers_by_rule={rule.rule_id: numbers_of(rule, numbers) for rule in valid.rules},
     )
 

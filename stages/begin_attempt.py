@@ -40,7 +40,7 @@ def begin_attempt(decision: Decision, scene: Scene, numbers: Numbers, fence: int
             worse_span=_seconds(numbers.worse_span),
             verify_within=_seconds(numbers.verify_within),
             verify_grace=_seconds(numbers.verify_grace),
-            timeout=_seconds(numbers.timeout or TRAITS[decision.verb].timeout),
+            timeout=_seconds(TRAITS[decision.verb].timeout if numbers.timeout is None else numbers.timeout),
         ),
         basis=Basis(
             world_at=scene.world_at,

@@ -13,13 +13,13 @@ from schemas.episode import Target
 from schemas.ledger import AttemptOutcome
 from schemas.memory import Memory
 from schemas.numbers import Numbers
-from schemas.policy import Need, Policy
+from schemas.policy import Need, Policy, margin_of
 from schemas.problem import count_failures, count_no_effect
-from schemas.scene import Scene, limit_of, spell_target
+from schemas.scene import Scene, limit_collateral, limit_of, spell_target
 from schemas.schedule import Schedule, fits, next_allowed
 from schemas.verb import TRAITS, Mode, Verb, is_mutating
 from schemas.verification import is_foreign, qualifies
-from schemas.words import ALL, FLEET, DriftKind
+from schemas.words import ALL, FLEET, Action, DriftKind
 
 ABLE_FOR = timedelta(hours=24)
 """An executor's word on what it can do holds so long."""
@@ -170,7 +170,7 @@ def _stale_world(case: Case, ground: _Ground) -> Hits:
 
 def _node_suspect(case: Case, ground: _Ground) -> Hits:
     suspect = [node for node in case.candidate.nodes if node in ground.scene.suspect]
-    if suspect:
+    if suspect and not ground.scene.is_observer_suspect:
         yield make_hit(Guard.NODE_SUSPECT, f"{suspect[0]} is suspect", f"the node {suspect[0]}")
 
 
@@ -318,7 +318,8 @@ def _needs_disk(case: Case, ground: _Ground) -> Hits:
 
 def _needs_failover_after(case: Case, ground: _Ground) -> Hits:
     episodes = ground.scene.episodes.get(Target(case.target.node, ALL), ())
-    since = min((episode.opened_at for episode in episodes), default=None)
+    reviews = (episode.opened_at for episode in episodes if episode.action is Action.FAILOVER_REVIEW)
+    since = min(reviews, default=None)
     until = None if since is None else since + case.numbers.failover_after
     if until is None or ground.scene.as_of < until:
         yield _need("failover_after", f"{case.target.node} must be offline for longer", until)
@@ -339,9 +340,7 @@ def _window(case: Case, ground: _Ground) -> Hits:
     schedule = ground.schedules.get(case.rule.rule_id if case.rule else None)
     if schedule is None or not (schedule.allow or schedule.deny):
         return
-    numbers = case.numbers
-    margin = numbers.window_margin or numbers.timeout or TRAITS[case.verb].timeout
-    as_of = ground.scene.as_of
+    margin, as_of = margin_of(case.numbers, case.verb), ground.scene.as_of
     if not fits(schedule, as_of, margin):
         until = next_allowed(schedule, as_of, margin)
         yield make_hit(Guard.WINDOW, "no window is open for long enough", "the window, or the end of the freeze", until)
@@ -373,8 +372,8 @@ def _grow(base: timedelta, factor: int, failures: int, longest: timedelta) -> ti
 
 
 def _collateral(case: Case, ground: _Ground) -> Hits:
-    if case.lowered_by == "collateral" and not case.is_approved:
-        count = ground.scene.dependants.get(case.target, 0)
+    count = ground.scene.dependants.get(case.target, 0)
+    if count > limit_collateral(ground.scene, ground.numbers) and not case.is_approved:
         yield make_hit(Guard.COLLATERAL, f"{count} clean services depend on it", "an approval")
 
 

@@ -27,6 +27,7 @@ from schemas.ledger import (
     Entry,
     Ledger,
     Record,
+    Result,
     Role,
     Withdrawal,
 )
@@ -190,6 +191,7 @@ def _take_proposed(fold: _Fold, entry: Entry, record: Any) -> str | None:
         updated_at=entry.at,
         given_at=entry.at,
         rejected_at=before.rejected_at if before else None,
+        refused_at=before.refused_at if before else None,
         history=before.history if before else (),
         consents=_requesters_consent(fold, record),
     )
@@ -236,6 +238,7 @@ def _take_verified(fold: _Fold, entry: Entry, record: Any) -> str | None:
         outcome=record.outcome,
         settled_at=entry.at,
         settled_n=entry.n,
+        result=attempt.result or Result.LOST,
         ended_at=attempt.ended_at or attempt.started_at + timedelta(seconds=attempt.numbers.timeout),
     )
     if intent is not None:

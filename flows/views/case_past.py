@@ -54,8 +54,10 @@ def make_ledger(case: Case, hashes: Mapping[Target, str]) -> Ledger:
     return Ledger(entries=tuple(Entry(n, at, _by(record), record) for n, (at, record) in enumerate(said, start=1)))
 
 
-def make_able(case: Case, targets: Iterable[Target]) -> Able:
-    """Return what the executor offers: what the case says, else every verb on every target that it fits."""
+def make_able(case: Case, targets: Iterable[Target], said: Able | None) -> Able:
+    """Return what the executor offers: what the case or a record of it says, else every verb on every target that it fits."""
+    if said is not None and case.offers is None:
+        return said
     offers = case.offers if case.offers is not None else tuple(_offer_all(targets))
     return Able(case.at, Capabilities(offers=offers))
 
@@ -211,7 +213,7 @@ def _say_end(attempt: CaseAttempt, intent_id: str) -> Iterator[Said]:
 
 
 def _attempt_numbers(verb: Verb, numbers: Numbers) -> AttemptNumbers:
-    timeout = numbers.timeout or TRAITS[verb].timeout
+    timeout = TRAITS[verb].timeout if numbers.timeout is None else numbers.timeout
     names = ("settle", "confirm_span", "worse_span", "verify_within", "verify_grace")
     seconds = {name: int(getattr(numbers, name).total_seconds()) for name in names}
     return AttemptNumbers(**seconds, timeout=int(timeout.total_seconds()))

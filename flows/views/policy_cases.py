@@ -65,15 +65,16 @@ def decide_case(case: Case, folder: Path, policy: Path, settings: Settings, now:
     frames = look_at_run(desired, actual, settings.rules())
     episodes = case_past.make_episodes(case, frames.recommended)
     hashes = case_past.hash_targets(desired)
+    ledger, operators = case_past.make_ledger(case, hashes), (case_past.OPERATOR,)
+    book = fold_ledger(ledger, operators, case.numbers)
     acting = Acting(
         policy=read_policy(policy, case.numbers, None).policy,
         numbers=case.numbers,
-        operators=(case_past.OPERATOR,),
-        ledger=case_past.make_ledger(case, hashes),
+        operators=operators,
+        ledger=ledger,
         memory=case_past.make_memory(case, desired, hashes),
-        able=case_past.make_able(case, hashes),
+        able=case_past.make_able(case, hashes, book.able),
     )
-    book = fold_ledger(acting.ledger, acting.operators, acting.numbers)
     remembered = Remembered(episodes, acknowledgements, settings.past_rules())
     scene = make_scene(frames.sight, frames.recommended, remembered, acting, book, frames.world_at, case.at)
     scene = replace(scene, flapping={**scene.flapping, **case.flapping})

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from flows.views.policy_explain import PolicyExplanation
 from schemas.decision import GUARDS, Guard, GuardHit, Verdict
 from schemas.ledger import Offer
-from schemas.policy import Policy, numbers_of
+from schemas.policy import Policy, margin_of, numbers_of
 from schemas.schedule import next_allowed
-from schemas.verb import TRAITS, Mode
+from schemas.verb import Mode
 from stages.evaluate_guards import ABLE_FOR
 
 ASKING = frozenset({"approval", "collateral"})
@@ -99,6 +99,5 @@ def _find_open(found: PolicyExplanation, at: datetime) -> datetime | None:
     decision = found.decision
     if decision is None or decision.verb is None or not isinstance(found.policy, Policy):
         return None
-    numbers, timeout = numbers_of(found.rule, found.numbers), TRAITS[decision.verb].timeout
-    margin = numbers.window_margin or numbers.timeout or timeout
+    margin = margin_of(numbers_of(found.rule, found.numbers), decision.verb)
     return next_allowed(found.policy.schedule_of(found.rule), at, margin)

@@ -42,7 +42,7 @@ def read_ceilings(node: Node | None, findings: Findings) -> tuple[Ceiling, ...]:
 def read_names(node: Node | None, what: str, windows: frozenset[str], findings: Findings) -> tuple[str, ...]:
     """Return names of windows that there are."""
     names = []
-    for item in findings.items(node, what) if node and node.value is not None else []:
+    for item in findings.items(node, what) if node and node.value else []:
         name = findings.text(item, what)
         if name is not None and name not in windows:
             findings.error(item, f"{what}: no window is named {show(name)}{suggest(name, windows)}")
@@ -115,7 +115,7 @@ def _read_reason(keys: dict[str, Node], findings: Findings) -> str | None:
 
 def _words(keys: dict[str, Node], key: str, known: type[Verb] | type[Need], findings: Findings) -> tuple[str, ...]:
     node = keys.get(key)
-    return findings.words(node, key, known) if node is not None else ()
+    return findings.words(node, key, known) if node is not None and node.value != [] else ()
 
 
 def _read_number(name: str, node: Node, findings: Findings) -> Any:
