@@ -16,17 +16,19 @@ ABSENT, OFFLINE, DISK_PRESSURE = "absent", "offline", "disk_pressure"
 _TARGET = ["node", "service"]
 
 
-def suppose(actual: Actual, changes: Mapping[Target, str], seen_at: datetime) -> Actual:
+def suppose(
+    actual: Actual, changes: Mapping[Target, str], seen_at: datetime, gone_at: datetime | None = None
+) -> Actual:
     """Return one snapshot in which targets have another status, seen at a moment.
 
     A service's is a word as the world's reader has it, or `absent`: no record of it. A node's is `offline`, or
-    `disk_pressure`, with which it stays as it is otherwise. What a service's record says besides, such as since when,
-    is of the status before, and left out; its incident stays.
+    `disk_pressure`, with which it stays as it is otherwise; one that is offline was seen last at `gone_at`. What a
+    service's record says besides, such as since when, is of the status before, and left out; its incident stays.
     """
     of_nodes = {target.node: word for target, word in changes.items() if target.service == ALL}
     of_services = {target: word for target, word in changes.items() if target.service != ALL}
     return actual._replace(
-        nodes=_nodes(actual, of_nodes, seen_at) if of_nodes else actual.nodes,
+        nodes=_nodes(actual, of_nodes, seen_at, gone_at or seen_at) if of_nodes else actual.nodes,
         services=_services(actual, of_services, seen_at) if of_services else actual.services,
     )
 
@@ -57,9 +59,10 @@ def _services(actual: Actual, changes: Mapping[Target, str], seen_at: datetime) 
     return ActualService.validate(whole.sort("as_of", *_TARGET))
 
 
-def _nodes(actual: Actual, changes: Mapping[str, str], seen_at: datetime) -> DataFrame[ActualNode]:
+def _nodes(actual: Actual, changes: Mapping[str, str], seen_at: datetime, gone_at: datetime) -> DataFrame[ActualNode]:
     before = {row["node"]: row for row in actual.nodes.iter_rows(named=True)}
-    changed = {node: _node(before.get(node), node, word, actual, seen_at) for node, word in changes.items()}
+    last_seen = {OFFLINE: gone_at, DISK_PRESSURE: seen_at}
+    changed = {node: _node(before.get(node), node, word, actual, last_seen[word]) for node, word in changes.items()}
     whole = pl.DataFrame([*(before | changed).values()], schema=dtypes(ActualNode))
     return ActualNode.validate(whole.sort("as_of", "node"))
 
@@ -78,4 +81,6 @@ def _node(row: Mapping[str, Any] | None, node: str, word: str, actual: Actual, s
         "names_set_aside": [],
         "key": node,
     }
-    return {**known, "status": OFFLINE} if word == OFFLINE else {**known, "has_disk_pressure": True}
+    if word != OFFLINE:
+        return {**known, "has_disk_pressure": True}
+    return {**known, "status": OFFLINE, "last_seen_at": min(known["last_seen_at"] or seen_at, seen_at)}

@@ -46,7 +46,7 @@ def make_world(case: Case, folder: Path, settings: Settings, now: datetime) -> C
     is_made = case.inventory is not None and case.world is None
     actual = _make_well(desired, case, settings) if is_made else _read_moved(desired, case.at, settings, now)
     changes = {target: word if target.service == ALL else read_status(word) for target, word in case.changes.items()}
-    return CaseWorld(desired, suppose(actual, changes, case.at))
+    return CaseWorld(desired, suppose(actual, changes, case.at, case.at - case.standing_for))
 
 
 def _make_desired(entries: Mapping[Target, Mapping[str, Any]], settings: Settings) -> Desired:

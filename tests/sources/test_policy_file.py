@@ -95,7 +95,8 @@ def test_a_rule_has_numbers_of_its_own(tmp_path):
         pytest.param("windows: {night: {from: 9pm}}\n", "policy.yaml:1:19 window night: from: expected a time of day in quotes, from '00:00' to '23:59'", id="window"),
         pytest.param("windows: {night: {}}\nfreeze: [nihgt]\n", "policy.yaml:2:10 freeze: no window is named nihgt; did you mean night", id="no such window"),
         pytest.param("rules: [{id: a, match: {}, mode: auto, when: {allow: [day]}}]\n", "policy.yaml:1:55 allow: no window is named day", id="no such window of a rule"),
-        pytest.param("rules: [{id: a, match: {}, mode: auto, cooldown: soon}]\n", "policy.yaml:1:40 cooldown: expected a duration such as 90s, 15m or 24h", id="duration"),
+        pytest.param("rules: [{id: a, match: {}, mode: auto, cooldown: soon}]\n", "policy.yaml:1:40 cooldown: expected a duration such as 90s, 15m or 24h, found soon", id="duration"),
+        pytest.param("rules: [{id: a, match: {}, mode: auto, approvals: 0}]\n", "policy.yaml:1:40 approvals: expected a whole number from 1 on, found 0", id="count"),
         pytest.param("rules: [{id: a, match: {}, mode: auto, class: dangerous}]\n", "policy.yaml:1:28 mode: what is dangerous is never automatic; write approve", id="dangerous"),
         pytest.param("rules: [{id: a, match: {}, mode: auto, ladder: [failover]}]\n", "policy.yaml:1:28 mode: failover is dangerous, and never automatic; write approve", id="failover"),
         pytest.param("rules: [{id: a, match: {action: disk_cleanup}, mode: auto, ladder: [cleanup, restart]}]\n", "policy.yaml:1:78 ladder: restart fits none of the actions that this rule can match", id="fits nothing"),
@@ -138,6 +139,20 @@ def test_a_rule_that_never_decides_is_odd_where_nobody_is_misled(tmp_path):
     assert told(found, FaultSeverity.WARNING) == [
         "policy.yaml:3:3 the rule b never decides, covered by a in line 2; move it up, or remove it"
     ]
+
+
+def test_a_list_of_nothing_restricts_nothing(tmp_path):
+    rules = "rules: [{id: a, match: {}, mode: auto, ladder: [], needs: [], when: {allow: [], deny: []}}]"
+    empty = read(tmp_path, f"{rules}\nfreeze: []\nceilings: []\n")
+
+    assert empty.faults == ()
+    assert empty.policy == read(tmp_path, "rules: [{id: a, match: {}, mode: auto}]\n").policy
+
+
+def test_a_line_that_cannot_be_read_covers_nothing(tmp_path):
+    found = read(tmp_path, "rules:\n- {id: a, match: {nod: x}, mode: auto}\n- {id: b, match: {}, mode: observe}\n")
+
+    assert told(found) == ["policy.yaml:2:19 unknown key nod; did you mean node"]
 
 
 def test_the_narrow_rule_above_the_wide_one_is_well(tmp_path):

@@ -1,7 +1,7 @@
 """Reading a small strict YAML file of ours: every value where it stands, every fault with its place, all at once."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +28,11 @@ class Findings:
     def has_errors(self) -> bool:
         """Return whether the file cannot be used."""
         return any(fault.severity is FaultSeverity.ERROR for fault in self.faults)
+
+    def has_errors_in(self, node: Node | None) -> bool:
+        """Return whether a value, or one of those in it, cannot be used."""
+        wrong = {(fault.line, fault.column) for fault in self.faults if fault.severity is FaultSeverity.ERROR}
+        return node is not None and any((part.line, part.column) in wrong for part in _walk(node))
 
     def in_order(self) -> tuple[PolicyFault, ...]:
         """Return them by their places; those about the whole file come first."""
@@ -136,6 +141,13 @@ def _check_trust(path: Path, content: FileContent, findings: Findings, trusted: 
         findings.error(None, f"belongs to user {found.st_uid}, who is not trusted with it; chown it to root")
     if found.st_mode & 0o022:
         findings.error(None, "its group or others can write to it; chmod go-w")
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    parts = node.value.values() if isinstance(node.value, dict) else node.value if isinstance(node.value, list) else ()
+    for part in parts:
+        yield from _walk(part)
 
 
 def suggest(word: str, known: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ NAME_GLOB = re.compile(r"[a-z0-9*?][a-z0-9._*?-]*")
 TARGET_GLOB = re.compile(r"[a-z0-9*?][a-z0-9._*?-]*(/[a-z0-9*?][a-z0-9._*?-]*)?")
 TEXT_GLOB = re.compile(r"[^\[\]{}\\!]+")
 GLOBS = {"node": NAME_GLOB, "service": NAME_GLOB, "target": TARGET_GLOB}
+NUMBER = re.compile(r"(<=|>=|==|<|>)?\s*(\d+)", re.ASCII)
 COMPARISON = re.compile(r"(<=|>=|==|<|>)\s*([a-z0-9_]+)")
 
 
@@ -78,9 +79,9 @@ def _read_severity(node: Node, findings: Findings) -> Item | None:
 def _read_number(key: str, node: Node, findings: Findings) -> Item | None:
     if isinstance(node.value, int) and not isinstance(node.value, bool):
         return Comparison("==", node.value)
-    compared = COMPARISON.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
-    if compared is not None and compared[2].isdecimal():
-        return Comparison(compared[1], int(compared[2]))
+    compared = NUMBER.fullmatch(node.value.strip()) if isinstance(node.value, str) else None
+    if compared is not None:
+        return Comparison(compared[1] or "==", int(compared[2]))
     found = show(spell(node.value))
     findings.error(node, f"{key}: expected a number, or one of {' '.join(COMPARISONS)} and a number, found {found}")
     return None

@@ -19,8 +19,10 @@ def find_rule_faults(rules: Sequence[Placed], numbers: Numbers, findings: Findin
         _check_mode(rule, node, findings)
         _check_ladder(rule, node, findings)
         _check_numbers(rule, node, numbers, findings)
-    for place, (rule, node) in enumerate(rules):
-        _check_dead(rule, node, rules[:place], findings)
+    # A line whose match cannot be read says nothing of what it covers.
+    sound = [(rule, node) for rule, node in rules if not findings.has_errors_in(place_of(node, "match"))]
+    for place, (rule, node) in enumerate(sound):
+        _check_dead(rule, node, sound[:place], findings)
 
 
 def place_of(node: Node, *keys: str) -> Node:

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from flows.sources.formats.yaml_strict import to_plain
 from flows.sources.formats.yaml_tree import Node
-from flows.sources.policy.findings import Findings, show, suggest
+from flows.sources.policy.findings import Findings, show, spell, suggest
 from flows.sources.policy.matches import read_match
 from schemas.match import Match
 from schemas.numbers import RULE_NUMBERS, Numbers
@@ -27,7 +27,7 @@ def read_rules(node: Node | None, windows: frozenset[str], findings: Findings) -
     read = [(_read_rule(item, windows, findings), item) for item in _lines(node, "rules", findings)]
     seen: set[str] = set()
     for rule, item in read:
-        if rule.rule_id in seen:
+        if rule.rule_id and rule.rule_id in seen:
             place = item.value["id"] if isinstance(item.value, dict) and "id" in item.value else item
             findings.error(place, f"the id {show(rule.rule_id)} comes twice; each rule has its own")
         seen.add(rule.rule_id)
@@ -63,7 +63,7 @@ def _lines(node: Node | None, what: str, findings: Findings) -> list[Node]:
 def _read_rule(node: Node, windows: frozenset[str], findings: Findings) -> Rule:
     keys = findings.mapping(node, "a rule", RULE_KEYS)
     given = findings.text(keys["id"], "id") if "id" in keys else None
-    if "id" not in keys:
+    if "id" not in keys and isinstance(node.value, dict):
         findings.error(node, "a rule without an id; give it a short name that explanations can use")
     when = findings.mapping(keys.get("when"), "when", ("allow", "deny"))
     return Rule(
@@ -121,9 +121,9 @@ def _words(keys: dict[str, Node], key: str, known: type[Verb] | type[Need], find
 def _read_number(name: str, node: Node, findings: Findings) -> Any:
     try:
         return _NUMBERS[name].validate_python(to_plain(node))
-    except ValidationError as error:
-        fault = error.errors(include_input=False, include_url=False)[0]
-        is_duration = "time_delta" in str(fault["type"]) or "timedelta" in fault["msg"]
-        expected = "expected a duration such as 90s, 15m or 24h" if is_duration else fault["msg"]
-        findings.error(node, f"{name}: {expected}")
-        return getattr(Numbers(), name)
+    except ValidationError:
+        default = getattr(Numbers(), name)
+        is_count = isinstance(default, int)
+        expected = "a whole number from 1 on" if is_count else "a duration such as 90s, 15m or 24h"
+        findings.error(node, f"{name}: expected {expected}, found {show(spell(node.value))}")
+        return default
