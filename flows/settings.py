@@ -92,6 +92,9 @@ class ActionSettings(Numbers):
     output_max: Count = Field(64 * KIB, description="bytes of an action's output that are kept")
     output_keep: PositiveDuration = Field(timedelta(days=30), description="for so long")
     projection_keep: PositiveDuration = Field(timedelta(days=7), description="files of ended actions are kept so long")
+    platform_words: bool = Field(
+        False, description="events say remediation_started and remediation_completed, as the platform does"
+    )
     clock: UserPath | None = Field(None, description="for tests: a file with the moment that is taken for now")
 
     def numbers(self) -> Numbers:

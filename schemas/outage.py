@@ -1,7 +1,7 @@
 """Outages: what a person is told of as one thing. Plain dataclasses, as for episodes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -30,6 +30,8 @@ class Trouble:
     signature: str
     """What makes it worth another message when it changes."""
     text: str
+    plight: str | None = None
+    """Why automation gave it up, what was tried and what was collected; None where it did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +77,5 @@ class RunNews:
     """Targets whose episodes ended in this run since nobody asks for them any more."""
     problem: str | None = None
     """What could not be judged, and why; None for a whole run."""
+    plights: Mapping[Target, str] = field(default_factory=dict)
+    """Targets whose trouble automation gave up, with why, what was tried and what was collected."""

@@ -10,6 +10,7 @@ from schemas.spoken import spoken
 from schemas.words import ALL, FLEET, Severity
 
 MOST_LINES = 12
+MOST_PLIGHTS = 3
 
 
 class Told(NamedTuple):
@@ -85,10 +86,12 @@ def _write(root: Target, news: News, rows: list[Trouble], before: Outage | None,
     more = f" (+{others} more)" if others else ""
     is_old = before is None and worst.opened_at < moment.as_of
     word = f"still open since {worst.opened_at:%Y-%m-%d %H:%M} UTC" if is_old else str(news)
+    word = "needs a person" if worst.plight else word
     lines = [f"{name(row.target)}: {row.text}" for row in worst_first[:MOST_LINES]]
     lines += [f"and {len(rows) - MOST_LINES} more"] if len(rows) > MOST_LINES else []
     lines += [] if before is None else _say_ended(set(before.signatures) - {row.target for row in rows}, moment)
     lines += [f"open since {worst.opened_at:%Y-%m-%d %H:%M} UTC"] if before else []
+    lines += [f"{name(row.target)} {row.plight}" for row in worst_first if row.plight][:MOST_PLIGHTS]
     title = f"{name(worst.target)} {worst.severity} {word}{more}"
     subject = ", ".join(sorted({row.signature for row in rows}))
     return Message(root=root, news=news, severity=worst.severity, title=title, body="\n".join(lines), subject=subject)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
 from flows.ledger.emit import EmitPaths, Emitter, open_emitter
@@ -27,6 +28,9 @@ from schemas.last_run import LastRun
 from schemas.outage import RunNews
 from schemas.run import Judgement
 from schemas.words import Outcome
+
+if TYPE_CHECKING:
+    from flows.run.acting.round import Round
 
 
 @dataclass
@@ -105,6 +109,7 @@ def _emitter(settings: Settings) -> Iterator[Emitter]:
         lock_timeout_s=settings.lock_timeout.total_seconds(),
         confirm=partial(confirm_events, settings.history_root()),
         as_cloudevents=settings.cloudevents,
+        platform_words=settings.actions.platform_words,
         max_events=settings.limits.max_events,
     ) as emitter:
         yield emitter
@@ -154,8 +159,18 @@ def _conclude(
         attention=recorded.attention,
         acting=recorded.acting,
         events=recorded.events,
+        news=_with_plights(report.news, recorded.acting),
         notes=notes,
     )
+
+
+def _with_plights(news: RunNews | None, acting: "Round | None") -> RunNews | None:
+    """Return the news with what automation gave up: it is told with the outage that it is about."""
+    if news is None or acting is None:
+        return news
+    from flows.run.acting.plight import describe_plights
+
+    return replace(news, plights=describe_plights(acting.place, acting.book))
 
 
 def find_older(judgement: Judgement, last: LastRun | None, as_of: datetime, tolerance: timedelta) -> str | None:

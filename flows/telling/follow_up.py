@@ -85,7 +85,7 @@ def _tell(settings: Settings, outbox: Outbox, known: Known, news: RunNews, servi
     messages = [seen.message] if seen.message else []
     outages = outbox.outages
     if news.recommended is not None:
-        troubles = find_troubles(known.episodes, news.recommended, settings.notify_severity)
+        troubles = find_troubles(known.episodes, news.recommended, settings.notify_severity, news.plights)
         told = tell_outages(outages, troubles, news.silenced, news.as_of, news.removed)
         messages, outages = [*messages, *told.messages], told.outages
     queue = enqueue(outbox.queue, messages, services)
@@ -93,13 +93,21 @@ def _tell(settings: Settings, outbox: Outbox, known: Known, news: RunNews, servi
 
 
 def find_troubles(
-    episodes: Mapping[Key, Episode], recommended: tuple[Recommended, ...], least: Severity
+    episodes: Mapping[Key, Episode],
+    recommended: tuple[Recommended, ...],
+    least: Severity,
+    plights: Mapping[Target, str] | None = None,
 ) -> Iterator[Trouble]:
-    """Return the open episodes of at least that severity, each with its root cause as far as this run knows it."""
+    """Return the open episodes of at least that severity, each with its root cause as far as this run knows it.
+
+    What automation gave up is an error at least.
+    """
     by_target = {row.target: row for row in recommended}
     ranks = list(Severity)
     for episode in episodes.values():
-        if not episode.is_open or ranks.index(episode.severity) < ranks.index(least):
+        plight = (plights or {}).get(episode.target)
+        severity = max(episode.severity, Severity.ERROR, key=ranks.index) if plight else episode.severity
+        if not episode.is_open or ranks.index(severity) < ranks.index(least):
             continue
         row = by_target.get(episode.target)
         causes = sorted(row.root_causes) if row else []
@@ -109,8 +117,9 @@ def find_troubles(
         yield Trouble(
             target=episode.target,
             root=root,
-            severity=episode.severity,
+            severity=severity,
             opened_at=episode.opened_at,
-            signature=f"{episode.action} {episode.severity} {kinds}",
+            signature=f"{episode.action} {severity} {kinds}{' needs_human' if plight else ''}",
             text=reason,
+            plight=plight,
         )

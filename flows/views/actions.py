@@ -1,13 +1,12 @@
 """What the ledger says now: `actions list`, `actions show`, and the directories that show it."""
 
-import os
 from datetime import datetime
 from typing import Any
 
-from flows.errors import EmitError, InventoryError, SupervisorError, WorldUnreadableError
-from flows.files.own import open_regular
+from flows.errors import InventoryError, SupervisorError, WorldUnreadableError
 from flows.ledger.actions.entries import read_ledger
 from flows.ledger.actions.journals import Journals, read_journals
+from flows.ledger.actions.outputs import read_output
 from flows.ledger.actions.places import ActionPlace
 from flows.ledger.actions.projection import project_actions, show_actions
 from flows.run.acting.operate import RefusedError
@@ -80,17 +79,7 @@ def show_action(settings: Settings, name: str) -> dict[str, Any]:
     action: dict[str, Any] = max(found, key=lambda row: row["created_at"])
     lines = read_journals(place).lines
     records = [dict(line.record) for line in lines if line.record.get("intent_id") == action["intent_id"]]
-    return {**action, "records": records, "output": _read_output(place, action["intent_id"])}
-
-
-def _read_output(place: ActionPlace, intent_id: str) -> str | None:
-    """Return what its step printed, redacted as it is kept; None where it is not there, or not for this user."""
-    try:
-        fd = open_regular(place.outputs / f"{intent_id}.txt", os.O_RDONLY, place.executor_uids)
-    except (OSError, EmitError):
-        return None
-    with os.fdopen(fd, "rb") as file:
-        return file.read(1024 * 1024).decode("utf-8", "replace")
+    return {**action, "records": records, "output": read_output(place, action["intent_id"])}
 
 
 def plan_directories(settings: Settings, *, dry_run: bool) -> dict[str, Any]:
