@@ -54,7 +54,7 @@ class Account:
         }
         begun = [row for row in self.troubles if row["what"] == "begins" and not row["problem"]]
         yield from self._head(begun)
-        results = Counter()
+        results: Counter[str] = Counter()
         for row in begun:
             became, line = self._of(row, begun)
             results[became] += 1

@@ -12,18 +12,25 @@ from schemas.ledger import Result
 
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOOK_S = 30.0
-_NOTHING_SENT = re.compile(
-    r"cannot connect to the docker daemon|connection refused|host key verification failed|no route to host"
-    r"|could not resolve hostname|permission denied \(|connect: no such file|permission denied while trying to connect"
-    r"|name or service not known",
-    re.IGNORECASE,
+_FLAGS = re.IGNORECASE | re.MULTILINE
+_NO_CONNECTION = re.compile(
+    r"cannot connect to (the docker daemon|podman)|permission denied while trying to connect|dial (unix|tcp) \S+ (connect: |i/o)"
+    r"|ssh: (connect to host|could not resolve hostname)|host key verification failed|permission denied \((publickey|password)"
+    r"|kex_exchange_identification|^connection (closed|reset) by \S+ port|error during connect.*(x509|tls): "
+    r"|^failed to connect to bus|^sudo: a password|^failed to restart \S+: (access denied|interactive auth)",
+    _FLAGS,
 )
-"""What docker and ssh say where no connection came to be."""
+"""What docker, ssh and systemctl say where no connection came to be, or no right."""
+_ANSWERED = re.compile(r"error response from daemon", _FLAGS)
+"""And where one did: what the engine itself could not reach (a registry) is its answer."""
+_BEGUN = re.compile(r"^\s*(container|network|volume) \S+\s+\S+|^\s*\S+ pull(ing|ed)", _FLAGS)
+"""What compose says of its steps: with one of them something was sent."""
 _BROKEN_OFF = re.compile(
-    r"error during connect|broken pipe|unexpected eof|connection reset|connection to .* closed|client_loop",
-    re.IGNORECASE,
+    r"error during connect|broken pipe|unexpected eof|connection reset|connection to .* closed|client_loop"
+    r"|server \S+ not responding",
+    _FLAGS,
 )
-"""And where one broke: what was sent by then goes on over there."""
+"""And where a connection broke: what was sent by then goes on over there."""
 
 
 def environment() -> dict[str, str]:
@@ -56,9 +63,11 @@ def read_result(done: Finished) -> Result:
     if done.exit_code == 0:
         return Result.DONE
     text = done.output.decode("utf-8", "replace")
-    if _BROKEN_OFF.search(text) and not _NOTHING_SENT.search(text):
-        return Result.LOST
-    return Result.NO_EFFECT if _NOTHING_SENT.search(text) else Result.FAILED
+    if _ANSWERED.search(text):
+        return Result.FAILED
+    if _NO_CONNECTION.search(text) and not _BEGUN.search(text):
+        return Result.NO_EFFECT
+    return Result.LOST if _NO_CONNECTION.search(text) or _BROKEN_OFF.search(text) else Result.FAILED
 
 
 def to_ran(done: Finished) -> Ran:

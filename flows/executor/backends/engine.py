@@ -1,6 +1,7 @@
 """`docker` and `compose`: containers, through the engine's own command line."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -199,11 +200,13 @@ def diagnose(name: str) -> list[list[str]]:
 
 
 def run_in_turn(engine: Engine, commands: Sequence[Sequence[str]], order: Order, is_stopped: IsStopped) -> Ran:
-    """Run commands one after the other, as long as each is done; the outputs come together."""
-    output, ran = b"", Ran(Result.DONE, 0)
-    for words in commands:
-        ran = engine.run(words, order.timeout_s, is_stopped)
+    """Run commands one after the other within the order's time, as long as each is done; the outputs come together."""
+    until, output, ran = time.monotonic() + order.timeout_s, b"", Ran(Result.DONE, 0)
+    for place, words in enumerate(commands):
+        ran = engine.run(words, max(0.0, until - time.monotonic()), is_stopped)
         output += ran.output
         if ran.result is not Result.DONE:
-            break
+            # That nothing was sent this time does not undo what was done before.
+            result = Result.FAILED if place and ran.result is Result.NO_EFFECT else ran.result
+            return Ran(result, ran.exit_code, output[-engine.output_max :])
     return Ran(ran.result, ran.exit_code, output[-engine.output_max :])
