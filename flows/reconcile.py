@@ -14,6 +14,7 @@ from flows.errors import BusyError, SettingsError, SupervisorError
 from flows.orchestration.prefect_events import publish_events
 from flows.orchestration.run_page import label_run, locate_history, name_run, publish_artifacts
 from flows.orchestration.tasks import TaskStep
+from flows.render.report_file import ReportFile
 from flows.run.cycle import reconcile_with
 from flows.run.gather import InputReader
 from flows.run.result import RunReport
@@ -56,6 +57,7 @@ def run_in_flow(
         settings = gather_settings(paths)
         reader = InputReader(settings, is_caching=not dry_run)
         report = reconcile_with(make_step(settings), settings, as_of, dry_run=dry_run, read=reader.read_inputs)
+        report = report if dry_run else ReportFile(settings).write(report)
     except BusyError as error:
         return State(type=StateType.CANCELLED, name="Busy", message=show(error))
     except SupervisorError as error:

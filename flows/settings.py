@@ -28,7 +28,7 @@ ALIASES = "node_alias_map"
 ALIAS_VARIABLE = "NODE_ALIAS_MAP"
 SECTIONS = ("limits", "actions", "web")
 PREFIX = "SUPERVISOR_"
-PATHS = ("inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file")
+PATHS = ("inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file", "report_file")
 ACTION_PATHS = ("policy", "actions_dir", "executor_config", "operators", "clock")
 OTHER_VARIABLES = ("CONFIG", "NOTIFY_URLS")
 DURATION = "seconds, or a duration such as 90s, 15m, 24h or 30d"
@@ -164,6 +164,7 @@ class Settings(Rules, PastRules, BaseSettings):
     )
     flapping_diagnostics: bool = Field(False, description="recommend diagnostics for a target that flaps")
     metrics_file: UserPath | None = Field(None, description="a file that every run writes its Prometheus metrics to")
+    report_file: UserPath | None = Field(None, description="a file that every run writes its report to, as HTML")
     notify_severity: Severity = Field(Severity.WARNING, description="tell SUPERVISOR_NOTIFY_URLS of no less than this")
     notify_per_hour: Count = Field(12, description="and send no more messages than this within an hour")
     run_ttl: Duration = Field(timedelta(minutes=30), description="supervisor status: an older last run is stale")

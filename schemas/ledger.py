@@ -221,6 +221,8 @@ class Rejected:
     kind: Literal["rejected"] = "rejected"
     intent_id: str
     reason: str = ""
+    via: str | None = None
+    claimed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +250,8 @@ class Hold:
     target: str
     reason: str = ""
     until: At
+    via: str | None = None
+    claimed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +262,8 @@ class Release:
     kind: Literal["release"] = "release"
     target: str
     reason: str = ""
+    via: str | None = None
+    claimed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +286,8 @@ class Halt:
     until: At | None = None
     abort: bool = False
     """What runs is ended as well."""
+    via: str | None = None
+    claimed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +297,8 @@ class Resume:
     __pydantic_config__ = _STRICT
     kind: Literal["resume"] = "resume"
     reason: str = ""
+    via: str | None = None
+    claimed: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,8 @@ End = Annotated[str, typer.Option("--until", help="A duration from now such as 3
 MaybeEnd = Annotated[
     str | None, typer.Option("--until", help="A duration from now such as 3d, or an ISO 8601 moment; else for good.")
 ]
+Via = Annotated[str | None, typer.Option("--via", help="Of a bridge: from where it was said.")]
+Claimed = Annotated[str | None, typer.Option("--claimed", help="Of a bridge: who said it there.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -66,6 +68,8 @@ def hold(
     target: Aim,
     until: End,
     reason: Reason,
+    via: Via = None,
+    claimed: Claimed = None,
     config: options.Config = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -77,13 +81,15 @@ def hold(
     desk = sit_down(_load(config))
     aim = find_target(target, desk.settings)
     end = parse_moment_after(until, desk.now, desk.settings.actions.max_hold, "a hold")
-    record = Hold(target=aim, until=end, reason=read_reason(reason))
+    record = Hold(target=aim, until=end, reason=read_reason(reason), via=via, claimed=claimed)
     return tell(desk, lambda *_: record, f"{aim} is held until {spoken_moment(end)}", dry_run, as_json)
 
 
 def release(
     target: Aim,
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
+    via: Via = None,
+    claimed: Claimed = None,
     config: options.Config = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -97,7 +103,8 @@ def release(
 
     def decide(book: "Book", _: "Journals") -> "OperatorRecord | None":
         is_held = any(held.target == aim for held in book.holds_at(desk.now))
-        return Release(target=aim, reason=reason.strip()[:500]) if is_held else None
+        said = Release(target=aim, reason=reason.strip()[:500], via=via, claimed=claimed)
+        return said if is_held else None
 
     return tell(desk, decide, f"{aim} is no longer held", dry_run, as_json, nothing=f"nothing holds {aim}")
 
@@ -106,6 +113,8 @@ def halt(
     reason: Reason,
     until: MaybeEnd = None,
     abort: Annotated[bool, typer.Option("--abort", help="End what runs as well.")] = False,
+    via: Via = None,
+    claimed: Claimed = None,
     config: options.Config = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -116,13 +125,15 @@ def halt(
 
     desk = sit_down(_load(config))
     end = parse_moment_after(until, desk.now, None, "a halt") if until else None
-    record = Halt(reason=read_reason(reason), until=end, abort=abort)
+    record = Halt(reason=read_reason(reason), until=end, abort=abort, via=via, claimed=claimed)
     word = f"until {spoken_moment(end)}" if end else "until 'supervisor resume'"
     return tell(desk, lambda *_: record, f"nothing starts any more, {word}", dry_run, as_json)
 
 
 def resume(
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
+    via: Via = None,
+    claimed: Claimed = None,
     config: options.Config = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -134,7 +145,8 @@ def resume(
     desk = sit_down(_load(config))
 
     def decide(book: "Book", _: "Journals") -> "OperatorRecord | None":
-        return Resume(reason=reason.strip()[:500]) if book.halts_at(desk.now) else None
+        said = Resume(reason=reason.strip()[:500], via=via, claimed=claimed)
+        return said if book.halts_at(desk.now) else None
 
     return tell(desk, decide, "automation goes on", dry_run, as_json, nothing="no halt is in force")
 

@@ -73,6 +73,7 @@ def reconcile(
 ) -> int:
     """Run once and return the exit code."""
     moment = options.parse_moment(as_of)
+    from flows.render.report_file import ReportFile
     from flows.run.cycle import run_once
 
     criteria, known = _read_gate(fail_on, baseline) if fail_on or baseline else (None, None)
@@ -87,6 +88,7 @@ def reconcile(
     }
     settings = options.load(given, config)
     report = run_once(settings, moment, dry_run=dry_run)
+    report = report if dry_run else ReportFile(settings).write(report)
     gate = _hold_against(report, criteria, known)
     typed = options.repeat(given, config, as_of)
     print_run(report, output, gate, settings, quiet=quiet, timings=timings, typed=typed)

@@ -10,8 +10,8 @@ from flows.commands import options
 
 HELP = """Write one HTML file: what to do first, what explains what, the fleet, its states, episodes and availability.
 
-The file needs no network and runs no script; it follows the browser's light or dark theme. Judges the inputs as a
-run would, and writes nothing else.
+The file needs no network, says how old it is, turns grey after run_ttl, and follows the browser's light or dark theme.
+Judges the inputs as a run would, and writes nothing else. The setting report_file lets every run write it.
 
 Examples:
 

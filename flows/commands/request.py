@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import options
-from flows.commands.operate import DryRun, Json, MaybeEnd, Reason, find_target, parse_moment_after, read_reason, tell
+from flows.commands.operate import (
+    Claimed,
+    DryRun,
+    Json,
+    MaybeEnd,
+    Reason,
+    Via,
+    find_target,
+    parse_moment_after,
+    read_reason,
+    tell,
+)
 from flows.text.spoken import spoken_moment
 
 if TYPE_CHECKING:
@@ -57,8 +68,8 @@ def approve(
     override: Overrides = "",
     until: MaybeEnd = None,
     reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
-    via: Annotated[str | None, typer.Option("--via", help="Of a bridge: from where it was said.")] = None,
-    claimed: Annotated[str | None, typer.Option("--claimed", help="Of a bridge: who said it there.")] = None,
+    via: Via = None,
+    claimed: Claimed = None,
     config: options.Config = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -73,6 +84,7 @@ def approve(
     guards = read_guards(override, reason)
     thought = think_again(desk.settings, place=desk.place, as_of=desk.now)
     wanted = find_intent(thought.book, name, intent)
+    _refuse_unlisted(desk, wanted, via)
     if not desk.operator.may_approve(wanted.risk, f"{wanted.node}/{wanted.service}"):
         raise RefusedError(
             f"{desk.operator.name} may not approve what is {wanted.risk} on {wanted.node}/{wanted.service}"
@@ -104,10 +116,25 @@ def approve(
     return tell(desk, decide, done, dry_run, as_json, nothing=f"{wanted.action_id} is approved already")
 
 
+def _refuse_unlisted(desk: "Desk", wanted: "Intent", via: str | None) -> None:
+    """Refuse a bridge more than what is safe, unless a line of `operators.yaml` gives it more (ACTIONS 18)."""
+    from flows.run.acting.operate import RefusedError
+    from schemas.verb import Risk
+
+    listed = desk.settings.actions.operators.absolute()
+    if via is not None and wanted.risk is not Risk.SAFE and not listed.exists():
+        raise RefusedError(
+            f"{wanted.verb} is {wanted.risk}, and through {via} only what is safe may be approved; "
+            f"a line in {listed} with its classes lets {desk.operator.name} approve more there"
+        )
+
+
 def reject(
     name: Ask,
     reason: Reason,
     intent: Hex = None,
+    via: Via = None,
+    claimed: Claimed = None,
     config: options.Config = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -124,7 +151,7 @@ def reject(
 
     def decide(book: "Book", _: "Journals") -> "OperatorRecord | None":
         current = find_intent(book, wanted.intent_id, None)
-        return Rejected(intent_id=current.intent_id, reason=read_reason(reason))
+        return Rejected(intent_id=current.intent_id, reason=read_reason(reason), via=via, claimed=claimed)
 
     return tell(desk, decide, f"rejected {wanted.action_id} ({wanted.intent_id[:12]})", dry_run, as_json)
 

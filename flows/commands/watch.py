@@ -3,7 +3,9 @@
 import signal
 import sys
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +26,7 @@ Examples:
 \b
   supervisor watch --inventory ~/homelab --world /opt/homelab/world
   supervisor watch --observe --inventory ~/homelab    # looks at the machines as well: all in one process
+  supervisor watch --observe --act --web              # and does what the policy lets be done, and serves the page
   supervisor watch --format ndjson | jq 'select(.record == "recommendation")'
 """
 
@@ -46,6 +49,7 @@ def watch(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the summary lines alone.")] = False,
     observe: Annotated[bool, typer.Option("--observe", help="Look at the machines too: write the world.")] = False,
     act: Annotated[bool, typer.Option("--act", help="Do what the policy lets be done, too: as this one user.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Serve the page, too: where web.host and web.port say.")] = False,
 ) -> int:
     """Run until SIGINT or SIGTERM; return 0."""
     if act and dry_run:
@@ -64,9 +68,19 @@ def watch(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with _observing(settings) if observe else nullcontext(), _acting(settings) if act else nullcontext():
+    with ExitStack() as beside:
+        for is_wanted, begin in ((observe, _observing), (act, _acting), (web, partial(_serving, config=config))):
+            if is_wanted:
+                beside.enter_context(begin(settings))
         _watch(settings, stop, output, dry_run=dry_run, quiet=quiet)
     return 0
+
+
+def _serving(settings: "Settings", config: Path | None) -> AbstractContextManager[None]:
+    from flows.web.serve import announce, serving
+
+    print(announce(settings), file=sys.stderr, flush=True)
+    return serving(settings, config)
 
 
 def _observing(settings: "Settings") -> AbstractContextManager[None]:
@@ -84,15 +98,18 @@ def _acting(settings: "Settings") -> AbstractContextManager[None]:
 
 
 def _watch(settings: "Settings", stop: threading.Event, output: options.Format, *, dry_run: bool, quiet: bool) -> None:
+    from flows.render.report_file import ReportFile
     from flows.run.gather import InputReader
     from flows.run.watch import watch_inputs
 
+    file = ReportFile(settings)
     reader = InputReader(settings, is_caching=not dry_run)
     shown = None
     for _ in watch_inputs(settings, stop):
         report = _run(settings, reader, dry_run=dry_run)
         if report is None:
             continue
+        report = report if dry_run else file.write(report)
         advice = _advice(report)
         _print(report, output, settings, quiet=quiet or advice == shown)
         shown = advice

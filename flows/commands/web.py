@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 HELP = """Serve the page: the fleet as it is now, what to do first and why, each node and service, the past and the
 actions.
 
-It judges the inputs as a run would and records nothing: let `supervisor watch` or a timer run beside it. On loopback
-anybody on this machine may look; whoever acts signs in with the password in web/password of the state folder.
+It judges the inputs as a run would and records nothing: let `supervisor watch` or a timer run beside it, or let `supervisor
+watch --web` do both. On loopback anybody on this machine may look; whoever acts signs in with the password in web/password
+of the state folder.
 
 Examples:
 
@@ -45,19 +46,13 @@ def web(
     given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}
     settings = options.load(given, config)
     changed = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    serve_page(settings.model_copy(update={"web": settings.web.model_copy(update=changed)}), config)
+    _serve(settings.model_copy(update={"web": settings.web.model_copy(update=changed)}), config)
     return 0
 
 
-def serve_page(settings: "Settings", config: "Path | None") -> None:
-    """Say where it is, and serve until a signal."""
-    import uvicorn
+def _serve(settings: "Settings", config: "Path | None") -> None:
+    from flows.web.serve import announce, make_server
 
-    from flows.text.escape import show
-    from flows.web.app import make_app
-
-    app = make_app(settings, config, (f"--state-dir={settings.state_dir.absolute()}",))
-    password = settings.state_dir.absolute() / "web" / "password"
-    host, port = settings.web.host, settings.web.port
-    typer.echo(f"http://{host}:{port}  (to act, sign in with the password in {show(password)})")
-    uvicorn.run(app, host=host, port=port, log_level="warning", server_header=False, access_log=False)
+    server = make_server(settings, config)
+    typer.echo(announce(settings))
+    server.run()

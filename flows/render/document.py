@@ -43,12 +43,7 @@ def to_document(report: "RunReport") -> dict[str, Any]:
 
 def _acting(report: "RunReport") -> dict[str, Any]:
     """Return what may be done, was asked and is held back; nothing where acting is off."""
-    if report.acting is None:
-        return {}
-    from flows.ledger.actions.decision_form import dump_decision
-
-    decisions = [dump_decision(decision) for decision in report.acting.decisions]
-    return {"acting": {**report.acting.view(str(report.state)), "decisions": decisions}}
+    return {"acting": report.acting.to_document(str(report.state))} if report.acting is not None else {}
 
 
 def _error(report: "RunReport") -> str | None:

@@ -1,24 +1,43 @@
-"""The report as one HTML file: nothing is loaded, nothing runs, and every foreign text is escaped."""
+"""The report as one HTML file, and what it shares with the page; every foreign text is escaped."""
 
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from flows.render.figures import draw_causes
+from flows.render.heartbeat import Heartbeats, draw_heartbeats
 from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timeline
 from flows.text.escape import show
-from flows.text.spoken import percent, said, spoken, spoken_moment
+from flows.text.spoken import percent, said, spoken, spoken_moment, spoken_text
 from flows.views.fleet_page import Page, list_causes, list_nodes
 from schemas.words import ALL
 
 MOST_BARS = 20
 MOST_NODES_IN_FULL = 16
 """In a larger fleet, what is in agreement is counted and not listed."""
+REFRESH_S = 60
+"""A browser loads a report that every run writes anew so often."""
 
 
-def to_html(page: Page) -> str:
-    """Return the whole document."""
-    return make_environment().get_template("report.html.j2").render(list_content(page), is_live=False) + "\n"
+def to_html(page: Page, *, is_renewed: bool = False) -> str:
+    """Return the whole document; `is_renewed` where each run writes it anew, so that a browser looks again.
+
+    Its one script lets the age grow and turns the head grey when it is older than the page's `run_ttl`. It is allowed by its
+    hash, and nothing else is.
+    """
+    environment = make_environment()
+    script = environment.get_template("ages.js").render()
+    values = {
+        **list_content(page),
+        "is_live": False,
+        "refresh_s": REFRESH_S if is_renewed else None,
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(f"\n{script}\n".encode()).digest()).decode(),
+    }
+    return environment.get_template("report.html.j2").render(values) + "\n"
 
 
 def make_environment(*packages: str) -> Environment:
@@ -29,27 +48,85 @@ def make_environment(*packages: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters |= {"spoken": spoken, "said": said, "moment": spoken_moment, "percent": percent}
+    environment.filters |= {
+        "spoken": spoken,
+        "said": said,
+        "moment": spoken_moment,
+        "when": spoken_text,
+        "percent": percent,
+    }
     # Control and bidirectional characters are no markup, so that autoescaping leaves them as they are.
     environment.finalize = lambda value: show(value, limit=3000) if type(value) is str else value
     return environment
 
 
-def list_content(page: Page) -> dict[str, Any]:
-    """Return what the templates show of a page, as plain values."""
+def list_content(page: Page, past: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what the templates show of a page, as plain values; `past` where it is drawn already."""
     summary = page.attention.summary.row(0, named=True) if page.attention else None
+    nodes = list_nodes(page)
+    past = past if past is not None else draw_past(page)
     return {
         "as_of": page.as_of,
-        "since": page.since,
         "problem": page.problem,
         "summary": summary,
+        "counts": _count(nodes, summary),
+        "run": _tell_run(page),
         "standing": page.attention.acknowledged.standing.to_dicts() if page.attention else [],
         "acknowledged": _acknowledged(page),
-        "nodes": list_nodes(page),
+        "acting": page.acting,
+        "decided": list_decisions(page.acting),
+        "nodes": nodes,
         "most_nodes_in_full": MOST_NODES_IN_FULL,
         "causes": draw_causes(list_causes(page)),
-        "past_problem": page.past_problem,
-        "past": _past(page),
+        "drifted": list(_drifted(nodes, past["beats"])),
+        **past,
+    }
+
+
+def _drifted(nodes: list[dict[str, Any]], beats: Heartbeats | None) -> Iterator[dict[str, Any]]:
+    """Yield the services that drift, or did within the last 30 days."""
+    for node in nodes:
+        for row in node["services"]:
+            if row["kind"] or (beats and beats.count_bad(row["node"], row["service"])):
+                yield row
+
+
+def _count(nodes: list[dict[str, Any]], summary: Mapping[str, Any] | None) -> dict[str, int]:
+    """Return of how much the state speaks: services and nodes as asked, and in all."""
+    return {
+        "services": summary["asked_service_count"] if summary else 0,
+        "services_well": summary["well_service_count"] if summary else 0,
+        "nodes": len(nodes),
+        "nodes_well": sum(not node["own"] and not node["drifted_count"] for node in nodes),
+    }
+
+
+def _tell_run(page: Page) -> dict[str, Any]:
+    """Return what is known of the runs: when the last one was, what it came to, and when the next is to be expected."""
+    last = page.status.last_run
+    is_same = last is not None and page.attention is not None and last.state == page.attention.summary["state"][0]
+    age_s = (page.as_of - last.as_of).total_seconds() if last else None
+    return {
+        "at": last.as_of if last else None,
+        "age_s": age_s,
+        "state": str(last.state) if last else None,
+        "state_since": last.state_since if last and is_same else None,
+        "attempt": page.status.last_attempt,
+        "next_at": page.next_run_at,
+        "ttl_s": page.run_ttl.total_seconds(),
+        "is_old": age_s is None or age_s > page.run_ttl.total_seconds(),
+    }
+
+
+def list_decisions(acting: Mapping[str, Any] | None) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what is decided for each target, with the action that it is about, where one is asked for or runs."""
+    if acting is None:
+        return {}
+    actions = {row["intent_id"]: row for row in acting["actions"]}
+    return {
+        (row["node"], row["service"]): {**row, "action": actions.get(row["intent_id"])}
+        for row in acting["decisions"]
+        if row["verb"]
     }
 
 
@@ -60,13 +137,15 @@ def _acknowledged(page: Page) -> list[dict[str, Any]]:
     return [{**row, "by": page.attention.describe(row)} for row in rows]
 
 
-def _past(page: Page) -> dict[str, Any] | None:
+def draw_past(page: Page) -> dict[str, Any]:
+    """Return the past as the templates show it; None where the history tells nothing."""
+    drawn = {"since": page.since, "past_problem": page.past_problem, "past": None, "beats": None}
     if page.past is None:
-        return None
+        return drawn
     services = page.past.reliability.filter(page.past.reliability["service"] != ALL)
     worst = services.drop_nulls("availability_ratio").sort("availability_ratio", "node", "service")
     low = min(worst["availability_ratio"].to_list(), default=1.0)
-    return {
+    past = {
         "states": draw_states(page.past, page.since, page.as_of),
         "openings": draw_openings(page.past, page.since, page.as_of),
         "heat": draw_heat(page.past, page.since, page.as_of),
@@ -76,7 +155,11 @@ def _past(page: Page) -> dict[str, Any] | None:
         "rest": max(worst.height - MOST_BARS, 0),
         "actions": page.past.actions.to_dicts(),
         "episode_count": page.past.episodes.height,
+        "last": page.past.episodes.sort("opened_at", descending=True).head(1).row(0, named=True)
+        if page.past.episodes.height
+        else None,
     }
+    return {**drawn, "past": past, "beats": draw_heartbeats(page.past, page.as_of)}
 
 
 def _floor(low: float) -> float:

@@ -1,9 +1,11 @@
 """What acting would come to in a run that writes nothing."""
 
 from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from flows.ledger.checkpoint import read_known
-from flows.run.attend import Attention
+from flows.ledger.checkpoint import Known, read_known
+from flows.run.attention import Attention
 from flows.run.conclude import to_recommended
 from flows.run.gather import Inputs
 from flows.run.result import RunReport
@@ -11,16 +13,32 @@ from flows.settings import Settings
 from schemas.numbers import Automation
 from schemas.run import Judgement
 
+if TYPE_CHECKING:
+    from flows.run.acting.round import Round
+
 
 def preview_acting(report: RunReport, settings: Settings, inputs: Inputs, judgement: Judgement) -> RunReport:
     """Return the report with what would be decided on what the last run left; as it is where acting is off."""
+    acting = think_of_acting(settings, inputs, judgement, report.attention, None, report.as_of)
+    return replace(report, acting=acting, notes=(*report.notes, *acting.notes)) if acting else report
+
+
+def think_of_acting(
+    settings: Settings,
+    inputs: Inputs,
+    judgement: Judgement,
+    attention: Attention | None,
+    known: Known | None,
+    as_of: datetime,
+) -> "Round | None":
+    """Return what would be decided on what the last run left (`known`, else its checkpoint); None where acting is off."""
     if settings.actions.automation is Automation.OFF:
-        return report
+        return None
     from flows.run.acting.round import Given, act_in_run
 
     checkpoint = settings.checkpoint.absolute()
-    known = read_known(checkpoint) if checkpoint.parent.is_dir() else None
-    attention: Attention | None = report.attention
+    if known is None and checkpoint.parent.is_dir():
+        known = read_known(checkpoint)
     given = Given(
         inputs=inputs,
         judgement=judgement,
@@ -28,7 +46,6 @@ def preview_acting(report: RunReport, settings: Settings, inputs: Inputs, judgem
         episodes=tuple(known.episodes.values()) if known else (),
         acknowledgements=attention.given if attention else (),
         before=known.acting if known else None,
-        as_of=report.as_of,
+        as_of=as_of,
     )
-    acting = act_in_run(settings, given, is_live=False)
-    return replace(report, acting=acting, notes=(*report.notes, *acting.notes))
+    return act_in_run(settings, given, is_live=False)

@@ -1,7 +1,6 @@
 """For programs: the JSON of the commands' `--json`, metrics, health and a badge."""
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path
@@ -13,11 +12,16 @@ from flows.ledger.checkpoint import Known, read_known
 from flows.render.document import dump
 from flows.render.explanation import to_document as explain_document
 from flows.render.status import to_document as status_document
+from flows.run.acting.place import require_automation
+from flows.run.clock import read_now
 from flows.telling.metrics import to_metrics
 from flows.text.rows import rows
+from flows.views.actions import list_actions
 from flows.views.explain import explain
+from flows.views.status import read_status
 from flows.web.badge import draw_badge
 from flows.web.context import Context, Reader, Shared
+from schemas.numbers import Automation
 
 router = APIRouter()
 PERIOD = timedelta(days=30)
@@ -26,16 +30,12 @@ PERIOD = timedelta(days=30)
 @router.get("/healthz", tags=["health"])
 def check_health(context: Shared) -> Response:
     """Return 200 while runs are recorded, and 503 where nothing was judged for `run_ttl`."""
-    status = context.fleet.shown.status
-    is_well = status.last_run is not None and not status.is_old and status.last_attempt is None
-    said = (
-        "ok"
-        if is_well
-        else "nothing was judged for too long"
-        if status.last_attempt is None
-        else "the last run was skipped"
-    )
-    return PlainTextResponse(said + "\n", 200 if is_well else 503)
+    status, is_old = context.fleet.shown.page.status, _is_old(context)
+    if is_old:
+        return PlainTextResponse("nothing was judged for too long\n", 503)
+    if status.last_attempt is not None:
+        return PlainTextResponse(f"the last run was {status.last_attempt.outcome}\n", 503)
+    return PlainTextResponse("ok\n")
 
 
 @router.get("/metrics", tags=["health"], dependencies=[Reader])
@@ -49,16 +49,19 @@ def give_metrics(context: Shared) -> Response:
 @router.get("/badge.svg", tags=["health"], dependencies=[Reader])
 def give_badge(context: Shared) -> Response:
     """Return the state as a picture; grey where the last run no longer speaks for now."""
-    status = context.fleet.shown.status
+    status = context.fleet.shown.page.status
     state = str(status.state) if status.state else None
-    is_stale = status.is_old or status.last_attempt is not None
+    is_stale = _is_old(context) or status.last_attempt is not None
     return Response(draw_badge(state, is_stale=is_stale), media_type="image/svg+xml")
 
 
 @router.get("/api/v1/status", tags=["fleet"], dependencies=[Reader])
 def give_status(context: Shared) -> JSONResponse:
     """Return what `supervisor status --json` gives: the last recorded run."""
-    return JSONResponse(status_document(context.fleet.shown.status))
+    settings = context.settings
+    is_acting = settings.actions.automation is not Automation.OFF
+    status = read_status(settings.checkpoint, settings.run_ttl, read_now(settings), is_acting=is_acting)
+    return JSONResponse(status_document(status))
 
 
 @router.get("/api/v1/fleet", tags=["fleet"], dependencies=[Reader])
@@ -75,7 +78,8 @@ async def give_target(
 ) -> Response:
     """Return what `supervisor explain NODE/SERVICE --json` gives."""
     try:
-        found = await run_in_threadpool(explain, context.settings, f"{node}/{service}", datetime.now(UTC), PERIOD)
+        now = read_now(context.settings)
+        found = await run_in_threadpool(explain, context.settings, f"{node}/{service}", now, PERIOD)
     except SupervisorError as error:
         raise HTTPException(404, str(error)) from None
     return _json(explain_document(found))
@@ -84,10 +88,17 @@ async def give_target(
 @router.get("/api/v1/actions", tags=["actions"], dependencies=[Reader])
 async def give_actions(context: Shared) -> Response:
     """Return what `supervisor actions list --all --json` gives."""
-    done = await context.operator.run(["actions", "list", "--all", "--json"])
-    if done.code != 0:
-        raise HTTPException(503, done.text)
-    return _json(json.loads(done.text))
+    try:
+        require_automation(context.settings)
+        view = await run_in_threadpool(list_actions, context.settings, with_ended=True)
+    except SupervisorError as error:
+        raise HTTPException(503, str(error)) from None
+    return _json({"v": 1, **view})
+
+
+def _is_old(context: Context) -> bool:
+    last = context.fleet.shown.page.status.last_run
+    return last is None or read_now(context.settings) - last.as_of > context.settings.run_ttl
 
 
 def _judged(context: Context) -> dict[str, Any]:

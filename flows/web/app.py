@@ -16,12 +16,12 @@ STATIC = Path(__file__).parent / "static"
 TITLE = "Runtime Supervisor"
 
 
-def make_app(settings: Settings, config: Path | None = None, options: tuple[str, ...] = ()) -> FastAPI:
+def make_app(settings: Settings, config: Path | None = None) -> FastAPI:
     """Return the application; it judges from its start to its end. Raises `SettingsError` for an unusable password file.
 
-    `config` and `options` are what the operator's commands, which the page runs, are given besides.
+    `config` is the settings file that the operator's commands, which the page runs, are given.
     """
-    context = load_context(settings, config, options)
+    context = load_context(settings, config)
 
     @asynccontextmanager
     async def live(_: FastAPI) -> AsyncIterator[None]:

@@ -12,11 +12,13 @@ from flows.render.html import make_environment
 from flows.settings import ReadAccess, Settings
 from flows.text.address import is_loopback
 from flows.web.fleet import Fleet
-from flows.web.guard import is_among
-from flows.web.operator import Operator
+from flows.web.guard import LOCAL_NAMES, is_among, name_of
+from flows.web.operator import Operator, make_operator
 from flows.web.sessions import Attempts, Session, Sessions, load_password
 
 COOKIE = "supervisor_session"
+PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""What a proxy adds: whoever is behind it is not on this machine."""
 
 
 @dataclass
@@ -30,19 +32,21 @@ class Context:
     templates: Environment
     sessions: Sessions = field(default_factory=Sessions)
     attempts: Attempts = field(default_factory=Attempts)
+    parts: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """The parts of pages that are the same for all, each with the number of the judgement that it shows."""
 
     def render(self, template: str, **values: Any) -> str:
         """Return a page."""
         return self.templates.get_template(template).render(values)
 
 
-def load_context(settings: Settings, config: Path | None, options: tuple[str, ...]) -> Context:
+def load_context(settings: Settings, config: Path | None) -> Context:
     """Return it; raises `SettingsError` for an unusable password file."""
     return Context(
         settings,
         load_password(settings.state_dir.absolute()),
         Fleet(settings),
-        Operator(config, options),
+        make_operator(settings, config),
         make_environment("flows.web"),
     )
 
@@ -65,9 +69,7 @@ def find_session(request: Request, context: Shared) -> Session | None:
     web = context.settings.web
     user = request.headers.get(web.user_header)
     if user and request.client and is_among(request.client.host, web.proxies):
-        token = context.sessions.open(user[:100], now_s)
-        request.state.new_token = token
-        return context.sessions.find(token, now_s)
+        return context.sessions.vouch_for(user[:100], now_s)
     return None
 
 
@@ -77,12 +79,19 @@ Signed = Annotated[Session | None, Depends(find_session)]
 def allow_reading(request: Request, context: Shared, session: Signed) -> None:
     """Let whoever may look pass; send a browser to the sign-in, and refuse a program."""
     access = context.settings.web.read
-    is_open = access is ReadAccess.ANYONE or (access is ReadAccess.LOCAL and is_loopback(context.settings.web.host))
+    is_open = access is ReadAccess.ANYONE or (access is ReadAccess.LOCAL and _is_from_here(request, context))
     if is_open or session is not None:
         return
     if request.url.path.startswith("/api/"):
         raise HTTPException(401, "sign in first")
     raise HTTPException(303, headers={"location": "/sign-in"})
+
+
+def _is_from_here(request: Request, context: Context) -> bool:
+    """Return whether somebody on this machine asks: on loopback, by its own name, and through no proxy."""
+    is_passed_on = any(name in request.headers for name in PASSED_ON)
+    is_ours = is_loopback(context.settings.web.host) and name_of(request.headers.get("host", "")) in LOCAL_NAMES
+    return is_ours and not is_passed_on
 
 
 Reader = Depends(allow_reading)

@@ -3,14 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Query
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from flows.web.context import Context, Shared, Signed
 from flows.web.sessions import Session, is_same
-from flows.web.signing import set_cookie
 
 router = APIRouter(include_in_schema=False)
 TARGET = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)?")
@@ -32,12 +31,24 @@ class Deed:
     """The command."""
     needs: tuple[str, ...]
     """The fields of the form; `target` and `action` are the command's argument, the others its options."""
-    names: tuple[str, ...] = ()
-    """The options that say who is signed in, with `{user}` for the name."""
+    may: tuple[str, ...] = ()
+    """Fields that may stay empty; what is empty is no option."""
+    names: tuple[str, ...] = ("--via=web", "--claimed={user}")
+    """The options that say who is signed in, with `{user}` for the name: for the ledger the page is a bridge."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the fields of the form, in their order."""
+        return (*self.needs, *self.may)
+
+    def find_wrong(self, given: Values) -> list[str]:
+        """Return the fields that are not as they should be."""
+        filled = [field for field in self.fields if field in self.needs or given[field]]
+        return [field for field in filled if not SHAPES[field].fullmatch(given[field])]
 
     def command(self, given: Values, user: str) -> list[str]:
         """Return the command and its options."""
-        options = [f"--{field}={given[field]}" for field in self.needs if field not in ARGUMENTS]
+        options = [f"--{field}={given[field]}" for field in self.fields if field not in ARGUMENTS and given[field]]
         return [*self.words, *options, *(name.format(user=user) for name in self.names)]
 
     def argument(self, given: Values) -> str | None:
@@ -46,7 +57,8 @@ class Deed:
 
 
 ARGUMENTS = ("target", "action")
-BRIDGE = ("--via=web", "--claimed={user}")
+SHOWN_DIGITS = 12
+"""Of an intent's id so many are shown, and sent back."""
 DEEDS = {
     "ack": Deed(
         "Acknowledge",
@@ -54,7 +66,7 @@ DEEDS = {
         "Acknowledge",
         ("ack", "add"),
         ("target", "reason", "until"),
-        ("--owner={user}",),
+        names=("--owner={user}",),
     ),
     "unack": Deed(
         "End the acknowledgement",
@@ -62,15 +74,19 @@ DEEDS = {
         "End it",
         ("ack", "remove"),
         ("target",),
+        names=(),
     ),
     "hold": Deed("Hold", "Automation keeps off it until then.", "Hold", ("hold",), ("target", "reason", "until")),
-    "release": Deed("Release the hold", "Automation may act on it again.", "Release", ("release",), ("target",)),
+    "release": Deed(
+        "Release the hold", "Automation may act on it again.", "Release", ("release",), ("target",), ("reason",)
+    ),
     "halt": Deed(
         "Halt all automation",
         "Nothing more is started. What runs goes on, and is looked after.",
         "Halt everything",
         ("halt",),
         ("reason",),
+        ("until",),
     ),
     "resume": Deed("Resume automation", "What may be done is done again.", "Resume", ("resume",), ("reason",)),
     "approve": Deed(
@@ -79,7 +95,6 @@ DEEDS = {
         "Approve",
         ("approve",),
         ("action", "intent", "reason"),
-        BRIDGE,
     ),
     "reject": Deed(
         "Reject",
@@ -87,7 +102,6 @@ DEEDS = {
         "Reject",
         ("reject",),
         ("action", "intent", "reason"),
-        BRIDGE,
     ),
 }
 SHAPES = {
@@ -102,7 +116,6 @@ SHAPES = {
 @router.get("/do/{name}")
 def ask(
     name: str,
-    request: Request,
     context: Shared,
     session: Signed,
     target: Annotated[str, Query(max_length=200)] = "",
@@ -113,12 +126,9 @@ def ask(
     if session is None:
         return RedirectResponse("/sign-in", 303)
     if name not in DEEDS:
-        return HTMLResponse(context.render("gone.html.j2", what=name), 404)
+        return HTMLResponse(context.render("gone.html.j2", what=name, signed=session), 404)
     given = {"target": target, "action": action, "intent": intent}
-    answer = _form(context, session, name, given, None)
-    if (token := getattr(request.state, "new_token", None)) is not None:
-        set_cookie(answer, request, token)
-    return answer
+    return _form(context, session, name, given, None)
 
 
 @router.post("/do/{name}")
@@ -137,7 +147,7 @@ async def do(
     if session is None:
         return RedirectResponse("/sign-in", 303)
     if name not in DEEDS:
-        return HTMLResponse(context.render("gone.html.j2", what=name), 404)
+        return HTMLResponse(context.render("gone.html.j2", what=name, signed=session), 404)
     given = {
         "target": target.strip(),
         "action": action,
@@ -148,18 +158,40 @@ async def do(
     if not is_same(csrf, session.csrf):
         return _form(context, session, name, given, "This form is out of date; look it over and send it again.", 403)
     deed = DEEDS[name]
-    wrong = [field for field in deed.needs if not SHAPES[field].fullmatch(given[field])]
-    if wrong:
+    if wrong := deed.find_wrong(given):
         return _form(context, session, name, given, f"Say {' and '.join(wrong)} as the form shows.", 422)
     done = await context.operator.run(deed.command(given, session.user), deed.argument(given))
     return HTMLResponse(
-        context.render("done.html.j2", deed=deed, given=given, done=done), 200 if done.code == 0 else 409
+        context.render("done.html.j2", deed=deed, done=done, signed=session), 200 if done.code == 0 else 409
     )
 
 
 def _form(
     context: Context, session: Session, name: str, given: Values, problem: str | None, code: int = 200
 ) -> HTMLResponse:
-    values = {"reason": "", "until": "3d", **given}
-    text = context.render("do.html.j2", name=name, deed=DEEDS[name], given=values, csrf=session.csrf, problem=problem)
+    """Return the form; of an intent with what would run and what it waits for, and none where it is asked no more."""
+    deed = DEEDS[name]
+    values = {"reason": "", "until": "" if "until" in deed.may else "3d", **given}
+    asked = _find_asked(context, given) if "intent" in deed.needs else None
+    if "intent" in deed.needs and asked is None:
+        what = f"{given['action']} is not asked any more, or by another intent than you saw"
+        return HTMLResponse(context.render("gone.html.j2", what=what, signed=session), 409)
+    text = context.render(
+        "do.html.j2", name=name, deed=deed, given=values, signed=session, problem=problem, asked=asked
+    )
     return HTMLResponse(text, code)
+
+
+def _find_asked(context: Context, given: Values) -> Mapping[str, Any] | None:
+    """Return the decision about the intent that was shown, with its action; None where it is not asked now."""
+    return next(
+        (
+            row
+            for row in context.fleet.shown.content["decided"].values()
+            if row["action"]
+            and row["action"]["action_id"] == given["action"]
+            and len(given["intent"]) >= SHOWN_DIGITS
+            and row["intent_id"].startswith(given["intent"])
+        ),
+        None,
+    )

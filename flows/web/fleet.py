@@ -3,19 +3,22 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from flows.ledger.acknowledgements import FILE as ACKNOWLEDGEMENTS
-from flows.past.study import Past, read_past
+from flows.ledger.skipped_run import attempt_path
+from flows.past.study import read_past
+from flows.render.html import draw_past, list_content
+from flows.run.clock import read_now
 from flows.run.gather import InputReader
 from flows.run.watch import ChangedInputs
 from flows.settings import Settings
-from flows.views.fleet_page import Page, gather_page
-from flows.views.status import Status, read_status
+from flows.views.fleet_page import KnownPast, Page, gather_page
 
 PERIOD = timedelta(days=30)
 LOOK_S = 0.25
@@ -34,8 +37,8 @@ class Shown:
 
     version: int
     page: Page
-    status: Status
-    """What the last run left behind: the page judges, and tells nobody."""
+    content: Mapping[str, Any]
+    """The page as the templates show it."""
 
 
 @dataclass
@@ -48,7 +51,8 @@ class Fleet:
     _changed: threading.Event = field(default_factory=threading.Event)
     _waiting: set[asyncio.Event] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop | None = None
-    _past: tuple[Past | None, str | None] | None = None
+    _past: KnownPast | None = None
+    _drawn_past: Mapping[str, Any] | None = None
     _past_at_s: float = float("-inf")
 
     def start(self) -> None:
@@ -61,9 +65,15 @@ class Fleet:
             threading.Thread(target=work, daemon=True, name=work.__name__.strip("_")).start()
 
     def stop(self) -> None:
-        """End the threads."""
+        """End the threads, and let go who waits."""
         self._stop.set()
         self._changed.set()
+        self._wake()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Return whether nothing more will change."""
+        return self._stop.is_set()
 
     @property
     def shown(self) -> Shown:
@@ -73,13 +83,13 @@ class Fleet:
         return self._shown
 
     async def wait_beyond(self, version: int, timeout_s: float) -> int:
-        """Return the newest version once it is beyond the one given, or as it is after the time."""
+        """Return the newest version once it is beyond the one given, or as it is after the time or at the end."""
         woken = asyncio.Event()
         self._waiting.add(woken)
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
-                    while self.shown.version <= version:
+                    while self.shown.version <= version and not self.is_stopping:
                         woken.clear()
                         await woken.wait()
         finally:
@@ -104,7 +114,9 @@ class Fleet:
         journals = self.settings.actions_root() / "journal"
         for path in (
             self.settings.checkpoint,
+            attempt_path(self.settings.checkpoint),
             self.settings.state_dir / ACKNOWLEDGEMENTS,
+            self.settings.actions.policy,
             *sorted(journals.glob("*.jsonl")),
         ):
             yield _stamp(path)
@@ -114,17 +126,39 @@ class Fleet:
             self._changed.wait(REFRESH_S)
             self._changed.clear()
             if not self._stop.is_set():
-                self._refresh()
+                self._refresh_or_say_why()
                 self._stop.wait(PAUSE_S)
 
+    def _refresh_or_say_why(self) -> None:
+        """Judge anew; whatever goes wrong is shown, and tried again with the next change."""
+        try:
+            self._refresh()
+        except Exception as error:  # noqa: BLE001 - a page that stands still without a word is worse than any error
+            before = self.shown.page
+            self._show(
+                Page(
+                    as_of=datetime.now(UTC),
+                    since=before.since,
+                    run_ttl=before.run_ttl,
+                    problem=f"the page cannot judge: {error}",
+                    status=before.status,
+                )
+            )
+
     def _refresh(self) -> None:
-        now = datetime.now(UTC)
-        if time.monotonic() - self._past_at_s > PAST_S:
+        now = read_now(self.settings)
+        is_past_old = time.monotonic() - self._past_at_s > PAST_S
+        if is_past_old:
             self._past = read_past(self.settings, now - PERIOD, now)
             self._past_at_s = time.monotonic()
         page = gather_page(self.settings, now, PERIOD, read=self._reader.read_inputs, known_past=self._past)
-        status = read_status(self.settings.checkpoint, self.settings.run_ttl, now)
-        self._shown = Shown((self._shown.version if self._shown else 0) + 1, page, status)
+        if is_past_old:
+            self._drawn_past = draw_past(page)
+        self._show(page)
+
+    def _show(self, page: Page) -> None:
+        content = list_content(page, self._drawn_past)
+        self._shown = Shown((self._shown.version if self._shown else 0) + 1, page, content)
         if self._loop is not None and not self._loop.is_closed():
             with suppress(RuntimeError):  # the loop ended meanwhile
                 self._loop.call_soon_threadsafe(self._wake)

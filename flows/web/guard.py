@@ -49,7 +49,7 @@ class Guard:
 
     def _find_problem(self, method: str, headers: Headers) -> tuple[int, str] | None:
         host = headers.get("host", "")
-        if _name_of(host) not in self._names:
+        if name_of(host) not in self._names:
             return 421, "this page is not known under that name; add it to the setting web.hosts"
         if len(headers.getlist("host")) != 1:
             return 400, "expected one Host header"
@@ -64,7 +64,8 @@ class Guard:
         return None
 
 
-def _name_of(host: str) -> str:
+def name_of(host: str) -> str:
+    """Return the name of a Host header, without its port; empty where it is none."""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:

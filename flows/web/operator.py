@@ -4,12 +4,15 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.settings import PREFIX, Settings
+
 TIMEOUT_S = 60.0
 MOST_TEXT = 4000
+PLACES = ("inventory", "world", "checkpoint", "state_dir")
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "XDG_STATE_HOME", "USER", "LOGNAME", "NODE_ALIAS_MAP")
 
 
@@ -24,19 +27,19 @@ class Done:
 
 @dataclass(frozen=True)
 class Operator:
-    """Runs `supervisor` with the page's own settings file, as the page's user."""
+    """Runs `supervisor` with the page's own settings, as the page's user."""
 
     config: Path | None
-    options: tuple[str, ...] = ()
-    """What names the state folder and the like, where the page was started with such options."""
+    environment: Mapping[str, str]
+    """Where the page's files are, however it was told: the environment goes before the settings file."""
 
     async def run(self, words: Sequence[str], about: str | None = None) -> Done:
         """Run one command about something; what comes from a form is an argument of its own, never a part of a line."""
         config = ["--config", str(self.config)] if self.config else []
         end = [] if about is None else ["--", about]
-        command = [sys.executable, "-c", "from flows.cli import main; main()", *words, *config, *self.options, *end]
+        command = [sys.executable, "-c", "from flows.cli import main; main()", *words, *config, *end]
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=_environment()
+            *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=self.environment
         )
         try:
             async with asyncio.timeout(TIMEOUT_S):
@@ -49,6 +52,9 @@ class Operator:
         return Done(process.returncode or 0, text[-MOST_TEXT:])
 
 
-def _environment() -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if name.startswith("SUPERVISOR_")}
-    return {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ} | ours
+def make_operator(settings: Settings, config: Path | None) -> Operator:
+    """Return what runs the commands: with the variables that they need, ours, and where the page's files are."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    places = {f"{PREFIX}{name.upper()}": str(getattr(settings, name).absolute()) for name in PLACES}
+    return Operator(config, {**kept, **ours, **places})

@@ -1,29 +1,36 @@
 """The pages: the fleet, a wall, one node or service, the past; readable without script, and renewed where there is one."""
 
-import json
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as midnight
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from flows.errors import SupervisorError
 from flows.past.study import read_past
-from flows.render.heartbeat import draw_heartbeats, quiet_heartbeat
-from flows.render.html import list_content
-from flows.text.spoken import spoken
-from flows.views.explain import explain
-from flows.views.fleet_page import gather_page
+from flows.render.html import draw_past
+from flows.render.policy_explanation import to_document as policy_document
+from flows.run.clock import read_now
+from flows.settings import Settings
+from flows.views.actions import list_actions
+from flows.views.explain import Explanation, explain
+from flows.views.policy_check import check_policy
+from flows.views.policy_explain import explain_policy
 from flows.web.context import Context, Reader, Shared, Signed
-from flows.web.fleet import Shown
 from flows.web.sessions import Session
+from schemas.numbers import Automation
+from schemas.words import ALL, FLEET
 
 router = APIRouter(include_in_schema=False, dependencies=[Reader])
 styles = APIRouter(include_in_schema=False)
 BEAT_S = 15.0
 """An open page hears from us at least so often, and knows that we live."""
+PARTS = ("fleet", "wall")
 RANGES = {
     "24h": timedelta(days=1),
     "7d": timedelta(days=7),
@@ -31,131 +38,169 @@ RANGES = {
     "90d": timedelta(days=90),
     "365d": timedelta(days=365),
 }
+MONTH = RANGES["30d"]
+LASTING = {"cache-control": "max-age=3600"}
 
 
 @styles.get("/report.css")
 def give_style(context: Shared) -> Response:
     """Return the report's own style."""
-    return Response(context.render("report.css"), media_type="text/css", headers={"cache-control": "max-age=3600"})
+    return Response(context.render("report.css"), media_type="text/css", headers=LASTING)
+
+
+@styles.get("/ages.js")
+def give_script(context: Shared) -> Response:
+    """Return the report's own script."""
+    return Response(context.render("ages.js"), media_type="text/javascript", headers=LASTING)
 
 
 @router.get("/")
 def show_fleet(context: Shared, session: Signed) -> HTMLResponse:
     """Show the state, what to do first, what explains what, and the fleet."""
-    return HTMLResponse(context.render("fleet.html.j2", **_of_fleet(context, session)))
+    return _page_with_part(context, session, "fleet")
 
 
 @router.get("/wall")
 def show_wall(context: Shared, session: Signed) -> HTMLResponse:
     """Show the fleet first, for a screen on a wall."""
-    return HTMLResponse(context.render("wall.html.j2", **_of_fleet(context, session)))
+    return _page_with_part(context, session, "wall")
 
 
 @router.get("/part/{name}")
-def show_part(name: str, context: Shared, session: Signed) -> HTMLResponse:
+def show_part(name: str, context: Shared) -> HTMLResponse:
     """Show what of a page is renewed when the fleet changed."""
-    if name not in {"fleet", "wall"}:
-        return HTMLResponse("", 404)
-    return HTMLResponse(context.render(f"{name}-part.html.j2", **_of_fleet(context, session)))
+    return HTMLResponse(_render_part(context, name)) if name in PARTS else HTMLResponse("", 404)
 
 
 @router.get("/changes")
 async def stream_changes(request: Request, context: Shared) -> StreamingResponse:
-    """Stream an event whenever the fleet was judged anew."""
+    """Stream an event whenever the fleet was judged anew: its number, and what time it is here."""
+
+    def tell(version: int) -> str:
+        return f"event: fleet\ndata: {version} {time.time():.3f}\n\n"
 
     async def told() -> AsyncIterator[str]:
         version = context.fleet.shown.version
-        yield f"event: fleet\ndata: {version}\n\n"
-        while not await request.is_disconnected():
+        yield tell(version)
+        while not context.fleet.is_stopping and not await request.is_disconnected():
             newer = await context.fleet.wait_beyond(version, BEAT_S)
-            yield f"event: fleet\ndata: {newer}\n\n" if newer > version else ": still here\n\n"
+            yield tell(newer) if newer > version else ": still here\n\n"
             version = newer
 
     return StreamingResponse(told(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
 
+@router.get("/services")
+def show_services(context: Shared, session: Signed, q: Annotated[str, Query(max_length=100)] = "") -> HTMLResponse:
+    """Show every service, or those whose name holds a text, with the last 30 days of each."""
+    rows = [
+        row
+        for node in context.fleet.shown.content["nodes"]
+        for row in node["services"]
+        if q.strip().lower() in f"{row['node']}/{row['service']}"
+    ]
+    return HTMLResponse(context.render("services.html.j2", **_content(context, session), rows=rows, q=q))
+
+
 @router.get("/target/{node}/{service}")
 async def show_target(node: str, service: str, context: Shared, session: Signed) -> HTMLResponse:
-    """Show everything about a node or a service: asked for, there, drift, decision, its past."""
-    now = datetime.now(UTC)
+    """Show everything about a node or a service: asked for, there, drift, decision, its actions, its past."""
+    target = f"{node}/{service}"
+    now = read_now(context.settings)
     try:
-        found = await run_in_threadpool(explain, context.settings, f"{node}/{service}", now, RANGES["30d"])
+        found = await run_in_threadpool(explain, context.settings, target, now, MONTH)
+        acting = await run_in_threadpool(_explain_acting, context.settings, found, now)
     except SupervisorError as error:
         return HTMLResponse(context.render("gone.html.j2", what=str(error)), 404)
-    content = _of_fleet(context, session)
+    content = _content(context, session)
     own = next((row for row in content["nodes"] if row["name"] == node), None)
-    return HTMLResponse(context.render("target.html.j2", **content, found=found, own=own, is_node=service == "all"))
+    values = content | {"found": found, "own": own, "is_node": service == ALL, **acting}
+    return HTMLResponse(context.render("target.html.j2", **values))
 
 
 @router.get("/past")
 async def show_past(
-    context: Shared, session: Signed, since: Annotated[str, Query(max_length=10)] = "30d"
+    context: Shared,
+    session: Signed,
+    since: Annotated[str, Query(max_length=10)] = "30d",
+    until: Annotated[str, Query(max_length=10)] = "",
 ) -> HTMLResponse:
-    """Show episodes, availability and states of a range."""
-    period = RANGES.get(since, RANGES["30d"])
-    now = context.fleet.shown.page.as_of
-    past = await run_in_threadpool(read_past, context.settings, now - period, now)
-    page = await run_in_threadpool(
-        gather_page, context.settings, now, period, read=lambda *_: _known_inputs(context.fleet.shown), known_past=past
-    )
-    content = _frame(context, session) | list_content(page)
-    return HTMLResponse(context.render("past.html.j2", **content, ranges=list(RANGES), chosen=since))
+    """Show episodes, availability and states of a range: `since` a duration or a date, `until` a date, its day included."""
+    page = context.fleet.shown.page
+    begin, end = _read_range(since, until, page.as_of)
+    past, problem = await run_in_threadpool(read_past, context.settings, begin, end)
+    drawn = await run_in_threadpool(draw_past, page.with_past(begin, end, past, problem))
+    values = {**_content(context, session), **drawn, "until": end, "ranges": list(RANGES), "chosen": since}
+    return HTMLResponse(context.render("past.html.j2", **values))
 
 
 @router.get("/actions")
 async def show_actions(context: Shared, session: Signed) -> Response:
-    """Show what is asked, held, running and escalated, as `supervisor actions list` gives it."""
-    done = await context.operator.run(["actions", "list", "--all", "--json"])
+    """Show what is asked, held, running, escalated and has ended."""
+    told = await run_in_threadpool(_told_or_problem, list_actions, context.settings, with_ended=True)
+    return HTMLResponse(context.render("actions.html.j2", **_content(context, session), **told))
+
+
+@router.get("/policy")
+async def show_policy(context: Shared, session: Signed) -> Response:
+    """Show what the policy lets be done, what it lacks for more, and what is wrong with it."""
+    told = await run_in_threadpool(_told_or_problem, check_policy, context.settings, None, read_now(context.settings))
+    values = {"policy_file": str(context.settings.actions.policy), "automation": context.settings.actions.automation}
+    return HTMLResponse(context.render("policy.html.j2", **_content(context, session), **told, **values))
+
+
+def _told_or_problem(ask: Any, settings: Settings, *given: Any, **named: Any) -> dict[str, Any]:
+    """Return what a view tells, or why it tells nothing; nothing where automation is off."""
+    if settings.actions.automation is Automation.OFF:
+        return {"told": None, "why": None}
     try:
-        told = json.loads(done.text) if done.code == 0 else None
+        return {"told": ask(settings, *given, **named), "why": None}
+    except SupervisorError as error:
+        return {"told": None, "why": str(error)}
+
+
+def _explain_acting(settings: Settings, found: Explanation, now: datetime) -> dict[str, Any]:
+    """Return what the policy says of a target, and its actions, the newest first; nothing where automation is off."""
+    nothing = {"policy": None, "its_actions": []}
+    if settings.actions.automation is Automation.OFF or found.target.node == FLEET:
+        return nothing
+    try:
+        policy = policy_document(explain_policy(settings, "/".join(found.target), now))
+        actions = list_actions(settings, with_ended=True)["actions"]
+    except SupervisorError:
+        return nothing
+    mine = [row for row in actions if (row["node"], row["service"]) == found.target]
+    return {"policy": policy, "its_actions": sorted(mine, key=lambda row: row["created_at"], reverse=True)}
+
+
+def _read_range(since: str, until: str, now: datetime) -> tuple[datetime, datetime]:
+    """Return the range that is asked for; a month where it is none."""
+    end = min(_read_day(until) + timedelta(days=1), now) if _read_day(until) else now
+    begin = _read_day(since) or end - RANGES.get(since, MONTH)
+    return (begin, end) if begin < end else (end - MONTH, end)
+
+
+def _read_day(text: str) -> datetime | None:
+    try:
+        return datetime.combine(date.fromisoformat(text), midnight(), UTC)
     except ValueError:
-        told = None
-    is_off = str(context.settings.actions.automation) == "off"
-    values = _frame(context, session) | {"told": told, "problem": None if told else done.text, "is_off": is_off}
-    return HTMLResponse(context.render("actions.html.j2", **values))
+        return None
 
 
-def _known_inputs(shown: Shown) -> Any:
-    if shown.page.inputs is None:
-        raise SupervisorError(shown.page.problem or "nothing is known of the present")
-    return shown.page.inputs
+def _page_with_part(context: Context, session: Session | None, name: str) -> HTMLResponse:
+    values = _content(context, session) | {"part": Markup(_render_part(context, name))}  # noqa: S704 - our template's own
+    return HTMLResponse(context.render(f"{name}.html.j2", **values))
 
 
-def _of_fleet(context: Context, session: Session | None) -> dict[str, Any]:
+def _render_part(context: Context, name: str) -> str:
+    """Return a part of a page: the same for all who look, and rendered once for each judgement."""
     shown = context.fleet.shown
-    content = list_content(shown.page)
-    past = shown.page.past
-    beats = draw_heartbeats(past, shown.page.as_of) if past else {}
-    quiet = quiet_heartbeat(past, shown.page.as_of) if past else []
-    return (
-        _frame(context, session) | content | {"beats": beats, "quiet_beat": quiet, "counts": _count(content["nodes"])}
-    )
+    kept = context.parts.get(name)
+    if kept is None or kept[0] != shown.version:
+        kept = (shown.version, context.render(f"{name}-part.html.j2", **shown.content, is_live=True))
+        context.parts[name] = kept
+    return kept[1]
 
 
-def _frame(context: Context, session: Session | None) -> dict[str, Any]:
-    """Return what each page's frame shows: how old the last run is, and whether it still speaks for now."""
-    shown, settings = context.fleet.shown, context.settings
-    last = shown.status.last_run
-    now = datetime.now(UTC)
-    return {
-        "version": shown.version,
-        "judged_at": shown.page.as_of,
-        "last_run_at": last.as_of if last else None,
-        "last_run_age": spoken((now - last.as_of).total_seconds()) if last else None,
-        "run_ttl_s": settings.run_ttl.total_seconds(),
-        "is_old": last is None or now - last.as_of > settings.run_ttl,
-        "attempt": shown.status.last_attempt,
-        "signed": session,
-        "is_live": True,
-    }
-
-
-def _count(nodes: list[dict[str, Any]]) -> dict[str, int]:
-    """Return of how much the state speaks: services and nodes as asked, and in all."""
-    services = [row for node in nodes for row in node["services"]]
-    return {
-        "services": len(services),
-        "services_well": sum(row["kind"] is None for row in services),
-        "nodes": len(nodes),
-        "nodes_well": sum(not node["own"] and not node["drifted_count"] for node in nodes),
-    }
+def _content(context: Context, session: Session | None) -> Mapping[str, Any]:
+    return {**context.fleet.shown.content, "signed": session, "is_live": True}

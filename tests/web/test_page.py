@@ -55,7 +55,7 @@ def open_page(folder):
 
     def open_with(**web):
         settings = settings_of(folder, **web)
-        app = make_app(settings, None, (f"--state-dir={folder / 'state'}",))
+        app = make_app(settings)
         client = TestClient(app, base_url="http://localhost:8300", follow_redirects=False)
         opened.append(client)
         client.__enter__()
@@ -252,7 +252,7 @@ def test_a_name_that_is_not_ours_is_not_answered(open_page, host, code):
 def test_a_name_of_the_settings_is_ours(open_page):
     client = open_page(hosts=["fleet.example.net"])
 
-    assert client.get("/", headers={"host": "fleet.example.net"}).status_code == 200
+    assert client.get("/sign-in", headers={"host": "fleet.example.net"}).status_code == 200
 
 
 def test_what_another_page_sends_is_refused(open_page, folder):

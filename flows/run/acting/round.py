@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.errors import EmitError
 from flows.ledger.actions.append import LedgerWriteError, LockedLedger, identify, open_ledger
+from flows.ledger.actions.decision_form import dump_decision
 from flows.ledger.actions.entries import read_ledger, read_line
 from flows.ledger.actions.journals import Journals, read_journals
 from flows.ledger.actions.memory_file import Remembered as OnFile
@@ -86,6 +87,10 @@ class Round:
     def view(self, state: str) -> dict[str, Any]:
         """Return what people get to see of it."""
         return view_actions(self.book, self.decisions, self.thought.power.numbers, self.given.as_of, state=state)
+
+    def to_document(self, state: str) -> dict[str, Any]:
+        """Return what people get to see of it, with every decision."""
+        return {**self.view(state), "decisions": [dump_decision(decision) for decision in self.decisions]}
 
 
 def act_in_run(settings: Settings, given: Given, *, is_live: bool) -> Round:

@@ -1,27 +1,27 @@
-// Ages grow before your eyes, and the page turns grey when nothing was judged for long. Without this, the numbers stand still.
+// What a page does besides letting ages grow: it notices changes and the end of its server, and copies commands.
 "use strict";
+document.documentElement.classList.add("js");
 
-const UNITS = [[120, 1, "s"], [7200, 60, "min"], [172800, 3600, "h"], [Infinity, 86400, "d"]];
-
-function spoken(seconds) {
-  const [, size, unit] = UNITS.find(([limit]) => seconds < limit);
-  return `${Math.max(Math.floor(seconds / size), 0)} ${unit}`;
+function show() {
+  grow();
+  const head = document.querySelector("[data-title]");
+  if (head) document.title = head.dataset.title;
+  document.querySelector("link[rel=icon]").href = `/badge.svg?${Date.now()}`;
 }
 
-function grow() {
-  const now = Date.now() / 1000;
-  for (const element of document.querySelectorAll("[data-at]")) {
-    element.textContent = spoken(now - Number(element.dataset.at));
-  }
-  const run = document.querySelector("[data-run-at]");
-  if (run) {
-    const isOld = now - Number(run.dataset.runAt || 0) > Number(run.dataset.runTtl);
-    document.body.classList.toggle("old", isOld);
-  }
+function cut(isCut) {
+  document.querySelectorAll("[data-run-at]").forEach((head) => head.classList.toggle("cut", isCut));
 }
 
-setInterval(grow, 1000);
-document.addEventListener("htmx:afterSwap", grow);
-document.addEventListener("htmx:sseError", () => document.body.classList.add("cut"));
-document.addEventListener("htmx:sseOpen", () => document.body.classList.remove("cut"));
-grow();
+document.addEventListener("htmx:sseMessage", (event) => {
+  clock.ahead = Number(event.detail.data.split(" ")[1]) - Date.now() / 1000;
+});
+document.addEventListener("htmx:afterSwap", show);
+document.addEventListener("htmx:sseError", () => cut(true));
+document.addEventListener("htmx:sseOpen", () => cut(false));
+document.addEventListener("click", async (event) => {
+  if (!event.target.matches(".copy")) return;
+  await navigator.clipboard.writeText(event.target.previousElementSibling.textContent);
+  event.target.textContent = "copied";
+  setTimeout(() => (event.target.textContent = "copy"), 1500);
+});

@@ -1,0 +1,34 @@
+// Ages grow before your eyes, and the head turns grey when nothing was judged for long. Without this, the numbers stand still.
+"use strict";
+const clock = { ahead: 0 }; // by so many seconds the clock of who judges is ahead of this one
+
+// A duration in its two largest units at most, as everything else of ours says it.
+function spoken(seconds) {
+  const left = Math.max(Math.floor(seconds), 0);
+  if (left < 60) return `${left} s`;
+  if (left < 3600) return `${Math.floor(left / 60)} min`;
+  if (left < 86400) return two(left, 3600, "h", 60, "min");
+  return left < 14 * 86400 ? two(left, 86400, "d", 3600, "h") : `${Math.floor(left / 86400)} d`;
+}
+
+function two(left, large, name, small, other) {
+  const rest = Math.floor((left % large) / small);
+  return `${Math.floor(left / large)} ${name}` + (rest ? ` ${rest} ${other}` : "");
+}
+
+function grow() {
+  const now = Date.now() / 1000 + clock.ahead;
+  for (const element of document.querySelectorAll("[data-at]")) {
+    element.textContent = spoken(now - Number(element.dataset.at));
+  }
+  for (const element of document.querySelectorAll("[data-due]")) {
+    const left = Number(element.dataset.due) - now;
+    element.textContent = left > 0 ? `in ${spoken(left)}` : "is due";
+  }
+  for (const head of document.querySelectorAll("[data-run-at]")) {
+    head.classList.toggle("old", now - Number(head.dataset.runAt) > Number(head.dataset.runTtl));
+  }
+}
+
+setInterval(grow, 1000);
+grow();
