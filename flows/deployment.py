@@ -5,6 +5,7 @@ from subprocess import Popen
 from typing import Any
 
 from httpx import HTTPError
+from prefect import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.runner import Runner
 from prefect.schedules import Cron, Interval, Schedule
@@ -43,13 +44,15 @@ def make_schedule(settings: Settings) -> Schedule:
         raise SettingsError(f"serve_cron: {settings.serve_cron!a} is no cron schedule such as '*/5 * * * *'") from None
 
 
-async def serve_deployment(options: dict[str, Any], server: Popen[bytes] | None = None) -> None:
-    """Register the deployment, and run what is due until interrupted.
+async def serve_deployment(
+    options: dict[str, Any], server: Popen[bytes] | None = None, *, is_at_once: bool = False
+) -> None:
+    """Register the deployment, run it once where that is said, and run what is due until interrupted.
 
     The schedule stays on when this process ends: after a reboot it goes on. Raises `ServerError` where there is no API to
     ask any more, at once where the server is ours; whoever starts us again starts the server as well.
     """
-    serving = asyncio.create_task(_run_what_is_due(options))
+    serving = asyncio.create_task(_run_what_is_due(options, is_at_once=is_at_once))
     try:
         while not serving.done() and (server is None or server.poll() is None):
             await asyncio.wait({serving}, timeout=LOOK_S)
@@ -75,14 +78,17 @@ class _QuietRunner(Runner):
         raise KeyboardInterrupt
 
 
-async def _run_what_is_due(options: dict[str, Any]) -> None:
+async def _run_what_is_due(options: dict[str, Any], *, is_at_once: bool) -> None:
     """Run the flow of this process, whatever the server says: a deployment's entrypoint and its pull steps are not asked.
 
     A flow that is added is known to the runner, for its runs and for what follows one that is cancelled; of a deployment
     that is added, it would ask the server what to run.
     """
     runner = _QuietRunner(name=NAME, pause_on_shutdown=False, limit=2)
-    await runner.aadd_flow(reconcile, **options)
+    deployment_id = await runner.aadd_flow(reconcile, **options)
+    if is_at_once:
+        async with get_client() as client:
+            await client.create_flow_run_from_deployment(deployment_id)
     await runner.start()
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AwareDatetime
 
 from flows.errors import BusyError, SettingsError, SupervisorError
 from flows.orchestration.prefect_events import publish_events
-from flows.orchestration.run_page import label_run, locate_history, name_run, publish_artifacts
+from flows.orchestration.run_page import find_next_run, label_run, locate_history, name_run, publish_artifacts
 from flows.orchestration.tasks import TaskStep
 from flows.render.report_file import ReportFile
 from flows.run.cycle import reconcile_with
@@ -20,6 +20,7 @@ from flows.run.gather import InputReader
 from flows.run.result import RunReport
 from flows.settings import Settings, load_settings
 from flows.text.escape import show
+from flows.text.spoken import spoken_clock
 from schemas.words import Outcome
 
 LONGEST_PATH = 4096
@@ -87,22 +88,27 @@ def check_inside(name: str, path: Path | None, root: Path) -> None:
 
 def _show_run(report: RunReport, settings: Settings, *, dry_run: bool) -> None:
     """Tell Prefect of the run. All is recorded by now: where the API is gone, the run has still succeeded."""
-    logger = get_run_logger()
+    logger, next_at = get_run_logger(), None
     try:
         label_run(report, dry_run=dry_run)
-        publish_artifacts(report, locate_history(settings.history_root(), settings.history_url), dry_run=dry_run)
+        history = locate_history(settings.history_root(), settings.history_url)
+        publish_artifacts(report, history, settings.web.url, dry_run=dry_run)
         publish_events(report.events)
+        next_at = find_next_run()
     except Exception as error:  # noqa: BLE001 - whatever a server that goes away makes of a request
         logger.warning("the run is recorded, but Prefect could not be told all of it: %s", show(error))
-    logger.info("%s", name_run(report))
+    logger.info("%s%s", name_run(report), f"; the next run is at {spoken_clock(next_at)}" if next_at else "")
 
 
 def end_state(report: RunReport) -> State[Any]:
-    """Return the state that the flow run ends in: what the run came to, not only that it ended."""
+    """Return the state that the flow run ends in: what the run came to, not only that it ended.
+
+    It is named by the fleet's state, so that a page of green "Completed" does not hide an unstable fleet.
+    """
     if report.outcome is Outcome.SKIPPED:
         return Completed(name="Skipped", message=show(report.error), data=report)
     if report.emit_error is not None:
         return Failed(message=f"{name_run(report)}, but not recorded: {show(report.emit_error)}", data=report)
     if report.outcome is Outcome.FAILED:
         return Failed(message=show(report.error), data=report)
-    return Completed(message=name_run(report), data=report)
+    return Completed(name=report.state.capitalize() if report.state else None, message=name_run(report), data=report)

@@ -93,5 +93,21 @@ def _serve(settings: "Settings", server: "Popen[bytes] | None" = None) -> int:
 
     from flows.deployment import deployment_options, serve_deployment
 
-    asyncio.run(serve_deployment(deployment_options(settings), server))
+    options = deployment_options(settings)
+    is_at_once = settings.serve_cron is None  # a cron schedule says itself when; an interval begins now
+    print(tell_schedule(settings), flush=True)
+    asyncio.run(serve_deployment(options, server, is_at_once=is_at_once))
     return 0
+
+
+def tell_schedule(settings: "Settings") -> str:
+    """Return when runs come, in words."""
+    from datetime import UTC, datetime
+
+    from flows.text.spoken import spoken, spoken_clock
+
+    if settings.serve_cron is not None:
+        return f"it runs by the cron schedule '{settings.serve_cron}', in UTC"
+    interval = settings.serve_interval
+    next_at = datetime.now(UTC) + interval
+    return f"it runs now, then every {spoken(interval.total_seconds())}: next at {spoken_clock(next_at)}"

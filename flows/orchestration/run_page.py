@@ -1,12 +1,23 @@
 """What Prefect shows of a run: its name, its tags, and artifacts under stable keys, so that they can be seen over time."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import polars as pl
 from prefect import get_client, runtime
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.render.markdown import to_markdown
 from flows.run.result import RunReport
@@ -19,6 +30,7 @@ SUMMARY_KEY = "reconcile-summary"
 DRIFT_KEY = "reconcile-drift"
 RECOMMENDATIONS_KEY = "reconcile-recommendations"
 HISTORY_KEY = "reconcile-history"
+PAGE_KEY = "reconcile-page"
 MOST_ROWS = 500
 """An artifact is one value in Prefect's database; the whole tables are in the history."""
 
@@ -56,13 +68,36 @@ def label_run(report: RunReport, *, dry_run: bool) -> None:
         client.update_flow_run(runtime.flow_run.id, name=name_run(report), tags=tags)
 
 
-def publish_artifacts(report: RunReport, history: str, *, dry_run: bool) -> None:
-    """Put the summary, the tables and the way to the history on the run page.
+def find_next_run() -> datetime | None:
+    """Return when this deployment's next run is scheduled; None outside a deployment, or where none is."""
+    own = runtime.deployment.id
+    if own is None:
+        return None
+    scheduled = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[UUID(own)])),
+            flow_run_filter=FlowRunFilter(state=scheduled),
+            sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+            limit=1,
+        )
+    return found[0].expected_start_time if found else None
+
+
+def publish_artifacts(report: RunReport, history: str, page: str | None, *, dry_run: bool) -> None:
+    """Put the summary, the tables and the ways to our page and to the history on the run page.
 
     A dry run's artifacts have no key, so that they do not come between those of the real runs.
     """
     keys = {name: None if dry_run else name for name in (SUMMARY_KEY, DRIFT_KEY, RECOMMENDATIONS_KEY)}
     create_markdown_artifact(to_markdown(report), key=keys[SUMMARY_KEY], description=f"The fleet: {name_run(report)}")
+    if page is not None:
+        create_link_artifact(
+            page,
+            link_text="the fleet as it is now",
+            key=None if dry_run else PAGE_KEY,
+            description="Our own page: what to do first, and each node and service",
+        )
     if report.judgement is None:
         return
     for key, rows, count, what in _tables(report.judgement):
@@ -96,12 +131,12 @@ def recommendation_rows(recommendations: pl.DataFrame) -> list[dict[str, Any]]:
     """Return a table's rows in the order to act on, every text of the input escaped."""
     return _escaped(
         recommendations.head(MOST_ROWS).select(
+            pl.col("reason").alias("why, and what to do"),
+            target().alias("target"),
+            _worded("action"),
             pl.col("event_type").cast(pl.String).str.strip_prefix("reconcile_").alias("what"),
             "severity",
-            _worded("action"),
-            target().alias("target"),
             pl.col("blast_radius").replace({0: None}).alias("explains"),
-            pl.col("reason").alias("why, and what to do"),
             pl.col("unblocked_by").alias("unblocked by"),
             pl.col("recommendation_id").alias("id"),
         )

@@ -37,7 +37,7 @@ class Served(Api):
             "SUPERVISOR_EVENT_LOG": str(folder / "events.log"),
             "SUPERVISOR_CHECKPOINT": str(folder / "checkpoint.json"),
             "SUPERVISOR_STATE_DIR": str(folder / "state"),
-            "SUPERVISOR_SERVE_INTERVAL": "1d",
+            **({} if "SUPERVISOR_SERVE_INTERVAL" in environment else {"SUPERVISOR_SERVE_CRON": "0 0 1 1 *"}),
             "SUPERVISOR_LOCK_TIMEOUT": "5m",
         }
         self.event_log = folder / "events.log"

@@ -28,7 +28,7 @@ def test_a_run_killed_while_it_emits_is_completed_by_the_next_scheduled_one(tmp_
     settings = {f"SUPERVISOR_{name.upper()}": value for name, value in sick.items()}
     with Served(tmp_path, {**settings, **killer.environment, "SUPERVISOR_SERVE_INTERVAL": "10s"}) as served:
         served.wait(killer.has_struck)
-        served.wait(lambda: "Finished in state Completed('degraded" in served.said())
+        served.wait(lambda: "Finished in state Degraded('degraded" in served.said())
         crashed = served.api("/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["CRASHED"]}}}})
         ids = event_ids(served.event_log)
 

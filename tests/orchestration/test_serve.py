@@ -20,7 +20,7 @@ LATER = "2026-06-04T19:42:00Z"
 
 
 def test_a_run_ends_with_its_state_and_its_count_for_a_name(evening):
-    assert (evening["state_type"], evening["state_name"]) == ("COMPLETED", "Completed")
+    assert (evening["state_type"], evening["state_name"]) == ("COMPLETED", "Unstable")
     assert evening["name"] == evening["state"]["message"]
     assert evening["name"].startswith("unstable · ")
     assert {"runtime-supervisor", "unstable"} <= set(evening["tags"])

@@ -109,6 +109,12 @@ def test_no_control_character_of_the_input_reaches_a_table():
         assert "\u202e" not in text
 
 
+def test_a_table_of_recommendations_begins_with_why():
+    judgement = judged(desired("piha/web"), actual("piha/x"))
+
+    assert next(iter(recommendation_rows(judgement.recommendations)[0])) == "why, and what to do"
+
+
 def test_tables_show_what_stands_for_itself_first_and_end_somewhere():
     want = desired(*(f"piha/svc-{n}" for n in range(MOST_ROWS + 10)), "vps/web")
     rows = drift_rows(judged(want, actual("vps/web", nodes=["piha"])).drift)
