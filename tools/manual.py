@@ -22,7 +22,8 @@ def list_stages() -> Iterator[str]:
     yield from ("| stage | what it is |", "|---|---|")
     for path in sorted((ROOT / "stages").glob("[!_]*.py")):
         said = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
-        yield f"| `{path.stem}` | {said} |"
+        without_source = re.sub(r" \((SEMANTICS|ACTIONS|OBSERVER) [^)]*\)", "", said)
+        yield f"| `{path.stem}` | {without_source} |"
 
 
 def list_folders() -> Iterator[str]:
