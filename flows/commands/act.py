@@ -130,12 +130,18 @@ def _plan(settings: "Settings", as_json: bool) -> int:
 
 def tell_done(done: "Done") -> None:
     """Print what became of one decision to start."""
+    typer.echo(say_done(done))
+
+
+def say_done(done: "Done") -> str:
+    """Return the same as a line."""
     from flows.text.escape import show
+    from flows.text.spoken import spoken_target
 
     decision = done.decision
     line = f"  {show(done.line)}" if done.line else ""
     word = done.said.replace("_", " ") if done.is_attempt else f"not started: {done.said.replace('_', ' ')}"
-    typer.echo(f"{show(decision.node)}/{show(decision.service)}  {decision.verb}  {word}{line}")
+    return f"{show(spoken_target(decision.node, decision.service))}  {decision.verb}  {word}{line}"
 
 
 def _form(done: "Done") -> dict[str, object]:

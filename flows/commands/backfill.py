@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,10 +51,12 @@ def backfill(
     from flows.past.day import group_days
     from flows.past.make_days import Backfiller, map_days
     from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
+    from flows.render.progress import progress, working
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir, "history": where}, config)
     with open_snapshots(source.absolute(), settings.limits, options.parse_zone(zone)) as snapshots:
-        found = find_snapshots(snapshots, begin, end)
+        with working("looking for snapshots"):
+            found = find_snapshots(snapshots, begin, end)
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
         days = group_days(found)
@@ -77,19 +78,6 @@ def _watched(results: "Iterable[DayDone]", advance: Any) -> "Iterator[DayDone]":
     for done in results:
         advance(len(done.day.snapshots))
         yield done
-
-
-@contextmanager
-def progress(total: int, what: str = "snapshots") -> Iterator[Any]:
-    """Show a bar on a terminal's stderr; elsewhere nothing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda count: bar.advance(task, count)
 
 
 def _report(done: "list[DayDone]", passed_over: tuple[str, ...]) -> int:

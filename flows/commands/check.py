@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import options
+from flows.render.progress import working
 from flows.text.spoken import count
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def check(
 
     loaded = options.load_all({"inventory": inventory, "world": world}, config)
     is_absent = loaded.origins["world"] == "default" and not loaded.settings.world.exists()
-    found = inspect_inputs(loaded.settings, with_world=not (no_world or is_absent))
+    with working("reading the inventory and the world"):
+        found = inspect_inputs(loaded.settings, with_world=not (no_world or is_absent))
     if as_json:
         from flows.render.document import dump
 

@@ -54,12 +54,14 @@ def explain(
     moment = options.parse_moment(as_of) or datetime.now(UTC)
     begin = options.parse_since(since, moment)
     from flows.render.explanation import to_document, to_lines
+    from flows.render.progress import working
     from flows.render.screen import print_lines
     from flows.views.explain import explain as explain_target
 
     given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}
     settings = options.load(given | {"history": history}, config)
-    found = explain_target(settings, target, moment, moment - begin)
+    with working("reading and judging"):
+        found = explain_target(settings, target, moment, moment - begin)
     acting = None
     if settings.actions.automation != "off":
         from flows.views.actions import list_of_target

@@ -1,5 +1,6 @@
 """`supervisor history`: what drifted, for how long, how often, and what became of it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -57,11 +58,13 @@ def history(
         return 0
     begin, end = options.parse_period(since, until)
     from flows.past.study import study_past
+    from flows.render.progress import working
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
-    past = study_past(
-        settings.history_root(), settings.past_rules(), begin, end, node=_lower(node), service=_lower(service)
-    )
+    with working("reading the history"):
+        past = study_past(
+            settings.history_root(), settings.past_rules(), begin, end, node=_lower(node), service=_lower(service)
+        )
     _print(past, output)
     for text in past.left_out:
         typer.echo(f"left out {_shown(text)}", err=True)
@@ -113,12 +116,27 @@ def compact(
     """Merge the days before today."""
     from flows.ledger.history_writer import compact as compact_days
     from flows.ledger.history_writer import hold_history
+    from flows.render.progress import progress
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
-    with hold_history(settings.history_root(), settings.state_dir, settings.lock_timeout.total_seconds()):
-        merged = compact_days(settings.history_root(), datetime.now(UTC).date())
+    root, wait_s = settings.history_root(), settings.lock_timeout.total_seconds()
+    with hold_history(root, settings.state_dir, wait_s), progress(100, "% of the days") as advance:
+        merged = compact_days(root, datetime.now(UTC).date(), _in_percent(advance))
     typer.echo(f"merged {count(merged, 'day')} of a table under {_shown(settings.history_root())}")
     return 0
+
+
+def _in_percent(advance: Callable[[int], None]) -> Callable[[int, int], None]:
+    """Return what turns so many of so many into the percents that were gained."""
+    told = 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        percent = 100 * (done + 1) // total
+        advance(percent - told)
+        told = percent
+
+    return tell
 
 
 def _shown(text: Path | str) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from flows.commands import options
 from flows.commands.options import Format
+from flows.render.progress import working
 from flows.text.escape import show, show_lines
 
 if TYPE_CHECKING:
@@ -87,7 +88,8 @@ def reconcile(
         "cloudevents": cloudevents,
     }
     settings = options.load(given, config)
-    report = run_once(settings, moment, dry_run=dry_run)
+    with working("reading and judging"):
+        report = run_once(settings, moment, dry_run=dry_run)
     report = report if dry_run else ReportFile(settings).write(report)
     gate = _hold_against(report, criteria, known)
     typed = options.repeat(given, config, as_of)

@@ -2,10 +2,11 @@
 
 import os
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -29,6 +30,9 @@ Example:
 \b
   supervisor what-if --inventory my-branch | gh pr comment --body-file -
 """
+
+
+Result = TypeVar("Result")
 
 
 class ComparisonFormat(StrEnum):
@@ -68,6 +72,7 @@ def replay(
     from flows.past.make_days import map_days
     from flows.past.replay import Replayer, compare, join_pairs, read_rules
     from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
+    from flows.render.progress import progress, working
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir}, config)
     other = read_rules(rules, settings.rules())
@@ -77,18 +82,27 @@ def replay(
     with open_snapshots(
         (source or settings.state_dir).absolute(), settings.limits, options.parse_zone(zone)
     ) as snapshots:
-        found = find_snapshots(snapshots, begin, end)
+        with working("looking for snapshots"):
+            found = find_snapshots(snapshots, begin, end)
         snapshots.close()
         inventories = choose_inventories(settings, inventory_git, snapshots)
         work = Replayer(
             make_judge(settings, snapshots, inventories), make_judge(settings, snapshots, inventories, other)
         )
-        both = join_pairs(map_days(work, group_days(found), jobs or os.cpu_count() or 1))
+        days = group_days(found)
+        with progress(len(days), "days") as advance:
+            both = join_pairs(_counted(map_days(work, days, jobs or os.cpu_count() or 1), advance))
         work.before.close()
     _print(compare(both, settings.longest_span), output)
     if not found:
         typer.echo("note: no snapshot of this period; 'supervisor archive list' shows what is kept", err=True)
     return 0
+
+
+def _counted(results: Iterable[Result], advance: Callable[[int], None]) -> Iterator[Result]:
+    for result in results:
+        advance(1)
+        yield result
 
 
 def what_if(
@@ -105,11 +119,14 @@ def what_if(
 ) -> int:
     """Judge against both inventories and print what differs."""
     moment = options.parse_moment(as_of) or datetime.now(UTC)
+    from flows.render.progress import working
     from flows.views.what_if import compare_inventories
 
     settings = options.load({"inventory": base, "world": world}, config)
     by_place = ComparisonFormat.TABLE if sys.stdout.isatty() else ComparisonFormat.MARKDOWN
-    _print(compare_inventories(settings, other, moment), output or by_place)
+    with working("judging both ways"):
+        compared = compare_inventories(settings, other, moment)
+    _print(compared, output or by_place)
     return 0
 
 

@@ -48,11 +48,13 @@ def report(
         raise typer.BadParameter("--since must lie before the moment of the report")
     from flows.files.own import replace_file
     from flows.render.html import to_html
+    from flows.render.progress import working
     from flows.text.escape import show, show_line
     from flows.views.fleet_page import gather_page
 
     given = {"inventory": inventory, "world": world, "state_dir": state_dir, "history": history}
-    page = gather_page(options.load(given, config), moment, moment - begin)
+    with working("reading, judging and drawing"):
+        page = gather_page(options.load(given, config), moment, moment - begin)
     replace_file(output.absolute(), to_html(page).encode(), 0o644)
     typer.echo(f"wrote {show(output)}")
     if page.problem:

@@ -6,7 +6,7 @@ A file is named from what it holds, so that writing a run again replaces it, and
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -230,15 +230,17 @@ def merge_finished_day(root: Path, day: date) -> None:
             ask_history(lambda table=table: merge_day(storage, table, day), storage)  # type: ignore[misc]
 
 
-def compact(root: Path | str, before: date) -> int:
+def compact(root: Path | str, before: date, advance: Callable[[int, int], None] = lambda *_: None) -> int:
     """Merge the files of each day before `before` into one for each table; return how many were merged.
 
+    `advance` is told how many days of tables are done, and of how many.
     A day that cannot be read does not keep the others from being merged; raises `HistoryError` at the end of them.
     """
     storage = open_storage(root)
     merged, faults = 0, []
     days = [(table, day) for table in TABLES for day in list_days(storage, table) if day < before]
-    for table, day in days:
+    for done, (table, day) in enumerate(days):
+        advance(done, len(days))
         try:
             merged += ask_history(lambda t=table, d=day: merge_day(storage, t, d), storage)  # type: ignore[misc]
         except HistoryError as error:

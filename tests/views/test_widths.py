@@ -9,8 +9,9 @@ from rich.text import Text
 
 from flows.cli import _run
 from flows.past.study import study_past
+from flows.render.live import WatchScreen
 from flows.render.past import print_past
-from flows.render.table import print_report
+from flows.render.table import Hints, print_report
 from flows.render.tabulate import Column, fit
 from schemas.rules import PastRules
 from tests.helpers.fleet_on_disk import BAD, NOON, OK, WEB, reconcile
@@ -96,3 +97,16 @@ def test_a_run_says_severity_and_ends_with_what_to_type(tmp_path, width):
     assert any(line.split()[:2] == ["required", "error"] for line in lines)
     assert lines[-1] == "next: supervisor explain a/web"
     assert all(len(line) <= width for line in lines)
+
+
+def test_the_screen_of_watch_grows_old_and_keeps_what_was_said(tmp_path):
+    clock = [NOON + timedelta(seconds=9)]
+    screen = WatchScreen(timedelta(minutes=30), lambda: clock[0])
+    screen.show_run(reconcile(tmp_path, WEB, {"a/web": BAD}), Hints())
+    screen.say("error: the disk is full")
+    clock[0] += timedelta(minutes=2)
+    lines = lines_of(lambda console: console.print(screen), 80)
+
+    assert lines[0] == "supervisor watch  ·  judged 2 min ago, at 12:00:00  ·  Ctrl-C ends it"
+    assert lines[1] == "12:00:09  error: the disk is full"
+    assert lines[3].startswith("UNSTABLE") or lines[3].startswith("DEGRADED")
