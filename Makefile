@@ -7,8 +7,6 @@ JOBS ?= 2
 PYTEST = .venv/bin/pytest -n $(JOBS) --dist loadscope
 MARKED = server or browser or postgres or crash or dask or slow or engine
 PACKAGES = flows stages schemas
-# The evening that examples/homelab/world was taken; without it the example would be stale by now.
-DEMO = --config examples/demo.yaml --as-of 2026-06-03T19:42:00Z
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
@@ -35,20 +33,12 @@ dev-wheel: .venv/.dev
 	tools/install.sh requirements-dev.lock wheel
 	@touch -d @0 .venv/.runtime
 
-demo: install .demo/past ## Reconcile the example homelab, with a month of history behind it
-	@.venv/bin/supervisor reconcile --exit-zero $(DEMO)
-	@printf '\nLook around in it:\n'
-	@printf '  .venv/bin/supervisor %s\n' 'status $(DEMO)' 'explain piha/zigbee2mqtt $(DEMO)' \
-		'report $(DEMO)' 'history --config examples/demo.yaml --until 2026-06-04T00:00:00Z' --help
+demo: install ## Judge the example homelab on a bad evening, with a month behind it
+	@[ -e .demo/supervisor.yaml ] || rm -rf .demo
+	@PATH="$$PWD/.venv/bin:$$PATH" supervisor demo .demo
 
 pictures: demo ## Draw the README's pictures anew (the report's needs Chromium)
 	.venv/bin/python -m tools.pictures examples/pictures
-
-.demo/past: tools/example_past.py benchmarks/snapshots.py
-	@rm -rf .demo/past .demo/state && mkdir -p .demo
-	@.venv/bin/python -m tools.example_past .demo
-	@.venv/bin/supervisor backfill .demo/past --inventory examples/homelab --state-dir .demo/state
-	@touch $@
 
 manual: .venv/.dev ## Write the manual's generated tables anew
 	.venv/bin/python -m tools.manual

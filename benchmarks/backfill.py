@@ -23,9 +23,9 @@ from typing import Any
 import polars as pl
 
 from benchmarks.fleet import alias_of, service_name, write_fleet
-from benchmarks.snapshots import START, STEP, write_archive
 from flows.ledger.history_writer import encode
 from flows.past.day import Judge, group_days, within
+from flows.past.invented import START, STEP, write_archive
 from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.settings import Settings
 from flows.sources.snapshots.worlds import SnapshotSource

@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal, NamedTuple
 
-from benchmarks.snapshots import PACKS, write_archive
+from flows.past.invented import PACKS, write_archive
 
 AS_OF = datetime(2026, 5, 12, 12, 0, tzinfo=UTC)
 """The moment that a generated world is to be judged at."""

@@ -42,6 +42,7 @@ COMMANDS = (
     "watch",
     "serve",
     "web",
+    "demo",
 )
 
 

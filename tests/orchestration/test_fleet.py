@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.fleet import AS_OF, write_fleet
 from benchmarks.peers.plain import judge
-from benchmarks.snapshots import PACKS, evolve, write_archive
+from flows.past.invented import PACKS, evolve, write_archive
 from schemas.words import DriftKind
 
 NAMES = {"piha": ["mosquitto", "zigbee2mqtt"], "vps": ["outline"]}

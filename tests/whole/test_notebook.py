@@ -1,12 +1,10 @@
 """The notebook runs from top to bottom on the example's history, and draws what it says."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.examples import HOMELAB
 from tests.helpers.homelab import environment
 from tests.helpers.program import SUPERVISOR
 
@@ -19,10 +17,8 @@ DAYS = 3
 def folder(tmp_path_factory):
     """Return a folder with a few days of example history, as `make demo` leaves a month of it."""
     folder = tmp_path_factory.mktemp("demo")
-    past = [sys.executable, "-m", "tools.example_past", str(folder), "--days", str(DAYS)]
-    subprocess.run(past, check=True, capture_output=True, cwd=ROOT)
-    backfill = [*SUPERVISOR, "backfill", str(folder / "past"), "--inventory", str(HOMELAB)]
-    subprocess.run(backfill, check=True, capture_output=True, env=environment(folder))
+    demo = [*SUPERVISOR, "demo", str(folder), "--days", str(DAYS)]
+    subprocess.run(demo, check=True, capture_output=True)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""An archive of past worlds, five minutes apart, in which outages begin and end.
+"""An archive of invented past worlds in which outages begin and end: what the demo and the benchmarks look back on.
 
 `ARCHIVE/2026-05-01T12-05-00Z/*.json`, or `ARCHIVE/2026-05-01.tar` with those folders in it. It is written as it is
 made, a snapshot at a time, so that a year of it needs no more memory than an hour.
@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -18,11 +19,21 @@ from typing import Any, NamedTuple
 
 START = datetime(2025, 5, 1, tzinfo=UTC)
 STEP = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When the worlds are, and how often things break."""
+
+    start: datetime = START
+    step: timedelta = STEP
+    service_outage_every: timedelta = timedelta(days=30)
+    node_outage_every: timedelta = timedelta(days=25)
+
+
 PACKS = {"folders": "", "tar": ".tar", "tar.gz": ".tar.gz", "tar.zst": ".tar.zst"}
 """The ways to keep a day, and their file endings; `tar.zst` needs the `zstd` program."""
 
-SERVICE_OUTAGE_EVERY = timedelta(days=30)
-NODE_OUTAGE_EVERY = timedelta(days=25)
 DEPLOYMENT_EVERY = timedelta(days=14)
 OBSERVER_OUTAGE_EVERY = timedelta(days=60)
 TORN_SHARE = 0.0002
@@ -37,10 +48,13 @@ class Snapshot(NamedTuple):
     files: dict[str, bytes]
 
 
-def write_archive(folder: Path, names: dict[str, list[str]], count: int, seed: int, pack: str = "folders") -> None:
-    """Write `count` snapshots of the nodes and their services that `names` gives, from `START` on."""
+def write_archive(
+    folder: Path, names: dict[str, list[str]], count: int, seed: int, pack: str = "folders", pace: Pace | None = None
+) -> None:
+    """Write `count` snapshots of the nodes and their services that `names` gives."""
     folder.mkdir(parents=True, exist_ok=True)
-    for day, snapshots in groupby(evolve(names, count, seed), key=lambda snapshot: snapshot.as_of.date()):
+    worlds = evolve(names, count, seed, pace or Pace())
+    for day, snapshots in groupby(worlds, key=lambda snapshot: snapshot.as_of.date()):
         if pack == "folders":
             write_folders(folder, snapshots)
         else:
@@ -79,13 +93,14 @@ class Outage(NamedTuple):
     how: str
 
 
-class Past:
+class InventedPast:
     """The fleet as it is at one moment of the past; `advance` moves it on by a step."""
 
-    def __init__(self, names: dict[str, list[str]], seed: int) -> None:
+    def __init__(self, names: dict[str, list[str]], seed: int, pace: Pace) -> None:
         """Begin with everything up."""
+        self.pace = pace
         self.names = names
-        self.random = Random(f"past {seed}")
+        self.random = Random(f"past {seed}")  # noqa: S311 - the same each time, and no secret
         self.targets = [(node, service) for node, services in names.items() for service in services]
         self.services: dict[tuple[str, str], Outage] = {}
         self.nodes: dict[str, Outage] = {}
@@ -95,7 +110,7 @@ class Past:
 
     def happens(self, every: timedelta, among: int = 1) -> bool:
         """Return whether one of `among` things that each happen so often happens in this step."""
-        return self.random.random() < among * (STEP / every)
+        return self.random.random() < among * (self.pace.step / every)
 
     def outage(self, now: datetime, *hows: str) -> Outage:
         """Return an outage that begins now: most last under an hour, some for a day."""
@@ -109,9 +124,9 @@ class Past:
         self.observer = self.observer if self.observer and self.observer.ends_at > now else None
         self.end_incidents(now)
         self.end_deployments(now)
-        if self.happens(SERVICE_OUTAGE_EVERY, len(self.targets)):
+        if self.happens(self.pace.service_outage_every, len(self.targets)):
             self.break_service(now)
-        if self.happens(NODE_OUTAGE_EVERY, len(self.names)):
+        if self.happens(self.pace.node_outage_every, len(self.names)):
             self.nodes[self.random.choice(list(self.names))] = self.outage(now, "offline", "silent")
         if self.happens(DEPLOYMENT_EVERY, len(self.targets)):
             self.deploy(now)
@@ -140,7 +155,7 @@ class Past:
     def deploy(self, now: datetime) -> None:
         """Begin a deployment, during which its service is restarting."""
         node, service = target = self.random.choice(self.targets)
-        self.services[target] = Outage(now, now + STEP * 1.5, "starting")
+        self.services[target] = Outage(now, now + self.pace.step * 1.5, "starting")
         record = {"node": node, "service": service, "status": "running", "started_at": int(now.timestamp())}
         self.deployments[f"deploy-{int(now.timestamp())}-{node}-{service}"] = record
 
@@ -148,7 +163,7 @@ class Past:
         """Let deployments of two steps ago succeed, or fail in one case of six, and forget the old ones."""
         seconds = int(now.timestamp())
         for deployment in self.deployments.values():
-            if deployment["status"] == "running" and seconds - deployment["started_at"] >= 2 * STEP.seconds:
+            if deployment["status"] == "running" and seconds - deployment["started_at"] >= 2 * self.pace.step.seconds:
                 deployment["status"] = "failed" if self.random.random() < 1 / 6 else "completed"
         horizon = seconds - int(KEPT.total_seconds())
         self.deployments = {key: row for key, row in self.deployments.items() if row["started_at"] >= horizon}
@@ -197,11 +212,11 @@ def stamp(instant: datetime, style: int) -> str | int | float:
     return f"{instant:%Y-%m-%dT%H:%M:%SZ}" if style % 4 == 3 else spelled[style % 4]
 
 
-def evolve(names: dict[str, list[str]], count: int, seed: int) -> Iterator[Snapshot]:
+def evolve(names: dict[str, list[str]], count: int, seed: int, pace: Pace) -> Iterator[Snapshot]:
     """Yield the snapshots in order of time. While the observer is stopped, its last files stand."""
-    past, files = Past(names, seed), None
+    past, files = InventedPast(names, seed, pace), None
     for i in range(count):
-        now = START + i * STEP
+        now = pace.start + i * pace.step
         past.advance(now)
         if files is None or past.observer is None or past.observer.how != "stopped":
             files = past.files(now)
