@@ -8,7 +8,10 @@ import pytest
 from typer.main import get_command
 
 from flows.cli import _run, app
+from flows.commands.config import RULES, list_settings
 from flows.commands.help import GROUPS
+from flows.settings import load_settings
+from schemas.rules import Rules
 
 
 @pytest.fixture
@@ -70,3 +73,9 @@ def test_every_command_is_in_a_group():
     grouped = {name for names in GROUPS.values() for name in names}
 
     assert set(get_command(app).commands) <= grouped
+
+
+def test_every_setting_is_in_a_group_or_a_rule():
+    ungrouped = {setting.name for setting in list_settings(load_settings().settings) if setting.group == RULES}
+
+    assert ungrouped == {*Rules.model_fields}
