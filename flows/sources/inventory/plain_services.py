@@ -82,6 +82,19 @@ class Plan(NamedTuple):
     """Lines that hold one dependency, behind a dash."""
 
 
+class Entry(NamedTuple):
+    """What is said below a service's name."""
+
+    line_count: int
+    is_monitored: bool
+    texts: tuple[str | None, ...]
+    """Of each of `TEXTS`, what it says."""
+    whole: str
+    """All of it, as canonical JSON."""
+    dependencies: tuple[tuple[int, DependencyScope, str], ...]
+    """Each with its line, the one below the service's name being 0."""
+
+
 def recognise_services(data: bytes, limits: Limits) -> PlainServices | None:
     """Return the services of a file of the plain shape, or None where the strict reader must decide."""
     try:
@@ -111,47 +124,61 @@ def _read_services(text: str, position: int) -> PlainServices | None:
     line = text.count("\n", 0, position) + 1
     for service in _SERVICE.finditer(text, position):
         name, body = service.groups()
-        parts = _LINE.findall(body)
-        if service.start() != position or len(parts) != body.count("\n"):
+        entry = _read_entry(body)
+        if service.start() != position or entry is None:
             return None
-        if not _add_service(found, name, line, parts):
-            return None
+        _add_service(found, name, line, entry)
         position = service.end()
-        line += len(parts) + 1
+        line += entry.line_count + 1
     return found if position == len(text) else None
 
 
-def _add_service(found: PlainServices, name: str, line: int, parts: list[tuple[str, str]]) -> bool:
-    """Add one service, and return whether all of it has one meaning; the tuples are each line's key and value."""
-    leads, values = zip(*parts, strict=True) if parts else ((), ())
-    plan = _plan(leads)
-    if plan is None or not all(values[index] in {"true", "false"} for index in plan.switches):
-        return False
+def _add_service(found: PlainServices, name: str, line: int, entry: Entry) -> None:
     found.services.append(name)
     found.lines.append(line)
-    found.are_monitored.append(all(values[index] == "true" for index in plan.switches))
-    for texts, place in zip(found.texts, plan.texts, strict=True):
-        texts.append(None if place is None else _to_text(values[place]))
-    found.entries.append(plan.template % tuple([_to_json(values[index]) for index in plan.values]))
-    first = len(found.dependencies)
-    for index, scope in plan.lists:
-        if not values[index].startswith("["):
-            return False
-        _add_dependencies(found, name, line + 1 + index, scope, _WORD.findall(values[index]))
-    for index, scope in plan.items:
-        if not _WORD.fullmatch(values[index]):
-            return False
-        _add_dependencies(found, name, line + 1 + index, scope, [values[index]])
-    count = len(found.dependencies) - first
-    return count < 2 or len({*found.dependencies[first:]}) == count
-
-
-def _add_dependencies(found: PlainServices, name: str, line: int, scope: DependencyScope, words: list[str]) -> None:
-    for word in words:
+    found.are_monitored.append(entry.is_monitored)
+    for texts, text in zip(found.texts, entry.texts, strict=True):
+        texts.append(text)
+    found.entries.append(entry.whole)
+    for index, scope, word in entry.dependencies:
         found.dependents.append(name)
-        found.dependencies.append(word.lower())
+        found.dependencies.append(word)
         found.scopes.append(scope)
-        found.dependency_lines.append(line)
+        found.dependency_lines.append(line + 1 + index)
+
+
+@lru_cache(maxsize=16_384)
+def _read_entry(body: str) -> Entry | None:
+    """Return what the lines below a service's name say, or None where not all of it has one meaning.
+
+    Of a fleet's services many are alike but for their names, so that each entry is understood once.
+    """
+    parts = _LINE.findall(body)
+    leads, values = zip(*parts, strict=True) if parts else ((), ())
+    plan = _plan(leads)
+    if len(parts) != body.count("\n") or plan is None:
+        return None
+    dependencies = _read_dependencies(plan, values)
+    if dependencies is None or not all(values[index] in {"true", "false"} for index in plan.switches):
+        return None
+    return Entry(
+        len(parts),
+        all(values[index] == "true" for index in plan.switches),
+        tuple([None if place is None else _to_text(values[place]) for place in plan.texts]),
+        plan.template % tuple([_to_json(values[index]) for index in plan.values]),
+        dependencies,
+    )
+
+
+def _read_dependencies(plan: Plan, values: tuple[str, ...]) -> tuple[tuple[int, DependencyScope, str], ...] | None:
+    """Return the line, the scope and the name of each dependency; None where one comes twice, or is no plain word."""
+    if not all(values[index].startswith("[") for index, _ in plan.lists):
+        return None
+    if not all(_WORD.fullmatch(values[index]) for index, _ in plan.items):
+        return None
+    found = [(index, scope, word.lower()) for index, scope in plan.lists for word in _WORD.findall(values[index])]
+    found += [(index, scope, values[index].lower()) for index, scope in plan.items]
+    return tuple(found) if len({word for _, _, word in found}) == len(found) else None
 
 
 def _to_json(value: str) -> str:
