@@ -90,5 +90,6 @@ def pack_files(parsed: ParsedFiles, digests: list[bytes], first: int) -> Pack:
         name: pl.DataFrame(columns, schema=getattr(schemas, name).schema).with_columns(pl.col("file") + first)
         for name, columns in frames.items()
     }
-    entries = pl.DataFrame(list(parsed.entries.items()), schema=schemas.entries.schema, orient="row")
+    texts = {"entry": list(parsed.entries.keys()), "entry_hash": list(parsed.entries.values())}
+    entries = pl.DataFrame(texts, schema=schemas.entries.schema)
     return Pack(**numbered, entries=entries, documents=schemas.documents)
