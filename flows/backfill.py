@@ -57,7 +57,7 @@ def backfill(
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
         work = Backfiller(judge, settings.history_root())
-        with hold_history(settings.history_root(), settings.state_dir, settings.lock_timeout.total_seconds()):
+        with hold_history(settings.places):
             done = _make_months(work, days, jobs)
         judge.close()
     return _log(done, snapshots.problems)

@@ -26,7 +26,7 @@ Positive = Annotated[int, AfterValidator(_check_positive)]
 def compact() -> int:
     """Merge the history's files of each day that is over, and return how many there were."""
     settings = load_settings().settings
-    with hold_history(settings.history_root(), settings.state_dir, settings.lock_timeout.total_seconds()):
+    with hold_history(settings.places):
         merged = compact_days(settings.history_root(), datetime.now(UTC).date())
     get_run_logger().info("merged %d day(s) of a table", merged)
     return merged

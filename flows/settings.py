@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,8 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flows.errors import SettingsError
+from flows.files.own import trusted_owners
+from flows.ledger.places import Places
 from flows.sources.formats.yaml_strict import read_settings_file
 from flows.text.spoken import read_zone
 from schemas.limits import KIB, MIB, Limits
@@ -186,6 +189,19 @@ class Settings(Rules, PastRules, BaseSettings):
     def past_rules(self) -> PastRules:
         """Return what the past is read by, alone."""
         return PastRules(**{name: getattr(self, name) for name in PastRules.model_fields})
+
+    @cached_property
+    def places(self) -> Places:
+        """Where everything is that is written and read back."""
+        root = self.history_root()
+        return Places(
+            event_log=self.event_log.absolute(),
+            checkpoint=self.checkpoint.absolute(),
+            state_dir=self.state_dir.absolute(),
+            history=root.absolute() if isinstance(root, Path) else root,
+            log_owners=trusted_owners(self.log_owners),
+            lock_timeout_s=self.lock_timeout.total_seconds(),
+        )
 
     def actions_root(self) -> Path:
         """Return the folder of the journals and files of actions."""

@@ -88,9 +88,9 @@ def add(
         until=parse_end(until, now),
     )
     change_acknowledgements(
-        settings.state_dir.absolute(),
+        settings.places.state_dir,
         lambda rows: [*(other for other in rows if other.target != aim), row],
-        settings.lock_timeout.total_seconds(),
+        settings.places.lock_timeout_s,
     )
     typer.echo(f"{show(spoken_target(*aim))} is acknowledged by {show(row.owner)} until {spoken_moment(row.until)}")
     if aim not in known:
@@ -118,8 +118,7 @@ def _find(wanted: str, settings: "Settings") -> tuple["Target", list["Target"]]:
     from schemas.episode import Target
     from schemas.words import ALL
 
-    checkpoint = settings.checkpoint.absolute()
-    known = read_known(checkpoint) if checkpoint.parent.is_dir() else None
+    known = read_known(settings.places.checkpoint)
     rows = known.last_run.recommendations if known and known.last_run else ()
     by_id = {str(row["recommendation_id"]): Target(str(row["node"]), str(row["service"])) for row in rows}
     node, _, service = wanted.strip().lower().partition("/")
@@ -194,11 +193,11 @@ def remove(
 
     settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
     aim, _ = _find(target, settings)
-    folder = settings.state_dir.absolute()
+    folder = settings.places.state_dir
     if aim not in {row.target for row in read_acknowledgements(folder)}:
         typer.echo(f"{show(spoken_target(*aim))} was not acknowledged; 'supervisor ack list' shows what is", err=True)
         return 1
-    timeout_s = settings.lock_timeout.total_seconds()
+    timeout_s = settings.places.lock_timeout_s
     change_acknowledgements(folder, lambda rows: [row for row in rows if row.target != aim], timeout_s)
     typer.echo(f"{show(spoken_target(*aim))} is no longer acknowledged")
     return 0

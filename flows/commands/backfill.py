@@ -60,9 +60,8 @@ def backfill(
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, inventory_git, snapshots))
         days = group_days(found)
-        root, wait_s = settings.history_root(), settings.lock_timeout.total_seconds()
-        with hold_history(root, settings.state_dir, wait_s), progress(len(found)) as advance:
-            work = Backfiller(judge, root)
+        with hold_history(settings.places), progress(len(found)) as advance:
+            work = Backfiller(judge, settings.history_root())
             done = sorted(_watched(map_days(work, days, jobs or os.cpu_count() or 1), advance), key=lambda one: one.day)
         if events is not None:
             from flows.past.events import write_events

@@ -40,7 +40,7 @@ def _of_checkpoint(settings: "Settings") -> set[str]:
     from flows.text.spoken import spoken_target
 
     try:
-        known = read_known(settings.checkpoint.absolute())
+        known = read_known(settings.places.checkpoint)
     except (SupervisorError, OSError):
         return set()
     return {spoken_target(*episode.target) for episode in known.episodes.values()} if known else set()

@@ -119,9 +119,8 @@ def compact(
     from flows.render.progress import progress
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
-    root, wait_s = settings.history_root(), settings.lock_timeout.total_seconds()
-    with hold_history(root, settings.state_dir, wait_s), progress(100, "% of the days") as advance:
-        merged = compact_days(root, datetime.now(UTC).date(), _in_percent(advance))
+    with hold_history(settings.places), progress(100, "% of the days") as advance:
+        merged = compact_days(settings.history_root(), datetime.now(UTC).date(), _in_percent(advance))
     typer.echo(f"merged {count(merged, 'day')} of a table under {_shown(settings.history_root())}")
     return 0
 

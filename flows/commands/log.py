@@ -60,8 +60,8 @@ def verify(
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint}, config)
     named = files or _own_files(settings)
-    is_live = settings.event_log.absolute() in {path.absolute() for path in named}
-    known = read_known(settings.checkpoint) if is_live else None
+    is_live = settings.places.event_log in {path.absolute() for path in named}
+    known = read_known(settings.places.checkpoint) if is_live else None
     verdict = verify_chain(named, known.head if known else None)
     if verdict.break_at is not None:
         typer.echo(f"{show(verdict.break_at.path)}:{verdict.break_at.number}: {verdict.problem}")
@@ -96,12 +96,10 @@ def tail(
     config: options.Config = None,
 ) -> int:
     """Print the latest events, the newest last."""
-    from flows.files.own import settle_path, trusted_owners
-    from flows.ledger.event_log import START, EventLog
+    from flows.ledger.emit import open_log
+    from flows.ledger.event_log import START
 
-    settings = _load({"event_log": event_log}, config)
-    owners = trusted_owners(settings.log_owners)
-    log = EventLog(settle_path(settings.event_log, owners), owners)
+    log = open_log(_load({"event_log": event_log}, config).places)
     log.is_deep = True
     scan = log.scan(START)
     log.is_deep = False
@@ -149,16 +147,10 @@ def replay(
 ) -> int:
     """Append what the log lacks; return 0."""
     from flows.ledger.chain import read_event_lines
-    from flows.ledger.emit import EmitPaths, open_emitter
+    from flows.ledger.emit import open_emitter
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint, "state_dir": state_dir}, config)
-    paths = EmitPaths(
-        event_log=settings.event_log,
-        checkpoint=settings.checkpoint,
-        state_dir=settings.state_dir,
-        log_owners=frozenset(settings.log_owners),
-    )
-    with open_emitter(paths, lock_timeout_s=settings.lock_timeout.total_seconds()) as emitter:
+    with open_emitter(settings.places) as emitter:
         count = emitter.write_again(found for file in files for found in read_event_lines(file))
     typer.echo(f"{count} events written again")
     return 0
@@ -169,10 +161,9 @@ def _load(given: dict[str, object], config: Path | None) -> "Settings":
 
 
 def _own_files(settings: "Settings") -> list[Path]:
-    from flows.files.own import trusted_owners
     from flows.ledger.log_parts import find_parts
 
-    found = find_parts(settings.event_log, trusted_owners(settings.log_owners))
+    found = find_parts(settings.event_log, settings.places.log_owners)
     _say_what_is_not_read({part.path: part.problem for part in found if part.problem})
     return [*(part.path for part in found if not part.problem), settings.event_log]
 

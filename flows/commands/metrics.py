@@ -35,8 +35,7 @@ def metrics(
     from flows.telling.metrics import to_metrics
 
     settings = options.load({"checkpoint": checkpoint, "metrics_file": metrics_file}, config)
-    place = settings.checkpoint.absolute()
-    known = (read_known(place) if place.parent.is_dir() else None) or Known()
+    known = read_known(settings.places.checkpoint) or Known()
     text = to_metrics(known)
     if settings.metrics_file is not None and not to_stdout:
         replace_file(settings.metrics_file.absolute(), text, 0o644)

@@ -66,7 +66,7 @@ def _serve_at(settings: "Settings", host: str, port: int) -> int:
     if os.environ.get("PREFECT_API_URL"):
         _quieten(settings)
         return _serve(settings)
-    home = settings.state_dir.absolute() / "prefect"
+    home = settings.places.state_dir / "prefect"
     environment = server_environment(home, host, port)
     print(f"starting the Prefect server at http://{host}:{port} ...", flush=True)
     with run_server(environment, host, port) as server:
@@ -85,7 +85,7 @@ def _pass_on(given: dict[str, object]) -> None:
 def _quieten(settings: "Settings") -> None:
     from flows.orchestration.quiet import be_quiet
 
-    be_quiet(settings.state_dir.absolute() / "prefect")
+    be_quiet(settings.places.state_dir / "prefect")
 
 
 def _serve(settings: "Settings", server: "Popen[bytes] | None" = None) -> int:

@@ -146,10 +146,12 @@ def clear_leftovers(path: Path) -> None:
 
 
 def read_known(path: Path) -> Known | None:
-    """Return what the last runs left, without a lock and without a log; None where there is no trace of any.
+    """Return what the last runs left, without a lock and without a log; None where there is no trace of any, nor a folder.
 
     What a killed run was about to write counts as known: the next run completes it.
     """
+    if not path.absolute().parent.is_dir():
+        return None
     settled = settle_path(path, trusted_owners())
     checkpoint = load_checkpoint(settled).checkpoint or Checkpoint()
     known = checkpoint.pending.after if checkpoint.pending else checkpoint.known

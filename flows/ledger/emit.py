@@ -8,7 +8,7 @@ are never changed. The log is the truth: where it goes further than the checkpoi
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +35,7 @@ from flows.ledger.event_line import (
     encode_change,
 )
 from flows.ledger.event_log import START, EventLog, Scan
+from flows.ledger.places import Places
 from flows.ledger.skipped_run import write_attempt
 from schemas.action_event import Acting
 from schemas.episode import REMEMBERED_OPENINGS, Episode, Key, Transitions
@@ -47,22 +48,10 @@ Confirm = Callable[[Sequence[OwnEvent], int], frozenset[str]]
 """Which events our own records say were written by a run behind that generation: the digests of their lines."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmitPaths:
-    """Where a supervisor keeps what it writes."""
-
-    event_log: Path
-    checkpoint: Path
-    state_dir: Path
-    log_owners: frozenset[int] = frozenset()
-    """Users besides root and ourselves whose event log is appended to."""
-
-
 @contextmanager
 def open_emitter(
-    paths: EmitPaths,
+    places: Places,
     *,
-    lock_timeout_s: float = 10.0,
     confirm: Confirm | None = None,
     as_cloudevents: bool = False,
     platform_words: bool = False,
@@ -75,34 +64,37 @@ def open_emitter(
     BusyError where another run does not end in time, SettingsError for a checkpoint of a newer version, and EmitError
     for paths that are unsafe or cannot be written.
     """
-    with _explained(paths):
-        state_dir = make_private_folder(paths.state_dir)
-        checkpoint = settle_path(paths.checkpoint, trusted_owners())
-        log_owners = trusted_owners(paths.log_owners)
-        log = EventLog(settle_path(paths.event_log, log_owners), log_owners)
-    beside = checkpoint.with_name(f"{checkpoint.name}.lock")
-    with hold_lock(state_dir / "lock", lock_timeout_s), hold_lock(beside, lock_timeout_s):
+    with _explained(places):
+        state_dir = make_private_folder(places.state_dir)
+        checkpoint = settle_path(places.checkpoint, trusted_owners())
+        log = open_log(places)
+    beside, timeout_s = checkpoint.with_name(f"{checkpoint.name}.lock"), places.lock_timeout_s
+    with hold_lock(state_dir / "lock", timeout_s), hold_lock(beside, timeout_s):
         emitter = Emitter(
             log,
             checkpoint,
-            lock_timeout_s,
+            timeout_s,
             as_cloudevents=as_cloudevents,
             platform_words=platform_words,
             max_events=max_events,
         )
         emitter.warnings += doubt_file_systems((log.path, checkpoint, state_dir))
-        with _explained(paths):
+        with _explained(places):
             sweep_folder(state_dir)
             emitter.recover(confirm)
         yield emitter
 
 
-def read_episodes(paths: EmitPaths) -> Mapping[Key, Episode]:
+def open_log(places: Places) -> EventLog:
+    """Return the event log, once nobody but its owners can put another in its place."""
+    return EventLog(settle_path(places.event_log, places.log_owners), places.log_owners)
+
+
+def read_episodes(places: Places) -> Mapping[Key, Episode]:
     """Return the episodes as the next run will find them, without a lock and without writing anything."""
-    with _explained(paths):
-        log_owners = trusted_owners(paths.log_owners)
-        log = EventLog(settle_path(paths.event_log, log_owners), log_owners)
-        checkpoint = load_checkpoint(settle_path(paths.checkpoint, trusted_owners())).checkpoint
+    with _explained(places):
+        log = open_log(places)
+        checkpoint = load_checkpoint(settle_path(places.checkpoint, trusted_owners())).checkpoint
         if checkpoint is None:
             return _follow_events(Known(), log.scan(START).events).episodes
         return (checkpoint.pending.after if checkpoint.pending else checkpoint.known).episodes
@@ -422,8 +414,8 @@ def _check_files(files: Sequence[tuple[Path, Path]]) -> None:
 
 
 @contextmanager
-def _explained(paths: EmitPaths) -> Iterator[None]:
-    with _explained_at(paths.event_log):
+def _explained(places: Places) -> Iterator[None]:
+    with _explained_at(places.event_log):
         yield
 
 

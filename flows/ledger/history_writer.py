@@ -32,6 +32,7 @@ from flows.ledger.history import (
     scan_day,
 )
 from flows.ledger.history_check import PART, DamagedHistoryError, name_file, stem_of
+from flows.ledger.places import HISTORY_LOCK, Places
 from schemas.history import HISTORY_VERSION, KEYS, TABLES, History
 
 MOST_FAULTS = 5
@@ -211,20 +212,25 @@ def _replace_files(storage: Storage, files: DayFiles, rows: pl.DataFrame) -> Non
 
 
 @contextmanager
-def hold_history(root: Path | str, state_dir: Path, timeout_s: float) -> Iterator[None]:
+def hold_history(places: Places) -> Iterator[None]:
     """Be the only process here that replaces days of the history; raises `BusyError` that names the other one.
 
-    Live runs add files and replace none: they go on. The lock of a history on object storage is in the state folder.
+    Live runs add files and replace none: they go on.
     """
-    folder = root if isinstance(root, Path) else state_dir
-    make_folder(folder.absolute())
-    with hold_lock(folder.absolute() / "history.lock", timeout_s):
+    with _hold(places.history_lock, places.lock_timeout_s):
+        yield
+
+
+@contextmanager
+def _hold(lock: Path, timeout_s: float) -> Iterator[None]:
+    make_folder(lock.parent)
+    with hold_lock(lock, timeout_s):
         yield
 
 
 def merge_finished_day(root: Path, day: date) -> None:
     """Merge the files of a day that is over, unless another process is replacing days just now; it comes another time."""
-    with suppress(BusyError), hold_history(root, root, 0.0):
+    with suppress(BusyError), _hold(root.absolute() / HISTORY_LOCK, 0.0):
         storage = open_storage(root)
         for table in TABLES:
             ask_history(lambda table=table: merge_day(storage, table, day), storage)  # type: ignore[misc]

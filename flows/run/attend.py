@@ -26,7 +26,7 @@ def read_before(
     given: tuple[Acknowledgement, ...] = ()
     notes: tuple[str, ...] = ()
     try:
-        given = read_acknowledgements(settings.state_dir.absolute())
+        given = read_acknowledgements(settings.places.state_dir)
     except SupervisorError as error:
         notes = (f"{error}; nothing is acknowledged in this run",)
     waits, settling = (last_run.waits, last_run.settling) if last_run else ((), ())

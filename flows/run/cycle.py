@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
-from flows.ledger.emit import EmitPaths, Emitter, open_emitter
+from flows.ledger.emit import Emitter, open_emitter
 from flows.run.attend import habits_of, prints_of, read_before, remark, remark_waits
 from flows.run.clock import read_now
 from flows.run.confirm import confirm_events
@@ -98,15 +98,8 @@ def reconcile_with(
 
 @contextmanager
 def _emitter(settings: Settings) -> Iterator[Emitter]:
-    paths = EmitPaths(
-        event_log=settings.event_log.absolute(),
-        checkpoint=settings.checkpoint.absolute(),
-        state_dir=settings.state_dir.absolute(),
-        log_owners=frozenset(settings.log_owners),
-    )
     with open_emitter(
-        paths,
-        lock_timeout_s=settings.lock_timeout.total_seconds(),
+        settings.places,
         confirm=partial(confirm_events, settings.history_root()),
         as_cloudevents=settings.cloudevents,
         platform_words=settings.actions.platform_words,

@@ -50,7 +50,7 @@ class InputReader:
 
     def __init__(self, settings: Settings, *, is_caching: bool = True) -> None:
         """Read nothing yet; without caching, nothing is written either."""
-        inventory, folder = settings.inventory.absolute(), settings.state_dir.absolute() / "cache"
+        inventory, folder = settings.inventory.absolute(), settings.places.cache
         self._cache = InventoryCache(inventory, settings.limits, settings.rules(), folder, is_writable=is_caching)
         self._world = WorldMemory()
 

@@ -36,9 +36,8 @@ def think_of_acting(
         return None
     from flows.run.acting.round import Given, act_in_run
 
-    checkpoint = settings.checkpoint.absolute()
-    if known is None and checkpoint.parent.is_dir():
-        known = read_known(checkpoint)
+    if known is None:
+        known = read_known(settings.places.checkpoint)
     given = Given(
         inputs=inputs,
         judgement=judgement,

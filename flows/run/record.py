@@ -227,7 +227,7 @@ def _archive(emitter: Emitter, settings: Settings, inputs: Inputs, as_of: dateti
     if not settings.keep_archive or size_bytes > settings.archive_max_world_bytes:
         return
     try:
-        with edit_archive(settings.state_dir.absolute()) as archive:
+        with edit_archive(settings.places.state_dir) as archive:
             archive.add_world(inputs.world_files)
             if not archive.has_inventory(as_of, inputs.inventory_fingerprint):
                 archive.add_inventory(as_of, inputs.read_inventory_files())

@@ -44,7 +44,7 @@ class ChangedInputs:
         self._stop = stop
         files = (settings.checkpoint, settings.event_log, settings.metrics_file)
         self._our_files = [path for file in files if file for path in {file.absolute(), file.resolve()}]
-        self._our_folders = {settings.state_dir.absolute(), settings.state_dir.resolve()}
+        self._our_folders = {settings.places.state_dir, settings.state_dir.resolve()}
         self._open()
 
     def wait(self, until_s: float) -> str:

@@ -34,7 +34,7 @@ def follow_up(settings: Settings, news: RunNews, send: Send = send_with_apprise)
     """Write the metrics file and send messages, as the settings say; return what went wrong as notes."""
     if settings.metrics_file is None and not read_addresses():
         return ()
-    known = read_known(settings.checkpoint.absolute()) or Known()
+    known = read_known(settings.places.checkpoint) or Known()
     return (*_write_metrics(settings, known), *_notify(settings, known, news, send))
 
 
@@ -53,9 +53,9 @@ def _notify(settings: Settings, known: Known, news: RunNews, send: Send) -> Iter
     addresses = read_addresses()
     if not addresses:
         return
-    folder = settings.state_dir.absolute()
+    folder = settings.places.state_dir
     try:
-        with hold_lock(folder / f"{FILE}.lock", settings.lock_timeout.total_seconds()):
+        with hold_lock(folder / f"{FILE}.lock", settings.places.lock_timeout_s):
             outbox = read_outbox(folder)
             outbox = _tell(settings, outbox, known, news, frozenset(addresses))
             write_outbox(folder, outbox)

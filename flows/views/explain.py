@@ -177,7 +177,7 @@ def _episodes_of(aim: Target, known: Known) -> list[Episode]:
 
 def _remark(aim: Target, settings: Settings, known: Known, as_of: datetime) -> list[str]:
     waits = tuple(wait for wait in known.last_run.waits if wait.target == aim) if known.last_run else ()
-    given = [row for row in read_acknowledgements(settings.state_dir.absolute()) if row.target == aim]
+    given = [row for row in read_acknowledgements(settings.places.state_dir) if row.target == aim]
     words = [
         f"acknowledged by {row.owner}: {row.reason}; {'until' if as_of < row.until else 'ran out at'} {row.until}"
         for row in given

@@ -11,8 +11,7 @@ from flows.settings import Settings
 
 def read_last(settings: Settings) -> Known:
     """Return what the runs before left; nothing where there was none."""
-    checkpoint = settings.checkpoint.absolute()
-    return (read_known(checkpoint) if checkpoint.parent.is_dir() else None) or Known()
+    return read_known(settings.places.checkpoint) or Known()
 
 
 def decide_now(settings: Settings, inputs: Inputs, known: Known | None = None) -> Decision:

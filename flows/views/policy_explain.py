@@ -125,12 +125,11 @@ def _read(settings: Settings, as_of: datetime) -> _Ground:
     numbers = numbers.model_copy(update={"automation": Automation.OBSERVE}) if is_off else numbers
     operators = find_operators(settings).operators
     ledger = read_ledger(read_journals(place)).ledger if place.journals.is_dir() else Ledger()
-    checkpoint = settings.checkpoint.absolute()
-    known = (read_known(checkpoint) if checkpoint.parent.is_dir() else None) or Known()
+    known = read_known(settings.places.checkpoint) or Known()
     return _Ground(
         inputs=read_inputs(settings, as_of),
         known=known,
-        acknowledgements=read_acknowledgements(settings.state_dir.absolute()),
+        acknowledgements=read_acknowledgements(settings.places.state_dir),
         policy=read_policy(settings.actions.policy, numbers, trusted_users(settings)).policy,
         numbers=numbers,
         operators=operators,

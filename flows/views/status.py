@@ -60,7 +60,7 @@ class Status:
 
 def read_status(checkpoint: Path, run_ttl: timedelta, now: datetime, *, is_acting: bool = False) -> Status:
     """Return the status; one without a last run where there is no usable checkpoint."""
-    known = read_known(checkpoint.absolute()) if checkpoint.absolute().parent.is_dir() else None
+    known = read_known(checkpoint)
     if known is None:
         return Status(now, None, None, (), is_old=False)
     ranks = list(Severity)

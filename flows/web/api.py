@@ -41,8 +41,7 @@ def check_health(context: Shared) -> Response:
 @router.get("/metrics", tags=["health"], dependencies=[Reader])
 def give_metrics(context: Shared) -> Response:
     """Return the last run as Prometheus metrics."""
-    checkpoint = context.settings.checkpoint.absolute()
-    known = read_known(checkpoint) if checkpoint.parent.is_dir() else None
+    known = read_known(context.settings.places.checkpoint)
     return PlainTextResponse(to_metrics(known or Known()), media_type="text/plain; version=0.0.4")
 
 

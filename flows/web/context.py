@@ -44,7 +44,7 @@ def load_context(settings: Settings, config: Path | None) -> Context:
     """Return it; raises `SettingsError` for an unusable password file."""
     return Context(
         settings,
-        load_password(settings.state_dir.absolute()),
+        load_password(settings.places.state_dir),
         Fleet(settings),
         make_operator(settings, config),
         make_environment("flows.web"),

@@ -53,7 +53,7 @@ class _Server(uvicorn.Server):
 
 def announce(settings: Settings) -> str:
     """Return where the page is, and where its password."""
-    password = settings.state_dir.absolute() / "web" / "password"
+    password = settings.places.state_dir / "web" / "password"
     host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
     return f"http://{host}:{settings.web.port}  (to act, sign in with the password in {show(password)})"
 

@@ -123,6 +123,28 @@ def test_paths_in_the_settings_file_are_relative_to_it(tmp_path):
     assert settings.state_dir.is_absolute()
 
 
+def test_places_are_absolute_and_the_logs_owners_are_root_and_we_and_those_who_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"event_log": Path("log"), "checkpoint": Path("here/checkpoint"), "state_dir": Path("state")}
+
+    places = load_settings({**given, "log_owners": [4242], "lock_timeout": "2m"}).settings.places
+
+    assert (places.event_log, places.checkpoint) == (tmp_path / "log", tmp_path / "here/checkpoint")
+    assert (places.cache, places.history_lock) == (tmp_path / "state/cache", tmp_path / "state/history.lock")
+    assert (places.log_owners, places.lock_timeout_s) == ({0, os.geteuid(), 4242}, 120)
+
+
+def test_the_lock_of_a_history_elsewhere_is_with_it_and_of_one_on_object_storage_in_the_state_folder(tmp_path):
+    state, past = tmp_path / "state", tmp_path / "past"
+
+    locks = [
+        load_settings({"state_dir": state, "history": where}).settings.places.history_lock
+        for where in (str(past), "s3://bucket/past")
+    ]
+
+    assert locks == [past / "history.lock", state / "history.lock"]
+
+
 def test_a_history_elsewhere_stays_an_address(tmp_path):
     assert settings_of(tmp_path, "history: s3://bucket/past").history_root() == "s3://bucket/past"
 

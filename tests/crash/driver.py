@@ -22,7 +22,7 @@ def run(folder: Path, as_of_s: int, services: list[str], lock_timeout_s: float =
         recommended(name.rstrip("!"), severity=Severity.CRITICAL if name.endswith("!") else Severity.ERROR)
         for name in services
     ]
-    with open_emitter(paths(folder), lock_timeout_s=lock_timeout_s) as emitter:
+    with open_emitter(paths(folder, lock_timeout_s=lock_timeout_s)) as emitter:
         conclusions = judged(*wanted, as_of=as_of, input_fingerprint="+".join(services))
         transitions = decide_transitions(emitter.episodes, conclusions, reminder_interval=DAY)
         part = folder / "state" / f"part-{emitter.generation}.json"

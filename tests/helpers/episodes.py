@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from flows.ledger.emit import EmitPaths
+from flows.ledger.places import Places
 from schemas.episode import Judged, Recommended, Target
 from schemas.last_run import LastRun
 from schemas.words import Action, DriftKind, EventType, HeldBy, Outcome, Severity, State
@@ -64,10 +65,11 @@ def last_run(as_of: datetime = NOON, state: State = State.DEGRADED) -> LastRun:
     return LastRun(as_of=as_of, outcome=Outcome.COMPLETED, state=state)
 
 
-def paths(folder: Path) -> EmitPaths:
+def paths(folder: Path, **given: Any) -> Places:
     """Return a supervisor's paths in a folder of their own."""
-    return EmitPaths(
+    return Places(
         event_log=folder / "agent-events.log",
         checkpoint=folder / "supervisor-checkpoint.json",
         state_dir=folder / "state",
+        **given,
     )

@@ -18,8 +18,9 @@ from flows.errors import BusyError, EmitError, SettingsError
 from flows.files.lock import hold_lock
 from flows.files.own import UnsafeFileError, settle_path, trusted_owners
 from flows.ledger.checkpoint import VERSION, read_known
-from flows.ledger.emit import EmitPaths, open_emitter, read_episodes
+from flows.ledger.emit import open_emitter, read_episodes
 from flows.ledger.event_line import read_own_event
+from flows.ledger.places import Places
 from schemas.last_run import LastAttempt, LastRun
 from schemas.words import Outcome, Severity, State
 from stages.transition import decide_transitions
@@ -345,11 +346,11 @@ def test_a_file_of_another_user_is_refused(tmp_path, name):
 
 @as_root
 def test_the_log_of_a_trusted_user_is_appended_to(tmp_path):
-    trusting = EmitPaths(
+    trusting = Places(
         event_log=tmp_path / "agent-events.log",
         checkpoint=tmp_path / "checkpoint",
         state_dir=tmp_path / "state",
-        log_owners=frozenset({STRANGER}),
+        log_owners=trusted_owners([STRANGER]),
     )
     trusting.event_log.write_bytes(b"")
     os.chown(trusting.event_log, STRANGER, STRANGER)
@@ -399,7 +400,7 @@ def test_a_second_run_waits_and_then_says_who_holds_the_lock(tmp_path):
     with (
         open_emitter(paths(tmp_path)),
         pytest.raises(BusyError, match=rf"process {os.getpid()}, started .*waited 0.1 s"),
-        open_emitter(paths(tmp_path), lock_timeout_s=0.1),
+        open_emitter(paths(tmp_path, lock_timeout_s=0.1)),
     ):
         pass
 
@@ -410,16 +411,16 @@ def test_runs_that_share_only_one_path_exclude_each_other(tmp_path, shared):
     (tmp_path / "other").mkdir()
     theirs = paths(tmp_path / "other")
     values = {name: getattr(theirs, name) for name in ("event_log", "checkpoint", "state_dir")}
-    mixed = EmitPaths(**values | {shared: getattr(ours, shared)})
+    mixed = Places(**values | {shared: getattr(ours, shared), "lock_timeout_s": 0.1})
 
-    with open_emitter(ours), pytest.raises(BusyError), open_emitter(mixed, lock_timeout_s=0.1):
+    with open_emitter(ours), pytest.raises(BusyError), open_emitter(mixed):
         pass
 
 
 def test_runs_that_share_only_the_log_tell_of_each_other_and_swallow_nothing(tmp_path):
     (tmp_path / "other").mkdir()
     other = paths(tmp_path / "other")
-    sharing = EmitPaths(event_log=paths(tmp_path).event_log, checkpoint=other.checkpoint, state_dir=other.state_dir)
+    sharing = Places(event_log=paths(tmp_path).event_log, checkpoint=other.checkpoint, state_dir=other.state_dir)
     with open_emitter(sharing) as emitter:
         run(tmp_path, 0, ["web"])
         transitions = decide_transitions(emitter.episodes, judged(recommended("db")), reminder_interval=DAY)
@@ -434,7 +435,7 @@ def test_runs_that_share_only_the_log_tell_of_each_other_and_swallow_nothing(tmp
 def test_another_process_that_locks_the_log_makes_us_busy(tmp_path):
     log = paths(tmp_path).event_log
     log.touch()
-    with log.open("rb") as held, open_emitter(paths(tmp_path), lock_timeout_s=0.1) as emitter:
+    with log.open("rb") as held, open_emitter(paths(tmp_path, lock_timeout_s=0.1)) as emitter:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(BusyError, match=r"agent-events\.log"):
             emitter.commit(decide_transitions({}, judged(recommended()), reminder_interval=DAY), last_run())

@@ -29,7 +29,7 @@ class Supervised(RuleBasedStateMachine):
     @initialize()
     def begin(self):
         self.folder = Path(tempfile.mkdtemp(prefix="machine-", dir=MEMORY if MEMORY.is_dir() else None))
-        self.paths = paths(self.folder)
+        self.paths = paths(self.folder, lock_timeout_s=1)
         self.world, self.model, self.foreign, self.now, self.rotations = {}, {}, [], NOON, 0
         self.is_settled = True
 
@@ -39,7 +39,7 @@ class Supervised(RuleBasedStateMachine):
 
     def run(self):
         rows = [recommended(service, severity=severity) for service, severity in self.world.items()]
-        with open_emitter(self.paths, lock_timeout_s=1) as emitter:
+        with open_emitter(self.paths) as emitter:
             conclusions = judged(*rows, as_of=self.now, input_fingerprint=repr(sorted(self.world.items())))
             emitter.commit(decide_transitions(emitter.episodes, conclusions, reminder_interval=DAY), last_run(self.now))
         self.model, self.is_settled = dict(self.world), True
