@@ -43,6 +43,7 @@ COMMANDS = (
     "serve",
     "web",
     "demo",
+    "doctor",
 )
 
 

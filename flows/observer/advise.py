@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from flows.engines.address import find_local_address, list_local_addresses
 from flows.engines.looked import RawLook, SourceLook
+from flows.observer.looker import NodeLooker
 from flows.observer.observer import Observer
-from flows.observer.plan import Plan, warn_of_plain
+from flows.observer.plan import NodePlan, Plan, warn_of_plain
 from flows.settings import Settings
 from schemas.look_words import ReasonClass, SelectorKind
 
@@ -44,6 +46,22 @@ async def check_nodes(settings: Settings) -> tuple[list[str], bool]:
     lines += [f"inventory: {problem}" for problem in problems] + warn_of_plain(plan)
     is_fine = not problems and all(source.reason_class is None for look in looks for source in look.sources)
     return lines, is_fine
+
+
+async def look_here() -> tuple[str, bool]:
+    """Return what the engine of this machine says of itself, and whether it answers."""
+    text = find_local_address()
+    if text is None:
+        return f"no socket of an engine; looked for {', '.join(list_local_addresses())}", False
+    looker = NodeLooker(NodePlan(node="here", addresses=(text,), is_here=True), (), ())
+    try:
+        look = await looker.look()
+    finally:
+        await looker.close()
+    source = next(source for source in look.sources if source.source == text)
+    if source.reason_class is None:
+        return f"{text}: {_what(source)}, {look.took_ms} ms", True
+    return f"{text}: {source.reason_class}: {source.reason}; {ADVICE[source.reason_class]}", False
 
 
 def _describe(look: RawLook) -> Iterator[str]:
