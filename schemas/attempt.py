@@ -133,6 +133,8 @@ class Intent:
     rejected_at: datetime | None = None
     refused_at: datetime | None = None
     """The newest world that the executor refused it on."""
+    refused_why: str | None = None
+    """What the look at the machine said then."""
     was_started: bool = False
     history: tuple[tuple[str, str, datetime, str], ...] = field(default=())
     """Each transition: from, to, when, by whom."""

@@ -342,12 +342,18 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """All that the executor would run, and the targets that carry it, the journals or the observer."""
+    """All that the executor would run, and the targets that carry it, the journals or the observer.
+
+    What is more than a journal's line holds is said in several records, one right behind the other: `part` of `parts`.
+    """
 
     __pydantic_config__ = _STRICT
     kind: Literal["capabilities"] = "capabilities"
     offers: tuple[Offer, ...] = ()
     self: tuple[str, ...] = ()
+    part: int | None = None
+    parts: int | None = None
+    """Both are there only where one record does not hold all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -499,7 +505,7 @@ def write_record(record: Record) -> dict[str, Any]:
     return {name: value for name, value in form.items() if value is not None or name not in _ABSENT}
 
 
-_ABSENT = frozenset({"via", "claimed"})
+_ABSENT = frozenset({"via", "claimed", "part", "parts"})
 """Fields that a record has only where they say something."""
 
 

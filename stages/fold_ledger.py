@@ -24,6 +24,7 @@ from schemas.ledger import (
     WRITERS,
     AttemptOutcome,
     By,
+    Capabilities,
     Entry,
     Ledger,
     Record,
@@ -93,6 +94,8 @@ class _Fold:
         self.resets: dict[str, int] = {}
         self.attested: dict[str, Attested] = {}
         self.able: Able | None = None
+        self.parts: list[Capabilities] = []
+        """Of what the executor can do, where it takes several records to say it, those so far."""
         self.fence = 0
         self.fence_host: str | None = None
         self.taken_over_by: str | None = None
@@ -192,6 +195,7 @@ def _take_proposed(fold: _Fold, entry: Entry, record: Any) -> str | None:
         given_at=entry.at,
         rejected_at=before.rejected_at if before else None,
         refused_at=before.refused_at if before else None,
+        refused_why=before.refused_why if before else None,
         history=before.history if before else (),
         consents=_requesters_consent(fold, record),
     )
@@ -364,8 +368,19 @@ def _take_claimed(fold: _Fold, entry: Entry, _: Any) -> None:
     fold.fence, fold.fence_host, fold.taken_over_by = entry.n, entry.by.host, None
 
 
-def _take_capabilities(fold: _Fold, entry: Entry, record: Any) -> None:
-    fold.able = Able(entry.at, record)
+def _take_capabilities(fold: _Fold, entry: Entry, record: Any) -> str | None:
+    if record.part is None:
+        fold.able, fold.parts = Able(entry.at, record), []
+        return None
+    fold.parts = [*(fold.parts if record.part > 1 else []), record]
+    if len(fold.parts) != record.part:
+        fold.parts = []
+        return "a part of what the executor can do, without the parts before it"
+    if record.part == record.parts:
+        offers = tuple(offer for part in fold.parts for offer in part.offers)
+        mine = tuple(name for part in fold.parts for name in part.self)
+        fold.able = Able(entry.at, Capabilities(offers=offers, self=mine))
+    return None
 
 
 def _take_started(fold: _Fold, entry: Entry, record: Any) -> None:
@@ -419,7 +434,7 @@ def _take_refused(fold: _Fold, entry: Entry, record: Any) -> str | None:
     if isinstance(intent, str):
         return intent
     newest = max(intent.refused_at or record.world_at, record.world_at)
-    fold.move(entry, intent, intent.state, refused_at=newest)
+    fold.move(entry, intent, intent.state, refused_at=newest, refused_why=str(record.why))
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from flows.errors import BusyError
 from flows.executor.mind import Mind, Thought
@@ -14,10 +15,14 @@ from flows.ledger.actions.append import LockedLedger, identify, open_ledger, pre
 from flows.ledger.actions.journals import read_journals
 from flows.ledger.actions.places import ActionPlace
 from schemas.book import Book
-from schemas.ledger import Claimed, ExecutorRecord, Role, write_record
+from schemas.ledger import Capabilities, Claimed, ExecutorRecord, Offer, Role, write_record
 
 WAIT_S = 30.0
 CAPABILITIES_AGE = timedelta(hours=1)
+PART_BYTES = 768 * 1024
+"""So much of what the executor can do goes into one record; a line of a journal holds 1 MiB."""
+ROW_BYTES = 160
+"""What a row takes besides its target."""
 
 
 @dataclass
@@ -68,11 +73,39 @@ def offer(claimed: Claim, workshop: Workshop, thought: Thought) -> Thought:
         return thought
     claimed.take()
     with open_ledger(claimed.place, identify(Role.EXECUTOR)) as ledger:
-        write(ledger, offers, mind)
+        ledger.append_all([_split_kind(part) for part in split_offers(offers)], mind.now())
         return thought.again(ledger.journals)
+
+
+def split_offers(capabilities: Capabilities) -> tuple[Capabilities, ...]:
+    """Return it as one record, or as several where one would be longer than a journal's line may be."""
+    parts: list[list[Offer | str]] = [[]]
+    size = 0
+    for row in (*capabilities.offers, *capabilities.self):
+        size += ROW_BYTES + len(row if isinstance(row, str) else row.target)
+        if size > PART_BYTES and parts[-1]:
+            parts.append([])
+            size = 0
+        parts[-1].append(row)
+    if len(parts) == 1:
+        return (capabilities,)
+    return tuple(
+        Capabilities(
+            offers=tuple(row for row in part if not isinstance(row, str)),
+            self=tuple(row for row in part if isinstance(row, str)),
+            part=number,
+            parts=len(parts),
+        )
+        for number, part in enumerate(parts, start=1)
+    )
+
+
+def _split_kind(record: ExecutorRecord) -> tuple[str, dict[str, Any]]:
+    fields = write_record(record)
+    return str(fields.pop("kind")), fields
 
 
 def write(ledger: LockedLedger, record: ExecutorRecord, mind: Mind) -> int:
     """Append a record, and return its number when it is durable."""
-    fields = write_record(record)
-    return ledger.append(fields.pop("kind"), mind.now(), fields).n
+    kind, fields = _split_kind(record)
+    return ledger.append(kind, mind.now(), fields).n

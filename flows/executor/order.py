@@ -26,7 +26,11 @@ class Order:
 
 
 class Preflight(StrEnum):
-    """What a look at the machine right before the start says; only the first is one to start on."""
+    """What a look at the machine right before the start says; only the first is one to start on.
+
+    `BARRED` never gets better by itself (a changed host key, a key that is not accepted): it is an attempt that had no
+    effect, so that after some of them a person is told; nothing is sent.
+    """
 
     OK = "ok"
     ALREADY_HEALTHY = "already_healthy"
@@ -35,6 +39,7 @@ class Preflight(StrEnum):
     NOT_FOUND = "not_found"
     UNREACHABLE = "unreachable"
     AMBIGUOUS = "ambiguous"
+    BARRED = "barred"
 
 
 class Asked(StrEnum):

@@ -16,7 +16,11 @@ from flows.ledger.actions.append import LockedLedger, identify, open_ledger
 from flows.ledger.actions.journals import read_journals, stamp_journals
 from flows.ledger.actions.places import ActionPlace
 from schemas.decision import Decision
-from schemas.ledger import Ended, Refused, Role, Started
+from schemas.ledger import Ended, Refused, Result, Role, Started
+
+_SHUT = (
+    b"not sent: the machine has another key than the known one, or does not take ours; nothing is accepted by itself\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,12 @@ class Hands:
         backend, started = found[1], thought.begin(decision, self.claimed.take())
         order = _order(started)
         look = self._look(backend, order, decision)
-        if look is not Preflight.OK:
+        if look not in {Preflight.OK, Preflight.BARRED}:
             return self._refuse(decision, thought, look)
         if not self._write_started(decision, thought, started):
             return None
+        if look is Preflight.BARRED:
+            return self._write_ended(decision, started, Ran(Result.NO_EFFECT, None, _SHUT))
         ran = backend.run(order, AbortWatch(self.place, self.mind).is_stopped)
         return self._write_ended(decision, started, ran)
 

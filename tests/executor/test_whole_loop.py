@@ -124,6 +124,8 @@ def test_what_the_machine_speaks_against_is_no_attempt(home, code, why):
     turn(home, 4)
 
     assert {record["why"] for record in home.records("refused")} == {why}
+    [action] = home.run("actions", "list", "--json").json["actions"]
+    assert action["refused"] == why
     assert home.records("started") == home.calls() == []
     (home.folder / "hands" / "answers" / "preflight").write_text("0")
     turn(home, 2)

@@ -44,8 +44,12 @@ class LabHome:
         path.chmod(0o640)
         return path
 
-    def prepare(self, rule: dict[str, Any] | None = None, **actions: object) -> None:
-        """Write inventory, policy, allow-list and settings; `rule` adds to the one rule, `actions` to the settings."""
+    def prepare(self, rule: dict[str, Any] | None = None, *, interval: str = "10s", **actions: object) -> None:
+        """Write inventory, policy, allow-list and settings; `rule` adds to the one rule, `actions` to the settings.
+
+        `interval` is that of the health checks.
+        """
+        self.interval = interval
         for node, services in self.fleet.items():
             for name, text in self._inventory(node, services).items():
                 self.write(f"inv/hosts/{node}/{name}", text)
@@ -86,7 +90,7 @@ class LabHome:
                 "image": f"lab:{name}", "init": True, "network_mode": "host", "restart": "unless-stopped",
                 "mem_limit": "32m", "stop_grace_period": "2s", "volumes": [f"{STATE}/{node}/flags:/flags:ro"],
                 "command": ["sh", "-c", COMMAND.format(service=name)],
-                "healthcheck": {"test": ["CMD-SHELL", SICK.format(service=name)], "interval": "10s", "timeout": "10s", "retries": 2},
+                "healthcheck": {"test": ["CMD-SHELL", SICK.format(service=name)], "interval": self.interval, "timeout": "10s", "retries": 2},
                 **({"depends_on": [*needs]} if needs else {}),
             }
             for name, needs in self.fleet[node].items()

@@ -54,6 +54,8 @@ def test_what_is_not_there_is_not_found_and_fails(node):
 
     assert backend.preflight(order()) is Preflight.NOT_FOUND
     assert backend.run(order(), never).result is Result.FAILED
+    assert backend.preflight(order(Verb.DIAGNOSTICS)) is Preflight.OK
+    assert backend.run(order(Verb.DIAGNOSTICS), never).result is Result.FAILED
 
 
 def test_what_started_since_is_left_alone(node):
@@ -123,9 +125,13 @@ def test_compose_makes_a_service_anew_and_leaves_its_dependency_alone(node, tmp_
     assert everything.run(order(Verb.REDEPLOY), never).result is Result.DONE
     before = node.state("app-db-1")["StartedAt"]
 
-    assert backend.preflight(order()) is Preflight.NOT_FOUND
+    assert backend.preflight(order()) is Preflight.OK
+    made = backend.run(order(), never)  # it has no container: restarting makes it
+    assert made.result is Result.DONE, made.output
+    first = node.api("GET", "/containers/app-web-1/json")["Id"]
     ran = backend.run(order(Verb.REDEPLOY), never)
     assert ran.result is Result.DONE, ran.output
     assert node.state("app-web-1")["Running"]
+    assert node.api("GET", "/containers/app-web-1/json")["Id"] != first
     assert backend.run(order(Verb.RESTART), never).result is Result.DONE
     assert node.state("app-db-1")["StartedAt"] == before

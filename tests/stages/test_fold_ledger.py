@@ -9,11 +9,13 @@ from schemas.attempt import IntentState
 from schemas.ledger import (
     Approved,
     By,
+    Capabilities,
     Entry,
     Expired,
     Halt,
     Hold,
     Ledger,
+    Offer,
     Proposed,
     Rejected,
     Release,
@@ -141,6 +143,21 @@ def test_a_request_counts_as_its_requesters_yes_but_for_danger_that_needs_others
     said = ((request, ANNA), replace(dangerous, approvals=2), (yes(), BERT), (yes(), ANNA))
     assert state(fold(*said, numbers=two)) == "pending"
     assert state(fold(*said, (yes(), CARL), numbers=two)) == "approved"
+
+
+def part(number, parts, target="piha/web"):
+    return Capabilities(offers=(Offer(verb=Verb.RESTART, target=target),), self=(target,), part=number, parts=parts)
+
+
+def test_what_the_executor_can_do_holds_once_all_parts_of_it_are_said():
+    whole = Capabilities(offers=(Offer(verb=Verb.RESTART, target="vps/dns"),))
+    book = fold(whole, part(1, 2), part(1, 2), part(2, 2, "piha/db"))
+
+    assert [offer.target for offer in book.able.capabilities.offers] == ["piha/web", "piha/db"]
+    assert (book.able.capabilities.self, book.able.capabilities.part) == (("piha/web", "piha/db"), None)
+    assert fold(whole, part(1, 2)).able.capabilities == whole
+    assert fold(whole, part(2, 2)).able.capabilities == whole
+    assert [row.n for row in fold(whole, part(1, 3), part(3, 3)).ignored] == [3]
 
 
 def test_the_order_in_which_journals_are_read_does_not_matter():

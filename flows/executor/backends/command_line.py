@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Sequence
 
-from flows.executor.order import IsStopped, Ran
+from flows.executor.order import IsStopped, Preflight, Ran
 from flows.executor.runner import Finished, How, never, run_command
 from schemas.ledger import Result
 
@@ -21,6 +21,12 @@ _NO_CONNECTION = re.compile(
     _FLAGS,
 )
 """What docker, ssh and systemctl say where no connection came to be, or no right."""
+_BARRED = re.compile(
+    r"host key verification failed|permission denied \((publickey|password)|permission denied while trying to connect"
+    r"|error during connect.*(x509|tls): ",
+    _FLAGS,
+)
+"""And of those, what stays so until somebody changes something."""
 _ANSWERED = re.compile(r"error response from daemon", _FLAGS)
 """And where one did: what the engine itself could not reach (a registry) is its answer."""
 _BEGUN = re.compile(r"^\s*(container|network|volume) \S+\s+\S+|^\s*\S+ pull(ing|ed)", _FLAGS)
@@ -68,6 +74,12 @@ def read_result(done: Finished) -> Result:
     if _NO_CONNECTION.search(text) and not _BEGUN.search(text):
         return Result.NO_EFFECT
     return Result.LOST if _NO_CONNECTION.search(text) or _BROKEN_OFF.search(text) else Result.FAILED
+
+
+def judge_silence(done: Finished) -> Preflight:
+    """Return what it says to a start that a look came to nothing."""
+    is_barred = done.how is How.ENDED and _BARRED.search(done.output.decode("utf-8", "replace"))
+    return Preflight.BARRED if is_barred else Preflight.UNREACHABLE
 
 
 def to_ran(done: Finished) -> Ran:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flows.executor.backends.command_line import LOOK_S, call, read_result, to_ran
+from flows.executor.backends.command_line import LOOK_S, call, judge_silence, read_result, to_ran
 from flows.executor.config import ComposeStep, DockerStep
 from flows.executor.order import Asked, IsStopped, Order, Preflight, Ran
 from flows.executor.runner import Finished, How
@@ -17,6 +17,7 @@ from schemas.verb import Verb
 _GONE = ("no such", "not found", "no container")
 _STATE = "{{json .State}}"
 _REPLICAS = (
+    Preflight.BARRED,
     Preflight.UNREACHABLE,
     Preflight.NOT_FOUND,
     Preflight.CHANGED_SINCE,
@@ -66,7 +67,12 @@ class Engine:
             return judge_state(done.output, order)
         text = done.output.decode("utf-8", "replace").lower()
         is_gone = done.how is How.ENDED and any(word in text for word in _GONE) and read_result(done) is Result.FAILED
-        return Preflight.NOT_FOUND if is_gone else Preflight.UNREACHABLE
+        return judge_absence(order) if is_gone else judge_silence(done)
+
+
+def judge_absence(order: Order) -> Preflight:
+    """Return what it says to a start that there is no container: looking is never held up, or nobody would be told."""
+    return Preflight.OK if order.verb is Verb.DIAGNOSTICS else Preflight.NOT_FOUND
 
 
 def judge_state(data: bytes, order: Order) -> Preflight:
@@ -152,44 +158,51 @@ class ComposeBackend:
         """Return the command line."""
         if order.verb is Verb.DIAGNOSTICS:
             return f"the state and the last lines of the log of {self._project}/{self._service}"
-        return " ".join(self._engine.argv(*self._words(order.verb)))
+        text = " ".join(self._engine.argv(*self._words(order.verb)))
+        if order.verb is not Verb.RESTART:
+            return text
+        return f"{text}; where it has no container: {' '.join(self._engine.argv(*self._words(Verb.RESTART, has_any=False)))}"
 
     def preflight(self, order: Order) -> Preflight:
-        """Look at the service's containers; a redeployment makes those that are not there."""
+        """Look at the service's containers; where there is none, one can be made."""
         found = self._find()
-        if found is None:
-            return Preflight.UNREACHABLE
-        if not found:
-            return Preflight.OK if order.verb is Verb.REDEPLOY else Preflight.NOT_FOUND
-        return min((self._engine.inspect(name, order) for name in found), key=_REPLICAS.index)
+        if isinstance(found, Preflight):
+            return found
+        return min((self._engine.inspect(name, order) for name in found), key=_REPLICAS.index, default=Preflight.OK)
 
     def run(self, order: Order, is_stopped: IsStopped) -> Ran:
         """Restart or redeploy the service; or read states and logs."""
         if order.verb is not Verb.DIAGNOSTICS:
-            return self._engine.run(self._words(order.verb), order.timeout_s, is_stopped)
-        words = [look for name in self._find() or [] for look in diagnose(name)]
+            words = self._words(order.verb, has_any=order.verb is not Verb.RESTART or self._find() != [])
+            return self._engine.run(words, order.timeout_s, is_stopped)
+        found = self._find()
+        words = [] if isinstance(found, Preflight) else [look for name in found for look in diagnose(name)]
         return run_in_turn(self._engine, words or [["ps", "-a"]], order, is_stopped)
 
     def ask(self, order: Order) -> Asked:
         """Return that an engine remembers no intents."""
         return Asked.UNKNOWN
 
-    def _words(self, verb: Verb) -> list[str]:
+    def _words(self, verb: Verb, *, has_any: bool = True) -> list[str]:
+        """Return the words of a verb; a restart of what has no container makes it, of an image that is there."""
         project = ["compose", "-p", self._project, "--project-directory", self._directory]
+        if verb is Verb.RESTART and not has_any:
+            make = ["up", "-d", "--no-deps", "--no-recreate", "--no-build", "--pull", "never", "--wait"]
+            return [*project, *make, self._service]
         if verb is Verb.RESTART:
             return [*project, "restart", "--no-deps", "--timeout", "30", self._service]
         up = ["up", "-d", "--no-deps", "--force-recreate", "--pull", "missing", "--wait"]
         return [*project, *up, self._service]
 
-    def _find(self) -> list[str] | None:
-        """Return the ids of the service's containers; None where the engine does not answer."""
+    def _find(self) -> list[str] | Preflight:
+        """Return the ids of the service's containers; where the engine does not answer, what that says to a start."""
         labels = {"project": self._project, "service": self._service}
         filters = [
             word for key, name in labels.items() for word in ("--filter", f"label=com.docker.compose.{key}={name}")
         ]
         done = self._engine.look("ps", "--all", "--quiet", "--no-trunc", *filters)
         if done.how is not How.ENDED or done.exit_code != 0:
-            return None
+            return judge_silence(done)
         return done.output.decode("ascii", "replace").split()
 
 

@@ -1,6 +1,6 @@
 """`helper`: a forced command on the node, through ssh; its own allow-list decides there what is done."""
 
-from flows.executor.backends.command_line import LOOK_S, call, read_result
+from flows.executor.backends.command_line import LOOK_S, call, judge_silence, read_result
 from flows.executor.config import HelperStep
 from flows.executor.order import Asked, IsStopped, Order, Preflight, Ran
 from flows.executor.runner import Finished, How
@@ -40,6 +40,8 @@ class HelperBackend:
     def preflight(self, order: Order) -> Preflight:
         """Let the helper look."""
         done = self._call("preflight", order, LOOK_S)
+        if done.exit_code == _SSH_FAILED:
+            return judge_silence(done)
         return _PREFLIGHT.get(-1 if done.exit_code is None else done.exit_code, Preflight.UNREACHABLE)
 
     def run(self, order: Order, is_stopped: IsStopped) -> Ran:

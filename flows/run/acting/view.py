@@ -87,6 +87,8 @@ def _view_action(intent: Intent, attempt: Attempt | None, decision: Decision | N
         "approvals": [_view_consent(consent) for consent in intent.consents],
         "decision": dump_verdict(decision),
         "attempt": None if attempt is None else _view_attempt(attempt),
+        # Only where it says something: the keys above are what others read.
+        **({"refused": intent.refused_why} if intent.refused_why and intent.state in UNSTARTED else {}),
     }
 
 
@@ -163,4 +165,6 @@ def spell_action(row: Mapping[str, Any]) -> str:
     if row["phase"] == "approved" and decision and decision["verdict"] != "start":
         until = f" until {spoken_text(decision['until'])}" if decision["until"] else ""
         return f"{what}, waits: {decision['decided_by']}{until}"
+    if row.get("refused"):
+        return f"{what}, but not started, by the look at the machine: {row['refused'].replace('_', ' ')}"
     return what
