@@ -27,7 +27,8 @@ from tests.lab.space import enter
 from tests.lab.trouble import Trouble, choose
 
 LOOK_S = 3.0
-MOST_AT_ONCE = 2
+MOST_AT_ONCE = 1
+"""So many nodes are broken at once."""
 RULE = {"cooldown": "5m"}
 NUMBERS = {"rate_node": "12/1h", "rate_fleet": "12/1h", "rate_target": "8/24h", "budget": "60/24h"}
 """Shorter than the defaults, so that two hours show more than one step of a ladder; all else is the default."""
@@ -49,7 +50,8 @@ class Evening:
     done: list[str] = field(default_factory=list)
     busy: dict[str, float] = field(default_factory=dict)
     """Targets with a trouble of ours, and until when they are left alone."""
-    ends: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+    ends: list[tuple[bool, float, Callable[[], None]]] = field(default_factory=list)
+    """What we end, and when; whether it is of a whole node, of which there are not many at once."""
 
     def write(self, name: str, **row: object) -> None:
         """Write one line down."""
@@ -61,15 +63,15 @@ class Evening:
         until, next_s = time.monotonic() + minutes * 60, time.monotonic() + 60
         while time.monotonic() < until:
             self._end_what_is_due()
-            if time.monotonic() >= next_s and len(self.ends) < MOST_AT_ONCE:
+            if time.monotonic() >= next_s and sum(row[0] for row in self.ends) < MOST_AT_ONCE:
                 self._break_something()
                 next_s = time.monotonic() + self.dice.expovariate(1 / self.gap_s)
             time.sleep(1)
 
     def _end_what_is_due(self) -> None:
-        for due in [one for one in self.ends if one[0] <= time.monotonic()]:
+        for due in [row for row in self.ends if row[1] <= time.monotonic()]:
             self.ends.remove(due)
-            due[1]()
+            due[2]()
 
     def _break_something(self) -> None:
         trouble = choose(self.dice, self.done)
@@ -89,7 +91,8 @@ class Evening:
             self.busy[node] = time.monotonic() + lasts_s + 60
         end = trouble.end
         if end is not None:
-            self.ends.append((time.monotonic() + lasts_s, lambda: self._do("ends", trouble, end, node, service)))
+            ends_s = time.monotonic() + lasts_s
+            self.ends.append((trouble.is_of_node, ends_s, lambda: self._do("ends", trouble, end, node, service)))
 
     def _is_well(self, node: str, service: str) -> bool:
         with suppress(Exception):
