@@ -17,12 +17,12 @@ from tests.helpers.program import SUPERVISOR
 from tests.lab.home import LabHome
 from tests.lab.node import until
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(600)]
 RULE = {"act_after": "0s", "act_after_worlds": 1, "settle": "0s", "confirm_span": "1s", "verify_within": "4s", "cooldown": "1s",
         "worse_span": "1s"}  # fmt: skip
 NUMBERS = {"start_grace": "0s", "storm_cooldown": "0s", "no_effect_cooldown": "1s", "rate_target": "20/24h"}
 SERVICES = {"web": (), "db": (), "api": ("db",)}
-LIMIT_S = 120
+LIMIT_S = 240
 
 
 class Loop(LabHome):
