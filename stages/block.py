@@ -11,6 +11,9 @@ from schemas.words import ALL, DependencyScope, DriftCause, DriftKind, Health
 
 NODE = ["as_of", "node"]
 TARGET = [*NODE, "service"]
+MOST_INSTANCES = 100
+"""Of a name with more instances that are gone, so many stand for all: one that comes back is enough. A thousand causes of a
+thousand services are a million that nobody reads."""
 
 
 def find_blocks(drift: DataFrame[Drift], links: Links, observed: DataFrame[ObservedService]) -> DataFrame[Block]:
@@ -41,7 +44,7 @@ def _waiting(drift: pl.DataFrame, links: Links) -> pl.DataFrame:
 
 def _judge_instances(drift: pl.DataFrame, links: Links, observed: pl.DataFrame) -> pl.DataFrame:
     """Return every instance in every snapshot: whether its node is offline, and whether it is unavailable there."""
-    broken = drift.filter(pl.col("kind").is_in(UNAVAILABLE)).select(*TARGET, "kind")
+    broken = drift.filter(pl.col("kind").is_in(UNAVAILABLE)).select(*TARGET, "kind", "held_by")
     offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE).select(*NODE, is_offline=pl.lit(True))
     records = observed.filter(~pl.col("is_desired")).select(*TARGET, "health")
     judged = (
@@ -64,6 +67,7 @@ def _judge_instances(drift: pl.DataFrame, links: Links, observed: pl.DataFrame) 
         cause_node="node",
         dependency="service",
         cause_service=pl.when("is_offline").then(pl.lit(ALL)).otherwise("service"),
+        is_held=pl.col("held_by").is_not_null(),
         is_down=is_down,
         is_down_for_others=is_down & ~is_elsewhere,
     )
@@ -106,15 +110,21 @@ def _external(needs: pl.DataFrame, instances: pl.DataFrame) -> list[pl.DataFrame
     name = pl.when("is_completion").then(pl.lit(DONE)).otherwise(pl.lit(NAME))
     own = [*by_name, "cycle"]
     circular = waiting.join(lost, on=own, how="semi")
-    beyond = circular.select(own).unique().join(lost, on=by_name, suffix="_there").filter(_counts())
+    beyond = _some(circular.select(own).unique().join(lost, on=by_name, suffix="_there").filter(_counts()), own)
     alone = circular.join(beyond, on=own)
     many = waiting.join(lost, on=own, how="anti")
-    onward = lost.join(many, on=by_name, how="semi")
+    onward = _some(lost.join(many, on=by_name, how="semi"), by_name)
     return [
         alone.select(columns(Block)),
         many.select(*TARGET, cause_node=name, cause_service="dependency"),
         onward.select("as_of", node=name, service="dependency", cause_node="cause_node", cause_service="cause_service"),
     ]
+
+
+def _some(lost: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """Return the first instances of each key, those that stand for themselves before those that are held back."""
+    ordered = lost.sort("is_held", "cause_node", "cause_service")
+    return ordered.group_by(key, maintain_order=True).head(MOST_INSTANCES)
 
 
 def _through_cycles(blocks: pl.DataFrame, drift: pl.DataFrame, links: Links) -> pl.DataFrame:

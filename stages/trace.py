@@ -36,13 +36,13 @@ def trace_root_causes(drift: DataFrame[Drift], blocks: DataFrame[Block], rules: 
         {"source": _number(sources, names), "sink": _number(sinks, names)}, schema=dict.fromkeys(EDGE, pl.UInt32)
     )
     waiting = _waiting(drift).join(names, on=SOURCE)
-    ends = _find_ends(edges, names.height, waiting["id"])
-    causes = ends.join(waiting, left_on="source", right_on="id").join(
-        _explain_ends(names, drift), left_on="end", right_on="id"
-    )
-    held_back = _pass_on(drift, causes)
-    found = causes.select(columns(RootCause)).unique().sort(columns(RootCause))
-    return Traced(Drift.validate(held_back), RootCause.validate(found))
+    reached, ends = _find_ends(edges, names.height, waiting["id"])
+    waiting = waiting.join(reached, on="id").sort(SOURCE)
+    causes = ends.join(_explain_ends(names, drift), left_on="end", right_on="id")
+    held_back = _pass_on(drift, waiting, causes)
+    found = causes.select("group", "cause_node", "cause_service").unique().sort(pl.all())
+    rows = waiting.join(found, on="group", maintain_order="left_right").select(columns(RootCause))
+    return Traced(Drift.validate(held_back), RootCause.validate(rows))
 
 
 def _disks(drift: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -69,8 +69,11 @@ def _number(targets: pl.DataFrame, names: pl.DataFrame) -> pl.Series:
     return targets.join(names, on=SOURCE, how="left", maintain_order="left")["id"]
 
 
-def _find_ends(edges: pl.DataFrame, count: int, wanted: pl.Series) -> pl.DataFrame:
-    """Return the ends that each of the wanted reaches, each target being looked at once however many paths lead to it."""
+def _find_ends(edges: pl.DataFrame, count: int, wanted: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the group of each of the wanted that reaches an end, and the ends of each group, which all of it reach.
+
+    Each target is looked at once, however many paths lead to it, and ends that many have in common are named once.
+    """
     graph = rx.PyDiGraph()
     graph.add_nodes_from(range(count))
     graph.add_edges_from_no_data(list(edges.iter_rows()))
@@ -80,8 +83,12 @@ def _find_ends(edges: pl.DataFrame, count: int, wanted: pl.Series) -> pl.DataFra
         if below:
             ends[target] = next(iter(below)) if len(below) == 1 else frozenset().union(*below)
     sources = [source for source in wanted if source in ends]
-    found = {"source": sources, "end": [sorted(ends[source]) for source in sources]}
-    return pl.DataFrame(found, schema={"source": pl.UInt32, "end": pl.List(pl.UInt32)}).explode("end")
+    numbers: dict[frozenset[int], int] = {}
+    groups = [numbers.setdefault(ends[source], len(numbers)) for source in sources]
+    number = {"group": pl.UInt32}
+    reached = pl.DataFrame({"id": sources, "group": groups}, schema={"id": pl.UInt32, **number})
+    found = {"group": list(numbers.values()), "end": [sorted(group) for group in numbers]}
+    return reached, pl.DataFrame(found, schema={**number, "end": pl.List(pl.UInt32)}).explode("end")
 
 
 def _explain_ends(names: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:
@@ -109,11 +116,12 @@ def _explain_ends(names: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _pass_on(drift: pl.DataFrame, causes: pl.DataFrame) -> pl.DataFrame:
+def _pass_on(drift: pl.DataFrame, waiting: pl.DataFrame, causes: pl.DataFrame) -> pl.DataFrame:
     """Hold back what waits for nothing but what is planned, being deployed, or settling."""
     is_passed = pl.col("held_by").is_in(PASSED_ON).fill_null(False)
     first = pl.coalesce(pl.when((pl.col("held_by") == word).any()).then(held(word)) for word in PASSED_ON)
-    passed = causes.group_by(SOURCE).agg(is_all=is_passed.all(), passed_on=first).filter("is_all")
+    groups = causes.group_by("group").agg(is_all=is_passed.all(), passed_on=first).filter("is_all")
+    passed = waiting.join(groups, on="group").select(*SOURCE, "passed_on")
     is_stopped = pl.col("kind").is_in(REPAIRABLE) & pl.col("held_by").is_null()
     marked = drift.join(passed, on=SOURCE, how="left")
     held_by = pl.when(is_stopped).then(pl.col("passed_on")).otherwise("held_by")

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from stages.block import MOST_INSTANCES
 from tests.helpers.frames import actual, ago, desired, judged
 from tests.stages.test_link import needs
 
@@ -34,6 +35,16 @@ def test_a_dependency_is_unavailable(have, expected):
     want = desired(APP, DB, "a/other", needs=[needs(APP, "db")])
 
     assert causes(want, actual("a/other", *have)) == expected
+
+
+def test_of_very_many_instances_so_many_stand_for_all_and_those_first_that_nothing_holds_back():
+    instances = [f"n{number:03}/db" for number in range(MOST_INSTANCES + 50)]
+    others = [target.replace("db", "x") for target in instances]
+    want = desired(APP, "a/x", *instances, *others, needs=[needs(APP, "db", "external")])
+    deploying = [{"target": target, "status": "running", "begun_at": ago(minutes=1)} for target in instances[:60]]
+    found = causes(want, actual(*down(APP, *instances), "a/x", *others, deployments=deploying))
+
+    assert [cause for _, cause in found] == [*instances[:10], *instances[60:]]
 
 
 def test_a_dependency_is_unavailable_when_its_node_is_offline():
