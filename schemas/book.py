@@ -130,10 +130,11 @@ def give_attempts(problems: Iterable[Problem], attempts: Iterable[Attempt]) -> d
     belonging: dict[tuple[Target, datetime], list[Attempt]] = {}
     for attempt in attempts:
         belonging.setdefault((attempt.target, attempt.problem_at), []).append(attempt)
-    return {
-        problem.target: replace(problem, attempts=tuple(belonging.get((problem.target, problem.problem_at), ())))
-        for problem in problems
-    }
+    given = {}
+    for problem in problems:
+        mine = tuple(belonging.get((problem.target, problem.problem_at), ()))
+        given[problem.target] = problem if mine == problem.attempts else replace(problem, attempts=mine)
+    return given
 
 
 def consent_of(asking: Asking, risk: Risk, numbers: Numbers) -> Consent:

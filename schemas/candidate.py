@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from schemas.attempt import Attempt, Intent
 from schemas.book import Asking
@@ -104,8 +105,7 @@ class Case:
         return None if rejected_at is None else rejected_at + hold
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weighed:
+class Weighed(NamedTuple):
     """One case with all guards that fail, in their order."""
 
     case: Case

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from schemas.words import Severity
 
@@ -58,19 +59,18 @@ class Match:
         return dict(self.keys).get(key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(NamedTuple):
     """What a line is matched against: one recommendation or request with its verb; absent is what it does not have.
 
     Names and properties are in lower case.
     """
 
+    node: str
+    service: str
     action: str | None = None
     event_type: str | None = None
     drift_kind: tuple[str, ...] = ()
     severity: Severity | None = None
-    node: str
-    service: str
     role: str | None = None
     exposure: str | None = None
     deployment_model: str | None = None

@@ -1,10 +1,10 @@
 """A policy (ACTIONS 12): which rule decides, what lowers it, when something may begin, what belongs together."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from schemas.match import Match, Subject, find_mismatch, match_any, match_glob
@@ -196,18 +196,20 @@ def find_mode(granted: Mode, risk: Risk, automation: Automation, policy: Policy,
 
     `risk` is the class of the verb that would be used; automation is on.
     """
-    lowest = InForce(granted, None)
-    for name, mode in _find_lowerings(risk, automation, policy, subject):
-        if mode.rank < lowest.mode.rank:
-            lowest = InForce(mode, name)
+    lowest = _lower_everywhere(granted, risk, automation)
+    for place, ceiling in enumerate(policy.ceilings):
+        if ceiling.mode.rank < lowest.mode.rank and find_mismatch(ceiling.match, subject, risk) is None:
+            lowest = InForce(ceiling.mode, f"ceilings[{place}]")
+    if lowest.mode.rank > Mode.SUGGEST.rank and policy.is_protected(subject.target):
+        return InForce(Mode.SUGGEST, "protected")
     return lowest
 
 
-def _find_lowerings(risk: Risk, automation: Automation, policy: Policy, subject: Subject) -> Iterator[tuple[str, Mode]]:
-    yield "class", CEILING[risk]
-    yield "automation", Mode(automation)
-    for place, ceiling in enumerate(policy.ceilings):
-        if find_mismatch(ceiling.match, subject, risk) is None:
-            yield f"ceilings[{place}]", ceiling.mode
-    if policy.is_protected(subject.target):
-        yield "protected", Mode.SUGGEST
+@cache
+def _lower_everywhere(granted: Mode, risk: Risk, automation: Automation) -> InForce:
+    """Return what class and automation leave of a mode, whatever it is about."""
+    lowest = InForce(granted, None)
+    for name, mode in (("class", CEILING[risk]), ("automation", Mode(automation))):
+        if mode.rank < lowest.mode.rank:
+            lowest = InForce(mode, name)
+    return lowest

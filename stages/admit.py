@@ -3,8 +3,9 @@
 from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
 from schemas.attempt import Attempt
@@ -41,13 +42,15 @@ def admit(
         alone[place] = _find(filled, rows[place].case)
         if not alone[place] and not rows[place].hits:
             filled.add(rows[place].case)
-            rows[place] = replace(rows[place], place=count)
+            rows[place] = rows[place]._replace(place=count)
             count += 1
     return tuple(_merge(row, hits) for row, hits in zip(rows, alone, strict=True))
 
 
 def _find(floor: "_Floor", case: Case) -> tuple[GuardHit, ...]:
-    hits = floor.find(case)
+    hits = tuple(floor.find(case))
+    if not case.overrides:
+        return hits
     return tuple(hit for hit in hits if hit.name not in case.overrides or not GUARDS[hit.guard].is_overridable)
 
 
@@ -70,7 +73,12 @@ def _order(case: Case) -> tuple[int, int, datetime, Target, str]:
 def _merge(row: Weighed, hits: tuple[GuardHit, ...]) -> Weighed:
     if not hits:
         return row
-    return replace(row, hits=tuple(sorted((*row.hits, *hits), key=lambda hit: PLACES[hit.guard])))
+    return row._replace(hits=tuple(sorted((*row.hits, *hits), key=lambda hit: PLACES[hit.guard])))
+
+
+@cache
+def _wait_for(count: int) -> GuardHit:
+    return make_hit(Guard.BUSY, f"{count} attempts wait for their outcomes", "their outcomes")
 
 
 class _Occupant(NamedTuple):
@@ -122,13 +130,15 @@ class _Floor:
     def find(self, case: Case) -> Hits:
         """Yield the guards that fail for a case, in their order."""
         if is_mutating(case.verb):
-            if case.target.service != ALL:
+            if case.target.service != ALL and (self.occupants or self.policy.groups):
                 yield from self._find_chain_busy(case)
                 yield from self._find_quorum(case)
-            yield from self._find_breaker(case)
-        if case.open_attempt is None:
+            if self.failures:
+                yield from self._find_breaker(case)
+        if self.occupants and case.open_attempt is None:
             yield from self._find_busy(case)
-        yield from self._find_rates(case)
+        if self.starts:
+            yield from self._find_rates(case)
 
     def _others(self, target: Target) -> Iterator[_Occupant]:
         return (occupant for occupant in self.occupants if occupant.target != target)
@@ -171,8 +181,6 @@ class _Floor:
         return well < (len(members) // 2 + 1 if group.min_available is None else group.min_available)
 
     def _find_breaker(self, case: Case) -> Hits:
-        if not self.failures:
-            return
         scopes = (FLEET, *(f"{node}/{ALL}" for node in case.candidate.nodes))
         shut = [hit for scope in scopes if (hit := self._find_breaker_of(scope)) is not None]
         if shut:
@@ -202,11 +210,9 @@ class _Floor:
         elif self.policy.domains and any(self.domains[domain] for node in nodes for domain in self._domains_of(node)):
             yield make_hit(Guard.BUSY, "an attempt in the domain waits for its outcome", "its outcome")
         elif len(self.occupants) >= self.numbers.max_concurrent:
-            yield make_hit(Guard.BUSY, f"{len(self.occupants)} attempts wait for their outcomes", "their outcomes")
+            yield _wait_for(len(self.occupants))
 
     def _find_rates(self, case: Case) -> Hits:
-        if not self.starts:
-            return
         numbers = self.numbers
         if not is_mutating(case.verb):
             yield from self._find_rate(Guard.RATE_DIAGNOSTICS, numbers.rate_diagnostics, [("look",)])

@@ -1,7 +1,7 @@
 """The rule that decides, the verb, the mode in force and the identity of what would be done (ACTIONS 9, 12.3, 14.1)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,9 +17,9 @@ from schemas.numbers import Numbers
 from schemas.operator import Operator
 from schemas.policy import InForce, Policy, Rule, find_mode, numbers_of, risk_of
 from schemas.problem import count_position
-from schemas.scene import Scene, limit_collateral, node_target, spell_target
+from schemas.scene import Advice, Scene, limit_collateral, node_target, spell_target
 from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder, is_mutating, pick_verb
-from schemas.words import Action
+from schemas.words import Action, DriftKind
 
 NOTHING = Policy()
 _NONE: frozenset[str] = frozenset()
@@ -63,6 +63,7 @@ class _Desk:
     attempts: Mapping[Target, tuple[Attempt, ...]]
     collateral_limit: int
     numbers_by_rule: Mapping[str, Numbers]
+    tried: dict[tuple[str, Action, tuple[DriftKind, ...], int], _Choice] = field(default_factory=dict)
 
     def judge(self, candidate: Candidate) -> Case:
         """Return the case of a candidate."""
@@ -134,11 +135,20 @@ class _Desk:
             return _Choice(None, candidate.ladder, verb, TRAITS[verb].risk)
         advice = candidate.advice
         for rule in self.policy.rules:
-            choice = _try(rule, advice.action, advice.causing_kinds, position, candidate.ladder)
+            choice = self._try(rule, advice, position, candidate.ladder)
             if find_mismatch(rule.match, subject, choice.risk) is None:
                 return choice
         verb = pick_verb(candidate.ladder, position)
         return _Choice(None, candidate.ladder, verb, TRAITS[verb].risk)
+
+    def _try(self, rule: Rule, advice: Advice, position: int, default: tuple[Verb, ...]) -> _Choice:
+        """Return what a line makes of a recommendation; the same for all of one action and the same causes."""
+        key = (rule.rule_id, advice.action, advice.causing_kinds, position)
+        if key not in self.tried:
+            ladder = fit_ladder(rule.ladder, advice.action, advice.causing_kinds) if rule.ladder else default
+            verb = pick_verb(ladder, position)
+            self.tried[key] = _Choice(rule, ladder, verb, risk_of(TRAITS[verb].risk, rule))
+        return self.tried[key]
 
     def _find_mode(self, candidate: Candidate, choice: _Choice, subject: Subject) -> InForce:
         if not self.is_valid:
@@ -221,12 +231,6 @@ def _make_desk(
         collateral_limit=limit_collateral(scene, numbers),
         numbers_by_rule={rule.rule_id: numbers_of(rule, numbers) for rule in valid.rules},
     )
-
-
-def _try(rule: Rule, action: Action, kinds: tuple[str, ...], position: int, default: tuple[Verb, ...]) -> _Choice:
-    ladder = fit_ladder(rule.ladder, action, kinds) if rule.ladder else default
-    verb = pick_verb(ladder, position)
-    return _Choice(rule, ladder, verb, risk_of(TRAITS[verb].risk, rule))
 
 
 def _count_needed(risk: Risk, numbers: Numbers) -> int:

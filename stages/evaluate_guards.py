@@ -44,7 +44,8 @@ def evaluate_guards(
     """
     ground = _Ground(scene, book, memory, policy, policy_fault, numbers, able, _schedules(policy))
     fleet = tuple(_find_fleet_hits(ground))
-    return tuple(Weighed(case=case, hits=_weigh(case, ground, fleet)) for case in cases)
+    rows = tuple(row for row in _TABLE if row.may_fail(ground))
+    return tuple(Weighed(case=case, hits=_weigh(case, ground, fleet, rows)) for case in cases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ class _Row(NamedTuple):
 
     guard: Guard
     find: Callable[[Case, _Ground], Hits]
+    may_fail: Callable[[_Ground], bool] = lambda _: True
+    """Whether it can fail for any case of the run at all: of ten thousand cases most guards have nothing to say."""
     is_for_mutating: bool = False
     """It holds back only what changes something."""
     spares_requests: bool = False
@@ -76,18 +79,19 @@ def _schedules(policy: Policy | None) -> dict[str | None, Schedule]:
     if policy is None:
         return {}
     named: dict[str | None, Schedule] = {rule.rule_id: policy.schedule_of(rule) for rule in policy.rules}
-    return named | {None: policy.schedule_of(None)}
+    return {name: row for name, row in (named | {None: policy.schedule_of(None)}).items() if row.allow or row.deny}
 
 
-def _weigh(case: Case, ground: _Ground, fleet: tuple[GuardHit, ...]) -> tuple[GuardHit, ...]:
+def _weigh(case: Case, ground: _Ground, fleet: tuple[GuardHit, ...], rows: tuple[_Row, ...]) -> tuple[GuardHit, ...]:
     mutates, is_requested = is_mutating(case.verb), case.candidate.asking is not None
     hits = [*fleet]
-    for row in _TABLE:
+    for row in rows:
         if (mutates or not row.is_for_mutating) and not (is_requested and row.spares_requests):
             hits.extend(row.find(case, ground))
     if case.overrides:
         hits = [hit for hit in hits if hit.name not in case.overrides or not GUARDS[hit.guard].is_overridable]
-    hits.sort(key=lambda hit: PLACES[hit.guard])
+    if fleet:
+        hits.sort(key=lambda hit: PLACES[hit.guard])
     return tuple(hits)
 
 
@@ -156,9 +160,13 @@ def _storm(ground: _Ground) -> Hits:
         yield make_hit(Guard.STORM, text, "time", None if fails_now else until)
 
 
+def _is_old(ground: _Ground) -> bool:
+    return ground.scene.as_of - ground.scene.world_at > ground.numbers.act_world_ttl
+
+
 def _stale_world(case: Case, ground: _Ground) -> Hits:
-    scene, ttl = ground.scene, ground.numbers.act_world_ttl
-    if scene.as_of - scene.world_at > ttl:
+    scene = ground.scene
+    if _is_old(ground):
         yield make_hit(Guard.STALE_WORLD, f"the world is of {spell_instant(scene.world_at)}", "a fresh world")
         return
     last = case.last_settled
@@ -338,7 +346,7 @@ def _needs_attest_down(case: Case, ground: _Ground) -> Hits:
 
 def _window(case: Case, ground: _Ground) -> Hits:
     schedule = ground.schedules.get(case.rule.rule_id if case.rule else None)
-    if schedule is None or not (schedule.allow or schedule.deny):
+    if schedule is None:
         return
     margin, as_of = margin_of(case.numbers, case.verb), ground.scene.as_of
     if not fits(schedule, as_of, margin):
@@ -389,23 +397,35 @@ def _refused(case: Case, ground: _Ground) -> Hits:
 
 
 _TABLE = (
-    _Row(Guard.STALE_WORLD, _stale_world),
-    _Row(Guard.NODE_SUSPECT, _node_suspect),
-    _Row(Guard.PROTECTED, _protected),
-    _Row(Guard.HELD, _held),
-    _Row(Guard.ACKNOWLEDGED, _acknowledged, spares_requests=True),
+    _Row(Guard.STALE_WORLD, _stale_world, lambda ground: _is_old(ground) or bool(ground.book.attempts)),
+    _Row(Guard.NODE_SUSPECT, _node_suspect, lambda ground: bool(ground.scene.suspect)),
+    _Row(Guard.PROTECTED, _protected, lambda ground: bool(ground.book.requests)),
+    _Row(Guard.HELD, _held, lambda ground: bool(ground.book.holds)),
+    _Row(Guard.ACKNOWLEDGED, _acknowledged, lambda ground: bool(ground.scene.answered), spares_requests=True),
     _Row(Guard.NOT_ALLOWED, _not_allowed),
     _Row(Guard.NOT_VERIFIABLE, _not_verifiable),
     _Row(Guard.NEEDS_HUMAN, _needs_human, spares_requests=True),
-    _Row(Guard.FLAPPING, _flapping, is_for_mutating=True, spares_requests=True),
+    _Row(
+        Guard.FLAPPING,
+        _flapping,
+        lambda ground: bool(ground.scene.flapping),
+        is_for_mutating=True,
+        spares_requests=True,
+    ),
     _Row(Guard.ACT_AFTER, _act_after, spares_requests=True),
     _Row(Guard.START_GRACE, _start_grace, spares_requests=True),
-    _Row(Guard.BUSY_ITSELF, _busy_itself),
+    _Row(Guard.BUSY_ITSELF, _busy_itself, lambda ground: bool(ground.book.attempts)),
     _Row(Guard.NEEDS, _needs),
-    _Row(Guard.WINDOW, _window, is_for_mutating=True),
-    _Row(Guard.COOLDOWN, _cooldown, is_for_mutating=True, spares_requests=True),
-    _Row(Guard.COLLATERAL, _collateral, is_for_mutating=True),
+    _Row(Guard.WINDOW, _window, lambda ground: bool(ground.schedules), is_for_mutating=True),
+    _Row(
+        Guard.COOLDOWN,
+        _cooldown,
+        lambda ground: bool(ground.book.attempts),
+        is_for_mutating=True,
+        spares_requests=True,
+    ),
+    _Row(Guard.COLLATERAL, _collateral, lambda ground: bool(ground.scene.dependants), is_for_mutating=True),
     _Row(Guard.APPROVAL, _approval),
-    _Row(Guard.REFUSED, _refused),
+    _Row(Guard.REFUSED, _refused, lambda ground: bool(ground.book.intents)),
 )
 """The guards of one case, in order."""

@@ -1,6 +1,8 @@
 """Interest: which targets of a fleet deciding asks about; a million others are never looked at one by one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from schemas.attempt import UNSTARTED
 from schemas.book import Book
@@ -12,18 +14,33 @@ from schemas.verification import watched_target
 from schemas.words import ALL, Action
 
 
+class Interest(NamedTuple):
+    """What deciding asks about."""
+
+    targets: frozenset[Target]
+    seen: frozenset[Target]
+    """Those whose own records it asks for: how and when they were seen last."""
+
+
 def find_interest(
-    recommended: Iterable[Recommended], book: Book, memory: Memory, policy: Policy | None, also: Iterable[Target] = ()
-) -> frozenset[Target]:
+    recommended: Collection[Recommended], book: Book, memory: Memory, policy: Policy | None, also: Iterable[Target] = ()
+) -> Interest:
     """Return the targets with a recommendation that a verb answers to, and those in the ledger or in memory.
 
     With them their nodes, where a service may move to, and what stood beside an open attempt when it began. `also` are
     targets that somebody asks about.
     """
+    moved = frozenset(_of_failovers(recommended, policy))
     found = {row.target for row in recommended if row.action in DEFAULT_LADDERS}
     found.update(also, memory.seen, book.problems, *(_of_attempts(book), _of_intents(book)))
-    found.update(_of_failovers(recommended, policy))
-    return frozenset(found | {Target(target.node, ALL) for target in found})
+    found.update(moved)
+    seen = {*moved, *(watched_target(attempt) for attempt in book.attempts)}
+    seen |= {Target(asking.request.node, asking.request.service) for asking in book.requests if not asking.is_over}
+    return Interest(_with_nodes(found), _with_nodes(seen))
+
+
+def _with_nodes(targets: AbstractSet[Target]) -> frozenset[Target]:
+    return frozenset(targets | {Target(node, ALL) for node in {target.node for target in targets}})
 
 
 def _of_intents(book: Book) -> Iterator[Target]:

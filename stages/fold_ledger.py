@@ -187,24 +187,25 @@ def _take_proposed(fold: _Fold, entry: Entry, record: Any) -> str | None:
             "evidence_fingerprint", "recommendation_id", "rule_id", "mode", "approvals", "requested",
         )
     }  # fmt: skip
+    state, old = BY_MODE[record.mode], str(before.state) if before else ""
+    history = before.history if before else ()
     intent = Intent(
         **fields,
-        state=before.state if before else BY_MODE[record.mode],
+        state=state,
         created_at=entry.at,
         updated_at=entry.at,
         given_at=entry.at,
         rejected_at=before.rejected_at if before else None,
         refused_at=before.refused_at if before else None,
         refused_why=before.refused_why if before else None,
-        history=before.history if before else (),
+        history=(*history, (old, str(state), entry.at, entry.by.name)),
         consents=_requesters_consent(fold, record),
     )
-    state = BY_MODE[record.mode]
-    if record.requested is not None:
-        enough = fold.is_enough(intent, entry.at)
-        state = _S.APPROVED if enough and record.mode is not Mode.SUGGEST else state
-    history = (*intent.history, (str(before.state) if before else "", str(state), entry.at, entry.by.name))
-    fold.intents[record.intent_id] = replace(intent, state=state, history=history)
+    is_asked = record.requested is not None and record.mode is not Mode.SUGGEST
+    if is_asked and state is not _S.APPROVED and fold.is_enough(intent, entry.at):
+        history = (*history, (old, str(_S.APPROVED), entry.at, entry.by.name))
+        intent = replace(intent, state=_S.APPROVED, history=history)
+    fold.intents[record.intent_id] = intent
     return None
 
 

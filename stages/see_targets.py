@@ -34,6 +34,7 @@ def see_targets(
     above: pl.DataFrame,
     below: pl.DataFrame,
     interest: Collection[Target],
+    seen: Collection[Target],
     policy: Policy | None,
     past: PastRules,
     world_at: datetime,
@@ -42,7 +43,8 @@ def see_targets(
 ) -> Scene:
     """Return the scene of one run, which is not skipped or failed; of all mappings, what is of interest.
 
-    `above` and `below` are the chains of the targets of interest. `watched` are targets whose neighbours are wanted.
+    `above` and `below` are the chains of the targets of interest, `seen` those whose records are asked for.
+    `watched` are targets whose neighbours are wanted.
     """
     desk = _Desk(sight, {*interest, *_members(sight, policy, interest)}, as_of)
     offline, suspect = desk.nodes_with(DriftKind.OFFLINE_NODE), desk.nodes_with(DriftKind.NODE_SUSPECT)
@@ -62,7 +64,7 @@ def see_targets(
         asked=desk.asked(),
         unjudged=desk.unjudged(),
         findings=desk.findings(),
-        shown=desk.shown(),
+        shown=desk.shown(seen),
         healthy_on=desk.healthy_on(policy),
         chain=_chain(above, below),
         dependants=desk.dependants(below, offline),
@@ -162,11 +164,14 @@ class _Desk:
             found[Target(node, service)] = (*found.get(Target(node, service), ()), finding)
         return found
 
-    def shown(self) -> dict[Target, Shown]:
-        services = self.sight.observed.join(self.wanted, on=_TARGET, how="semi")
+    def shown(self, seen: Collection[Target]) -> dict[Target, Shown]:
+        if not seen:
+            return {}
+        wanted = pl.DataFrame(sorted(seen), schema=dict.fromkeys(_TARGET, pl.String), orient="row")
+        services = self.sight.observed.join(wanted, on=_TARGET, how="semi")
         rows = services.select(*_TARGET, pl.col("health") == Health.HEALTHY, "last_seen_at")
         found = {Target(node, service): Shown(healthy, seen) for node, service, healthy, seen in rows.iter_rows()}
-        nodes = self.sight.nodes.join(self.wanted.select("node").unique(), on="node", how="semi")
+        nodes = self.sight.nodes.join(wanted.select("node").unique(), on="node", how="semi")
         return found | {
             Target(node, ALL): Shown(True, seen) for node, seen in nodes.select("node", "last_seen_at").iter_rows()
         }

@@ -104,7 +104,7 @@ def make_scene(
     `watched` are targets that are asked about besides, and whose neighbours are wanted; `beside` only the former.
     """
     valid = acting.policy if isinstance(acting.policy, Policy) else None
-    interest = find_interest(recommended, book, acting.memory, valid, (*watched, *beside))
+    interest, seen = find_interest(recommended, book, acting.memory, valid, (*watched, *beside))
     above, below = trace_chains(sight.desired.services, sight.desired.dependencies, interest)
     return see_targets(
         sight,
@@ -114,6 +114,7 @@ def make_scene(
         above,
         below,
         interest,
+        seen,
         valid,
         remembered.past,
         world_at,

@@ -1,7 +1,6 @@
 """What a policy reaches today: which services would be repaired by themselves, and what others lack for it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 from schemas.book import Able
@@ -70,7 +69,7 @@ def _lower(text: str | None) -> str | None:
 def _reach(
     known: Subject, action: Action, policy: Policy, numbers: Numbers, offers: set[tuple[Verb, str]] | None
 ) -> Reach:
-    subject = replace(known, action=action)
+    subject = known._replace(action=action)
     for rule in policy.rules:
         verb = fit_ladder(rule.ladder, action, (DriftKind.UNHEALTHY_SERVICE,))[0]
         risk = risk_of(TRAITS[verb].risk, rule)
