@@ -17,10 +17,13 @@ from flows.ledger.actions.journals import read_journals, stamp_journals
 from flows.ledger.actions.places import ActionPlace
 from schemas.decision import Decision
 from schemas.ledger import Ended, Refused, Result, Role, Started
+from schemas.words import DriftKind
 
 _SHUT = (
     b"not sent: the machine has another key than the known one, or does not take ours; nothing is accepted by itself\n"
 )
+HEALTH = frozenset({DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE})
+"""What is over where the machine itself finds the target well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Hands:
             return None
         backend, started = found[1], thought.begin(decision, self.claimed.take())
         order = _order(started)
-        look = self._look(backend, order, decision)
+        look = self._look(backend, order, decision, started)
         if look not in {Preflight.OK, Preflight.BARRED}:
             return self._refuse(decision, thought, look)
         if not self._write_started(decision, thought, started):
@@ -68,10 +71,15 @@ class Hands:
         ran = backend.run(order, AbortWatch(self.place, self.mind).is_stopped)
         return self._write_ended(decision, started, ran)
 
-    def _look(self, backend: Backend, order: Order, decision: Decision) -> Preflight:
+    def _look(self, backend: Backend, order: Order, decision: Decision, started: Started) -> Preflight:
+        """Look at the machine; that it is well speaks only against what is to make it well.
+
+        Who asks by hand for what is well means it, and a deployment that failed has left well what was there before.
+        """
         look = backend.preflight(order)
-        # Who asks by hand for what is well means it: that it is well keeps only automation from it.
-        return Preflight.OK if decision.is_requested and look is Preflight.ALREADY_HEALTHY else look
+        is_sick = not HEALTH.isdisjoint(started.basis.causing_kinds)
+        is_meant = decision.is_requested or not is_sick
+        return Preflight.OK if is_meant and look is Preflight.ALREADY_HEALTHY else look
 
     def _refuse(self, decision: Decision, thought: Thought, look: Preflight) -> Done:
         refused = Refused(intent_id=str(decision.intent_id), world_at=thought.world_at, why=str(look))

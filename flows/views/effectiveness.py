@@ -1,9 +1,9 @@
 """Whether what was done helped: per verb, service and causing kinds, beside how often the same cleared by itself."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from flows.errors import HistoryError
 from flows.ledger.actions.entries import read_ledger
@@ -32,7 +32,7 @@ def read_effectiveness(settings: Settings) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str, tuple[str, ...]], list[Attempt]] = {}
     for row in attempts:
         groups.setdefault((str(row.verb), row.service, row.basis.causing_kinds), []).append(row)
-    alone = _cleared_alone(settings, attempts, power.numbers.verify_within)
+    alone = _cleared_alone(settings, attempts, power.numbers.verify_within, as_of)
     return [_row(key, rows, alone) for key, rows in sorted(groups.items())]
 
 
@@ -67,26 +67,50 @@ def wilson(successes: int, count: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+class Alone(NamedTuple):
+    """An episode of the past, as far as it matters here what became of it."""
+
+    node: str
+    service: str
+    kind: str
+    opened_at: datetime
+    resolved_at: datetime | None
+    is_held_back: bool
+
+
 def _cleared_alone(
-    settings: Settings, attempts: Iterable[Attempt], within: timedelta
+    settings: Settings, attempts: Iterable[Attempt], within: timedelta, as_of: datetime
 ) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return, by service and kind, how many episodes of the history ended in time with nothing done, and of how many."""
     try:
         episodes = study_past(settings.history_root(), settings.past_rules()).episodes
     except HistoryError:
         return {}
-    starts: dict[tuple[str, str], list[Any]] = {}
+    starts: dict[tuple[str, str], list[datetime]] = {}
     for row in attempts:
         starts.setdefault((row.node, row.service), []).append(row.started_at)
+    rows = map(Alone._make, episodes.select(Alone._fields).iter_rows())
+    return count_cleared_alone((row for row in rows if row.opened_at >= as_of - SPAN), starts, within, as_of)
+
+
+def count_cleared_alone(
+    episodes: Iterable[Alone], starts: Mapping[tuple[str, str], Iterable[datetime]], within: timedelta, as_of: datetime
+) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return, by service and kind, how many episodes cleared in time with nothing done, and of how many.
+
+    What was done after that time does not count: by then it had not cleared by itself. Episodes that were held back are
+    left out, since nothing would have been done about them, and those that are too young to tell.
+    """
     found: dict[tuple[str, str], tuple[int, int]] = {}
-    names = ["node", "service", "kind", "opened_at", "duration_s"]
-    for node, service, kind, opened_at, duration_s in episodes.select(names).iter_rows():
-        end = opened_at + timedelta(seconds=duration_s or 0)
-        if any(opened_at <= at <= end for at in starts.get((node, service), ())):
+    for row in episodes:
+        deadline = row.opened_at + within
+        until = min(row.resolved_at or as_of, deadline)
+        is_touched = any(row.opened_at <= at <= until for at in starts.get((row.node, row.service), ()))
+        is_young = row.resolved_at is None and as_of < deadline
+        if is_touched or is_young or row.is_held_back:
             continue
-        cleared, seen = found.get((service, str(kind)), (0, 0))
-        is_quick = duration_s is not None and duration_s <= within.total_seconds()
-        found[service, str(kind)] = (cleared + is_quick, seen + 1)
+        cleared, seen = found.get((row.service, row.kind), (0, 0))
+        is_quick = row.resolved_at is not None and row.resolved_at <= deadline
+        found[row.service, row.kind] = (cleared + is_quick, seen + 1)
     return found
 
 
