@@ -99,6 +99,7 @@ class Account:
 
     def _say(self, mine: list[Row], begins: datetime) -> Iterator[str]:
         numbers = {row["intent_id"]: f"{row['verb']} {row['number']}" for row in mine if row["kind"] == "started"}
+        refusals: Counter[str] = Counter()
         for row in mine:
             match row["kind"]:
                 case "started":
@@ -110,9 +111,12 @@ class Account:
                 case "escalated":
                     yield f"{_after(row, begins)} needs a person ({row['reason']})"
                 case "refused":
-                    yield f"{_after(row, begins)} refused ({row['why']})"
+                    refusals[row["why"]] += 1
+                    if refusals[row["why"]] == 1:
+                        yield f"{_after(row, begins)} refused ({row['why']})"
                 case "relapsed":
                     yield f"{_after(row, begins)} relapsed"
+        yield from (f"refused so {count} times ({why})" for why, count in refusals.items() if count > 1)
 
     def _well_at(self, target: str, begins: datetime, until: datetime) -> Row | None:
         seen = [row for row in self.truth if row["target"] == target and begins < _at(row) < until]

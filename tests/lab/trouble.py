@@ -1,17 +1,15 @@
 """What can go wrong on a node of the lab, and what a person does about it in the end."""
 
 import random
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.lab.home import IMAGE, LabHome
-from tests.lab.node import until
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """One way to break things: of a service, or of a whole node (`needs_person`: it stays until somebody comes)."""
+    """One way to break things: of a service, or of a whole node."""
 
     name: str
     begin: Callable[[LabHome, str, str], None]
@@ -146,13 +144,3 @@ def choose(dice: random.Random, done: list[str]) -> Trouble:
     if new:
         return dice.choice(new)
     return dice.choices(TROUBLES, [one.weight for one in TROUBLES])[0]
-
-
-def has_ended(home: LabHome, node: str, limit_s: float = 30) -> None:
-    """Wait until a node's engine answers."""
-    until(lambda: home.lab[node].api("GET", "/_ping", timeout_s=1), limit_s)
-
-
-def forget(home: LabHome) -> None:
-    """Remove what a home keeps."""
-    shutil.rmtree(home.folder, ignore_errors=True)
