@@ -98,25 +98,16 @@ class Account:
         return word, f"{begins:%H:%M:%S} {trouble['trouble']:26} {target:14} {word:18} {'; '.join(said)}"
 
     def _say(self, mine: list[Row], begins: datetime) -> Iterator[str]:
-        numbers = {row["intent_id"]: f"{row['verb']} {row['number']}" for row in mine if row["kind"] == "started"}
-        refusals: Counter[str] = Counter()
+        """Yield what was done, in words; of refusals for one reason the first, with their number."""
+        refusals = Counter(row["why"] for row in mine if row["kind"] == "refused")
+        verbs = {row["intent_id"]: f"{row['verb']} {row['number']}" for row in mine if row["kind"] == "started"}
         for row in mine:
-            match row["kind"]:
-                case "started":
-                    yield f"{_after(row, begins)} {numbers[row['intent_id']]} starts"
-                case "ended" | "lost" if row["result"] != "done":
-                    yield f"{_after(row, begins)} {row['result']}"
-                case "verified":
-                    yield f"{_after(row, begins)} {row['outcome']}"
-                case "escalated":
-                    yield f"{_after(row, begins)} needs a person ({row['reason']})"
-                case "refused":
-                    refusals[row["why"]] += 1
-                    if refusals[row["why"]] == 1:
-                        yield f"{_after(row, begins)} refused ({row['why']})"
-                case "relapsed":
-                    yield f"{_after(row, begins)} relapsed"
-        yield from (f"refused so {count} times ({why})" for why, count in refusals.items() if count > 1)
+            phrase = _phrase(row, verbs)
+            if row["kind"] == "refused":
+                count = refusals.pop(row["why"], 0)
+                phrase = f"refused {count} times ({row['why']})" if count else None
+            if phrase:
+                yield f"{_after(row, begins)} {phrase}"
 
     def _well_at(self, target: str, begins: datetime, until: datetime) -> Row | None:
         seen = [row for row in self.truth if row["target"] == target and begins < _at(row) < until]
@@ -174,6 +165,21 @@ class Account:
             for moment in moments
             if len(moment) > 26
         )
+
+
+def _phrase(row: Row, verbs: dict[str, str]) -> str | None:
+    match row["kind"]:
+        case "started":
+            return f"{verbs[row['intent_id']]} starts"
+        case "ended" | "lost" if row["result"] != "done":
+            return str(row["result"])
+        case "verified":
+            return str(row["outcome"])
+        case "escalated":
+            return f"needs a person ({row['reason']})"
+        case "relapsed":
+            return "relapsed"
+    return None
 
 
 def _after(row: Row, begins: datetime) -> str:
