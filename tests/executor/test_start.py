@@ -4,8 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows.executor.order import Preflight
+from flows.executor.order import Preflight, Ran
 from flows.executor.start import Hands
+from schemas.ledger import Result
+from tests.helpers.acting_home import Home
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,42 @@ def test_that_it_is_well_speaks_only_against_what_makes_well(kinds, is_requested
     started = SimpleNamespace(basis=SimpleNamespace(causing_kinds=kinds))
 
     assert Hands(None, None)._look(backend, None, SimpleNamespace(is_requested=is_requested), started) is look
+
+
+@pytest.mark.parametrize("said", [("halt",), ("hold", "piha/web", "--until", "2h")], ids=["halt", "hold"])
+def test_what_is_said_while_the_machine_is_looked_at_keeps_from_starting(tmp_path, monkeypatch, said):
+    home = Home(tmp_path)
+    home.configure(start_grace="0s")
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    for _ in range(3):
+        home.run("reconcile", "-q")
+        home.pass_time(seconds=30)
+    looked = []
+
+    def look(*_):
+        looked.append(home.run(*said, "--reason", "wait").code)
+        return Preflight.OK
+
+    monkeypatch.setattr("flows.executor.backends.script.ScriptBackend.preflight", look)
+    home.run("act", "--once")
+
+    assert looked == [0]
+    assert home.calls() == home.records("started") == []
+
+
+def test_a_machine_that_is_barred_is_an_attempt_of_which_nothing_is_sent(tmp_path, monkeypatch):
+    home = Home(tmp_path)
+    home.configure(start_grace="0s", max_no_effect=1)
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    backend = "flows.executor.backends.script.ScriptBackend"
+    monkeypatch.setattr(f"{backend}.preflight", lambda *_: Preflight.BARRED)
+    monkeypatch.setattr(f"{backend}.run", lambda *_: Ran(Result.DONE))
+    for _ in range(5):
+        home.run("reconcile", "-q")
+        home.run("act", "--once")
+        home.pass_time(seconds=30)
+
+    assert [record["result"] for record in home.records("ended")] == ["no_effect"]
+    assert [record["reason"] for record in home.records("escalated")] == ["no_effect"]
