@@ -148,8 +148,12 @@ def _show_usage_error(error: typer.TyperException) -> None:
 
 
 def _complain(message: str) -> None:
-    for number, line in enumerate(message.splitlines()):
-        print("error:" if number == 0 else "      ", show(line, limit=2000), file=sys.stderr)
+    from flows.render.screen import print_lines
+
+    lines = message.splitlines()
+    print_lines(
+        (f"{'error:' if n == 0 else '      '} {show(line, limit=2000)}" for n, line in enumerate(lines)), err=True
+    )
 
 
 def _report_bug(error: Exception, *, with_traceback: bool) -> int:

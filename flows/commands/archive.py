@@ -8,7 +8,7 @@ import typer
 
 from flows.commands import options
 from flows.errors import SettingsError
-from flows.text.spoken import count
+from flows.text.spoken import count, size
 
 HELP = """The worlds and inventories that runs have read: what replay, backfill and you can look at again.
 
@@ -43,7 +43,7 @@ def list_archive(
     settings = options.load({"state_dir": state_dir}, config)
     with open_archive(settings.state_dir) as archive:
         entries = [entry for kind in (INVENTORY, WORLD) for entry in archive.list_entries(kind, begin)]
-        stored_mb = archive.path.stat().st_size / 1e6
+        stored_bytes = archive.path.stat().st_size
     entries.sort(key=lambda entry: (entry.as_of, entry.kind))
     if as_json:
         from flows.render.document import dump
@@ -55,13 +55,11 @@ def list_archive(
         typer.echo(dump({"snapshots": rows}, indent=2))
         return 0
     for entry in entries:
-        size = f"{entry.file_count:4d} files {entry.size_bytes:10d} bytes"
-        typer.echo(f"{entry.as_of:%Y-%m-%dT%H:%M:%SZ}  {entry.kind:9}  {size}  {entry.fingerprint[:16]}")
+        held = f"{count(entry.file_count, 'file'):>10}  {size(entry.size_bytes):>9}"
+        typer.echo(f"{entry.as_of:%Y-%m-%dT%H:%M:%SZ}  {entry.kind:9}  {held}  {entry.fingerprint[:16]}")
     worlds = sum(entry.kind == WORLD for entry in entries)
-    typer.echo(
-        f"{count(worlds, 'world')}, {count(len(entries) - worlds, 'inventory version')}; {stored_mb:.1f} MB on disk",
-        err=True,
-    )
+    versions = count(len(entries) - worlds, "inventory version")
+    typer.echo(f"{count(worlds, 'world')}, {versions}; {size(stored_bytes)} on disk", err=True)
     return 0
 
 

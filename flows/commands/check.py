@@ -1,5 +1,6 @@
 """`supervisor check`: every fault of the inventory and of the world at once, without reconciling."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,23 +55,20 @@ def check(
 
 
 def _print(found: "Inspection") -> None:
-    from rich.text import Text
+    from flows.render.screen import print_lines
 
-    from flows.render.table import faults
-    from flows.render.terminal import open_console
+    print_lines(_lines(found))
+
+
+def _lines(found: "Inspection") -> Iterator[str]:
+    from flows.render.table import list_faults
     from flows.text.escape import show
 
-    console = open_console()
-    for fault in faults(found.inventory, most=None):
-        console.print(fault)
+    colors = {"warning": "yellow", "error": "red"}
+    for word, said in list_faults(found.inventory, found.inventory.height):
+        yield f"{typer.style(f'{word}:', fg=colors[word])} {said}"
     for problem in found.world:
-        for line in problem.splitlines():
-            console.print(Text.assemble(("world: ", "yellow"), show(line, limit=2000)))
+        yield from (f"{typer.style('world:', fg='yellow')} {show(line, limit=2000)}" for line in problem.splitlines())
     fault_count = found.inventory.filter(~found.inventory["is_warning"]).height
-    warning_count = found.inventory.height - fault_count
-    faulty, odd, remarks = (
-        count(fault_count, "fault"),
-        count(warning_count, "warning"),
-        count(len(found.world), "remark"),
-    )
-    console.print(f"{faulty}, {odd}, {remarks} on the world")
+    odd, remarks = count(found.inventory.height - fault_count, "warning"), count(len(found.world), "remark")
+    yield f"{count(fault_count, 'fault')}, {odd}, {remarks} on the world"

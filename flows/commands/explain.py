@@ -53,6 +53,7 @@ def explain(
     """Print it and return 0."""
     moment = options.parse_moment(as_of) or datetime.now(UTC)
     begin = options.parse_since(since, moment)
+    from flows.commands.reconcile import make_hints
     from flows.render.explanation import to_document, to_lines
     from flows.render.progress import working
     from flows.render.screen import print_lines
@@ -73,7 +74,7 @@ def explain(
         more = {} if acting is None else {"acting": acting}
         typer.echo(dump({**to_document(found), **more}, indent=2))
         return 0
-    print_lines(to_lines(found))
+    print_lines(to_lines(found, make_hints(settings, "").find_command))
     if acting is not None:
         from flows.run.acting.view import spell_target
 

@@ -59,6 +59,7 @@ def history(
     begin, end = options.parse_period(since, until)
     from flows.past.study import study_past
     from flows.render.progress import working
+    from flows.render.screen import print_lines
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
     with working("reading the history"):
@@ -69,12 +70,14 @@ def history(
     for text in past.left_out:
         typer.echo(f"left out {_shown(text)}", err=True)
     if past.spans.is_empty():
-        typer.echo("note: each run adds to the history, and 'supervisor backfill' makes it of kept snapshots", err=True)
+        print_lines(
+            ["note: each run adds to the history, and 'supervisor backfill' makes it of kept snapshots"], err=True
+        )
     elif past.reliability.is_empty() and (node or service):
         asked = " and ".join(f"{what} {name}" for what, name in (("node", node), ("service", service)) if name)
         whole = study_past(settings.history_root(), settings.past_rules(), begin, end)
         question = _ask_what_is_meant(whole, _lower(node), _lower(service))
-        typer.echo(f"note: no run of this period asks for {asked}, or shows drift of it{question}", err=True)
+        print_lines([f"note: no run of this period asks for {asked}, or shows drift of it{question}"], err=True)
     return 0
 
 

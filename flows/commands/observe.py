@@ -141,11 +141,13 @@ def _print_part(settings: object, node: str | None) -> int:
 
 def _check(settings: object) -> int:
     from flows.observer.advise import check_nodes
+    from flows.render.progress import working
+    from flows.render.screen import print_lines
     from flows.settings import Settings
     from flows.text.escape import show
 
     assert isinstance(settings, Settings)  # noqa: S101 - the caller loaded them
-    lines, is_fine = asyncio.run(check_nodes(settings))
-    for line in lines:
-        print(show(line, limit=1000))
+    with working("asking every node"):
+        lines, is_fine = asyncio.run(check_nodes(settings))
+    print_lines(show(line, limit=1000) for line in lines)
     return 0 if is_fine else 1

@@ -47,5 +47,5 @@ def status(
 
         typer.echo(json.dumps(to_document(found), indent=2))
     else:
-        print_lines(to_lines(found))
+        print_lines(to_lines(found, options.repeat({"checkpoint": checkpoint}, config, as_of)))
     return found.exit_code

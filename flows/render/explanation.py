@@ -1,6 +1,6 @@
 """One target, explained: in a terminal and as JSON."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import typer
@@ -21,20 +21,21 @@ from flows.text.spoken import (
 from flows.views.decisions import RULES
 from flows.views.dependencies import Branch
 from flows.views.explain import Explanation, Row
-from schemas.words import FLEET, DriftKind, EventType, Severity
+from schemas.words import FLEET, Action, DriftKind, EventType, Severity
 
 MOST_EPISODES = 10
+FindCommand = Callable[[Action, str, str], str | None]
 _QUIET = {"as_of", "node", "service", "what", "file", "line", "key", "file_order"}
 
 
-def to_lines(found: Explanation) -> Iterator[str]:
-    """Return the screen, from what is asked for to what became of it."""
+def to_lines(found: Explanation, find_command: FindCommand = lambda *_: None) -> Iterator[str]:
+    """Return the screen, from what is asked for to what became of it; with the command to copy, where there is one."""
     yield typer.style(show(spoken_target(*found.target)), bold=True) + _dim(f"  fleet {found.state}")
     if found.target.node != FLEET:
         yield from _section("desired", _desired(found))
         yield from _section("actual", _actual(found))
     yield from _section("drift", _drift(found))
-    yield from _section("recommendation", _recommendation(found))
+    yield from _section("recommendation", _recommendation(found, find_command))
     yield from _section("on top of it", (show(remark) for remark in found.remarks))
     yield from _section("why this one", _decisions(found))
     yield from _section("dependencies", _tree(found.causes))
@@ -101,7 +102,7 @@ def _measured(row: Row) -> str:
     return f"; {', '.join(parts)}" if parts else ""
 
 
-def _recommendation(found: Explanation) -> Iterator[str]:
+def _recommendation(found: Explanation, find_command: FindCommand) -> Iterator[str]:
     row = found.recommendation
     if row is None:
         held = sorted({drift["held_by"] for drift in found.drift if drift["held_by"]})
@@ -116,6 +117,9 @@ def _recommendation(found: Explanation) -> Iterator[str]:
         yield f"root cause: {', '.join(show(spoken_name(cause)) for cause in row['root_causes'])}"
     if row["unblocked_by"]:
         yield f"unblocked by: {show(row['unblocked_by'])}"
+    command = find_command(Action(row["action"]), row["node"], row["service"])
+    if command is not None:
+        yield f"{_dim('$')} {typer.style(show(command, 2000), bold=True)}"
 
 
 def _decisions(found: Explanation) -> Iterator[str]:

@@ -58,6 +58,8 @@ def print_past(past: Past, console: Console) -> None:
 
 def _parts(past: Past, console: Console) -> Iterator[RenderableType]:
     yield _headline(past)
+    if past.spans.height:
+        yield _states(past)
     for title, headings, rows, total in _tables(past):
         cells = [[_cell_text(cell) for cell in row] for row in rows]
         yield Group("", tabulate(console, headings, cells, title))
@@ -74,10 +76,17 @@ def _headline(past: Past) -> Text:
         return Text("no runs with conclusions in this period")
     first, last = past.spans["as_of"][0], past.spans["as_of"][-1]
     until = f" to {bare_moment(last)}" if last > first else ""
-    line = Text(f"{count(past.spans.height, 'run')}, {bare_moment(first)}{until} {zone_name(last)}")
-    for state, hours in state_hours(past).items():
-        line.append(f"  {state.value} ", style=STATE_STYLE[state]).append(spoken(hours * 3600))
-    return line
+    return Text(f"{count(past.spans.height, 'run')}, {bare_moment(first)}{until} {zone_name(last)}")
+
+
+def _states(past: Past) -> Text:
+    """Return the time in each state that there was."""
+    parts = [
+        Text.assemble((f"{state.value} ", STATE_STYLE[state]), spoken(hours * 3600))
+        for state, hours in state_hours(past).items()
+        if hours
+    ]
+    return Text("  ").join(parts)
 
 
 def state_hours(past: Past) -> dict[State, float]:
@@ -136,7 +145,11 @@ def _episode(row: Row) -> tuple[object, ...]:
 
 def past_to_markdown(past: Past) -> str:
     """Return the same in Markdown."""
-    parts = ["## History", markdown(_headline(past).plain)]
+    parts = [
+        "## History",
+        markdown(_headline(past).plain),
+        *([markdown(_states(past).plain)] if past.spans.height else []),
+    ]
     for title, columns, rows, total in _tables(past):
         headings = tuple(column.heading for column in columns)
         lines = [headings, ("---",) * len(headings), *[tuple(markdown(cell) for cell in row) for row in rows]]

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from typing import TextIO
 
 import typer
 
@@ -14,14 +15,20 @@ NARROW = 50
 DEEP, SHALLOW = 8, 4
 
 
-def print_lines(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
     """Print lines, folded at the terminal's width; a pipe gets them whole and plain, and NO_COLOR is heeded."""
-    is_shown = sys.stdout.isatty() or "COLUMNS" in os.environ
-    width = shutil.get_terminal_size().columns if is_shown else None
+    width = _read_width(sys.stderr if err else sys.stdout)
     color = False if os.environ.get("NO_COLOR") else None
     for line in lines:
         for part in fold(line, width) if width else (line,):
-            typer.echo(part, color=color)
+            typer.echo(part, color=color, err=err)
+
+
+def _read_width(stream: TextIO | None) -> int | None:
+    """Return a terminal's columns, or what COLUMNS says of the standard output; None for a pipe or a closed stream."""
+    if stream is None or not (stream.isatty() or (stream is sys.stdout and "COLUMNS" in os.environ)):
+        return None
+    return shutil.get_terminal_size().columns
 
 
 def fold(text: str, width: int) -> Iterator[str]:

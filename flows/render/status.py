@@ -15,8 +15,11 @@ from schemas.words import EventType, Severity, State
 MOST = 15
 
 
-def to_lines(status: Status) -> Iterator[str]:
-    """Return the screen: the state and its age, why, what is open, and what makes it doubtful."""
+def to_lines(status: Status, typed: str = "") -> Iterator[str]:
+    """Return the screen: the state and its age, why, what is open, what makes it doubtful, and what to type next.
+
+    `typed` are the options that led here, as they are typed behind a command.
+    """
     if status.last_run is None:
         yield "no run yet: 'supervisor reconcile' makes one"
         yield from _attempt(status)
@@ -27,6 +30,9 @@ def to_lines(status: Status) -> Iterator[str]:
     yield from _acting(status)
     yield from _episodes(status)
     yield from _acknowledged(status)
+    for row in status.standing()[:1]:
+        what = f"supervisor explain {show(spoken_target(str(row['node']), str(row['service'])))}{typed}"
+        yield f"\n{_dim('next:')} {typer.style(what, bold=True)}"
 
 
 def _headline(status: Status) -> str:

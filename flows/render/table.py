@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 STATE_STYLE = {state: f"bold {color}" for state, color in tones.STATE.items()}
 SEVERITY_STYLE = dict(tones.SEVERITY)
+FAULT_STYLE = {"warning": "yellow", "error": "bold red"}
 MOST_FAULTS = 20
 INDENT = tones.EVENT_WIDTH
 PAGES = {Outcome.SKIPPED: "docs/world.md", Outcome.FAILED: "docs/inventory.md", Outcome.PARTIAL: "docs/inventory.md"}
@@ -211,14 +212,19 @@ def _rejected(rejected: pl.DataFrame) -> Iterator[RenderableType]:
     yield from _rest(rejected.height)
 
 
-def faults(unread: pl.DataFrame, most: int | None = MOST_FAULTS) -> Iterator[Text]:
+def faults(unread: pl.DataFrame, most: int = MOST_FAULTS) -> Iterator[Text]:
     """Return the inventory's faults, a line each, warnings last; the rest of more than `most` is counted."""
+    for word, fault in list_faults(unread, most):
+        yield Text.assemble((f"{word}: ", FAULT_STYLE[word]), fault)
+    yield from _rest(unread.height, most)
+
+
+def list_faults(unread: pl.DataFrame, most: int) -> Iterator[tuple[str, str]]:
+    """Return the word and the sentence of each, warnings last."""
     listed = unread.sort("is_warning", "file", "line", maintain_order=True)
-    for row in listed.head(most or unread.height).iter_rows(named=True):
-        word, style = ("warning", "yellow") if row["is_warning"] else ("error", "bold red")
+    for row in listed.head(most).iter_rows(named=True):
         place = ":".join(str(part) for part in (row["file"], row["line"], row["column"]) if part is not None)
-        yield Text.assemble((f"{word}: ", style), f"{show(place)}: {show(row['problem'])}")
-    yield from _rest(unread.height, most or unread.height)
+        yield ("warning" if row["is_warning"] else "error"), f"{show(place)}: {show(row['problem'])}"
 
 
 def _rest(height: int, most: int = MOST_FAULTS) -> Iterator[Text]:

@@ -108,6 +108,14 @@ def percent(ratio: float, observed_s: float) -> str:
     return f"{cut:.{digits}f} %"
 
 
+def size(bytes_count: int) -> str:
+    """Return a size in its largest unit: `512 B`, `7.2 kB`, `1.3 GB`."""
+    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if bytes_count >= limit:
+            return f"{bytes_count / limit:.1f} {unit}"
+    return f"{bytes_count} B"
+
+
 def spoken_target(node: str, service: str) -> str:
     """Return a target as people say it: of a node itself, its name alone."""
     return node if service == ALL else f"{node}/{service}"

@@ -18,7 +18,7 @@ from flows.files.file_system import doubt_file_systems
 from flows.ledger.checkpoint import read_known
 from flows.settings import PREFIX, Loaded, Settings
 from flows.telling.outbox import VARIABLE, is_address, read_addresses
-from flows.text.spoken import count, spoken_moment, spoken_since
+from flows.text.spoken import count, size, spoken_moment, spoken_since
 
 PACKAGES = ("polars", "pandera", "pydantic", "msgspec", "rich", "typer", "apprise", "prefect", "tzdata")
 EXTRAS = {
@@ -222,7 +222,7 @@ def _space(settings: Settings) -> Iterator[Finding]:
         files = os.statvfs(place)
         is_short = disk.free < LEAST_FREE_BYTES or (files.f_files and files.f_favail < 1000)
         inodes = f", room for {count(files.f_favail, 'file')}" if files.f_files else ""
-        said = f"{disk.free / 1e9:.1f} GB of {disk.total / 1e9:.1f} GB free{inodes}"
+        said = f"{size(disk.free)} of {size(disk.total)} free{inodes}"
         yield Finding("space", name, Word.FAULT if is_short else Word.OK, said, "make room" if is_short else "")
 
 

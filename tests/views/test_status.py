@@ -106,9 +106,10 @@ def test_open_episodes_have_their_age_and_the_worst_comes_first(tmp_path):
     worst = recommended("all", action=Action.FAILOVER_REVIEW, severity=Severity.CRITICAL)
     commit(tmp_path, recommended("web"), worst)
     lines = shown(tmp_path).splitlines()
-    episodes = lines[lines.index("2 open episodes") + 1 :]
+    episodes = lines[lines.index("2 open episodes") + 1 : -2]
 
     assert [line.split()[:3] for line in episodes] == [["1", "min", "critical"], ["1", "d", "error"]]
+    assert lines[-1] == "next: supervisor explain piha/web"
 
 
 @pytest.mark.parametrize("severity", list(Severity))
