@@ -44,6 +44,7 @@ COMMANDS = (
     "web",
     "demo",
     "doctor",
+    "install_units",
 )
 
 
