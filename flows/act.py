@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from flows.errors import InventoryError, SettingsError, WorldUnreadableError
+from flows.errors import BusyError, SettingsError, SupervisorError
 from flows.executor.claim import claim
 from flows.executor.config import read_executor_config
 from flows.executor.offer import Workshop
@@ -106,7 +106,7 @@ def act_once(settings: Settings, tell: Callable[[Done], None]) -> list[Done]:
 def act_watch(settings: Settings, stop: Event, tell: Callable[[Done], None], complain: Callable[[str], None]) -> None:
     """Work until `stop` is set: whenever the ledger changes, and at least once in `watch_max_interval`.
 
-    What runs then comes to its end. A world or a file that cannot be read is told, once, and looked at again.
+    What runs then comes to its end. What cannot be read, or written on a full disk, is told, once, and looked at again.
     """
     mind = make_mind(settings)
     make_workshop(settings)
@@ -119,7 +119,11 @@ def act_watch(settings: Settings, stop: Event, tell: Callable[[Done], None], com
                 for one in executor.work(make_workshop(settings)):
                     tell(one)
                 said = ""
-            except (SettingsError, WorldUnreadableError, InventoryError) as error:
+            except BusyError:
+                raise
+            except SupervisorError as error:
+                # What could not be written down may be lost: under a new number it is settled as another executor's.
+                claimed.let_go()
                 if str(error) != said:
                     said = str(error)
                     complain(said)

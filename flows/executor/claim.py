@@ -45,6 +45,10 @@ class Claim:
                 self.fence = write(ledger, Claimed(), self.mind)
         return self.fence
 
+    def let_go(self) -> None:
+        """Forget the fence: the next record leans on a new one."""
+        self.fence = None
+
 
 @contextmanager
 def claim(place: ActionPlace, mind: Mind) -> Iterator[Claim]:

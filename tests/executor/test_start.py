@@ -1,11 +1,16 @@
 """What the look at the machine says to a start."""
 
+from datetime import timedelta
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
 
+from flows import act
 from flows.executor.order import Preflight, Ran
 from flows.executor.start import Hands
+from flows.ledger.actions.append import LedgerWriteError
+from flows.settings import load_settings
 from schemas.ledger import Result
 from tests.helpers.acting_home import Home
 
@@ -65,3 +70,35 @@ def test_a_machine_that_is_barred_is_an_attempt_of_which_nothing_is_sent(tmp_pat
 
     assert [record["result"] for record in home.records("ended")] == ["no_effect"]
     assert [record["reason"] for record in home.records("escalated")] == ["no_effect"]
+
+
+def test_an_executor_whose_words_could_not_be_written_goes_on_and_settles_them(tmp_path, monkeypatch):
+    home = Home(tmp_path)
+    home.configure(start_grace="0s")
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    for _ in range(3):
+        home.run("reconcile", "-q")
+        home.pass_time(seconds=30)
+    home.run("reconcile", "-q")
+    settings = load_settings({}, home.folder / "supervisor.yaml").settings
+    settings = settings.model_copy(update={"watch_max_interval": timedelta(seconds=1)})
+    write, stop, complaints = Hands._write_ended, Event(), []
+
+    def fail(*_):
+        monkeypatch.setattr(Hands, "_write_ended", write)
+        raise LedgerWriteError("no space left on device")
+
+    def end_when_it_is_settled(*_):
+        if home.records("lost"):
+            stop.set()
+        return True
+
+    monkeypatch.setattr(Hands, "_write_ended", fail)
+    monkeypatch.setattr(act, "sweep_outputs", end_when_it_is_settled)
+    act.act_watch(settings, stop, lambda _: None, complaints.append)
+
+    assert complaints == ["no space left on device"]
+    [started], [lost] = home.records("started"), home.records("lost")
+    assert (lost["intent_id"], lost["fence"] > started["fence"]) == (started["intent_id"], True)
+    assert len(home.calls()) == 1
