@@ -12,6 +12,7 @@ _ASSIGNED = re.compile(
 )
 _PATTERNS = (
     (re.compile(r"-----BEGIN [A-Z ]{0,40}-----.*?(?:-----END [A-Z ]{0,40}-----|\Z)", re.DOTALL), "«pem»"),
+    (re.compile(r"\A[A-Za-z0-9+/=\s]*-----END [A-Z ]{0,40}-----"), "«pem»"),
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*"), "«jwt»"),
     (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE), r"\1«user»@"),
     (_ASSIGNED, r"\1«hidden»"),
@@ -31,9 +32,13 @@ def redact(text: str, secrets: Mapping[str, str]) -> str:
     return text
 
 
-def decode_output(data: bytes, secrets: Mapping[str, str]) -> str:
-    """Return captured output as it may be kept: redacted, its control characters made visible, its lines as they were."""
-    text = redact(data.decode("utf-8", "replace"), secrets)
+def decode_output(data: bytes, secrets: Mapping[str, str], *, is_cut: bool = False) -> str:
+    """Return captured output as it may be kept: redacted, its control characters made visible, its lines as they were.
+
+    Where its beginning was cut off, so is the rest of that line: the end of a secret is not known as one.
+    """
+    whole = data.partition(b"\n")[2] if is_cut else data
+    text = redact(whole.decode("utf-8", "replace"), secrets)
     return "\n".join(show(line, limit=10_000) for line in text.splitlines())
 
 

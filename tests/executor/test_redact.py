@@ -51,3 +51,16 @@ def test_the_line_that_is_kept_is_the_last_with_something_in_it():
     assert pick_line("one\ntwo\n\n") == "two"
     assert pick_line("\n") is None
     assert len(pick_line("x" * 900)) == 200
+
+
+def test_the_end_of_a_secret_whose_beginning_was_cut_off_is_not_kept():
+    cut = b"t-value\nall is well\n"
+
+    assert decode_output(cut, {"DEPLOY_TOKEN": "s3cr3t-value"}, is_cut=True) == "all is well"
+    assert decode_output(cut, {}) == "t-value\nall is well"
+
+
+def test_a_key_whose_beginning_was_cut_off_is_not_kept():
+    cut = b"MIIEvQ\nqqqq+/8=\nzzz\n-----END PRIVATE KEY-----\nall is well"
+
+    assert decode_output(cut, {}, is_cut=True) == "«pem»\nall is well"
