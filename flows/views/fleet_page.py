@@ -21,7 +21,7 @@ from flows.views.status import Status, read_status
 from schemas.desired import Desired
 from schemas.expressions import target
 from schemas.run import Judgement
-from schemas.words import ALL, Severity
+from schemas.words import ALL, DriftKind, Severity
 
 Row = dict[str, Any]
 KnownPast = tuple[Past | None, str | None]
@@ -138,14 +138,22 @@ def list_nodes(page: Page) -> list[Row]:
 def _describe(node: str, rows: list[Row]) -> Row:
     own = next((row["kind"] for row in rows if row["service"] == ALL and row["kind"]), None)
     severities = [row["severity"] for row in rows if row["severity"] and not row["held_by"]]
-    services = [row for row in rows if row["service"] != ALL]
+    is_seen = own != DriftKind.OFFLINE_NODE
+    services = [{**row, **_tell(row, is_seen=is_seen)} for row in rows if row["service"] != ALL]
+    worst = max(severities, key=list(Severity).index, default=None)
     return {
         "name": node,
         "own": own,
-        "worst": max(severities, key=list(Severity).index, default=None),
+        "tone": worst or ("ok" if own is None else "unknown"),
         "drifted_count": sum(row["severity"] is not None for row in services),
         "services": services,
     }
+
+
+def _tell(row: Row, *, is_seen: bool) -> Row:
+    """Return how a service is shown: its tone, and in a word; of a node that is not seen, nothing is known of it."""
+    tone, word = ("ok", "as asked") if is_seen else ("unknown", "not seen")
+    return {"tone": row["severity"] or tone, "word": row["kind"] or word}
 
 
 def list_causes(page: Page) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -15,6 +15,7 @@ from flows.errors import SupervisorError
 from flows.past.study import read_past
 from flows.render.html import draw_past
 from flows.render.policy_explanation import to_document as policy_document
+from flows.run.acting.think import read_power
 from flows.run.clock import read_now
 from flows.settings import Settings
 from flows.views.actions import list_actions
@@ -24,6 +25,7 @@ from flows.views.policy_explain import explain_policy
 from flows.web.context import Context, Reader, Shared, Signed
 from flows.web.sessions import Session
 from schemas.numbers import Automation
+from schemas.policy import Policy
 from schemas.words import ALL, FLEET
 
 router = APIRouter(include_in_schema=False, dependencies=[Reader])
@@ -145,7 +147,10 @@ async def show_actions(context: Shared, session: Signed) -> Response:
 async def show_policy(context: Shared, session: Signed) -> Response:
     """Show what the policy lets be done, what it lacks for more, and what is wrong with it."""
     told = await run_in_threadpool(_told_or_problem, check_policy, context.settings, None, read_now(context.settings))
-    values = {"policy_file": str(context.settings.actions.policy), "automation": context.settings.actions.automation}
+    actions = context.settings.actions
+    power = await run_in_threadpool(read_power, context.settings) if told["told"] else None
+    rules = power.policy.rules if power and isinstance(power.policy, Policy) else ()
+    values = {"policy_file": str(actions.policy), "automation": actions.automation, "rules": rules}
     return HTMLResponse(context.render("policy.html.j2", **_content(context, session), **told, **values))
 
 

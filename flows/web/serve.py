@@ -37,17 +37,22 @@ def make_server(settings: Settings, config: Path | None) -> uvicorn.Server:
             access_log=False,
             proxy_headers=False,
             timeout_graceful_shutdown=STOP_S,
-        )
+        ),
+        app.state.context,
     )
 
 
 class _Server(uvicorn.Server):
     """Lets go of the open pages, which listen for ever, before it waits for them."""
 
+    def __init__(self, config: uvicorn.Config, context: Context) -> None:
+        """Serve what the configuration says."""
+        super().__init__(config)
+        self._context = context
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End."""
-        context: Context = self.config.loaded_app.app.state.context
-        context.fleet.stop()
+        self._context.fleet.stop()
         await super().shutdown(sockets)
 
 

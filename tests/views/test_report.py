@@ -214,6 +214,25 @@ def test_each_picture_says_in_words_what_it_shows(folder):
     assert set(re.findall(r'aria-labelledby="(\w+)"', text)) == set(re.findall(r'<h2 id="(\w+)"', text))
 
 
+def test_every_run_writes_the_report_file_and_a_browser_looks_again(tmp_path):
+    file = tmp_path / "fleet.html"
+    for world in ("world", "world-torn"):
+        reconcile(tmp_path, as_of=EVENING, SUPERVISOR_WORLD=str(HOMELAB / world), SUPERVISOR_REPORT_FILE=str(file))
+        text = file.read_text()
+        assert ("<h1>Unstable</h1>" in text) == (world == "world")
+        assert '<meta http-equiv="refresh" content="60">' in text
+
+    assert "Last known: unstable" in text
+    assert file.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_report_file_that_cannot_be_written_is_a_note_and_fails_no_run(tmp_path):
+    ran = reconcile(tmp_path, as_of=EVENING, SUPERVISOR_REPORT_FILE=str(tmp_path / "nowhere" / "fleet.html"))
+
+    assert "report: " in ran.stdout + ran.stderr
+    assert (tmp_path / "checkpoint.json").exists() or list(tmp_path.glob("*checkpoint*"))
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 def test_no_request_leaves_the_page_and_it_fits_and_is_readable_wide_and_narrow_light_and_dark(folder, tmp_path):

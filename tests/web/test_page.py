@@ -1,81 +1,18 @@
-"""The page: what it shows is what a run would say, and nobody acts on it who is not signed in here."""
+"""The page: what it shows is what a run would say, of how much, and how old it is."""
 
 import json
 import re
 import time
+from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
-from starlette.testclient import TestClient
 
 from flows.run.cycle import run_once
-from flows.settings import Settings
-from flows.web.app import make_app
+from tests.helpers.paged import settings_of, write_world
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
-DEED = {"target": "piha/db", "reason": "because", "until": "3d"}
-
-
-def write_world(folder, **statuses):
-    """Put a world of now in the place of the one before."""
-    world = folder / "world"
-    world.mkdir(exist_ok=True)
-    now = time.time()
-    (world / "nodes.json").write_text(json.dumps({"piha": {"status": "online", "last_seen": now}}))
-    services = {f"piha/{name}": {"status": status, "last_seen": now} for name, status in statuses.items()}
-    whole = world / "services.json.new"
-    whole.write_text(json.dumps(services))
-    whole.replace(world / "services.json")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "hosts/piha").mkdir(parents=True)
-    services = "services:\n  mosquitto:\n  web:\n    depends_on: [mosquitto]\n  db:\n"
-    (tmp_path / "hosts/piha/services.yaml").write_text(services)
-    write_world(tmp_path, mosquitto="ok", web="ok", db="ok")
-    return tmp_path
-
-
-def settings_of(folder, **web):
-    return Settings(
-        inventory=folder,
-        world=folder / "world",
-        event_log=folder / "events.log",
-        checkpoint=folder / "checkpoint.json",
-        state_dir=folder / "state",
-        web=web,
-    )
-
-
-@pytest.fixture
-def open_page(folder):
-    """Return what opens the page of the folder as a browser on this machine sees it."""
-    opened = []
-
-    def open_with(**web):
-        settings = settings_of(folder, **web)
-        app = make_app(settings)
-        client = TestClient(app, base_url="http://localhost:8300", follow_redirects=False)
-        opened.append(client)
-        client.__enter__()
-        return client
-
-    yield open_with
-    for client in opened:
-        client.__exit__(None, None, None)
-
-
-def sign_in(client, folder):
-    """Sign in, and return what forms must send back."""
-    answer = client.post("/sign-in", data={"password": (folder / "state/web/password").read_text().strip()})
-    assert answer.status_code == 303
-    return re.search(r'name="csrf" value="([^"]+)"', client.get("/do/ack?target=piha/web").text)[1]
-
-
-def acknowledged(folder):
-    file = folder / "state/acknowledgements.json"
-    return json.loads(file.read_text())["acknowledgements"] if file.exists() else []
+PAGES = ("/", "/wall", "/services", "/past", "/actions", "/policy", "/target/piha/web", "/target/piha/all")
 
 
 def test_the_page_says_what_a_run_says_and_of_how_much(open_page, folder):
@@ -121,7 +58,7 @@ def test_a_hostile_world_adds_no_markup_to_any_page(open_page, folder):
     (world / "services.json").write_text(json.dumps(services))
     client = open_page()
 
-    for path in ("/", "/wall", "/target/piha/web", "/target/piha/all", "/past", "/actions", f"/target/piha/{HOSTILE}"):
+    for path in (*PAGES, f"/services?q={HOSTILE}", f"/target/piha/{HOSTILE}"):
         shown = client.get(path).text
         assert "<img" not in shown, path
         assert "\u202e" not in shown, path
@@ -138,7 +75,7 @@ def test_the_badge_is_a_picture_that_says_the_state(open_page, folder):
 
 def test_nothing_is_loaded_from_elsewhere_and_no_script_stands_in_a_page(open_page):
     client = open_page()
-    for path in ("/", "/wall", "/past", "/sign-in", "/target/piha/web"):
+    for path in (*PAGES, "/sign-in"):
         answer = client.get(path)
         assert not re.findall(r'(?:src|href|action)="(?:https?:)?//', answer.text), path
         assert not re.findall(r"<script(?![^>]* src=)|\son\w+=", answer.text), path
@@ -165,131 +102,76 @@ def test_the_interface_is_described(open_page):
     }
 
 
-# who may do what
+def test_the_opening_line_says_how_old_the_last_run_is_and_when_the_next_is_due(open_page, folder):
+    settings = settings_of(folder)
+    for ago_s in (130, 90, 50):
+        write_world(folder, ago_s, mosquitto="ok", web="ok", db="ok")
+        run_once(settings, datetime.now(UTC) - timedelta(seconds=ago_s))
+
+    shown = re.sub(r"<[^>]*>", "", open_page().get("/").text)
+
+    assert "3 of 3 services, 1 of 1 nodes as asked" in shown
+    assert re.search(r"last run 5\d s ago, next in \d+ s|last run 5\d s ago, next is due", shown), shown
 
 
-def test_nobody_acts_without_signing_in(open_page, folder):
-    answer = open_page().post("/do/ack", data={"csrf": "x", **DEED})
+def test_where_nothing_was_recorded_for_long_the_head_is_grey_without_script_too(open_page, folder):
+    client = open_page()
+    assert "No run was recorded yet" in client.get("/").text
+    old = datetime.now(UTC) - timedelta(hours=1)
+    write_world(folder, 3600, mosquitto="ok", web="ok", db="ok")
+    run_once(settings_of(folder), old)
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
-    assert acknowledged(folder) == []
+    deadline = time.monotonic() + 20
+    while "Nobody records runs any more" not in (shown := client.get("/").text):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+    assert re.search(r'<header class="\w+ old"', shown)
 
 
-def test_who_is_signed_in_acknowledges_through_the_command(open_page, folder):
+def test_a_skipped_run_leaves_the_last_known_state(open_page, folder):
+    run_once(settings_of(folder))
+    (folder / "world/services.json").write_text('{"piha/web": {"stat')
+    run_once(settings_of(folder))
+
     client = open_page()
 
-    answer = client.post("/do/ack", data={"csrf": sign_in(client, folder), **DEED})
-
-    assert answer.status_code == 200, answer.text
-    (row,) = acknowledged(folder)
-    assert (row["node"], row["service"], row["reason"]) == ("piha", "db", "because")
+    assert "Last known: nominal" in client.get("/").text
+    assert client.get("/healthz").text == "the last run was skipped\n"
 
 
-@pytest.mark.parametrize("csrf", ["x", "x" * 43])
-def test_a_form_of_another_page_does_nothing(open_page, folder, csrf):
-    client = open_page()
-    sign_in(client, folder)
+def test_a_service_that_is_not_seen_is_not_green(open_page, folder):
+    write_world(folder, 3600, mosquitto="ok", web="ok", db="ok")
 
-    assert client.post("/do/ack", data={"csrf": csrf, **DEED}).status_code == 403
-    assert acknowledged(folder) == []
+    shown = open_page().get("/").text
+
+    assert "0 of 3 services, 0 of 1 nodes as asked" in shown
+    assert '<div class="node unknown">' in shown
 
 
-@pytest.mark.parametrize(
-    "field",
-    [
-        {"target": "--help"},
-        {"target": "piha/db;reboot"},
-        {"target": "../../etc"},
-        {"reason": "x"},
-        {"reason": "two\nlines"},
-        {"until": "--state-dir=/"},
-    ],
-)
-def test_what_is_no_target_reason_or_moment_reaches_no_command(open_page, folder, field):
+def test_each_service_has_a_row_of_its_days_and_can_be_found(open_page, folder):
+    write_world(folder, mosquitto="exited", web="ok", db="ok")
+    run_once(settings_of(folder))
     client = open_page()
 
-    assert client.post("/do/ack", data={"csrf": sign_in(client, folder), **DEED, **field}).status_code == 422
-    assert acknowledged(folder) == []
+    found = client.get("/services", params={"q": "PIHA/mos"}).text
+
+    assert re.findall(r'href="/target/piha/(\w+)"', found) == ["mosquitto"]
+    assert 'class="error" style="flex:1 0 0"' in found
+    assert "1 of 3" in found
 
 
-def test_a_session_that_was_ended_is_no_session(open_page, folder):
-    client = open_page()
-    csrf = sign_in(client, folder)
-    token = client.cookies["supervisor_session"]
+@pytest.mark.parametrize("asked", ["since=7d", "since=2026-01-01&until=2026-01-31", "since=never", "until=%00"])
+def test_every_range_of_the_past_is_answered(open_page, asked):
+    answer = open_page().get(f"/past?{asked}")
 
-    client.post("/sign-out", data={"csrf": csrf})
-
-    answer = client.get("/do/ack", headers={"cookie": f"supervisor_session={token}"})
-    assert answer.headers["location"] == "/sign-in"
+    assert answer.status_code == 200
+    assert "Nothing is told of that time" in answer.text
 
 
-def test_guessing_is_slowed_down(open_page, folder):
-    client = open_page()
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_is_whole_without_script(open_page, path):
+    shown = open_page().get(path).text
 
-    codes = [client.post("/sign-in", data={"password": f"guess {n}"}).status_code for n in range(7)]
-    right = client.post("/sign-in", data={"password": (folder / "state/web/password").read_text().strip()})
-
-    assert codes == [401] * 5 + [429] * 2
-    assert right.status_code == 429
-
-
-def test_the_password_is_its_owners_alone(open_page, folder):
-    open_page()
-
-    file = folder / "state/web/password"
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert len(file.read_text().strip()) >= 20
-
-
-@pytest.mark.parametrize(
-    ("host", "code"),
-    [("localhost:8300", 200), ("evil.example", 421), ("localhost.evil.example", 421), ("@", 421)],
-)
-def test_a_name_that_is_not_ours_is_not_answered(open_page, host, code):
-    assert open_page().get("/", headers={"host": host}).status_code == code
-
-
-def test_a_name_of_the_settings_is_ours(open_page):
-    client = open_page(hosts=["fleet.example.net"])
-
-    assert client.get("/sign-in", headers={"host": "fleet.example.net"}).status_code == 200
-
-
-def test_what_another_page_sends_is_refused(open_page, folder):
-    client = open_page()
-    form = {"csrf": sign_in(client, folder), **DEED}
-
-    assert client.post("/do/ack", data=form, headers={"origin": "http://evil.example"}).status_code == 403
-    assert acknowledged(folder) == []
-
-
-def test_beyond_this_machine_looking_needs_signing_in_as_well(open_page):
-    client = open_page(host="0.0.0.0", hosts=["fleet.example.net"])
-    here = {"host": "fleet.example.net"}
-
-    seen, asked = client.get("/", headers=here), client.get("/api/v1/fleet", headers=here)
-
-    assert (seen.status_code, seen.headers["location"]) == (303, "/sign-in")
-    assert asked.status_code == 401
-    assert client.get("/healthz", headers=here).status_code == 503
-
-
-def test_the_user_that_a_header_names_counts_only_from_a_trusted_address(open_page):
-    client = open_page(read="signed", proxies=["10.0.0.1"])
-
-    assert client.get("/", headers={"remote-user": "ada"}).status_code == 303
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/part/../../etc/passwd", "/part/head"],
-)
-def test_no_path_leads_out_of_the_static_files(open_page, path):
-    answer = open_page().get(path)
-
-    assert answer.status_code == 404
-    assert "import" not in answer.text
-
-
-def test_a_body_that_is_too_large_is_refused(open_page):
-    assert open_page().post("/sign-in", data={"password": "x" * 100_000}).status_code == 413
+    assert shown.count("<main>") == shown.count("</main>") == 1
+    assert "None" not in re.sub(r"<[^>]*>", "", shown)
