@@ -52,8 +52,10 @@ def list_all(
     """Print it; return 0."""
     import json
 
+    from flows.render.actions import draw_actions
     from flows.render.screen import print_lines
-    from flows.run.acting.view import spell_action, spell_view
+    from flows.render.terminal import open_console
+    from flows.run.acting.view import spell_view
     from flows.text.escape import show
     from flows.views.actions import list_actions
 
@@ -61,9 +63,13 @@ def list_all(
     if as_json:
         typer.echo(json.dumps({"v": 1, **view}))
         return 0
-    lines = spell_view({**view, "actions": []}, datetime.fromisoformat(view["as_of"]))
-    lines += [spell_action(row) for row in view["actions"]]
-    print_lines([show(line, 1000) for line in lines] or ["nothing is asked, and nothing runs"])
+    now, console = datetime.fromisoformat(view["as_of"]), open_console()
+    lines = spell_view({**view, "actions": []}, now)
+    print_lines(show(line, 1000) for line in lines)
+    for part in draw_actions(view["actions"], now, console):
+        console.print(part)
+    if not lines and not view["actions"]:
+        print_lines(["nothing is asked, and nothing runs"])
     return 0
 
 

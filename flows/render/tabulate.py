@@ -93,7 +93,10 @@ class _Cells:
     def cut(self, width: int) -> bool:
         """Cut the cells of the columns that may be, the widest first, where that is enough; return whether it is."""
         widths = self.widths
-        least = [min(column.cut or wide, wide) for column, wide in zip(self.columns, widths, strict=True)]
+        least = [
+            min(max(column.cut, len(column.heading)), wide) if column.cut else wide
+            for column, wide in zip(self.columns, widths, strict=True)
+        ]
         excess = self.width - width
         if sum(widths) - sum(least) < excess:
             return False

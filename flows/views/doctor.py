@@ -97,7 +97,9 @@ def _version(name: str) -> str | None:
 
 def _files(loaded: Loaded) -> Iterator[Finding]:
     settings = loaded.settings
-    yield Finding("files", "user", Word.OK, f"{os.geteuid()}, of the groups {', '.join(map(str, os.getgroups()))}")
+    yield Finding(
+        "files", "user", Word.OK, f"{os.geteuid()}, of the groups {', '.join(map(str, os.getgroups())) or 'none'}"
+    )
     yield _may_read("inventory", settings.inventory / "hosts", "'supervisor observe --init lab' writes one")
     yield _may_read("world", settings.world, "'supervisor watch --observe' makes it, or an observer of yours")
     writes = {

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from flows.cli import _run
 from flows.past.study import study_past
+from flows.render.actions import draw_actions
 from flows.render.live import WatchScreen
 from flows.render.past import print_past
 from flows.render.table import Hints, print_report
@@ -110,3 +111,28 @@ def test_the_screen_of_watch_grows_old_and_keeps_what_was_said(tmp_path):
     assert lines[0] == "supervisor watch  ·  judged 2 min ago, at 12:00:00  ·  Ctrl-C ends it"
     assert lines[1] == "12:00:09  error: the disk is full"
     assert lines[3].startswith("UNSTABLE") or lines[3].startswith("DEGRADED")
+
+
+ASKED = {
+    "action_id": "redeploy-piha-web", "intent_id": "4345d6c09ad8ff", "node": "piha", "service": "web", "verb": "redeploy",
+    "phase": "pending", "updated_at": NOON.isoformat(), "rule_id": "web", "decision": None, "attempt": None,
+}  # fmt: skip
+DONE = ASKED | {
+    "phase": "completed",
+    "attempt": {"result": "done", "outcome": "recovered"},
+    "service": "prometheus-node-exporter",
+}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_actions_are_a_table_with_what_to_type_whole(width):
+    def show(console):
+        for part in draw_actions([ASKED, DONE], NOON + timedelta(minutes=82), console):
+            console.print(part)
+
+    lines = lines_of(show, width)
+
+    assert lines[1].split()[:5] == ["asks", "redeploy", "piha/web", "1", "h"]
+    assert "recovered" in lines[2]
+    assert lines[-1] == "next: supervisor approve redeploy-piha-web --intent 4345d6c09ad8"
+    assert all(len(line) <= width for line in lines)
