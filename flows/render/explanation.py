@@ -18,12 +18,12 @@ from flows.text.spoken import (
     spoken_since,
     spoken_target,
 )
-from flows.views.decisions import RULES
 from flows.views.dependencies import Branch
 from flows.views.explain import Explanation, Row
-from schemas.words import FLEET, Action, DriftKind, EventType, Severity
+from schemas.words import FLEET, Action, EventType, Severity
 
 MOST_EPISODES = 10
+MOST_MEMBERS = 60
 FindCommand = Callable[[Action, str, str], str | None]
 _QUIET = {"as_of", "node", "service", "what", "file", "line", "key", "file_order"}
 
@@ -34,6 +34,7 @@ def to_lines(found: Explanation, find_command: FindCommand = lambda *_: None) ->
     if found.target.node != FLEET:
         yield from _section("desired", _desired(found))
         yield from _section("actual", _actual(found))
+    yield from _section("nodes" if found.target.node == FLEET else "services", _members(found))
     yield from _section("drift", _drift(found))
     yield from _section("recommendation", _recommendation(found, find_command))
     yield from _section("on top of it", (show(remark) for remark in found.remarks))
@@ -78,7 +79,31 @@ def _actual(found: Explanation) -> Iterator[str]:
         yield f"{', '.join(said) or 'a record'}{_dim('  ' + show(row['file']) + '#' + show(row['key']))}"
     if not found.actual:
         yield "the world has no record of it"
+    yield from (f"known to the world as {show(name)}" for name in found.names)
     yield from (show(doubt, limit=500) for doubt in found.doubts)
+
+
+def _members(found: Explanation) -> Iterator[str]:
+    """Say each service of a node, or node of the fleet: those with drift first, and how it is."""
+    width = max((len(row["target"]) for row in found.members[:MOST_MEMBERS]), default=0)
+    for row in found.members[:MOST_MEMBERS]:
+        name = show(spoken_name(row["target"])) if found.target.node == FLEET else show(row["target"].partition("/")[2])
+        standing = [drift for drift in row["drift"] if drift["held_by"] is None and drift["severity"] != Severity.INFO]
+        mark = typer.style("✗", fg="red") if standing else _dim("·") if row["drift"] else typer.style("✓", fg="green")
+        yield f"{mark} {name.ljust(width)}  {_say_member(row)}"
+    if len(found.members) > MOST_MEMBERS:
+        yield _dim(f"and {len(found.members) - MOST_MEMBERS:,} more")
+
+
+def _say_member(row: Row) -> str:
+    words = {f"{_said(drift['kind'])}{_held(drift)}": None for drift in row["drift"]}
+    status = [show(row["status"])] if row["status"] else []
+    unasked = {None: ["no inventory asks for it"], False: ["not monitored"]}.get(row["is_monitored"], [])
+    return _dim(", ".join([*status, *unasked]) or "no record") + (f"  {', '.join(words)}" if words else "")
+
+
+def _held(drift: Row) -> str:
+    return f" (held back by {_said(drift['held_by'])})" if drift["held_by"] else ""
 
 
 def _drift(found: Explanation) -> Iterator[str]:
@@ -87,7 +112,7 @@ def _drift(found: Explanation) -> Iterator[str]:
         held = f", held back by {_said(row['held_by'])}" if row["held_by"] else ""
         places = "  ".join(show(row[name]) for name in ("desired_ref", "actual_ref") if row[name])
         yield f"{severity} {_said(row['kind'])}{held}  {_dim(places)}"
-        yield _dim(f"  rule: {RULES[DriftKind(row['kind'])]}{_measured(row)}")
+        yield _dim(f"  rule: {row['rule']}{_measured(row)}")
     if not found.drift:
         yield "none: desired and actual agree" if found.target.node != FLEET else "none about the fleet as a whole"
 
@@ -196,7 +221,9 @@ def to_document(found: Explanation) -> dict[str, Any]:
         "state": found.state,
         "desired": found.desired,
         "actual": found.actual,
+        "names": found.names,
         "doubts": found.doubts,
+        "members": found.members,
         "drift": found.drift,
         "recommendation": found.recommendation,
         "decisions": [line._asdict() for line in found.decisions],

@@ -1,8 +1,12 @@
 """Why a recommendation is this one: the decision table, held against one target's drift."""
 
+import re
+from collections.abc import Collection
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from schemas.rules import Rules
+from schemas.spoken import spoken
 from schemas.words import Action, Circumstance, DriftCause, DriftKind
 from stages.recommend import DECISIONS, UNEXPECTED, Decision
 
@@ -11,7 +15,8 @@ RULES = {
     DriftKind.OBSERVER_SUSPECT: "so much is not to be seen at once that the observer is suspect, not the services",
     DriftKind.NODE_SUSPECT: "everything on it is broken at once, and node_drift_min of that waits for nothing else",
     DriftKind.OFFLINE_NODE: (
-        "its status is none of online_words, or it has no record or was not seen for its TTL while no service of it was"
+        "its status is none of online_words, or it has no record or was not seen for node_ttl, where it is intermittent"
+        " node_ttl_intermittent, while no service of it was"
     ),
     DriftKind.MISSING_SERVICE: "monitored and desired, with no record in services.json",
     DriftKind.MISPLACED_SERVICE: "missing, but healthy on another node that is not asked for it",
@@ -26,6 +31,29 @@ RULES = {
     DriftKind.UNEXPECTED_NODE: "it has a record in nodes.json, and no inventory names it",
 }
 """When there is a drift of each kind, in a sentence."""
+
+
+_SETTING = re.compile(rf"\b(?:{'|'.join(Rules.model_fields)})\b")
+
+
+def say_rule(kind: str, rules: Rules) -> str:
+    """Return when there is a drift of that kind, with the numbers and words that are in force."""
+    return _in_force(RULES[DriftKind(kind)], rules)
+
+
+def _in_force(text: str, rules: Rules) -> str:
+    """Return the text with the value of each setting behind its name."""
+    return _SETTING.sub(lambda found: f"{found[0]} ({_say_value(getattr(rules, found[0]))})", text)
+
+
+def _say_value(value: object) -> str:
+    if isinstance(value, timedelta):
+        return spoken(value.total_seconds())
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return ", ".join(sorted(map(str, value))) or "none"
+    return str(value)
 
 
 class Line(NamedTuple):
@@ -49,7 +77,7 @@ def weigh_decisions(drift: list[dict[str, Any]], recommendation: dict[str, Any] 
             continue
         refusal = _refuse(by_kind[decision.kind], decision, recommendation, rules)
         is_chosen = refusal is None and not is_decided and recommendation is not None
-        why = refusal or _accept(decision, is_decided)
+        why = _in_force(refusal or _accept(decision, is_decided), rules)
         lines.append(Line(decision.action, decision.kind, is_chosen, why))
         is_decided = is_decided or is_chosen
     return lines
@@ -63,13 +91,13 @@ def _refuse(
     if held and all(row["held_by"] for row in found):
         return f"held back by {' and '.join(held)}"
     if decision.kind in UNEXPECTED and not rules.report_unexpected:
-        return "report_unexpected is off"
+        return "report_unexpected does not say so"
     if all(row["cause"] == DriftCause.OLD for row in found):
         return "it failed longer ago than deployment_window"
     is_of_another = recommendation is not None and recommendation["circumstance"] != decision.circumstance
     is_about_it = recommendation is not None and decision.kind in recommendation["causing_kinds"]
     if decision.circumstance is not Circumstance.PLAIN and (is_of_another or not is_about_it):
-        return REFUSALS[decision.circumstance].format(**rules.model_dump())
+        return REFUSALS[decision.circumstance]
     return None
 
 
@@ -88,9 +116,9 @@ ACCEPTANCES = {
     Circumstance.UNTOUCHABLE: "its disk is full, and no_cleanup_nodes names it",
 }
 REFUSALS = {
-    Circumstance.EXHAUSTED: "it takes {max_deployment_failures} failures in a row",
+    Circumstance.EXHAUSTED: "it takes max_deployment_failures in a row",
     Circumstance.WAITING: "no dependency of it is unavailable",
-    Circumstance.LOOPING: "its status is none of looping_words, and no incident has {max_restarts} occurrences",
+    Circumstance.LOOPING: "its status is none of looping_words, and no incident has occurred max_restarts times",
     Circumstance.UNFIT: "no open incident has a trigger of no_redeploy_triggers",
     Circumstance.RESTARTABLE: "no open incident has a trigger of restart_triggers",
     Circumstance.DISK: "it is not the disk, or no_cleanup_nodes names the node",

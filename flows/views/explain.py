@@ -14,8 +14,9 @@ from flows.run.attend import remark_waits
 from flows.run.gather import Inputs, read_inputs, tell_doubt
 from flows.settings import Settings
 from flows.text.rows import rows
-from flows.views.decisions import Line, weigh_decisions
+from flows.views.decisions import Line, say_rule, weigh_decisions
 from flows.views.dependencies import Branch, grow_tree
+from flows.views.members import list_members
 from flows.views.now import decide_now, read_last
 from flows.views.targets import find_target, suggest_targets
 from schemas.drift_episode import DriftEpisode
@@ -43,9 +44,14 @@ class Explanation:
     """The inventory's entry, and the dependencies that it declares."""
     actual: list[Row]
     """The world's records of it: the file and key, and what they say."""
+    names: list[str]
+    """What else the world calls it."""
     doubts: list[str]
     """How many of its times, and of its services', are in doubt, with an example."""
+    members: list[Row]
+    """Of a node its services, of the fleet its nodes: `target`, `is_monitored`, `status`, `drift`."""
     drift: list[Row]
+    """Each with the `rule` that drew it."""
     recommendation: Row | None
     decisions: list[Line]
     """The rules in their order, and why each applies or does not."""
@@ -112,8 +118,10 @@ def _explain(
         state=judgement.summary["state"][0],
         desired=_desired(aim, inputs),
         actual=_actual(aim, inputs),
+        names=_names(aim, inputs),
         doubts=_doubts(aim, inputs),
-        drift=rows(drift),
+        members=list_members(aim, inputs, observed.services, judgement),
+        drift=[{**row, "rule": say_rule(row["kind"], settings.rules())} for row in rows(drift)],
         recommendation=advised[0] if advised else None,
         decisions=weigh_decisions(rows(drift), advised[0] if advised else None, settings.rules()),
         causes=grow_tree(aim, links, judgement.drift),
@@ -150,6 +158,11 @@ def _actual(aim: Target, inputs: Inputs) -> list[Row]:
     }
     found = [{"file": file, **row} for file, frame in by_file.items() for row in rows(frame.head(MOST_RECORDS))]
     return [*found, *rows(inputs.actual.rejected.filter(is_it.fill_null(False)).head(MOST_RECORDS))]
+
+
+def _names(aim: Target, inputs: Inputs) -> list[str]:
+    taken = inputs.actual.taken.filter(pl.lit(aim.service == ALL) & (pl.col("node") == aim.node))
+    return taken.select(pl.nth(1)).to_series().unique().sort().to_list()
 
 
 def _doubts(aim: Target, inputs: Inputs) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
+from flows.errors import SupervisorError
 from flows.run.gather import Inputs
 from schemas.episode import Episode, Target
 from schemas.expressions import target
@@ -14,14 +15,16 @@ from schemas.words import ALL, FLEET, Action, DriftKind
 MOST_COMPARED = 5000
 """Names that are held against a misspelt one; of more, the first."""
 MOST_SUGGESTED = 3
+MOST_ASKED = 8
 
 
 def find_target(
     wanted: str, inputs: Inputs, judgement: Judgement, episodes: Iterable[Episode], aliases: Mapping[str, str]
 ) -> Target:
-    """Return the target of `node/service`, of a node or `fleet` alone, or of a recommendation's or drift's id.
+    """Return the target of `node/service`, of a node, a service or `fleet` alone, or of a recommendation's or drift's id.
 
-    An id leads to its target whether or not that is recommended or drifts now.
+    An id leads to its target whether or not that is recommended or drifts now. Raises `SupervisorError` for a service that
+    several nodes have.
     """
     name = wanted.strip().lower()
     drifted = judgement.drift.filter(pl.col("drift_id") == name).select("node", "service")
@@ -33,7 +36,21 @@ def find_target(
     if "/" not in name and (found := _find_by_id(name, _known(inputs, judgement))) is not None:
         return found
     node, _, service = name.partition("/")
+    if not service and (found := _find_by_service(name, _known(inputs, judgement))) is not None:
+        return found
     return Target(aliases.get(node, node), service or ALL)
+
+
+def _find_by_service(name: str, known: pl.DataFrame) -> Target | None:
+    """Return the target of a service's name, where no node is called so."""
+    nodes = known.filter(pl.col("service") == name)["node"].sort().to_list()
+    if name in known["node"] or not nodes:
+        return None
+    if len(nodes) > 1:
+        shown = " or ".join(f"{node}/{name}" for node in nodes[:MOST_ASKED])
+        more = f", or on one of {len(nodes) - MOST_ASKED} other nodes" if len(nodes) > MOST_ASKED else ""
+        raise SupervisorError(f"{len(nodes)} nodes have {name!a}; which one: {shown}{more}?")
+    return Target(nodes[0], name)
 
 
 def _find_by_id(name: str, known: pl.DataFrame) -> Target | None:

@@ -1,6 +1,7 @@
 """An explanation says what is asked for, what is there, what follows, and why nothing else does."""
 
 import json
+import shutil
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -8,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from flows.errors import SupervisorError
+from flows.render.explanation import to_lines
+from flows.settings import load_settings
 from flows.text.rows import rows
 from flows.views.decisions import weigh_decisions
 from flows.views.dependencies import grow_tree
+from flows.views.explain import explain
 from schemas.episode import Target
 from schemas.rules import Rules
 from schemas.words import Action
@@ -198,7 +203,7 @@ def test_each_stronger_decision_says_why_it_was_not_taken():
 
     assert [(line.action, line.why) for line in lines] == [
         (Action.DELAYED_DEPLOYMENT, "no dependency of it is unavailable"),
-        (Action.DIAGNOSTICS, "it takes 3 failures in a row"),
+        (Action.DIAGNOSTICS, "it takes max_deployment_failures (3) in a row"),
         (Action.REDEPLOY, "it has failed_deployment"),
     ]
 
@@ -214,3 +219,60 @@ def test_the_shell_offers_the_targets_that_the_checkpoint_knows(folder, typed, c
     ran = subprocess.run(command, env=environment(folder, **words, **known), capture_output=True, text=True, check=True)
 
     assert (ran.stdout.split(), ran.stderr) == (offered, "")
+
+
+@pytest.fixture(scope="module")
+def evening(tmp_path_factory):
+    """Return what explains a target of the bad evening in this process, by rules that may be changed."""
+    folder = tmp_path_factory.mktemp("evening")
+
+    def explain_target(wanted, **changed):
+        given = {"inventory": HOMELAB, "world": HOMELAB / "world", "state_dir": folder, "checkpoint": folder / "c"}
+        settings = load_settings(given | changed, HOMELAB / "supervisor.yaml").settings
+        return explain(settings, wanted, datetime.fromisoformat(EVENING), timedelta(days=1))
+
+    return explain_target
+
+
+def test_a_node_is_explained_with_its_services_and_their_state_the_troubled_first(evening):
+    rows = evening("piha").members
+    kinds = {row["target"]: [drift["kind"] for drift in row["drift"]] for row in rows}
+
+    assert [row["target"] for row in rows][:3] == ["piha/ha-diag-agent", "piha/mosquitto", "piha/zigbee2mqtt"]
+    assert kinds["piha/mosquitto"] == ["unhealthy_service", "unresolved_incident"]
+    assert {row["target"]: (row["is_monitored"], row["status"]) for row in rows if not row["drift"]} == {
+        "piha/backup-timer": (False, None),
+        "piha/brain-watchdog": (True, "ok"),
+        "piha/node-agent": (True, "healthy"),
+    }
+
+
+def test_the_fleet_is_explained_with_its_nodes(evening):
+    found = evening("fleet")
+
+    assert {row["target"] for row in found.members} == {
+        *("piha/all", "solaria/all", "vps/all", "saturn/all", "chelsty-infra/all", "chelsty-ha/all")
+    }
+    assert any("saturn" in line and "offline node" in line for line in to_lines(found))
+
+
+def test_a_service_that_several_nodes_have_is_asked_about_and_one_that_one_node_has_is_found(evening):
+    with pytest.raises(SupervisorError, match="3 nodes have 'mosquitto'; which one: chelsty-infra/mosquitto or piha/"):
+        evening("mosquitto")
+    assert evening("joplin").target == ("vps", "joplin")
+
+
+def test_a_rule_is_told_with_the_words_and_numbers_in_force(evening):
+    [node] = (row for row in evening("saturn", node_ttl="7m").drift if row["kind"] == "offline_node")
+    [service, *_] = evening("piha/mosquitto", healthy_words="fine, ok").drift
+
+    assert "node_ttl (7 min)" in node["rule"]
+    assert "healthy_words (fine, ok)" in service["rule"]
+
+
+def test_what_the_world_calls_a_node_is_told(evening, tmp_path):
+    shutil.copytree(HOMELAB / "world", tmp_path / "world")
+    nodes = tmp_path / "world/nodes.json"
+    nodes.write_text(nodes.read_text().replace('"vps"', '"vps:9100"'))
+
+    assert evening("vps", world=tmp_path / "world").names == ["vps:9100"]
