@@ -12,8 +12,8 @@ from schemas.scene import CLEAN, DIRTY, SEVERITY_RANK, Look, Scene, is_harmed, l
 from schemas.verb import TRAITS, Verb
 from schemas.words import DriftKind
 
-REPORTING = frozenset({Verb.REDEPLOY, Verb.FAILOVER})
-"""Verbs that are a deployment themselves."""
+DEPLOYING = frozenset({Verb.RESTART, Verb.REDEPLOY, Verb.FAILOVER})
+"""Verbs that are a deployment themselves, or may be: a restart makes what is missing."""
 
 
 def give_up(book: Book, as_of: datetime) -> Book:
@@ -97,4 +97,4 @@ def is_foreign(begun_at: datetime, key: str, attempt: Attempt) -> bool:
     if key == attempt.intent_id:
         return False
     is_within = attempt.started_at <= begun_at and (attempt.ended_at is None or begun_at <= attempt.ended_at)
-    return not (attempt.verb in REPORTING and is_within)
+    return not (attempt.verb in DEPLOYING and is_within)

@@ -89,9 +89,16 @@ def _note_change(
         service=target.service,
         status=STARTED,
         trigger=OBSERVED,
-        started_at=at,
+        started_at=_begun_at(old, new, at),
     )
     return replace(made, **seen)  # type: ignore[arg-type]  # as above
+
+
+def _begun_at(old: Service, new: Service, at: float) -> float:
+    """Return when the new containers began to run, between the two looks: a node's clock may be wrong."""
+    known = _ids(old.slots)
+    begun = [one.started_at for one in new.containers if one.id not in known and one.started_at is not None]
+    return min(max(min(begun), old.last_seen), at) if begun else at
 
 
 def _is_of(hook: Hook, target: Target, last_seen: float, at: float) -> bool:

@@ -57,6 +57,22 @@ def test_a_deployment_says_what_changed(new, change):
     assert deployment.id == "dep-30-piha-web"
 
 
+@pytest.mark.parametrize(
+    ("started_at", "began_at"),
+    [
+        pytest.param(12.0, 12.0, id="when the new container started"),
+        pytest.param(None, 30.0, id="when it was seen, where that is not known"),
+        pytest.param(-50.0, 0.0, id="not before the last look, by a clock that is behind"),
+        pytest.param(99.0, 30.0, id="not behind the look that saw it, by one that is ahead"),
+    ],
+)
+def test_a_deployment_begins_between_the_looks_that_show_it(started_at, began_at):
+    new = settling(30)
+    containers = tuple(replace(one, started_at=started_at) for one in new.containers)
+
+    assert only(after(service(0), replace(new, containers=containers))).started_at == began_at
+
+
 def test_it_is_completed_when_all_is_good_and_settled():
     running = service(30, ids="b", is_settled=False)
 
