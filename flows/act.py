@@ -18,7 +18,7 @@ from flows.errors import BusyError, SettingsError, SupervisorError
 from flows.executor.claim import claim
 from flows.executor.config import read_executor_config
 from flows.executor.offer import Workshop
-from flows.executor.order import Order
+from flows.executor.order import Order, order_of
 from flows.executor.proposal import Place, find_contexts, propose
 from flows.executor.start import Done
 from flows.executor.work import Executor
@@ -178,19 +178,8 @@ def _describe(thought: Thought, workshop: Workshop) -> Iterator[Planned]:
         if found is None or intent is None or intent.state is not IntentState.APPROVED:
             continue
         started = thought.begin(decision, fence=thought.book.fence)
-        order = Order(
-            verb=started.verb,
-            node=started.node,
-            service=started.service,
-            intent_id=started.intent_id,
-            fence=started.fence,
-            number=started.number,
-            world_at=started.basis.world_at,
-            timeout_s=float(started.numbers.timeout),
-            params=started.params,
-        )
         target = f"{decision.node}/{decision.service}"
-        yield Planned(target, str(decision.verb), started.intent_id, found[1].describe(order))
+        yield Planned(target, str(decision.verb), started.intent_id, found[1].describe(order_of(started)))
 
 
 def open_descriptions(settings: Settings) -> Callable[[Verb, str, str], str | None]:

@@ -122,6 +122,24 @@ class Episode:
         return Target(self.node, self.service)
 
 
+def open_episode(row: Recommended, openings: tuple[datetime, ...]) -> Episode:
+    """Return the episode of a recommendation that opened at these moments, the oldest first; each was its one event then."""
+    return Episode(
+        recommendation_id=row.recommendation_id,
+        event_type=row.event_type,
+        action=row.action,
+        severity=row.severity,
+        node=row.node,
+        service=row.service,
+        causing_kinds=row.causing_kinds,
+        is_open=True,
+        opened_at=openings[-1],
+        last_event_at=openings[-1],
+        seq=len(openings),
+        openings=openings,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One event to write: what happened to an episode in a run."""

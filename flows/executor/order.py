@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from schemas.ledger import Result
+from schemas.ledger import Result, Started
 from schemas.verb import Verb
 
 
@@ -23,6 +23,21 @@ class Order:
     world_at: datetime
     timeout_s: float
     params: Mapping[str, str] = field(default_factory=dict)
+
+
+def order_of(started: Started) -> Order:
+    """Return what a start asks of its backend."""
+    return Order(
+        verb=started.verb,
+        node=started.node,
+        service=started.service,
+        intent_id=started.intent_id,
+        fence=started.fence,
+        number=started.number,
+        world_at=started.basis.world_at,
+        timeout_s=float(started.numbers.timeout),
+        params=started.params,
+    )
 
 
 class Preflight(StrEnum):

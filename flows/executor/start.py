@@ -9,7 +9,7 @@ from flows.errors import EmitError
 from flows.executor.claim import Claim, write
 from flows.executor.mind import Mind, Thought
 from flows.executor.offer import Workshop
-from flows.executor.order import Backend, Order, Preflight, Ran
+from flows.executor.order import Backend, Order, Preflight, Ran, order_of
 from flows.executor.redact import decode_output, pick_line
 from flows.files.own import create_file, sync_folder, write_all
 from flows.ledger.actions.append import LockedLedger, identify, open_ledger
@@ -60,7 +60,7 @@ class Hands:
         if found is None:
             return None
         backend, started = found[1], thought.begin(decision, self.claimed.take())
-        order = _order(started)
+        order = order_of(started)
         look = self._look(backend, order, decision, started)
         if look not in {Preflight.OK, Preflight.BARRED}:
             return self._refuse(decision, thought, look)
@@ -124,20 +124,6 @@ def _is_decided(decision: Decision, thought: Thought, ledger: LockedLedger) -> b
     intent = now.book.intents.get(str(decision.intent_id))
     is_new = all(attempt.intent_id != decision.intent_id for attempt in now.book.attempts)
     return is_new and intent is not None and any(row.intent_id == decision.intent_id for row in now.startable())
-
-
-def _order(started: Started) -> Order:
-    return Order(
-        verb=started.verb,
-        node=started.node,
-        service=started.service,
-        intent_id=started.intent_id,
-        fence=started.fence,
-        number=started.number,
-        world_at=started.basis.world_at,
-        timeout_s=float(started.numbers.timeout),
-        params=started.params,
-    )
 
 
 class AbortWatch:

@@ -13,7 +13,7 @@ from schemas.attempt import UNSTARTED
 from schemas.book import Able, Book
 from schemas.decision import Decided, Decision, Verdict
 from schemas.desired import Desired
-from schemas.episode import Episode, Key, Recommended, Target
+from schemas.episode import Episode, Key, Recommended, Target, open_episode
 from schemas.ledger import (
     WRITERS,
     Approved,
@@ -219,21 +219,7 @@ def _of_interest(book: Book) -> tuple[frozenset[Any], ...]:
 
 
 def _open(row: Recommended, before: Episode | None, as_of: datetime) -> Episode:
-    openings = (*(before.openings if before else ()), as_of)[-REMEMBERED_OPENINGS:]
-    return Episode(
-        recommendation_id=row.recommendation_id,
-        event_type=row.event_type,
-        action=row.action,
-        severity=row.severity,
-        node=row.node,
-        service=row.service,
-        causing_kinds=row.causing_kinds,
-        is_open=True,
-        opened_at=as_of,
-        last_event_at=as_of,
-        seq=len(openings),
-        openings=openings,
-    )
+    return open_episode(row, (*(before.openings if before else ()), as_of)[-REMEMBERED_OPENINGS:])
 
 
 def _offer_all(desired: Desired) -> Iterator[Offer]:

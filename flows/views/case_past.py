@@ -7,7 +7,7 @@ from schemas.acknowledgement import Acknowledgement
 from schemas.book import Able
 from schemas.canonical import identify_intent
 from schemas.desired import Desired
-from schemas.episode import Episode, Recommended, Target
+from schemas.episode import Episode, Recommended, Target, open_episode
 from schemas.ledger import (
     WRITERS,
     AttemptNumbers,
@@ -77,23 +77,7 @@ def make_memory(case: Case, desired: Desired, standing: Iterable[Target]) -> Mem
 def make_episodes(case: Case, recommended: Iterable[Recommended]) -> tuple[Episode, ...]:
     """Return an open episode for each recommendation, as old as the case says."""
     opened_at = case.at - case.standing_for
-    return tuple(
-        Episode(
-            recommendation_id=row.recommendation_id,
-            event_type=row.event_type,
-            action=row.action,
-            severity=row.severity,
-            node=row.node,
-            service=row.service,
-            causing_kinds=row.causing_kinds,
-            is_open=True,
-            opened_at=opened_at,
-            last_event_at=opened_at,
-            seq=1,
-            openings=(opened_at,),
-        )
-        for row in recommended
-    )
+    return tuple(open_episode(row, (opened_at,)) for row in recommended)
 
 
 def make_acknowledgements(case: Case) -> tuple[Acknowledgement, ...]:

@@ -25,7 +25,7 @@ from schemas.actual import Actual
 from schemas.book import Book
 from schemas.candidate import Candidate, describe_subject
 from schemas.decision import Decision
-from schemas.episode import Episode, Target
+from schemas.episode import Episode, Target, open_episode
 from schemas.ledger import Ledger
 from schemas.match import find_mismatch
 from schemas.memory import Memory, SeenRow
@@ -219,23 +219,9 @@ def _explain(
 
 
 def _suppose_episodes(target: Target, frames: RunFrames, as_of: datetime) -> Iterator[Episode]:
-    opened_at = as_of - LONG
     for row in frames.recommended:
         if row.target == target:
-            yield Episode(
-                recommendation_id=row.recommendation_id,
-                event_type=row.event_type,
-                action=row.action,
-                severity=row.severity,
-                node=row.node,
-                service=row.service,
-                causing_kinds=row.causing_kinds,
-                is_open=True,
-                opened_at=opened_at,
-                last_event_at=opened_at,
-                seq=1,
-                openings=(opened_at,),
-            )
+            yield open_episode(row, (as_of - LONG,))
 
 
 def _weigh_rules(candidate: Candidate, scene: Scene, book: Book, policy: Policy) -> Iterator[Line]:

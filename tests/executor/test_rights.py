@@ -27,6 +27,26 @@ def environment(home):
     return {**os.environ, "SUPERVISOR_CONFIG": str(home.folder / "supervisor.yaml")}
 
 
+def propose(home):
+    """Let a service be sick for long enough that its restart is asked for and approved."""
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    for _ in range(3):
+        home.run("reconcile", "-q")
+        home.pass_time(seconds=30)
+    home.run("reconcile", "-q")
+
+
+def start(home, *options, **how):
+    return subprocess.Popen([*SUPERVISOR, "act", *options], env=environment(home), cwd=HERE, **how)
+
+
+def wait_for(is_there):
+    until = time.monotonic() + 90
+    while not is_there() and time.monotonic() < until:
+        time.sleep(0.05)
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the filter names system calls of x86_64")
 def test_the_judge_decides_and_proposes_where_no_program_can_be_started(home):
     home.run("act", "--once")
@@ -42,18 +62,9 @@ def test_the_judge_decides_and_proposes_where_no_program_can_be_started(home):
 
 
 def test_the_executor_works_on_until_it_is_told_to_end(home):
-    home.run("act", "--once")
-    home.fall_sick("piha/web")
-    for _ in range(3):
-        home.run("reconcile", "-q")
-        home.pass_time(seconds=30)
-    home.run("reconcile", "-q")
-    executor = subprocess.Popen(
-        [*SUPERVISOR, "act", "--watch"], env=environment(home), cwd=HERE, stdout=subprocess.PIPE
-    )
-    until = time.monotonic() + 90
-    while not home.records("ended") and time.monotonic() < until:
-        time.sleep(0.3)
+    propose(home)
+    executor = start(home, "--watch", stdout=subprocess.PIPE)
+    wait_for(lambda: home.records("ended"))
     executor.send_signal(signal.SIGTERM)
     said, _ = executor.communicate(timeout=60)
 
@@ -64,16 +75,9 @@ def test_the_executor_works_on_until_it_is_told_to_end(home):
 
 def test_an_abort_ends_what_runs(home):
     (home.folder / "hands" / "slow").write_text("60")
-    home.run("act", "--once")
-    home.fall_sick("piha/web")
-    for _ in range(3):
-        home.run("reconcile", "-q")
-        home.pass_time(seconds=30)
-    home.run("reconcile", "-q")
-    executor = subprocess.Popen([*SUPERVISOR, "act", "--once"], env=environment(home), cwd=HERE)
-    until = time.monotonic() + 60
-    while not home.records("started") and time.monotonic() < until:
-        time.sleep(0.3)
+    propose(home)
+    executor = start(home, "--once")
+    wait_for(lambda: home.records("started"))
     begun = time.monotonic()
     assert home.run("halt", "--abort", "--reason", "wrong one").code == 0
     executor.wait(timeout=60)
@@ -84,16 +88,9 @@ def test_an_abort_ends_what_runs(home):
 
 def test_an_executor_that_is_killed_is_settled_by_asking_and_by_looking(home):
     (home.folder / "hands" / "slow").write_text("60")
-    home.run("act", "--once")
-    home.fall_sick("piha/web")
-    for _ in range(3):
-        home.run("reconcile", "-q")
-        home.pass_time(seconds=30)
-    home.run("reconcile", "-q")
-    executor = subprocess.Popen([*SUPERVISOR, "act", "--once"], env=environment(home), cwd=HERE)
-    until = time.monotonic() + 60
-    while not home.calls() and time.monotonic() < until:
-        time.sleep(0.3)
+    propose(home)
+    executor = start(home, "--once")
+    wait_for(home.calls)
     executor.kill()
     executor.wait()
     (home.folder / "hands" / "slow").unlink()
@@ -110,12 +107,7 @@ def test_an_executor_that_is_killed_is_settled_by_asking_and_by_looking(home):
 
 
 def test_what_the_backend_never_saw_had_no_effect_and_is_tried_again_later(home):
-    home.run("act", "--once")
-    home.fall_sick("piha/web")
-    for _ in range(3):
-        home.run("reconcile", "-q")
-        home.pass_time(seconds=30)
-    home.run("reconcile", "-q")
+    propose(home)
     (home.folder / "hands" / "answers" / "ask").write_text("30")
     _start_and_die(home)
     for _ in range(9):
