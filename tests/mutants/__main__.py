@@ -1,12 +1,13 @@
-"""`python -m tests.mutants [NAME ...]`: break the code in the ways that the lists beside this file name, and see which tests notice.
+"""`python -m tests.mutants [WORD ...]`: break the code in the ways that the lists beside this file name, and see which tests notice.
 
 A list is a YAML file of mutants: `name`, `file`, `old` (a text that occurs once in the file), `new`, and `tests`, the paths that must fail
-with it. The tree itself is never touched: each mutant is made in a copy.
+with it. The tree itself is never touched: each mutant is made in a copy, and tested in a process of its own, which begins with the
+libraries loaded and none of our modules.
 """
 
 import argparse
+import multiprocessing
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
+from tests.mutants.worker import FAILED, PASSED, run_tests
 
 ROOT = Path(__file__).parents[2]
 COPIED = (
@@ -29,6 +32,9 @@ COPIED = (
     "pyproject.toml",
     "README.md",
 )
+LIBRARIES = ["hypothesis", "msgspec", "pandera.polars", "polars", "pydantic_settings", "pytest", "yaml"]
+PROCESSES = multiprocessing.get_context("forkserver")
+LONGEST_S = 600
 TARGET = 0.95
 """The share of mutants that must be caught."""
 
@@ -74,22 +80,16 @@ def is_caught(mutant: Mutant) -> bool:
             elif (ROOT / name).exists():
                 shutil.copy2(ROOT / name, tree / name)
         apply(mutant, tree)
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            *mutant.tests,
-        ]
-        done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=600, check=False)
-    if done.returncode not in {0, 1}:
-        raise ValueError(f"{mutant.name}: the tests did not run\n{done.stdout[-2000:]}{done.stderr[-1000:]}")
-    return done.returncode == 1
+        said = tree / "said.txt"
+        process = PROCESSES.Process(target=run_tests, args=(tree, said, mutant.tests))
+        process.start()
+        process.join(LONGEST_S)
+        process.kill()
+        if process.exitcode not in {PASSED, FAILED}:
+            raise ValueError(
+                f"{mutant.name}: the tests did not run\n{said.read_text()[-2000:] if said.exists() else ''}"
+            )
+    return process.exitcode == FAILED
 
 
 def main() -> int:
@@ -99,12 +99,14 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     mutants = list(read_mutants(options.chosen))
+    PROCESSES.set_forkserver_preload(LIBRARIES)
+    caught = 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        caught = list(pool.map(is_caught, mutants))
-    for mutant, seen in zip(mutants, caught, strict=True):
-        print(f"{'caught  ' if seen else 'SURVIVES'}  {mutant.name}")
-    print(f"{sum(caught)} of {len(mutants)} mutants caught")
-    return 0 if sum(caught) >= TARGET * len(mutants) else 1
+        for mutant, seen in zip(mutants, pool.map(is_caught, mutants), strict=True):
+            print(f"{'caught  ' if seen else 'SURVIVES'}  {mutant.name}", flush=True)
+            caught += seen
+    print(f"{caught} of {len(mutants)} mutants caught")
+    return 0 if caught >= TARGET * len(mutants) else 1
 
 
 if __name__ == "__main__":
