@@ -4,9 +4,9 @@ The only module that reaches `flows.executor`, so that "it only recommends" hold
 `act` is the Prefect flow; it is made when it is asked for, so that the command starts without Prefect.
 """
 
-import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,17 +14,20 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from flows.errors import BusyError, SettingsError, SupervisorError
 from flows.executor.claim import claim
 from flows.executor.config import read_executor_config
 from flows.executor.offer import Workshop
 from flows.executor.order import Order, order_of
-from flows.executor.proposal import Place, find_contexts, propose
+from flows.executor.proposal import Place, Runs, answers, find_contexts, propose
 from flows.executor.start import Done
 from flows.executor.work import Executor
 from flows.ledger.actions.entries import read_ledger
 from flows.ledger.actions.journals import Journals, stamp_journals
 from flows.ledger.actions.places import ActionPlace
+from flows.observer.plan import NodePlan, Plan, read_plan
 from flows.run.acting.place import action_place, require_automation
 from flows.run.acting.think import Thought, read_power, think_again
 from flows.run.clock import read_now
@@ -32,6 +35,7 @@ from flows.run.gather import InputReader, read_desired
 from flows.settings import Settings, load_settings
 from schemas.attempt import IntentState
 from schemas.book import Book
+from schemas.look_words import SelectorKind
 from schemas.verb import Verb
 from stages.fold_ledger import fold_ledger
 
@@ -204,15 +208,40 @@ def open_descriptions(settings: Settings) -> Callable[[Verb, str, str], str | No
 def propose_allow_list(settings: Settings) -> str:
     """Return an `executor.yaml` for the inventory and the engines that answer; only looking is switched on."""
     desired, _ = read_desired(settings)
-    contexts, here = find_contexts(), socket.gethostname().partition(".")[0].lower()
-    nodes: dict[str, dict[str, str | None]] = {}
+    plan, contexts = read_plan(settings), find_contexts()
+    nodes: dict[str, dict[str, Runs]] = {}
     rows = desired.services.filter("is_monitored").select("node", "service", "deployment_model").sort("node", "service")
     for node, service, model in rows.iter_rows():
-        nodes.setdefault(node, {})[service] = model
-    found = {node: node if node in contexts else None for node in nodes}
-    if here in found and "default" in contexts:
-        found[here] = "local"
-    return propose(Place(node, services, found[node]) for node, services in nodes.items())
+        nodes.setdefault(node, {})[service] = Runs(model, **_find_runs(plan, node, service))
+    named = [plan.nodes.get(node, NodePlan(node=node)) for node in nodes]
+    with ThreadPoolExecutor() as pool:  # one that does not answer takes ten seconds
+        reached = pool.map(lambda node: _find_context(node, contexts), named)
+    return propose(
+        Place(node.node, nodes[node.node], context, node.is_here) for node, context in zip(named, reached, strict=True)
+    )
+
+
+def _find_runs(plan: Plan, node: str, service: str) -> dict[str, str]:
+    """Return how the inventory says that a service runs."""
+    rows = plan.selectors.filter(pl.col("node") == node, pl.col("service") == service)
+    found: dict[str, str] = {}
+    for kind, value, part in rows.select("kind", "value", "part").iter_rows():
+        if kind != SelectorKind.PROBE:
+            found.setdefault(str(kind), value)
+        if part is not None:
+            found.setdefault("part", part)
+    return found
+
+
+def _find_context(node: NodePlan, contexts: frozenset[str]) -> str | None:
+    """Return how a node's engine is reached from here: a docker context of its name, or as the observer reaches it."""
+    if node.node in contexts:
+        return node.node
+    if node.is_here and "default" in contexts:
+        return "local"
+    addresses = (f"ssh://{node.node}",) if node.addresses is None else node.addresses
+    over_ssh = [address for address in addresses if address.startswith("ssh://")]
+    return next((address for address in over_ssh if answers(address)), None)
 
 
 def sweep_outputs(place: ActionPlace, keep: timedelta) -> None:

@@ -1,11 +1,14 @@
 """An `executor.yaml` to begin with: what could be done in this inventory; only looking is switched on."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from flows.executor.backends.command_line import call
 from flows.executor.runner import How
 
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 _HEAD = """# What the executor may do, and with which commands. What no line offers is never done.
 # Switched on is only what looks (diagnostics). Read each line, take its '#' away, and see what it would do with
 # 'supervisor act --once --dry-run'; 'supervisor policy check' names the targets that a rule wants and no line offers.
@@ -19,13 +22,34 @@ steps:
 """
 
 
+class Runs(NamedTuple):
+    """How a service runs, as far as the inventory says."""
+
+    model: str | None = None
+    """Its deployment model."""
+    project: str | None = None
+    part: str | None = None
+    """Its service within that Compose project."""
+    container: str | None = None
+    unit: str | None = None
+
+
 class Place(NamedTuple):
     """One node of the inventory, and how its engine is reached, where one answers."""
 
     node: str
-    services: Mapping[str, str | None]
-    """Each with its deployment model."""
+    services: Mapping[str, Runs]
     context: str | None = None
+    is_here: bool = False
+    """It is this machine."""
+
+
+class _Hand(NamedTuple):
+    """What a line can do, and how."""
+
+    verbs: str
+    how: str
+    is_at_hand: bool
 
 
 def propose(places: Iterable[Place]) -> str:
@@ -34,24 +58,36 @@ def propose(places: Iterable[Place]) -> str:
 
 
 def _lines(place: Place) -> Iterable[str]:
-    answers = "its engine answers" if place.context else "no engine answered: name its docker context"
-    context = place.context or place.node
-    compose = sorted(name for name, model in place.services.items() if "compose" in (model or ""))
-    others = sorted(set(place.services) - set(compose))
+    answers = (
+        "its engine answers" if place.context else "no engine answered: name its docker context, or ssh://user@host"
+    )
     yield f"  # {place.node}: {answers}"
-    for names, verbs, rest in (
-        (
-            compose,
-            "restart, redeploy",
-            f'backend: compose, context: {context}, project: "{{service}}", directory: "/opt/{{service}}"',
-        ),
-        (others, "restart", f"backend: docker, context: {context}"),
-    ):
-        if names:
-            targets = ", ".join(f"{place.node}/{name}" for name in names)
-            mark = "" if place.context else "# "
-            yield f"  {mark}- {{targets: [{targets}], verbs: [diagnostics], {rest}}}"
-            yield f"  # - {{targets: [{targets}], verbs: [{verbs}], {rest}}}"
+    hands: dict[_Hand, list[str]] = {}
+    for name, runs in sorted(place.services.items()):
+        hands.setdefault(_choose(place, name, runs), []).append(f"{place.node}/{name}")
+    for hand, names in hands.items():
+        targets = ", ".join(names)
+        mark = "" if hand.is_at_hand else "# "
+        yield f"  {mark}- {{targets: [{targets}], verbs: [diagnostics], {hand.how}}}"
+        yield f"  # - {{targets: [{targets}], verbs: [{hand.verbs}], {hand.how}}}"
+
+
+def _choose(place: Place, name: str, runs: Runs) -> _Hand:
+    """Return what fits a service; what is only a guess stands in the line to be read."""
+    context, is_at_hand = _quote(place.context or place.node), place.context is not None
+    if runs.unit:
+        return _Hand("restart", f"backend: systemd, unit: {_quote(runs.unit)}", place.is_here)
+    if runs.project or "compose" in (runs.model or ""):
+        project = runs.project or "{service}"
+        service = f", service: {_quote(runs.part)}" if runs.part not in {None, name} else ""
+        how = f"context: {context}, project: {_quote(project)}, directory: {_quote(f'/opt/{project}')}{service}"
+        return _Hand("restart, redeploy", f"backend: compose, {how}", is_at_hand)
+    container = f", name: {_quote(runs.container)}" if runs.container not in {None, name} else ""
+    return _Hand("restart", f"backend: docker, context: {context}{container}", is_at_hand)
+
+
+def _quote(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else json.dumps(text)
 
 
 def find_contexts() -> frozenset[str]:
@@ -60,10 +96,12 @@ def find_contexts() -> frozenset[str]:
     names = (
         listed.output.decode("utf-8", "replace").split() if listed.how is How.ENDED and listed.exit_code == 0 else []
     )
-    return frozenset(name for name in names if _answers(name))
+    return frozenset(name for name in names if answers(name))
 
 
-def _answers(context: str) -> bool:
-    asked = ["docker", "--context", context, "version", "--format", "{{.Server.Version}}"]
+def answers(context: str) -> bool:
+    """Return whether an engine answers there: in a docker context, or at an address."""
+    where = "--host" if "://" in context else "--context"
+    asked = ["docker", where, context, "version", "--format", "{{.Server.Version}}"]
     done = call(asked, timeout_s=10, output_max=4096)
     return done.how is How.ENDED and done.exit_code == 0

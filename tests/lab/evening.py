@@ -29,8 +29,10 @@ from tests.lab.trouble import Trouble, choose
 LOOK_S = 3.0
 MOST_AT_ONCE = 1
 """So many nodes are broken at once."""
+MOST_SICK = 3
+"""And so many services: more than that at once is a fault of something bigger, which automation leaves alone."""
 RULE = {"cooldown": "5m"}
-NUMBERS = {"rate_node": "12/1h", "rate_fleet": "12/1h", "rate_target": "8/24h", "budget": "60/24h"}
+NUMBERS = {"rate_node": "12/1h", "rate_fleet": "12/1h", "rate_target": "8/24h", "budget": "60/24h", "start_grace": "3m"}
 """Shorter than the defaults, so that two hours show more than one step of a ladder; all else is the default."""
 
 
@@ -75,13 +77,13 @@ class Evening:
 
     def _break_something(self) -> None:
         trouble = choose(self.dice, self.done)
-        free = [node for node in self.home.fleet if self.busy.get(node, 0) < time.monotonic()]
-        if not free:
+        well = {node: [name for name in names if self._is_well(node, name)] for node, names in self.home.fleet.items()}
+        sick = sum(map(len, self.home.fleet.values())) - sum(map(len, well.values()))
+        free = [node for node in well if well[node] and self.busy.get(node, 0) < time.monotonic()]
+        if not free or sick >= MOST_SICK:
             return
         node = self.dice.choice(free)
-        services = [name for name in self.home.fleet[node] if self._is_well(node, name)]
-        if not services:
-            return
+        services = well[node]
         service = "all" if trouble.is_of_node else self.dice.choice(services)
         lasts_s = self.dice.uniform(*trouble.lasts_s)
         self.done.append(trouble.name)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tests.lab.home import IMAGE, LabHome
@@ -104,13 +105,22 @@ def power_off(home: LabHome, node: str, service: str) -> None:
 
 
 def power_on(home: LabHome, node: str, service: str) -> None:
-    """Let it come back, with its disk."""
+    """Let it come back, with its disk, and start what does not start by itself."""
     home.power_on(node)
+    start_all(home, node)
 
 
 def start_engine(home: LabHome, node: str, service: str) -> None:
-    """Start the engine again."""
+    """Start the engine again, and what it left dead: many at once are nothing that automation touches."""
     home.lab[node].start_engine()
+    start_all(home, node)
+
+
+def start_all(home: LabHome, node: str) -> None:
+    """Start each container of a node that does not run."""
+    for service in home.fleet[node]:
+        with suppress(RuntimeError):
+            home.lab[node].api("POST", f"/containers/{home.container(service)}/start")
 
 
 def replace_by_hand(home: LabHome, node: str, service: str) -> None:

@@ -54,9 +54,13 @@ def fold(*said, numbers=None):
     entries = []
     for place, one in enumerate(said, start=1):
         record, who = one if isinstance(one, tuple) else (one, None)
-        by = By(uid=who.uid, name=who.name, role=Role.OPERATOR) if who else By(uid=1, role=Role.DECIDER)
+        by = By(uid=who.uid, name=who.name, role=Role.OPERATOR) if who else By(uid=1, role=_role(record))
         entries.append(Entry(place, NOON, by, record))
     return fold_ledger(Ledger(entries=tuple(entries)), (ANNA, BERT, CARL, SAFE_ONLY), numbers or Numbers())
+
+
+def _role(record):
+    return Role.EXECUTOR if isinstance(record, Capabilities) else Role.DECIDER
 
 
 def state(book, intent_id="i"):
