@@ -78,6 +78,7 @@ lock: .venv/.runtime ## Resolve the versions anew, within pyproject.toml's range
 
 crash-test: .venv/.dev ## Kill the supervisor at every point of every write (minutes)
 	.venv/bin/python -m tests.crash
+	.venv/bin/python -m tests.crash.table
 	.venv/bin/python -m tests.crash.crowd 60
 
 power-test: .venv/.dev ## Cut the power at every point of every write (minutes; needs root and loop devices)

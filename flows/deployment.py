@@ -13,6 +13,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows.errors import SettingsError
 from flows.orchestration.server import STOP_TIMEOUT_S, ServerError
+from flows.orchestration.short_schedule import is_short, make_runs, pause_s
 from flows.reconcile import reconcile
 from flows.settings import Settings
 from flows.text.escape import show
@@ -34,8 +35,10 @@ def deployment_options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def make_schedule(settings: Settings) -> Schedule:
-    """Return when to run; cron is in UTC, where no hour comes twice or is left out."""
+def make_schedule(settings: Settings) -> Schedule | None:
+    """Return when to run, None where we make the runs; cron is in UTC, where no hour comes twice or is left out."""
+    if is_short(settings):
+        return None
     if settings.serve_cron is None:
         return Interval(settings.serve_interval)
     try:
@@ -44,15 +47,13 @@ def make_schedule(settings: Settings) -> Schedule:
         raise SettingsError(f"serve_cron: {settings.serve_cron!a} is no cron schedule such as '*/5 * * * *'") from None
 
 
-async def serve_deployment(
-    options: dict[str, Any], server: Popen[bytes] | None = None, *, is_at_once: bool = False
-) -> None:
-    """Register the deployment, run it once where that is said, and run what is due until interrupted.
+async def serve_deployment(settings: Settings, server: Popen[bytes] | None = None) -> None:
+    """Register the deployment, run it at once where it has an interval, and run what is due until interrupted.
 
     The schedule stays on when this process ends: after a reboot it goes on. Raises `ServerError` where there is no API to
     ask any more, at once where the server is ours; whoever starts us again starts the server as well.
     """
-    serving = asyncio.create_task(_run_what_is_due(options, is_at_once=is_at_once))
+    serving = asyncio.create_task(_run_what_is_due(settings))
     try:
         while not serving.done() and (server is None or server.poll() is None):
             await asyncio.wait({serving}, timeout=LOOK_S)
@@ -78,18 +79,25 @@ class _QuietRunner(Runner):
         raise KeyboardInterrupt
 
 
-async def _run_what_is_due(options: dict[str, Any], *, is_at_once: bool) -> None:
+async def _run_what_is_due(settings: Settings) -> None:
     """Run the flow of this process, whatever the server says: a deployment's entrypoint and its pull steps are not asked.
 
     A flow that is added is known to the runner, for its runs and for what follows one that is cancelled; of a deployment
     that is added, it would ask the server what to run.
     """
-    runner = _QuietRunner(name=NAME, pause_on_shutdown=False, limit=2)
-    deployment_id = await runner.aadd_flow(reconcile, **options)
-    if is_at_once:
+    interval = settings.serve_interval
+    often = pause_s(interval) if is_short(settings) else None
+    runner = _QuietRunner(name=NAME, pause_on_shutdown=False, limit=2, query_seconds=often)
+    deployment = await runner.aadd_flow(reconcile, **deployment_options(settings))
+    making = asyncio.create_task(make_runs(deployment, interval)) if is_short(settings) else None
+    if settings.serve_cron is None and making is None:  # a cron schedule says itself when; an interval begins now
         async with get_client() as client:
-            await client.create_flow_run_from_deployment(deployment_id)
-    await runner.start()
+            await client.create_flow_run_from_deployment(deployment)
+    try:
+        await runner.start()
+    finally:
+        if making is not None:
+            making.cancel()
 
 
 def _innermost(error: BaseException) -> BaseException:

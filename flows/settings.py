@@ -226,12 +226,13 @@ class _Environment(EnvSettingsSource):
 
 
 class Loaded:
-    """Settings, and where each value came from."""
+    """Settings, where each value came from, and the settings file, where there is one."""
 
-    def __init__(self, settings: Settings, origins: Mapping[str, str]) -> None:
-        """Keep both."""
+    def __init__(self, settings: Settings, origins: Mapping[str, str], file: Path | None = None) -> None:
+        """Keep all three."""
         self.settings = settings
         self.origins = origins
+        self.file = file
 
 
 def load_settings(options: Mapping[str, Any] | None = None, config: Path | None = None) -> Loaded:
@@ -249,7 +250,7 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
     origins |= {name: f"environment {variables[name]}" for name in environment}
     origins |= {name: f"option --{name.replace('_', '-')}" for name in given}
     try:
-        return Loaded(Settings(**{**_merge_sections(written, environment), **given}), origins)
+        return Loaded(Settings(**{**_merge_sections(written, environment), **given}), origins, file)
     except ValidationError as error:
         raise SettingsError(explain_faults(error, origins)) from None
 

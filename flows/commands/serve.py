@@ -3,6 +3,7 @@
 import os
 import signal
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,7 @@ from flows.commands import options
 if TYPE_CHECKING:
     from subprocess import Popen
 
-    from flows.settings import Settings
+    from flows.settings import Loaded, Settings
 
 HELP = """Reconcile on a schedule (every 5 minutes, or `serve_interval` or `serve_cron`), and show each run on a page.
 
@@ -52,21 +53,33 @@ def serve(
         "checkpoint": checkpoint,
         "state_dir": state_dir,
     }
-    settings = options.load(given, config)
-    _pass_on({**given, "config": config})
+    loaded = options.load_all(given, config)
+    settings = loaded.settings
+    home = _make_home(settings.places.state_dir)
+    _pass_on(loaded)
+    # Python takes modules from the current folder, and Prefect settings; it may be a stranger's inventory.
+    os.chdir(home)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        return _serve_at(settings, host, port)
+        return _serve_at(settings, home, host, port)
     return 0
 
 
-def _serve_at(settings: "Settings", host: str, port: int) -> int:
+def _make_home(state_dir: Path) -> Path:
+    """Return Prefect's folder, which is ours alone."""
+    from flows.files.own import make_private_folder
+
+    home = make_private_folder(state_dir) / "prefect"
+    home.mkdir(mode=0o700, exist_ok=True)
+    return home
+
+
+def _serve_at(settings: "Settings", home: Path, host: str, port: int) -> int:
     from flows.orchestration.server import run_server, server_environment
 
     if os.environ.get("PREFECT_API_URL"):
-        _quieten(settings)
+        _quieten(home)
         return _serve(settings)
-    home = settings.places.state_dir / "prefect"
     environment = server_environment(home, host, port)
     print(f"starting the Prefect server at http://{host}:{port} ...", flush=True)
     with run_server(environment, host, port) as server:
@@ -75,28 +88,32 @@ def _serve_at(settings: "Settings", host: str, port: int) -> int:
         return _serve(settings, server)
 
 
-def _pass_on(given: dict[str, object]) -> None:
-    """Give the options to the runs, which are processes of their own, as their environment."""
-    for name, value in given.items():
-        if value is not None:
-            os.environ[f"SUPERVISOR_{name.upper()}"] = os.path.abspath(str(value))  # noqa: PTH100 - a link stays one
+def _pass_on(loaded: "Loaded") -> None:
+    """Give what was given to the runs, which are processes of their own in another folder, as their environment."""
+    from flows.settings import PATHS
+
+    for name in (*PATHS, "history"):
+        value, origin = getattr(loaded.settings, name), loaded.origins[name]
+        is_from_here = origin.startswith(("option ", "environment ")) or (name, origin) == ("inventory", "default")
+        if value is not None and is_from_here and "://" not in str(value):
+            os.environ[f"SUPERVISOR_{name.upper()}"] = os.path.abspath(value)  # noqa: PTH100 - a link stays one
+    if loaded.file is not None:
+        os.environ["SUPERVISOR_CONFIG"] = os.path.abspath(loaded.file)  # noqa: PTH100
 
 
-def _quieten(settings: "Settings") -> None:
+def _quieten(home: Path) -> None:
     from flows.orchestration.quiet import be_quiet
 
-    be_quiet(settings.places.state_dir / "prefect")
+    be_quiet(home)
 
 
 def _serve(settings: "Settings", server: "Popen[bytes] | None" = None) -> int:
     import asyncio
 
-    from flows.deployment import deployment_options, serve_deployment
+    from flows.deployment import serve_deployment
 
-    options = deployment_options(settings)
-    is_at_once = settings.serve_cron is None  # a cron schedule says itself when; an interval begins now
     print(tell_schedule(settings), flush=True)
-    asyncio.run(serve_deployment(options, server, is_at_once=is_at_once))
+    asyncio.run(serve_deployment(settings, server))
     return 0
 
 

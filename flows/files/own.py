@@ -192,6 +192,17 @@ def write_temporary(path: Path, data: bytes, mode: int = 0o600) -> Path:
     return temporary
 
 
+def create_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Make the file, whole and durable, where there is none; what another process made meanwhile stays."""
+    temporary = write_temporary(path, data, mode)
+    try:
+        with suppress(FileExistsError):
+            os.link(temporary, path, follow_symlinks=False)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
 def sync_file(path: Path) -> None:
     """Make the file's content durable."""
     fd = os.open(path, os.O_RDONLY | _NEVER)

@@ -9,6 +9,7 @@ from typing import Any
 from flows.errors import SettingsError
 from flows.files.lock import hold_lock
 from flows.files.own import make_private_folder, open_regular, replace_file
+from flows.files.sealed import seal, unseal
 from flows.ledger.event_line import read_instant, write_instant
 from schemas.acknowledgement import Acknowledgement
 
@@ -31,9 +32,11 @@ def read_acknowledgements(state_dir: Path) -> tuple[Acknowledgement, ...]:
     try:
         if len(data) > MAX_BYTES:
             raise ValueError
-        return _parse(json.loads(data))
+        return _parse(json.loads(unseal(data)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise SettingsError(f"{path}: is not a file of acknowledgements as we write it; mend or remove it") from None
+        raise SettingsError(
+            f"{path}: is not a file of acknowledgements as we write it; mend it (without its sum), or remove it"
+        ) from None
 
 
 def change_acknowledgements(state_dir: Path, change: Change, timeout_s: float) -> tuple[Acknowledgement, ...]:
@@ -44,7 +47,7 @@ def change_acknowledgements(state_dir: Path, change: Change, timeout_s: float) -
         body = json.dumps(
             {"version": VERSION, "acknowledgements": [dump_acknowledgement(row) for row in after]}, indent=1
         )
-        replace_file(folder / FILE, body.encode() + b"\n")
+        replace_file(folder / FILE, seal(body.encode() + b"\n"))
     return after
 
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from flows.files.own import open_regular, trusted_owners, write_temporary
+from flows.files.sealed import seal, unseal
 from flows.ledger.event_line import read_instant, write_instant
 from schemas.last_run import LastAttempt
 from schemas.words import Outcome
@@ -26,7 +27,7 @@ def write_attempt(checkpoint: Path, attempt: LastAttempt, generation: int) -> No
         "outcome": attempt.outcome,
         "reason": attempt.reason,
     }
-    temporary = write_temporary(attempt_path(checkpoint), json.dumps(form).encode("ascii") + b"\n")
+    temporary = write_temporary(attempt_path(checkpoint), seal(json.dumps(form).encode("ascii") + b"\n"))
     try:
         temporary.replace(attempt_path(checkpoint))
     except OSError:
@@ -43,7 +44,7 @@ def read_attempt(checkpoint: Path, generation: int) -> LastAttempt | None:
     with os.fdopen(fd, "rb") as file:
         data = file.read(MAX_BYTES)
     try:
-        form = json.loads(data)
+        form = json.loads(unseal(data))
         attempt = LastAttempt(
             as_of=read_instant(form["as_of"]), outcome=Outcome(form["outcome"]), reason=str(form["reason"])
         )

@@ -6,13 +6,22 @@ Each hook writes files of its own, which did not exist before; the observer alon
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from flows.errors import EmitError, SettingsError
-from flows.files.own import create_file, make_private_folder, settle_path, sync_folder, trusted_owners, write_all
+from flows.files.own import (
+    make_private_folder,
+    settle_path,
+    sweep_folder,
+    sync_folder,
+    trusted_owners,
+    write_temporary,
+)
+from flows.files.sealed import seal, unseal
 from schemas.observed import Hook
 
 FOLDER = "deployments"
@@ -76,16 +85,10 @@ def _create(folder: Path, name: str, content: msgspec.Struct) -> None:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         _give_to_owner_of(folder.parent, folder)
-        temporary = folder / f".{name}.{os.getpid()}.tmp"
-        temporary.unlink(missing_ok=True)
-        descriptor = create_file(temporary, os.O_WRONLY, 0o600)
+        sweep_folder(folder)
+        temporary = write_temporary(folder / name, seal(msgspec.json.encode(content)))
         try:
-            write_all(descriptor, msgspec.json.encode(content))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        _give_to_owner_of(folder.parent, temporary)
-        try:
+            _give_to_owner_of(folder.parent, temporary)
             (folder / name).hardlink_to(temporary)
         finally:
             temporary.unlink()
@@ -108,6 +111,8 @@ def read_hooks(state_dir: Path, at: float) -> list[Hook]:
     folder = state_dir / FOLDER
     if not folder.is_dir():
         return []
+    with suppress(OSError):
+        sweep_folder(folder)
     hooks = []
     for path in sorted(folder.glob(f"dep-*{BEGIN}"))[-MOST_FILES:]:
         name = path.name.removesuffix(BEGIN)
@@ -136,6 +141,6 @@ def read_hooks(state_dir: Path, at: float) -> list[Hook]:
 
 def _read(path: Path, kind: type[Content]) -> Content | None:
     try:
-        return msgspec.json.decode(path.read_bytes()[:MOST_BYTES], type=kind)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(unseal(path.read_bytes()[:MOST_BYTES]), type=kind)
+    except (OSError, ValueError):
         return None

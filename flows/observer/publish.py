@@ -17,6 +17,7 @@ import msgspec
 
 from flows.errors import BusyError, EmitError
 from flows.files.own import sync_folder, write_all
+from flows.files.sealed import seal
 from flows.sources.world.files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, SUMMARY
 from flows.sources.world.generations import FOLDER, MANIFEST, read_manifest
 
@@ -90,7 +91,7 @@ class Publisher:
                 for name, data in contents.items()
             },
         }
-        contents[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+        contents[MANIFEST] = seal(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
         try:
             folder = self._write_folder(generation, contents)
             for name in (*ORDER, MANIFEST):

@@ -2,6 +2,7 @@
 
 import difflib
 import socket
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from flows.engines.looked import RawLook
 from flows.engines.reasons import LookError
 from flows.engines.ssh import run_command, run_remote
 from flows.errors import SettingsError
+from flows.files.own import replace_file
 from flows.observer.initial import Entry, propose_services, quote
 from flows.observer.looker import NodeLooker
 from flows.observer.plan import NodePlan
@@ -211,9 +213,8 @@ def _append(file: Path, text: str, outcome: Outcome) -> None:
         outcome.lacks.append(_diff(file, text))
         outcome.said.append(f"{file}: the entries do not fit to its end; add them by hand")
         return
-    temporary = file.with_name(f".{file.name}.tmp")
-    temporary.write_text(new, encoding="utf-8")
-    temporary.replace(file)
+    place = file.resolve()
+    replace_file(place, new.encode(), stat.S_IMODE(place.stat().st_mode))
     outcome.written.append(file)
 
 

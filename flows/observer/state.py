@@ -8,6 +8,7 @@ import msgspec
 
 from flows.errors import EmitError
 from flows.files.own import create_file, sync_folder, write_all
+from flows.files.sealed import seal, unseal
 from flows.observer.memory import Memory
 
 FILE = "observer.json"
@@ -24,8 +25,8 @@ class _State(msgspec.Struct):
 def load_memory(state_dir: Path) -> Memory | None:
     """Return what was remembered; None where there is nothing, or nothing that can be read."""
     try:
-        state = msgspec.json.decode((state_dir / FILE).read_bytes(), type=_State)
-    except (OSError, msgspec.DecodeError):
+        state = msgspec.json.decode(unseal((state_dir / FILE).read_bytes()), type=_State)
+    except (OSError, ValueError):
         return None
     return state.memory if state.schema == SCHEMA else None
 
@@ -41,7 +42,7 @@ def save_memory(state_dir: Path, memory: Memory) -> None:
         temporary.unlink(missing_ok=True)
         descriptor = create_file(temporary, os.O_WRONLY, 0o600)
         try:
-            write_all(descriptor, msgspec.json.encode(_State(SCHEMA, memory)))
+            write_all(descriptor, seal(msgspec.json.encode(_State(SCHEMA, memory))))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 FORCED = {
+    # A module in the current folder, which may be a stranger's inventory, does not come before the installed ones.
+    "PYTHONSAFEPATH": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",

@@ -14,10 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flows.errors import SettingsError, SupervisorError
+from flows.files.own import create_whole, sweep_folder
 from flows.orchestration.quiet import quiet_environment
 from flows.text.address import is_loopback
 
-START_TIMEOUT_S = 120.0
+START_TIMEOUT_S = 300.0
 """A first start makes the database; on a small machine that takes a while."""
 STOP_TIMEOUT_S = 20.0
 RETENTION_DAYS = 30
@@ -67,10 +68,9 @@ def load_auth(home: Path) -> str:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.chmod(0o700)
     file = home / "auth"
-    with suppress(FileExistsError):
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "w") as new:
-            new.write(f"supervisor:{secrets.token_urlsafe(24)}")
+    sweep_folder(home)
+    if not file.exists():
+        create_whole(file, f"supervisor:{secrets.token_urlsafe(24)}".encode())
     text = file.read_text().strip()
     if ":" not in text:
         raise SettingsError(f"{file}: expected user:password; remove the file, and a new one is made")
@@ -80,7 +80,7 @@ def load_auth(home: Path) -> str:
 @contextmanager
 def run_server(environment: Mapping[str, str], host: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run the server for as long as the block runs, ready when it begins; raises `ServerError` where it is not."""
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
     process = subprocess.Popen(
         command,
         env=environment,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flows.files.own import open_regular, replace_file
+from flows.files.sealed import seal, unseal
 from flows.ledger.event_line import read_instant, write_instant
 from schemas.episode import Target
 from schemas.outage import Blindness, Message, News, Outage
@@ -77,14 +78,14 @@ def read_outbox(state_dir: Path) -> Outbox:
     with os.fdopen(fd, "rb") as file:
         data = file.read(MAX_BYTES)
     try:
-        return _parse(json.loads(data))
+        return _parse(json.loads(unseal(data)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Outbox()
 
 
 def write_outbox(state_dir: Path, outbox: Outbox) -> None:
     """Replace the file as a whole."""
-    replace_file(state_dir / FILE, json.dumps(_dump(outbox)).encode("ascii"))
+    replace_file(state_dir / FILE, seal(json.dumps(_dump(outbox)).encode("ascii")))
 
 
 def enqueue(queue: Sequence[Queued], messages: Sequence[Message], services: frozenset[str]) -> tuple[Queued, ...]:

@@ -37,7 +37,7 @@ class Operator:
         """Run one command about something; what comes from a form is an argument of its own, never a part of a line."""
         config = ["--config", str(self.config)] if self.config else []
         end = [] if about is None else ["--", about]
-        command = [sys.executable, "-c", "from flows.cli import main; main()", *words, *config, *end]
+        command = [sys.executable, "-P", "-c", "from flows.cli import main; main()", *words, *config, *end]
         process = await asyncio.create_subprocess_exec(
             *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=self.environment
         )

@@ -5,11 +5,11 @@ import hmac
 import os
 import secrets
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from flows.errors import SettingsError
+from flows.files.own import create_whole, sweep_folder
 
 SESSION_S = 12 * 3600
 MOST_SESSIONS = 200
@@ -96,10 +96,9 @@ def load_password(state_dir: Path) -> str:
     folder = state_dir / "web"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / "password"
-    with suppress(FileExistsError):
-        fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(fd, "w") as new:
-            new.write(secrets.token_urlsafe(18) + "\n")
+    sweep_folder(folder)
+    if not os.path.lexists(file):
+        create_whole(file, f"{secrets.token_urlsafe(18)}\n".encode())
     found = file.lstat()
     if found.st_uid != os.geteuid() or found.st_mode & 0o077 or not file.is_file() or file.is_symlink():
         raise SettingsError(f"{file}: expected a file that you alone can read; remove it, and a new one is made")

@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.errors import EmitError, SettingsError
 from flows.files.own import open_regular, remove_leftovers
+from flows.files.sealed import seal, unseal
 from flows.ledger.acknowledgements import dump_acknowledgement, parse_acknowledgement
 from flows.ledger.actions.memory_form import dump_memory, parse_memory
 from flows.ledger.actions.places import ActionPlace
@@ -50,7 +51,7 @@ def write_remembered(place: ActionPlace, remembered: Remembered) -> None:
         "acknowledgements": [dump_acknowledgement(row) for row in remembered.acknowledgements],
         "settling": [[row.node, row.service, spell_instant(row.first_seen_at)] for row in remembered.settling],
     }
-    data = json.dumps(form, separators=(",", ":"), sort_keys=True).encode("ascii") + b"\n"
+    data = seal(json.dumps(form, separators=(",", ":"), sort_keys=True).encode("ascii") + b"\n")
     try:
         remove_leftovers(place.memory)
         replace_shared(place.memory, data)
@@ -69,7 +70,7 @@ def read_remembered(place: ActionPlace) -> Remembered | None:
     with os.fdopen(fd, "rb") as file:
         data = file.read(MAX_BYTES + 1)
     try:
-        return _parse(json.loads(data))
+        return _parse(json.loads(unseal(data)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise SettingsError(f"{place.memory}: is not as the decider writes it; the next run replaces it") from None
 

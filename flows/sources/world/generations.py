@@ -17,6 +17,7 @@ from flows.files.foreign import (
     read_file,
     stamp_file,
 )
+from flows.files.sealed import unseal
 
 MANIFEST = "manifest.json"
 FOLDER = "generations"
@@ -51,8 +52,8 @@ def read_manifest(world: Path) -> Manifest | None:
     """Return the manifest; None where there is none that can be used: the five files stand for themselves then."""
     try:
         content = read_file(Path(MANIFEST), max_bytes=MOST_MANIFEST_BYTES, root=world)
-        manifest = msgspec.json.decode(content.data, type=Manifest)
-    except (FileFaultError, msgspec.DecodeError):
+        manifest = msgspec.json.decode(unseal(content.data), type=Manifest)
+    except (FileFaultError, ValueError):
         return None
     return manifest if GENERATION.fullmatch(manifest.folder) else None
 
