@@ -28,7 +28,7 @@ def compact() -> int:
     settings = load_settings().settings
     with hold_history(settings.places):
         merged = compact_days(settings.history_root(), datetime.now(UTC).date())
-    get_run_logger().info("merged %d day(s) of a table", merged)
+    get_run_logger().info("days of a table that were merged: %d", merged)
     return merged
 
 
@@ -42,5 +42,5 @@ def prune_archive(older_than_days: Positive = 400, max_size_mb: Positive | None 
     with edit_archive(settings.state_dir) as archive:
         gone = archive.prune(before, max_size_mb * 1_000_000 if max_size_mb else None)
     shrink_archive(settings.state_dir)
-    get_run_logger().info("dropped %d world(s)", gone)
+    get_run_logger().info("worlds that were dropped: %d", gone)
     return gone

@@ -254,7 +254,10 @@ def compact(root: Path | str, before: date, advance: Callable[[int, int], None] 
     if faults:
         raise HistoryError(
             "\n".join(
-                [*list(dict.fromkeys(faults))[:MOST_FAULTS], f"{len(faults)} day(s) are not merged, {merged} are"]
+                [
+                    *list(dict.fromkeys(faults))[:MOST_FAULTS],
+                    f"days that are not merged: {len(faults)}; that are: {merged}",
+                ]
             )
         )
     return merged

@@ -3,10 +3,12 @@
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from flows.cli import _run
+from flows.commands.completion import complete_target
 from flows.ledger.checkpoint import read_known
 from flows.past.example import EVENING
 from tests.helpers.examples import HOMELAB
@@ -57,3 +59,25 @@ def test_what_is_there_already_is_not_touched(tmp_path, capsys):
     assert _run(["demo", str(tmp_path)]) == 1
     assert "expected a folder that is empty" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_the_shell_offers_every_service_of_the_inventory(made):
+    typed = SimpleNamespace(params={"config": made / "supervisor.yaml"})
+
+    assert complete_target(typed, "saturn/r") == ["saturn/restic-server"]
+    assert {"piha", "piha/node-agent", "saturn"} <= set(complete_target(typed, ""))
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [(["--node", "piah"], "piha"), (["--node", "piha", "--service", "mosquito"], "mosquitto")],
+)
+def test_a_misspelt_name_in_the_history_is_asked_about(made, capsys, asked, meant):
+    assert _run(["history", "--config", str(made / "supervisor.yaml"), "--until", "2026-06-04", *asked]) == 0
+    assert f"did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_what_if_is_markdown_for_a_pipe(made, capsys):
+    places = ["--config", str(made / "supervisor.yaml"), "--inventory", str(made / "homelab")]
+    assert _run(["what-if", *places, "--as-of", EVENING.isoformat()]) == 0
+    assert capsys.readouterr().out.startswith("## What would change")

@@ -271,7 +271,7 @@ def test_a_world_whose_name_says_no_time_is_told(tmp_path):
     source = FolderSource(tmp_path, LIMITS)
 
     assert len(source.list_snapshots()) == 1
-    assert source.problems == (f"1 world(s) whose names say no time, such as {tmp_path / 'latest'}",)
+    assert source.problems == (f"1 world whose names say no time, such as {tmp_path / 'latest'}",)
 
 
 def test_one_snapshot_alone_can_be_named(tmp_path):

@@ -15,6 +15,7 @@ from flows.files.foreign import FileFaultError, MissingFileError, read_file
 from flows.sources.snapshots.git_objects import GitObjects, OddObjectError
 from flows.sources.snapshots.moment_names import parse_moment_name
 from flows.sources.world.files import FILES, REQUIRED, WorldFiles, file_limits
+from flows.text.spoken import count
 from schemas.limits import Limits
 
 WORLD_FOLDERS = ("", "world", "state/world")
@@ -59,7 +60,7 @@ class FolderSource:
         """Return the snapshots, the oldest first; of two of one moment, the one whose path sorts last."""
         dated = [(path, self._moment_of(path)) for path in _world_folders(self.root)]
         undated = [path for path, moment in dated if moment is None]
-        said = f"{len(undated)} world(s) whose names say no time, such as {undated[0]}" if undated else ""
+        said = f"{count(len(undated), 'world')} whose names say no time, such as {undated[0]}" if undated else ""
         self.problems = (said,) if said else ()
         found = {moment: path for path, moment in dated if moment is not None}
         return [SnapshotRef(moment, str(found[moment])) for moment in sorted(found)]
