@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from flows.text.spoken import spoken_name
 from schemas.words import ALL
 
 Shape = dict[str, Any]
@@ -24,13 +25,19 @@ def draw_causes(causes: list[tuple[str, list[tuple[str, str]]]]) -> list[Shape]:
             bend = (left + right) / 2
             path = f"M{left} {middle} C{bend} {middle} {bend} {y} {right} {y}"
             ends.append(
-                {"name": _fit(_shorten(name, cause), MOST_END), "whole": name, "how": how, "y": y, "path": path}
+                {
+                    "name": _fit(_shorten(name, cause), MOST_END),
+                    "whole": spoken_name(name),
+                    "how": how,
+                    "y": y,
+                    "path": path,
+                }
             )
         more = len(names) - len(shown)
         pictures.append(
             {
-                "name": _fit(cause, MOST_CAUSE),
-                "whole": cause,
+                "name": _fit(spoken_name(cause), MOST_CAUSE),
+                "whole": spoken_name(cause),
                 "middle": middle,
                 "height": height,
                 "ends": ends,
@@ -43,7 +50,7 @@ def draw_causes(causes: list[tuple[str, list[tuple[str, str]]]]) -> list[Shape]:
 def _shorten(name: str, cause: str) -> str:
     """Return a target beside its cause: by its service alone where the cause is its whole node, which is named there."""
     node, _, service = name.partition("/")
-    return service if cause == f"{node}/{ALL}" else name
+    return service if cause == f"{node}/{ALL}" else spoken_name(name)
 
 
 def _fit(name: str, most: int) -> str:

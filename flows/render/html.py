@@ -11,7 +11,7 @@ from flows.render.figures import draw_causes
 from flows.render.heartbeat import Heartbeats, draw_heartbeats
 from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timeline
 from flows.text.escape import show
-from flows.text.spoken import percent, said, spoken, spoken_moment, spoken_text
+from flows.text.spoken import percent, said, spoken, spoken_moment, spoken_target, spoken_text
 from flows.views.fleet_page import Page, list_causes, list_nodes
 from schemas.words import ALL
 
@@ -54,10 +54,15 @@ def make_environment(*packages: str) -> Environment:
         "moment": spoken_moment,
         "when": spoken_text,
         "percent": percent,
+        "target": _target,
     }
     # Control and bidirectional characters are no markup, so that autoescaping leaves them as they are.
     environment.finalize = lambda value: show(value, limit=3000) if type(value) is str else value
     return environment
+
+
+def _target(row: Mapping[str, Any]) -> str:
+    return spoken_target(row["node"], row["service"])
 
 
 def list_content(page: Page, past: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.past.study import Past
 from flows.text.spoken import count as counted
-from flows.text.spoken import spoken, spoken_moment
+from flows.text.spoken import spoken, spoken_moment, spoken_name
 from schemas.expressions import target
 from schemas.words import FLEET, Severity, State
 
@@ -107,9 +107,9 @@ def draw_timeline(past: Past, since: datetime, until: datetime) -> Shape:
     )
     shapes = [
         {
-            "name": row["name"],
+            "name": spoken_name(row["name"]),
             "text": f"{counted(row['count'], 'episode')}, {spoken(row['drift_s'])} of drift",
-            "bars": [_bar(bar, row["name"], scale) for bar in row["bars"]],
+            "bars": [_bar(bar, spoken_name(row["name"]), scale) for bar in row["bars"]],
         }
         for row in rows.head(MOST_ROWS).iter_rows(named=True)
     ]
