@@ -37,7 +37,7 @@ demo: install ## Judge the example homelab on a bad evening, with a month behind
 	@[ -e .demo/supervisor.yaml ] || rm -rf .demo
 	@PATH="$$PWD/.venv/bin:$$PATH" supervisor demo .demo
 
-pictures: demo ## Draw the README's pictures anew (the report's needs Chromium)
+pictures: demo ## Draw the pictures anew (those of the report and the page need Chromium)
 	.venv/bin/python -m tools.pictures examples/pictures
 
 manual: .venv/.dev ## Write the manual's generated tables anew

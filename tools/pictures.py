@@ -1,15 +1,20 @@
-"""The README's pictures, of what the example's month really gives: `python -m tools.pictures FOLDER`, after `make demo`.
+"""The manual's pictures, of what the example's month really gives: `python -m tools.pictures FOLDER`, after `make demo`.
 
-FOLDER gets reconcile.svg, and report.png where there is a Chromium.
+FOLDER gets reconcile.svg, and report.png and page.png where there is a Chromium.
 """
 
 import argparse
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from rich._export_format import CONSOLE_SVG_FORMAT
@@ -44,15 +49,49 @@ def draw_reconcile() -> str:
 
 def photograph_report(file: Path) -> bool:
     """Write the upper part of the report as PNG; return whether there is a Chromium to do it."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        return False
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "report.html"
         command = [*SUPERVISOR, "report", *EVENING, "--output", str(page)]
         subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, check=True)
-        place = [f"--user-data-dir={folder}/profile", "--window-size=1000,720", f"--screenshot={file}", page.as_uri()]
-        subprocess.run([chromium, *_CHROMIUM, *place], capture_output=True, check=True)
+        return _photograph(page.as_uri(), "1000,720", file, Path(folder))
+
+
+def photograph_page(file: Path) -> bool:
+    """Write the live page of that evening as PNG; return whether there is a Chromium to do it."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
+        clock = Path(folder) / "clock"
+        clock.write_text(EVENING[-1])
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+        probe.close()
+        # The clock of tests counts where something may be decided; to observe is the least.
+        acting = {"AUTOMATION": "observe", "CLOCK": str(clock), "POLICY": str(ROOT / "examples/policy/policy.yaml")}
+        environment = _environment() | {f"SUPERVISOR_ACTIONS__{name}": value for name, value in acting.items()}
+        command = [*SUPERVISOR, "web", *EVENING[:2], "--port", port]
+        address = f"http://127.0.0.1:{port}/"
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as server:
+            try:
+                _wait_for(address)
+                return _photograph(address, "1120,740", file, Path(folder))
+            finally:
+                server.terminate()
+
+
+def _wait_for(address: str) -> None:
+    for _ in range(600):
+        with suppress(urllib.error.URLError, ConnectionError):
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing answers at {address}")
+
+
+def _photograph(address: str, size: str, file: Path, folder: Path) -> bool:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        return False
+    place = [f"--user-data-dir={folder}/profile", f"--window-size={size}", f"--screenshot={file}", address]
+    subprocess.run([chromium, *_CHROMIUM, *place], capture_output=True, check=True)
     return True
 
 
@@ -67,8 +106,8 @@ def main() -> None:
     folder = parser.parse_args().folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "reconcile.svg").write_text(draw_reconcile())
-    if not photograph_report(folder / "report.png"):
-        print("no Chromium: report.png stays as it is", file=sys.stderr)
+    if not (photograph_report(folder / "report.png") and photograph_page(folder / "page.png")):
+        print("no Chromium: report.png and page.png stay as they are", file=sys.stderr)
 
 
 if __name__ == "__main__":

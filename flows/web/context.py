@@ -9,6 +9,7 @@ from fastapi import Depends, HTTPException, Request
 from jinja2 import Environment
 
 from flows.render.html import make_environment
+from flows.run.clock import read_now
 from flows.settings import ReadAccess, Settings
 from flows.text.address import is_loopback
 from flows.web.fleet import Fleet
@@ -42,12 +43,14 @@ class Context:
 
 def load_context(settings: Settings, config: Path | None) -> Context:
     """Return it; raises `SettingsError` for an unusable password file."""
+    templates = make_environment("flows.web")
+    templates.globals["now"] = lambda: read_now(settings)
     return Context(
         settings,
         load_password(settings.places.state_dir),
         Fleet(settings),
         make_operator(settings, config),
-        make_environment("flows.web"),
+        templates,
     )
 
 

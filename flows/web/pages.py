@@ -1,6 +1,5 @@
 """The pages: the fleet, a wall, one node or service, the past; readable without script, and renewed where there is one."""
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as midnight
@@ -79,7 +78,7 @@ async def stream_changes(request: Request, context: Shared) -> StreamingResponse
     """Stream an event whenever the fleet was judged anew: its number, and what time it is here."""
 
     def tell(version: int) -> str:
-        return f"event: fleet\ndata: {version} {time.time():.3f}\n\n"
+        return f"event: fleet\ndata: {version} {read_now(context.settings).timestamp():.3f}\n\n"
 
     async def told() -> AsyncIterator[str]:
         version = context.fleet.shown.version

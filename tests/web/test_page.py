@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from flows.run.cycle import run_once
+from flows.web.operator import PLACES
+from tests.helpers.homelab import supervisor
 from tests.helpers.paged import settings_of, write_world
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
@@ -86,6 +89,49 @@ def test_an_unreadable_world_is_said(open_page, folder):
     (folder / "world/services.json").write_text('{"piha/web": {"stat')
 
     assert "Nothing can be said of the present" in open_page().get("/").text
+
+
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        pytest.param("/api/v1/status", None, id="status"),
+        pytest.param("/api/v1/fleet", None, id="fleet"),
+        pytest.param("/api/v1/targets/{node}/{service}", ("piha", "mosquitto"), id="a service"),
+        pytest.param("/api/v1/targets/{node}/{service}", ("piha", "all"), id="a node"),
+        pytest.param("/api/v1/targets/{node}/{service}", ("piha", "nobody"), id="nothing of that name"),
+        pytest.param("/api/v1/actions", None, id="actions, with automation off"),
+    ],
+)
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_each_answer_is_as_the_interface_describes_it(open_page, folder, path, given, is_recorded):
+    write_world(folder, mosquitto="exited", web="ok", db="ok")
+    if is_recorded:
+        run_once(settings_of(folder))
+    client = open_page()
+    described = client.get("/api/v1/openapi.json").json()
+
+    answer = client.get(path.format(**dict(zip(("node", "service"), given or (), strict=False))))
+
+    schema = described["paths"][path]["get"]["responses"][str(answer.status_code)]["content"]["application/json"][
+        "schema"
+    ]
+    Draft202012Validator({**schema, "components": described["components"]}).validate(answer.json())
+
+
+def without_numbers(document):
+    return re.sub(r"\d+(\.\d+)?", "0", json.dumps(document, sort_keys=True))
+
+
+def test_the_interface_gives_what_the_commands_print(open_page, folder):
+    write_world(folder, mosquitto="exited", web="ok", db="ok")
+    run_once(settings_of(folder))
+    client = open_page()
+    home = {"SUPERVISOR_" + name.upper(): str(getattr(settings_of(folder), name)) for name in PLACES}
+
+    for path, command in (("status", ["status"]), ("targets/piha/mosquitto", ["explain", "piha/mosquitto"])):
+        told = json.loads(supervisor(folder, *command, "--json", **home).stdout)
+        answer = client.get(f"/api/v1/{path}").json()
+        assert without_numbers(answer) == without_numbers(told)  # ages grew between the two
 
 
 def test_the_interface_is_described(open_page):

@@ -1,6 +1,7 @@
 // Ages grow before your eyes, and the head turns grey when nothing was judged for long. Without this, the numbers stand still.
 "use strict";
-const clock = { ahead: 0 }; // by so many seconds the clock of who judges is ahead of this one
+const told = document.querySelector("meta[name=now]"); // what time it is where it is judged; a file cannot say
+const clock = { ahead: told ? Number(told.content) - Date.now() / 1000 : 0 };
 
 // A duration in its two largest units at most, as everything else of ours says it.
 function spoken(seconds) {
