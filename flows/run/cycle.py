@@ -90,6 +90,8 @@ def reconcile_with(
             # What cannot be written must not keep the operator from seeing what is wrong.
             report = _conclude(step, settings, as_of or read_now(settings), None, read)
             return replace(report, emit_error=str(error))
+        if report.emit_error is not None:
+            return report
         notes = step(
             follow_up, settings, report.news or RunNews(as_of=report.as_of, recommended=None, problem=report.error)
         )
@@ -145,7 +147,11 @@ def _conclude(
     if emitter is None:
         return preview_acting(report, settings, inputs, decision.judgement)
     taken_s = dict(step.taken_s) if isinstance(step, TimedStep) else {}
-    recorded = step(record, emitter, settings, inputs, decision, as_of, taken_s, is_live)
+    try:
+        recorded = step(record, emitter, settings, inputs, decision, as_of, taken_s, is_live)
+    except EmitError as error:
+        # What was concluded stands, and is not concluded again; only acting is as a run that writes nothing has it.
+        return replace(preview_acting(report, settings, inputs, decision.judgement), emit_error=str(error))
     notes = (*report.notes, *emitter.warnings, *remark_waits(recorded.waits, settings.open_after))
     return replace(
         report,
@@ -185,13 +191,17 @@ def find_older(judgement: Judgement, last: LastRun | None, as_of: datetime, tole
 def _without_conclusion(
     settings: Settings, outcome: Outcome, error: str, as_of: datetime, emitter: Emitter | None
 ) -> RunReport:
-    last = emitter.last_run if emitter else None
+    last, emit_error = emitter.last_run if emitter else None, None
     if emitter is not None:
-        record_without_conclusion(emitter, settings, outcome, error, as_of)
+        try:
+            record_without_conclusion(emitter, settings, outcome, error, as_of)
+        except EmitError as problem:
+            emit_error = str(problem)
     return RunReport(
         as_of=as_of,
         outcome=outcome,
         error=error,
+        emit_error=emit_error,
         last_state=last.state if last else None,
         last_as_of=last.as_of if last else None,
         notes=tuple(emitter.warnings) if emitter else (),

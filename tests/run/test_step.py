@@ -64,3 +64,14 @@ def test_in_shards_the_step_that_takes_nodes_alone_is_split_and_no_other(steps, 
         ShardedStep(3).run(step)
 
     assert split == ["look_at_services"]
+
+
+def test_what_cannot_be_written_is_concluded_once_and_shown(tmp_path):
+    reconcile(tmp_path, {**WEB, "b": "services: [db]"}, {"a/web": BAD, "b/db": BAD})
+    step = ListedStep()
+
+    report = reconcile_with(step, settings_of(tmp_path, limits={"retries": 0, "max_events": 1}), NOON)
+
+    assert [one.__name__ for one in step.ran].count("read_inputs") == 1
+    assert (report.exit_code, report.standing.height, report.events) == (5, 2, ())
+    assert "limits.max_events" in report.emit_error
