@@ -31,6 +31,8 @@ class LastRun:
     """The seconds that the steps before the recording took."""
     waits: tuple[Wait, ...] = ()
     """Drift that must last longer to open an episode."""
+    inventory: str = ""
+    """The folder that it judged; empty where a version before this one wrote it."""
     settling: tuple[SettlingService, ...] = ()
     """What was about to become healthy, and since which run."""
 

@@ -4,9 +4,12 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from schemas.desired import Desired
+from schemas.expressions import target
 from schemas.frame import dtypes
+from schemas.identity import shared_names
 from schemas.link import Links
 from schemas.rejected import Unread
+from schemas.words import ALL
 
 TOPOLOGY = "inventory/topology.yaml"
 
@@ -15,8 +18,9 @@ def check_inventory(desired: Desired, links: Links) -> DataFrame[Unread]:
     """Return the inventory's faults and, as warnings, what is odd about what could be read, sorted by place.
 
     Odd is: a dependency that no inventory has, a cycle of dependencies, a node that only the topology names or only
-    `hosts/` (where there is a topology), a service that the topology lists and the node's own file does not (or the other
-    way round), a service that several nodes ask for, and a container that two services of a node claim.
+    `hosts/` (where there is a topology), a service that the topology lists and the node's own file does not, targets that
+    would share an id, and a container that two services of a node claim. A service on several nodes, or one that the
+    topology's list leaves out, is how fleets are.
     """
     odd = [
         *(_dangling(desired), _cycles(desired, links), _nodes(desired)),
@@ -116,31 +120,20 @@ def _nodes(desired: Desired) -> pl.DataFrame:
 def _topology(desired: Desired) -> pl.DataFrame:
     """Compare the topology's informative lists with the nodes' own files, for nodes that have both."""
     own = desired.services.join(desired.nodes.filter("is_readable"), on="node", how="semi")
-    listed = desired.listed.drop_nulls("service")
-    unlisted = (
-        own.join(listed, on="node", how="semi")
-        .join(listed, on=["node", "service"], how="anti")
-        .select("file", "line", problem=pl.format("'{}' is not in {}'s list in the topology", "service", "node"))
+    listed = desired.listed.drop_nulls("service").join(own.select("node").unique(), on="node", how="semi")
+    return listed.join(own, on=["node", "service"], how="anti").select(
+        file=pl.lit(TOPOLOGY),
+        line="line",
+        problem=pl.format("'{}' is listed for {}, whose own file does not ask for it", "service", "node"),
     )
-    unasked = (
-        listed.join(own.select("node").unique(), on="node", how="semi")
-        .join(own, on=["node", "service"], how="anti")
-        .select(
-            file=pl.lit(TOPOLOGY),
-            line="line",
-            problem=pl.format("'{}' is listed for {}, whose own file does not ask for it", "service", "node"),
-        )
-    )
-    return pl.concat([unlisted, unasked])
 
 
 def _shared(desired: Desired) -> pl.DataFrame:
-    shared = (
-        desired.services.sort("node")
-        .group_by("service", maintain_order=True)
-        .agg(pl.col("file", "line").first(), nodes=pl.col("node").str.join(", "), count=pl.len())
-        .filter(pl.col("count") > 1)
-    )
-    return shared.select(
-        "file", "line", problem=pl.format("'{}' is asked for on several nodes: {}", "service", "nodes")
-    )
+    """Return the targets whose ids would be another's as well, each with what it is told apart by."""
+    nodes = desired.nodes.select("node", "file", service=pl.lit(ALL), line=pl.lit(None, pl.Int32))
+    asked = desired.services.select("node", "service", "file", "line")
+    shared = shared_names(desired).join(pl.concat([asked, nodes.select(asked.columns)]), on=["node", "service"])
+    alike = pl.concat_str("node", pl.lit("-"), "service")
+    others = target().sort().str.join(" and ").over(alike)
+    problem = pl.format("{} would share their ids: those of {} end in '{}'", others, target(), "suffix")
+    return shared.select("file", "line", problem=problem)

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
 def metrics(
     metrics_file: options.MetricsFile = None,
     checkpoint: options.Checkpoint = None,
+    state_dir: options.StateDir = None,
     config: options.Config = None,
     to_stdout: Annotated[bool, typer.Option("--stdout", help="Print even where metrics_file is set.")] = False,
 ) -> int:
@@ -33,10 +34,13 @@ def metrics(
     from flows.files.own import replace_file
     from flows.ledger.checkpoint import Known, read_known
     from flows.telling.metrics import to_metrics
+    from flows.telling.outbox import read_waiting
 
-    settings = options.load({"checkpoint": checkpoint, "metrics_file": metrics_file}, config)
+    settings = options.load({"checkpoint": checkpoint, "state_dir": state_dir, "metrics_file": metrics_file}, config)
     known = read_known(settings.places.checkpoint) or Known()
-    text = to_metrics(known)
+    text = to_metrics(known, read_waiting(settings.places.state_dir))
+    if not known.last_run:
+        typer.echo(f"note: {settings.places.checkpoint}: no run yet", err=True)
     if settings.metrics_file is not None and not to_stdout:
         replace_file(settings.metrics_file.absolute(), text, 0o644)
     else:

@@ -136,6 +136,9 @@ def print_run(
         _print_gate(gate)
     else:
         typer.echo(_write(report, output, gate, settings))
+    if quiet or output is not Format.TABLE:
+        for note in report.untold:
+            typer.echo(f"note: {show(note, limit=1000)}", err=True)
     error = report.emit_error or (report.error if output is not Format.TABLE else None)
     if error:
         typer.echo(f"error: {show_lines(error)}", err=True)

@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def status(
     checkpoint: options.Checkpoint = None,
+    state_dir: options.StateDir = None,
     config: options.Config = None,
     as_of: options.AsOf = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -39,13 +40,14 @@ def status(
     from flows.render.status import to_document, to_lines
     from flows.views.status import read_status
 
-    settings = options.load({"checkpoint": checkpoint}, config)
+    settings = options.load({"checkpoint": checkpoint, "state_dir": state_dir}, config)
     is_acting = settings.actions.automation != "off"
-    found = read_status(settings.checkpoint, settings.run_ttl, now, is_acting=is_acting)
+    places = settings.places
+    found = read_status(places.checkpoint, settings.run_ttl, now, state_dir=places.state_dir, is_acting=is_acting)
     if as_json:
         import json
 
         typer.echo(json.dumps(to_document(found), indent=2))
     else:
-        print_lines(to_lines(found, options.repeat({"checkpoint": checkpoint}, config, as_of)))
+        print_lines(to_lines(found, options.repeat({"checkpoint": checkpoint, "state_dir": state_dir}, config, as_of)))
     return found.exit_code

@@ -307,6 +307,7 @@ def _dump_run(run: LastRun) -> dict[str, object]:
         "counts": dict(run.counts),
         "recommendations": [dict(row) for row in run.recommendations],
         "input_fingerprint": run.input_fingerprint,
+        "inventory": run.inventory,
         "drift_counts": [list(row) for row in run.drift_counts],
         "recommendation_counts": [list(row) for row in run.recommendation_counts],
         "taken_s": dict(run.taken_s),
@@ -325,6 +326,7 @@ def _parse_run(form: Mapping[str, Any]) -> LastRun:
         counts={str(name): _whole(count) for name, count in form["counts"].items()},
         recommendations=tuple(dict(row) for row in form["recommendations"]),
         input_fingerprint=str(form["input_fingerprint"]),
+        inventory=str(form.get("inventory", "")),
         drift_counts=tuple((str(a), str(b), held is True, _whole(n)) for a, b, held, n in form.get("drift_counts", [])),
         recommendation_counts=tuple(
             (str(event), str(action), str(severity), _whole(n))

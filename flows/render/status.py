@@ -7,7 +7,7 @@ import typer
 
 from flows.render import tones
 from flows.text.escape import show
-from flows.text.spoken import count, instant, spoken_since, spoken_target, spoken_text
+from flows.text.spoken import count, instant, spoken_moment, spoken_since, spoken_target, spoken_text
 from flows.views.status import Status
 from schemas.spoken import spoken
 from schemas.words import EventType, Severity, State
@@ -21,10 +21,11 @@ def to_lines(status: Status, typed: str = "") -> Iterator[str]:
     `typed` are the options that led here, as they are typed behind a command.
     """
     if status.last_run is None:
-        yield "no run yet: 'supervisor reconcile' makes one"
+        yield f"no run yet in {show(status.checkpoint, limit=500)}: 'supervisor reconcile' makes one"
         yield from _attempt(status)
         return
     yield _headline(status)
+    yield _dim(_say_whose(status))
     yield from _doubts(status)
     yield from _derivation(status)
     yield from _acting(status)
@@ -46,6 +47,14 @@ def _headline(status: Status) -> str:
     return f"{state}  for {since}  {_dim('  ·  '.join(['', *parts]).strip())}"
 
 
+def _say_whose(status: Status) -> str:
+    """Return of which inventory the state is, where it was read, and as of when."""
+    run = status.last_run
+    assert run is not None  # noqa: S101 - the caller looked
+    of = f"of {show(run.inventory, limit=500)}, " if run.inventory else ""
+    return f"{of}as of {spoken_moment(run.as_of)}, in {show(status.checkpoint, limit=500)}"
+
+
 def _doubts(status: Status) -> Iterator[str]:
     run = status.last_run
     if status.is_old and run is not None:
@@ -54,6 +63,15 @@ def _doubts(status: Status) -> Iterator[str]:
     if run is not None and run.outcome == "partial":
         yield _warn("PARTIAL  a part of the inventory could not be read; 'supervisor check' says which")
     yield from _attempt(status)
+    yield from _unsent(status)
+
+
+def _unsent(status: Status) -> Iterator[str]:
+    """Say what people were not told."""
+    if status.waiting is not None and status.waiting.messages:
+        failed = f", {status.waiting.failed} of them not taken" if status.waiting.failed else ""
+        what = f"{count(status.waiting.messages, 'message')} not sent yet{failed}"
+        yield _warn(f"{what}: 'supervisor notify test' says which address takes one")
 
 
 def _attempt(status: Status) -> Iterator[str]:
@@ -89,7 +107,9 @@ def _derivation(status: Status) -> Iterator[str]:
         event, severity = EventType(row["event_type"]), Severity(row["severity"])
         word = event.removeprefix("reconcile_").ljust(tones.EVENT_WIDTH)
         kind = typer.style(word, fg=tones.EVENT[event], bold=True)
-        yield f"  {kind}{_severity(severity)}{_said(row['action'])}  {_target(row)}"
+        blast = row.get("blast_radius")
+        more = _dim(f"  explains {blast} more") if blast else ""
+        yield f"  {kind}{_severity(severity)}{_said(row['action'])}  {_target(row)}{more}"
         yield f"  {'':{tones.EVENT_WIDTH}}{_dim(show(row['reason']))}"
     yield from _rest(len(rows))
 
@@ -144,6 +164,8 @@ def to_document(status: Status) -> dict[str, Any]:
     run, attempt = status.last_run, status.last_attempt
     return {
         "schema_version": 1,
+        "checkpoint": str(status.checkpoint) if status.checkpoint else None,
+        "inventory": run.inventory if run and run.inventory else None,
         "state": run and run.state,
         "state_since": run and instant(run.state_since),
         "as_of": run and instant(run.as_of),
@@ -165,6 +187,7 @@ def to_document(status: Status) -> dict[str, Any]:
             }
             for episode in status.open_episodes
         ],
+        "messages": {"waiting": status.waiting.messages, "failed": status.waiting.failed} if status.waiting else None,
         "last_attempt": attempt
         and {"as_of": instant(attempt.as_of), "outcome": attempt.outcome, "reason": attempt.reason},
         **({"acting": dict(status.acting)} if status.acting is not None else {}),

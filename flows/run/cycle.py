@@ -95,7 +95,7 @@ def reconcile_with(
         notes = step(
             follow_up, settings, report.news or RunNews(as_of=report.as_of, recommended=None, problem=report.error)
         )
-        return replace(report, notes=(*report.notes, *notes))
+        return replace(report, notes=(*report.notes, *notes), untold=notes)
 
 
 @contextmanager

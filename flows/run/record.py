@@ -88,6 +88,7 @@ def record(
         settling=decision.settling,
         taken_s=taken_s,
         input_fingerprint=inputs.fingerprint,
+        inventory=str(settings.inventory.absolute()),
     )
     # Before the commit: the world of a run that is killed behind it would be in the history, and nowhere to be read again.
     _archive(emitter, settings, inputs, as_of)

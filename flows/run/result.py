@@ -45,6 +45,8 @@ class RunReport:
     events: tuple[WrittenEvent, ...] = ()
     """Those that the run appended to the log."""
     notes: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
+    """Of the notes those on messages and metrics that did not get out: nobody would miss them."""
     timings_s: Mapping[str, float] = field(default_factory=dict)
 
     @property

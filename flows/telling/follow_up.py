@@ -19,6 +19,7 @@ from flows.telling.outbox import (
     is_address,
     read_addresses,
     read_outbox,
+    read_waiting,
     send_with_apprise,
     write_outbox,
 )
@@ -31,11 +32,14 @@ from stages.tell import tell_outages
 
 
 def follow_up(settings: Settings, news: RunNews, send: Send = send_with_apprise) -> tuple[str, ...]:
-    """Write the metrics file and send messages, as the settings say; return what went wrong as notes."""
+    """Send messages and write the metrics file, as the settings say; return what went wrong as notes.
+
+    The metrics come last: they tell of messages that are not sent.
+    """
     if settings.metrics_file is None and not read_addresses():
         return ()
     known = read_known(settings.places.checkpoint) or Known()
-    return (*_write_metrics(settings, known), *_notify(settings, known, news, send))
+    return (*_notify(settings, known, news, send), *_write_metrics(settings, known))
 
 
 def _write_metrics(settings: Settings, known: Known) -> Iterator[str]:
@@ -44,7 +48,8 @@ def _write_metrics(settings: Settings, known: Known) -> Iterator[str]:
     from flows.telling.metrics import to_metrics
 
     try:
-        replace_file(settings.metrics_file.absolute(), to_metrics(known), 0o644)
+        text = to_metrics(known, read_waiting(settings.places.state_dir))
+        replace_file(settings.metrics_file.absolute(), text, 0o644)
     except SupervisorError as error:
         yield f"metrics: {error}"
 
@@ -75,7 +80,8 @@ def _say_what_waits(outbox: Outbox, addresses: Mapping[str, str]) -> Iterator[st
         if count:
             taken = "did not take them, or notify_per_hour is reached"
             why = taken if is_address(address) else "is none that Apprise knows; write scheme://..."
-            yield f"{count} notification(s) wait for the next run: address {place} of {VARIABLE} {why}"
+            waiting = f"{count} message{'s wait' if count > 1 else ' waits'}"
+            yield f"{waiting} for the next run: address {place} of {VARIABLE} {why}"
 
 
 def _tell(settings: Settings, outbox: Outbox, known: Known, news: RunNews, services: frozenset[str]) -> Outbox:

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from flows.ledger.checkpoint import Known
+from flows.telling.outbox import Waiting
 from schemas.last_run import LastRun
 from schemas.words import State
 
@@ -17,16 +18,16 @@ PREFIX = "supervisor"
 Counts = Mapping[tuple[str, ...], int]
 
 
-def to_metrics(known: Known) -> bytes:
+def to_metrics(known: Known, waiting: Waiting | None = None) -> bytes:
     """Return the Prometheus text format; ages are given as moments, since the text may be read much later."""
     registry = CollectorRegistry()
-    registry.register(_LastRunCollector(known))
+    registry.register(_LastRunCollector(known, waiting))
     return generate_latest(registry)
 
 
 class _LastRunCollector(Collector):
-    def __init__(self, known: Known) -> None:
-        self._known = known
+    def __init__(self, known: Known, waiting: Waiting | None) -> None:
+        self._known, self._waiting = known, waiting
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Give each family once; without a run, those that say so."""
@@ -38,6 +39,9 @@ class _LastRunCollector(Collector):
         if run is not None:
             yield from _of_run(run)
             yield from self._episodes()
+        if self._waiting is not None:
+            yield _gauge("notifications_waiting", "Messages that are not sent yet.", self._waiting.messages)
+            yield _gauge("notifications_failed", "Those of them that an address did not take.", self._waiting.failed)
         view = (self._known.acting or {}).get("view")
         if isinstance(view, Mapping):
             yield from _of_acting(view)

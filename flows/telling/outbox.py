@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from flows.errors import SupervisorError
 from flows.files.own import open_regular, replace_file
 from flows.files.sealed import seal, unseal
 from flows.ledger.event_line import read_instant, write_instant
@@ -61,6 +62,15 @@ class Outbox:
     """What was sent within the last hour."""
     blindness: Blindness | None = None
     """Runs of late that did not judge, or not everything."""
+    failed: int = 0
+    """Of the queue, how many a service did not take when they were sent last."""
+
+
+class Waiting(NamedTuple):
+    """How many messages are not sent yet, and how many of them a service did not take."""
+
+    messages: int
+    failed: int
 
 
 def read_addresses() -> dict[str, str]:
@@ -81,6 +91,15 @@ def read_outbox(state_dir: Path) -> Outbox:
         return _parse(json.loads(unseal(data)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Outbox()
+
+
+def read_waiting(state_dir: Path) -> Waiting | None:
+    """Return what waits to be sent; None where this user may not see it."""
+    try:
+        outbox = read_outbox(state_dir)
+    except (SupervisorError, OSError):
+        return None
+    return Waiting(len(outbox.queue), outbox.failed)
 
 
 def write_outbox(state_dir: Path, outbox: Outbox) -> None:
@@ -106,15 +125,16 @@ def deliver(outbox: Outbox, addresses: Mapping[str, str], send: Send, now: datet
     """
     sent = [row for row in outbox.sent if now - HOUR < row.at <= now]
     kept: list[Queued] = []
+    failed: list[Queued] = []
     for limit, rows in _by_urgency(outbox.queue, per_hour, has_room=_count(sent) < per_hour):
         for parcel in _pack(rows, limit - _count(sent)):
             about, subject = (parcel[0].message.root, parcel[0].message.subject) if len(parcel) == 1 else (None, "")
             if _is_full(sent, about, subject, limit):
                 kept += parcel
                 continue
-            kept += _send_parcel(parcel, addresses, send)
+            failed += _send_parcel(parcel, addresses, send)
             sent.append(Sent(now, about, subject))
-    return replace(outbox, queue=tuple(kept), sent=tuple(sent))
+    return replace(outbox, queue=(*kept, *failed), sent=tuple(sent), failed=len(failed))
 
 
 def _by_urgency(queue: Sequence[Queued], per_hour: int, *, has_room: bool) -> list[tuple[int, list[Queued]]]:
@@ -229,6 +249,7 @@ def _dump(outbox: Outbox) -> dict[str, Any]:
             for row in outbox.queue
         ],
         "sent": [[write_instant(row.at), row.root, row.subject] for row in outbox.sent],
+        "failed": outbox.failed,
         "blindness": outbox.blindness and [write_instant(outbox.blindness.since), outbox.blindness.is_told],
     }
 
@@ -261,4 +282,5 @@ def _parse(form: Mapping[str, Any]) -> Outbox:
     sent += tuple(Sent(read_instant(at), None) for at in form.get("sent_at", ()))
     blind = form.get("blindness")
     blindness = Blindness(since=read_instant(blind[0]), is_told=bool(blind[1])) if blind else None
-    return Outbox({outage.root: outage for outage in outages}, queue, sent, blindness)
+    failed = min(int(form.get("failed", 0)), len(queue))
+    return Outbox({outage.root: outage for outage in outages}, queue, sent, blindness, failed)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from flows.ledger.checkpoint import read_known
+from flows.telling.outbox import Waiting, read_waiting
 from schemas.episode import Episode
 from schemas.last_run import LastAttempt, LastRun
-from schemas.words import EventType, Outcome, Severity, State
+from schemas.words import Action, EventType, Outcome, Severity, State
 from stages.derive import derive_state
 
 
@@ -27,6 +28,10 @@ class Status:
     """The last run is older than the settings allow: nothing runs the supervisor, it seems."""
     acting: Mapping[str, Any] | None = None
     """What the last run left to be seen of acting; None where that is off."""
+    checkpoint: Path | None = None
+    """Where all of it was read."""
+    waiting: Waiting | None = None
+    """Messages that are not sent yet; None where this user may not see them."""
 
     @property
     def exit_code(self) -> int:
@@ -38,8 +43,12 @@ class Status:
         return 2 if self.last_run.state in {State.DEGRADED, State.UNSTABLE} else 0
 
     def derivation(self) -> list[Mapping[str, Any]]:
-        """Return the recommendations that put the fleet in its state: without them, it would be a better one."""
-        return [row for row in self.standing() if _raises(row) == self.state]
+        """Return the recommendations that put the fleet in its state, those first that wait for no other.
+
+        Without them, it would be a better one.
+        """
+        found = [row for row in self.standing() if _raises(row) == self.state]
+        return sorted(found, key=lambda row: row["action"] == Action.DELAYED_DEPLOYMENT)
 
     def standing(self) -> list[Mapping[str, Any]]:
         """Return the last run's recommendations that nobody acknowledged."""
@@ -58,18 +67,21 @@ class Status:
         return self.last_run.recommendations if self.last_run else ()
 
 
-def read_status(checkpoint: Path, run_ttl: timedelta, now: datetime, *, is_acting: bool = False) -> Status:
-    """Return the status; one without a last run where there is no usable checkpoint."""
+def read_status(
+    checkpoint: Path, run_ttl: timedelta, now: datetime, *, state_dir: Path | None = None, is_acting: bool = False
+) -> Status:
+    """Return the status, with the messages that wait in the state folder; without a last run where there was none."""
     known = read_known(checkpoint)
+    waiting = read_waiting(state_dir) if state_dir else None
     if known is None:
-        return Status(now, None, None, (), is_old=False)
+        return Status(now, None, None, (), is_old=False, checkpoint=checkpoint, waiting=waiting)
     ranks = list(Severity)
     episodes = [episode for episode in known.episodes.values() if episode.is_open]
     episodes.sort(key=lambda episode: (-ranks.index(episode.severity), episode.opened_at, episode.key))
     is_old = known.last_run is not None and now - known.last_run.as_of > run_ttl
     acting = (known.acting or {}).get("view") if is_acting else None
     shown = acting if isinstance(acting, Mapping) else None
-    return Status(now, known.last_run, known.last_attempt, tuple(episodes), is_old, shown)
+    return Status(now, known.last_run, known.last_attempt, tuple(episodes), is_old, shown, checkpoint, waiting)
 
 
 def _raises(row: Mapping[str, Any]) -> State:

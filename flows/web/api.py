@@ -16,6 +16,7 @@ from flows.render.status import to_document as status_document
 from flows.run.acting.place import require_automation
 from flows.run.clock import read_now
 from flows.telling.metrics import to_metrics
+from flows.telling.outbox import read_waiting
 from flows.text.rows import rows
 from flows.text.spoken import instant
 from flows.views.actions import list_actions
@@ -56,8 +57,9 @@ def check_health(context: Shared) -> Response:
 @router.get("/metrics", tags=["health"], dependencies=[Reader], response_class=PlainTextResponse)
 def give_metrics(context: Shared) -> Response:
     """Return the last run as Prometheus metrics."""
-    known = read_known(context.settings.places.checkpoint)
-    return PlainTextResponse(to_metrics(known or Known()), media_type="text/plain; version=0.0.4")
+    places = context.settings.places
+    text = to_metrics(read_known(places.checkpoint) or Known(), read_waiting(places.state_dir))
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
 @router.get("/badge.svg", tags=["health"], dependencies=[Reader], response_class=Svg)

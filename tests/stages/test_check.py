@@ -64,13 +64,12 @@ def warnings(contents):
         ),
         pytest.param(
             {"hosts/a/services.yaml": "[web]", "hosts/b/services.yaml": "[web]"},
-            ["hosts/a/services.yaml:1: 'web' is asked for on several nodes: a, b"],
-            id="a service on two nodes' lists",
+            [],
+            id="a service on two nodes, which is how fleets are",
         ),
         pytest.param(
             {**WEB, TOPOLOGY: "nodes:\n  a: {services: [db]}"},
             [
-                "hosts/a/services.yaml:2: 'web' is not in a's list in the topology",
                 f"{TOPOLOGY}:2: 'db' is listed for a, whose own file does not ask for it",
             ],
             id="the topology's list of a node against its own",
@@ -84,6 +83,14 @@ def warnings(contents):
             {**WEB, "hosts/b/services.yaml": "[]", TOPOLOGY: "nodes: {a: }"},
             ["hosts/b/services.yaml:None: 'b' is not in the topology"],
             id="a folder that the topology does not name",
+        ),
+        pytest.param(
+            {"hosts/a/services.yaml": "[b-c, web]", "hosts/a-b/services.yaml": "[c]"},
+            [
+                "hosts/a-b/services.yaml:1: a-b/c and a/b-c would share their ids: those of a-b/c end in '~4e84717d'",
+                "hosts/a/services.yaml:1: a-b/c and a/b-c would share their ids: those of a/b-c end in '~b88f83c8'",
+            ],
+            id="two targets that would share an id",
         ),
     ],
 )

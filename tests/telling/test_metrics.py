@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from flows.ledger.checkpoint import Known
 from flows.telling.metrics import to_metrics
+from flows.telling.outbox import Waiting
 from tests.helpers.homelab import reconcile, supervisor
 
 
@@ -101,3 +102,9 @@ def test_node_exporter_serves_them_from_its_textfile_folder(folder):
 
     assert written.items() <= served.items()
     assert served[("node_textfile_scrape_error",)] == 0
+
+
+def test_messages_that_are_not_sent_are_counted():
+    found = samples(to_metrics(Known(), Waiting(3, 1)).decode())
+
+    assert (found[("supervisor_notifications_waiting",)], found[("supervisor_notifications_failed",)]) == (3, 1)

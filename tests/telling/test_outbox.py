@@ -46,6 +46,7 @@ def test_what_a_service_does_not_take_waits_for_it_alone():
     second = deliver(first, ADDRESSES, again, NOON, 9)
 
     assert [row.waiting_for for row in first.queue] == [{"b"}]
+    assert (first.failed, second.failed) == (1, 0)
     assert (again.sent, second.queue) == ([("b", "web opened")], ())
 
 

@@ -12,7 +12,9 @@ import pytest
 
 from flows.ledger.emit import open_emitter
 from flows.render.status import to_document, to_lines
+from flows.telling.outbox import Outbox, Queued, write_outbox
 from flows.views.status import read_status
+from schemas.outage import Message, News
 from schemas.words import Action, EventType, Outcome, Severity, State
 from stages.derive import derive_state
 from stages.transition import decide_transitions
@@ -143,3 +145,37 @@ def test_the_command_is_instant_and_needs_no_polars(tmp_path):
     supervisor(tmp_path, "status")
     after = os.times()
     assert after.children_user + after.children_system - before.children_user - before.children_system < 0.6
+
+
+def test_it_says_whose_state_it_is(tmp_path):
+    run = replace(last_run(NOON, State.NOMINAL), inventory="/lab")
+    with open_emitter(paths(tmp_path)) as emitter:
+        emitter.commit(decide_transitions({}, judged(as_of=NOON), reminder_interval=DAY), run)
+
+    assert f"of /lab, as of {NOON:%Y-%m-%d}" in shown(tmp_path)
+    assert str(paths(tmp_path).checkpoint) in shown(tmp_path)
+
+
+def test_what_waits_for_another_comes_behind_what_it_waits_for(tmp_path):
+    delayed = {
+        **ROW,
+        "action": "delayed_deployment",
+        "event_type": "reconcile_blocked",
+        "severity": "error",
+        "node": "a",
+    }
+    root = {**delayed, "action": "diagnostics", "node": "b", "blast_radius": 3}
+    commit(tmp_path, state=State.UNSTABLE, recommendations=(delayed, root))
+
+    assert [row["node"] for row in status(tmp_path).derivation()] == ["b", "a"]
+    assert "explains 3 more" in shown(tmp_path)
+
+
+def test_messages_that_nobody_was_sent_are_told(tmp_path):
+    commit(tmp_path)
+    message = Message(root=("a", "b"), news=News.OPENED, severity=Severity.ERROR, title="t", body="b")
+    write_outbox(tmp_path, Outbox(queue=(Queued(message, frozenset("x")),) * 2, failed=1))
+    found = read_status(paths(tmp_path).checkpoint, TTL, NOON, state_dir=tmp_path)
+
+    assert "2 messages not sent yet, 1 of them not taken" in "\n".join(to_lines(found))
+    assert to_document(found)["messages"] == {"waiting": 2, "failed": 1}
