@@ -46,6 +46,8 @@ TYPED_BACKENDS = frozenset({"docker", "compose", "systemd"})
 """Those whose step is a command line that a person could type as well."""
 LOOK_S = 1.0
 """So often the executor looks whether somebody said something."""
+LAST_WORD_S = 3.0
+"""Who has to wait longer than that for the end of what runs is told why."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,11 @@ def acting(settings: Settings, tell: Callable[[Done], None], complain: Callable[
         yield
     finally:
         stop.set()
+        thread.join(LAST_WORD_S)
+        if thread.is_alive():
+            complain(
+                "the executor waits for what runs to come to its end; 'supervisor halt --abort --reason ...' ends it"
+            )
         thread.join()
 
 

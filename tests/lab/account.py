@@ -94,7 +94,7 @@ class Account:
         said += [f"{_after(ended, begins)} ended by the generator"] if ended else []
         well = None if is_node else self._well_at(target, begins, until)
         said += [f"{_after(well, begins)} well"] if well else []
-        word = _judge({row["kind"] for row in mine}, {row.get("outcome") for row in mine}, ended)
+        word = _judge({row["kind"] for row in mine}, {row.get("outcome") for row in mine})
         return word, f"{begins:%H:%M:%S} {trouble['trouble']:26} {target:14} {word:18} {'; '.join(said)}"
 
     def _say(self, mine: list[Row], begins: datetime) -> Iterator[str]:
@@ -186,11 +186,11 @@ def _after(row: Row, begins: datetime) -> str:
     return f"+{(_at(row) - begins).total_seconds():.0f}s"
 
 
-def _judge(kinds: set[str], outcomes: set[str | None], ended: Row | None) -> str:
+def _judge(kinds: set[str], outcomes: set[str | None]) -> str:
     if "escalated" in kinds:
         return "escalated"
     if "recovered" in outcomes:
         return "repaired"
     if "started" in kinds:
         return "tried"
-    return "left alone" if ended or "refused" not in kinds else "refused"
+    return "refused" if "refused" in kinds else "left alone"
