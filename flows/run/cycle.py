@@ -22,6 +22,7 @@ from flows.run.record import outcome_of, record, record_without_conclusion
 from flows.run.result import RunReport
 from flows.run.step import Result, Step
 from flows.settings import Settings
+from flows.sources.world.files import MAKE_ONE
 from flows.telling.follow_up import follow_up
 from flows.text.spoken import instant
 from schemas.last_run import LastRun
@@ -123,7 +124,7 @@ def _conclude(
     try:
         inputs = step(read, settings, as_of)
     except WorldUnreadableError as error:
-        return _without_conclusion(settings, Outcome.SKIPPED, str(error), as_of, emitter)
+        return _without_conclusion(settings, Outcome.SKIPPED, f"{error}; {MAKE_ONE}", as_of, emitter)
     except InventoryError as error:
         return _without_conclusion(settings, Outcome.FAILED, str(error), as_of, emitter)
     last = emitter.last_run if emitter else None
@@ -133,7 +134,7 @@ def _conclude(
     )
     older = find_older(decision.judgement, last, as_of, settings.clock_tolerance)
     if older is not None:
-        return _without_conclusion(settings, Outcome.SKIPPED, older, as_of, emitter)
+        return _without_conclusion(settings, Outcome.SKIPPED, f"{older}; {MAKE_ONE}", as_of, emitter)
     report = RunReport(
         as_of=as_of,
         outcome=outcome_of(inputs.desired),

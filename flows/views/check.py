@@ -11,6 +11,8 @@ from flows.errors import WorldUnreadableError
 from flows.run.deadline import end_in_time
 from flows.run.gather import read_actual, read_desired
 from flows.settings import Settings
+from flows.sources.world.files import MAKE_ONE
+from flows.sources.world.published import find_deviations
 from flows.text.rows import rows
 from schemas.actual import Actual, ObservedService
 from schemas.frame import empty
@@ -54,8 +56,10 @@ def _inspect(settings: Settings, *, with_world: bool) -> Inspection:
     try:
         world, notes = read_actual(settings, desired, datetime.now(UTC))
     except WorldUnreadableError as error:
-        return Inspection(inventory, (str(error),), is_world_readable=False)
-    return Inspection(inventory, (*notes, *_remarks(world.actual)), is_world_readable=True)
+        return Inspection(inventory, (f"{error}; {MAKE_ONE}",), is_world_readable=False)
+    told = set(world.actual.rejected.select("file", "key").iter_rows())
+    deviations = find_deviations(world.files.contents, told)
+    return Inspection(inventory, (*notes, *_remarks(world.actual), *deviations), is_world_readable=True)
 
 
 def _remarks(actual: Actual) -> Iterator[str]:

@@ -339,6 +339,7 @@ def test_what_goes_to_a_pipe_keeps_its_lines_whole(tmp_path):
     ran = subprocess.run([*SUPERVISOR, "check", *places], capture_output=True, text=True, check=False, env=environment)
 
     assert f"{tmp_path / ('w' * 100)}: no such folder" in ran.stdout
+    assert "docs/world.md" in " ".join(ran.stdout.split())
 
 
 def test_the_limits_are_shown_one_in_a_line_with_where_they_come_from(tmp_path, capsys, monkeypatch):

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.settings import Settings
+from flows.sources.world.published import find_deviations
 from flows.views.check import inspect_inputs
 
 
@@ -33,6 +34,45 @@ def test_every_record_time_and_name_that_is_not_just_so_is_named(tmp_path):
         "runtime-summary.json: 'last_update' says soon, which cannot be read or is still to come",
         "the name 'piha:9100' is taken for piha",
     ]
+
+
+def test_what_is_not_of_the_published_form_is_named_with_file_and_key(tmp_path):
+    (tmp_path / "hosts/piha").mkdir(parents=True)
+    (tmp_path / "hosts/piha/services.yaml").write_text("services: {web: }")
+    (tmp_path / "world").mkdir()
+    files = {
+        "nodes": {"piha": {"status": "online", "took_ms": -1, "reason_class": "asleep"}},
+        "services": {"piha/web": {"status": "ok", "parts": {"good": "all"}}, "piha/ill formed": {}},
+        "incidents": [],
+        "deployments": {"d1": {"node": "piha", "service": "web"}},
+        "runtime-summary": {"notes": [1]},
+    }
+    for name, document in files.items():
+        (tmp_path / f"world/{name}.json").write_text(json.dumps(document))
+
+    found = inspect_inputs(Settings(inventory=tmp_path, world=tmp_path / "world", state_dir=tmp_path / "state"))
+
+    deviations = [line.partition(" (the published form, ")[0] for line in found.world if "published" in line]
+    assert deviations == [
+        "nodes.json#piha: 'took_ms': expected at least 0, found a number (-1)",
+        (
+            "nodes.json#piha: 'reason_class': expected one of timeout, refused, reset, no_route, dns, socket, no_socket,"
+            ' engine_down, permission, auth, host_key, tls, protocol, config, found a text ("asleep")'
+        ),
+        "services.json#piha/web: 'parts.good': expected a whole number, found a text (\"all\")",
+        "services.json#piha/web: 'parts': 'total' is missing",
+        "deployments.json#d1: 'status' is missing",
+        "incidents.json: expected an object, found a list",
+        "runtime-summary.json: 'notes.0': expected a text, found a number (1)",
+    ]
+
+
+def test_many_deviations_are_cut_with_their_count(tmp_path):
+    records = {f"piha/s{number}": {"status": "ok", "restarts": -1} for number in range(150)}
+
+    told = list(find_deviations({"services.json": json.dumps(records).encode()}, ()))
+
+    assert (len(told), told[-1]) == (101, "services.json: 50 more places are not of the published form")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ INCIDENTS = "incidents.json"
 SUMMARY = "runtime-summary.json"
 REQUIRED = (NODES, SERVICES)
 FILES = (NODES, SERVICES, DEPLOYMENTS, INCIDENTS, SUMMARY)
-MAKE_ONE = "'supervisor observe' writes a world (docs/observing.md)"
+MAKE_ONE = "how a world is made: docs/world.md, or 'supervisor observe'"
+"""What every message says that no world could be read."""
 
 Result = TypeVar("Result")
 
@@ -109,7 +110,7 @@ def _read_once(
 ) -> tuple[WorldFiles, dict[Path, FileContent | None]]:
     """Read each file once; the second value holds every file that was looked for, none where it is absent."""
     if not is_folder(folder):
-        raise WorldUnreadableError(f"{folder}: no such folder; name the world's folder with --world; {MAKE_ONE}")
+        raise WorldUnreadableError(f"{folder}: no such folder; name the world's folder with --world")
     paths = {name: folder / name for name in FILES}
     if runtime_summary is not None:
         paths[SUMMARY] = runtime_summary
@@ -121,7 +122,7 @@ def _read_once(
             found[path] = read_file(Path(path.name), max_bytes=max_bytes, root=path.parent)
         except MissingFileError:
             found[path] = None
-            faults += [MissingFileError(path, f"no such file; {MAKE_ONE}")] if name in REQUIRED else []
+            faults += [MissingFileError(path, "no such file")] if name in REQUIRED else []
         except FileFaultError as error:
             faults.append(error)
     if faults:
