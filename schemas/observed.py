@@ -4,7 +4,8 @@ Moments are Unix seconds of the observer's own clock, as the files of the world 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import NamedTuple
 
 from schemas.look_words import NodeStatus, ReasonClass, WordClass
@@ -107,6 +108,11 @@ class Service:
     """All that is checked is healthy, and all else has been running for ten seconds or is done."""
     gone_looks: int = 0
     """The looks in a row that did not show it; from the second on it has no record any more."""
+
+
+_MOMENTS = {"since", "last_seen", "is_settled"}
+tell_sight = attrgetter(*(field.name for field in fields(Service) if field.name not in _MOMENTS))
+"""Return what a sight of a service says: all but the moments, and what follows from them alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from schemas.observed import NodeLook, Service
+from schemas.observed import NodeLook, Service, tell_sight
 
 REFRESH_S = 60.0
+GONE_LOOKS = 2
 
 
 def carry_services(before: Mapping[str, Service], seen: Mapping[str, Service], look: NodeLook) -> dict[str, Service]:
@@ -31,10 +32,12 @@ def carry_services(before: Mapping[str, Service], seen: Mapping[str, Service], l
 
 
 def _follow(known: Service, found: Service) -> Service:
-    """Return what was found, with what it keeps from before."""
-    is_same = (known.word, known.status) == (found.word, found.status) and known.gone_looks < 2
-    follows = replace(found, since=known.since if is_same else found.since)
-    is_quiet = replace(known, last_seen=found.last_seen, is_settled=found.is_settled) == follows
-    if is_quiet and found.last_seen - known.last_seen < REFRESH_S:
-        return replace(follows, last_seen=known.last_seen)
-    return follows
+    """Return what was found, with what it keeps from before: itself as it was known, where nothing is new."""
+    is_same = (known.word, known.status) == (found.word, found.status) and known.gone_looks < GONE_LOOKS
+    if not is_same:
+        return found
+    is_quiet = tell_sight(known) == tell_sight(found) and found.last_seen - known.last_seen < REFRESH_S
+    last_seen = known.last_seen if is_quiet else found.last_seen
+    if is_quiet and known.is_settled == found.is_settled:
+        return known
+    return replace(found, since=known.since, last_seen=last_seen)

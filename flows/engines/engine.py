@@ -81,6 +81,10 @@ class Engine:
             containers=tuple(sorted(rows, key=lambda row: row.container_id)),
         )
 
+    def forget(self) -> None:
+        """Inspect everything at the next look."""
+        self._remembered.clear()
+
     async def _ping(self, until: float) -> Ping:
         begun, begun_at = time.monotonic(), time.time()
         answer = await self.client.get("/_ping", until)

@@ -39,7 +39,7 @@ from flows.settings import Settings
 from flows.sources.inventory.files import HOSTS, look_at_inventory
 from flows.sources.world.generations import read_generation
 from schemas.look_words import ReasonClass, SelectorKind
-from schemas.observed import Evidence
+from schemas.observed import Evidence, tell_sight
 from stages.world_summary import summarize_world
 
 AT_ONCE = 32
@@ -181,11 +181,7 @@ class Observer:
     def _content(self) -> object:
         """Return what makes a generation worth writing: all but moments that only say that nothing changed."""
         memory = self.memory
-        services = [
-            replace(one, last_seen=0.0, is_settled=False)
-            for of_node in memory.services.values()
-            for one in of_node.values()
-        ]
+        services = [(one.since, *tell_sight(one)) for of_node in memory.services.values() for one in of_node.values()]
         nodes = [(one.node, one.status, one.failures, one.online_since) for one in memory.nodes.values()]
         return services, nodes, memory.incidents, memory.deployments, memory.notes
 
