@@ -35,13 +35,13 @@ async def follow_events(engine: Engine, tell: Callable[[], None]) -> None:
 
 
 async def _follow(engine: Engine, tell: Callable[[], None]) -> None:
-    """Follow one stream to its end, or for nine minutes."""
+    """Follow one stream to its end, however it ends, or for nine minutes; raises where it cannot be opened."""
     response = await engine.client.stream(f"/v{engine.api}{PATH}")
     try:
         async with asyncio.timeout(RECONNECT_S):
             async for _ in response.content.iter_any():
                 tell()
-    except TimeoutError:
+    except (TimeoutError, aiohttp.ClientError, OSError):
         return
     finally:
         response.close()

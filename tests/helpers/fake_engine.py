@@ -172,6 +172,10 @@ class FakeEngine:
 
         self._loop.call_soon_threadsafe(write)
 
+    def end_streams(self) -> None:
+        """End all streams of events, as a proxy does."""
+        self._loop.call_soon_threadsafe(lambda: [writer.close() for writer in self._listening])
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_until_complete(self._serve())

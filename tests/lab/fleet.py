@@ -16,7 +16,7 @@ class Fleet:
         self.settings = Settings(inventory=root / "inv", world=root / "world", state_dir=root / "state")
         for name, (address, services) in addresses.items():
             folder = self.settings.inventory / "hosts" / name
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             (folder / "services.yaml").write_text(json.dumps({"services": services}))
             (folder / "node.yaml").write_text(json.dumps({"observe": {"docker": address}}))
 

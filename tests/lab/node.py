@@ -45,6 +45,16 @@ class Node:
         self._entered: list[subprocess.Popen[bytes]] = []
 
     @property
+    def sshd(self) -> int:
+        """Its sshd's process, as seen from here."""
+        return self._sshd
+
+    @property
+    def cable(self) -> str:
+        """The interface at this end of its cable."""
+        return self._cable
+
+    @property
     def init(self) -> int:
         """Its process 1, as seen from here."""
         return self._init
@@ -93,7 +103,7 @@ class Node:
         self._init = self._engine = self._sshd = 0
 
     def _has_ended(self, holder: subprocess.Popen[bytes]) -> bool:
-        self._wake()
+        self.wake()
         return holder.poll() is not None
 
     def cut(self) -> None:
@@ -146,9 +156,9 @@ class Node:
     def unhang_engine(self) -> None:
         """Let it go on."""
         os.kill(self._engine, signal.SIGCONT)
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """Continue each nsenter: it stops itself when its child is stopped, and then never reaps it."""
         for entered in self._entered:
             if entered.poll() is None:

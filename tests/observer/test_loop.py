@@ -16,7 +16,7 @@ from flows.observer.pace import Clocks, pause_after, phase
 from flows.settings import Settings
 from schemas.look_words import NodeStatus, ReasonClass
 from schemas.observed import Node, NodeLook
-from tests.helpers.fake_engine import FakeEngine, composed
+from tests.helpers.fake_engine import FakeEngine, asked_for, composed
 
 
 @pytest.fixture
@@ -84,6 +84,20 @@ def test_a_change_is_seen_at_once_where_the_engine_tells_of_events(settings, tmp
     assert took_s < 8
     assert "exec_die" not in asked[0]
     assert "health_status" in asked[0]
+
+
+def test_a_stream_of_events_that_ends_is_a_look_and_is_opened_again(settings, tmp_path):
+    async def run():
+        with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+            write_node(settings, "piha", fake.url, WEB)
+            async with looping(settings):
+                await until(lambda: fake.listeners == 1)
+                looks, streams = asked_for(fake, "/containers/json"), asked_for(fake, "/events")
+                fake.end_streams()
+                await until(lambda: asked_for(fake, "/containers/json") > looks)
+                await until(lambda: asked_for(fake, "/events") > streams and fake.listeners == 1)
+
+    asyncio.run(run())
 
 
 def test_a_hung_node_does_not_hold_up_the_others(settings, tmp_path):

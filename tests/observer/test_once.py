@@ -8,6 +8,7 @@ import time
 import pytest
 
 from flows.cli import _run
+from flows.files import file_system
 from tests.helpers.fake_engine import FakeEngine, composed, container
 from tests.helpers.program import SUPERVISOR
 
@@ -205,6 +206,14 @@ def test_a_world_that_cannot_be_written_is_5(place, tmp_path):
     done = place.observe(code=5)
 
     assert str(place.world) in done.err
+
+
+def test_a_world_on_a_network_disk_is_a_warning(place, tmp_path, monkeypatch):
+    place.node("piha", "none")
+    _, kind = file_system.find_file_system(tmp_path, file_system.MOUNTS.read_text())
+    monkeypatch.setattr(file_system, "NETWORK", {kind})
+
+    assert f"warning: {place.world}: is on a network file system" in place.observe().err
 
 
 def test_a_link_in_the_world_is_refused(place, tmp_path):

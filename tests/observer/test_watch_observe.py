@@ -4,36 +4,16 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
 
 from tests.helpers.fake_engine import FakeEngine, composed
 from tests.helpers.program import SUPERVISOR
+from tests.helpers.screen import Screen
 
 DEATHS = int(os.environ.get("DEATHS", "1"))
 """How many deaths to time; each has a container of its own, since a fourth start within ten minutes is a crash loop."""
-
-
-class Screen:
-    """What the program has printed."""
-
-    def __init__(self, program):
-        self.lines = []
-        self._program = program
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self._program.stdout:
-            self.lines.append(line)
-
-    def wait_for(self, text, most_s=60.0):
-        until = time.monotonic() + most_s
-        while not any(text in line for line in self.lines):
-            assert self._program.poll() is None, self._program.stderr.read()
-            assert time.monotonic() < until, self.lines
-            time.sleep(0.01)
 
 
 @pytest.mark.slow
