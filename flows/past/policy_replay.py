@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from flows.past.policy_runs import JudgedRuns
+from flows.past.policy_sleep import Sleep, fall_asleep
 from flows.run.actions import Acting, Remembered, decide_actions, make_scene
 from schemas.attempt import UNSTARTED
 from schemas.book import Able, Book
@@ -40,11 +41,14 @@ from schemas.verb import TRAITS, Mode
 from schemas.words import ALL
 from stages.begin_attempt import begin_attempt
 from stages.fold_ledger import fold_ledger
+from stages.trace_chains import Chains, trace_chains
 
 PEOPLE = tuple(Operator(name=f"person {number}", uid=1000 + number) for number in range(1, 6))
 """Who says yes where all is approved."""
 REMEMBERED_OPENINGS = 20
 KEPT_SCENES = 500
+MOST_TRACED = 2000
+"""Services of which all chains are kept; of more, those that a run asks about are traced anew."""
 
 
 class Assume(StrEnum):
@@ -80,14 +84,23 @@ class Simulation:
     """From when a target counts as clean."""
     deciding: set[str] = field(default_factory=set)
     """The rules that decided something."""
+    is_sleepless: bool = False
+    """Each run is decided, though nothing can have changed: the slow way, which the fast one is held against."""
     _book: Book | None = None
     _scenes: dict[Any, Scene] = field(default_factory=dict)
     _sign: Any = None
+    _sleep: Sleep | None = None
+    _chains: tuple[Any, Chains | None] = (None, None)
     _offers: tuple[Any, tuple[Offer, ...]] = (None, ())
     _waits: set[tuple[str | None, str, str]] = field(default_factory=set)
 
-    def run(self, runs: JudgedRuns, as_of: datetime, world_at: datetime) -> Decided:
-        """Decide one run, and let what would start end at once."""
+    def run(self, runs: JudgedRuns, as_of: datetime, world_at: datetime) -> None:
+        """Decide one run, and let what would start end at once; where nothing can have changed, only remember it."""
+        sign = (runs.sign(as_of), *self._age(as_of, world_at))
+        passed = self._sleep.pass_over(sign, as_of, world_at, self.memory) if self._sleep else None
+        if passed is not None:
+            self.memory = passed
+            return
         book = self._fold()
         scene = self._look(runs, as_of, world_at, book)
         able = Able(as_of, Capabilities(offers=self._offer(runs.batch.desired)))
@@ -98,7 +111,13 @@ class Simulation:
         for decision in decided.decisions:
             if decision.verdict is Verdict.START:
                 self._start(decision, runs, as_of, world_at)
-        return decided
+        is_awake = self.is_sleepless or any(as_of < since for since in self.helped.values())
+        valid = self.policy if isinstance(self.policy, Policy) else None
+        self._sleep = None if is_awake else fall_asleep(sign, decided, scene, book, valid, self.numbers)
+
+    def _age(self, as_of: datetime, world_at: datetime) -> tuple[bool, bool]:
+        """Return whether a world is too old to act on, or from the future."""
+        return as_of - world_at > self.numbers.act_world_ttl, world_at > as_of + self.numbers.clock_skew
 
     def _fold(self) -> Book:
         if self._book is None:
@@ -129,9 +148,18 @@ class Simulation:
     ) -> Scene:
         acting = Acting(self.policy, self.numbers, PEOPLE, Ledger(), self.memory, None)
         remembered = Remembered([row for row in self.episodes.values() if row.is_open or row.openings], (), self.past)
-        return make_scene(
-            runs.sight(as_of), runs.recommended(as_of), remembered, acting, book, world_at, as_of, watched
-        )
+        sight, advice = runs.sight(as_of), runs.recommended(as_of)
+        chains = self._trace(sight.desired)
+        return make_scene(sight, advice, remembered, acting, book, world_at, as_of, watched, chains=chains)
+
+    def _trace(self, desired: Desired) -> Chains | None:
+        """Return the chains of all services of a fleet that is not large, once for each inventory."""
+        if desired.services.height > MOST_TRACED:
+            return None
+        if self._chains[0] is not desired:
+            services = [Target(*row) for row in desired.services.select("node", "service").iter_rows()]
+            self._chains = desired, trace_chains(desired.services, desired.dependencies, services)
+        return self._chains[1]
 
     def _suppose(self, scene: Scene) -> Scene:
         """Return the scene without the drift of what counts as helped, until that drift would open anew."""

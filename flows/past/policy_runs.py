@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.past.day import Batch, Day, Judge, Problem, one_run
+from flows.past.day import Batch, Day, Judge, Problem
 from flows.run.acting.look import make_sight
 from flows.run.conclude import to_recommended
 from schemas.episode import Recommended, Target
@@ -38,6 +38,19 @@ class DayReader:
         return day, batches, tuple(problems)
 
 
+class Parts:
+    """A frame of many runs, taken apart once."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        """Take it apart."""
+        self._none = frame.clear()
+        self._parts = {as_of: part for (as_of,), part in frame.partition_by("as_of", as_dict=True).items()}
+
+    def at(self, as_of: datetime) -> Any:
+        """Return the rows of one run; as valid as the whole."""
+        return self._parts.get(as_of, self._none)
+
+
 @dataclass
 class JudgedRuns:
     """The runs of one batch; what deciding asks about is cut out of its frames where it is asked for."""
@@ -54,6 +67,16 @@ class JudgedRuns:
     @cached_property
     def _whole(self) -> Sight:
         return make_sight(self.batch.desired, self.batch.actual, self.batch.judgement, self.rules)
+
+    @cached_property
+    def _parts(self) -> tuple[Parts, ...]:
+        """What a run shows: its drift, its services, its nodes, its deployments."""
+        whole = self._whole
+        return tuple(Parts(frame) for frame in (whole.drift, whole.observed, whole.nodes, whole.deployments))
+
+    @cached_property
+    def _advice(self) -> Parts:
+        return Parts(self.batch.judgement.recommendations)
 
     @cached_property
     def _signs(self) -> Mapping[datetime, tuple[Any, ...]]:
@@ -76,14 +99,14 @@ class JudgedRuns:
 
     def sight(self, as_of: datetime) -> Sight:
         """Return one run's frames."""
-        is_it, whole = pl.col("as_of") == as_of, self._whole
-        frames = (whole.drift, whole.observed, whole.nodes, whole.deployments)
-        return Sight(whole.desired, *(frame.filter(is_it) for frame in frames))  # type: ignore[arg-type]
+        return Sight(self._whole.desired, *(part.at(as_of) for part in self._parts))  # type: ignore[arg-type]
 
     def recommended(self, as_of: datetime) -> tuple[Recommended, ...]:
         """Return one run's recommendations; asked again for the same run, the same ones."""
         if self._last is None or self._last[0] != as_of:
-            self._last = as_of, to_recommended(one_run(self.batch.judgement, as_of))
+            drift, advice = self._parts[0].at(as_of), self._advice.at(as_of)
+            judgement = self.batch.judgement._replace(drift=drift, recommendations=advice)
+            self._last = as_of, to_recommended(judgement)
         return self._last[1]
 
     def shown(self, as_of: datetime, targets: frozenset[Target]) -> Mapping[Target, Shown]:

@@ -33,7 +33,7 @@ from stages.fold_ledger import fold_ledger
 from stages.retain_intents import retain_intents
 from stages.see_targets import see_targets
 from stages.settle_attempts import settle_attempts
-from stages.trace_chains import trace_chains
+from stages.trace_chains import Chains, trace_chains
 from stages.update_memory import update_memory
 
 
@@ -98,14 +98,17 @@ def make_scene(
     as_of: datetime,
     watched: Collection[Target] = (),
     beside: Collection[Target] = (),
+    *,
+    chains: Chains | None = None,
 ) -> Scene:
     """Return the scene of one run.
 
     `watched` are targets that are asked about besides, and whose neighbours are wanted; `beside` only the former.
+    `chains` are those of all targets, where they are known.
     """
     valid = acting.policy if isinstance(acting.policy, Policy) else None
     interest, seen = find_interest(recommended, book, acting.memory, valid, (*watched, *beside))
-    above, below = trace_chains(sight.desired.services, sight.desired.dependencies, interest)
+    above, below = chains or trace_chains(sight.desired.services, sight.desired.dependencies, interest)
     return see_targets(
         sight,
         recommended,
