@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any
 
 Json = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
 """What has a canonical form: text, whole numbers, booleans, null, lists and objects."""
@@ -14,10 +15,11 @@ _ENCODER = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", 
 
 def _make_encode() -> Callable[[Json], str]:
     """Return the encoder's work without the making of it, which takes longer than the encoding of a short list."""
-    make = json.encoder.c_make_encoder  # type: ignore[attr-defined]  # None where the interpreter has no C for it
-    if make is None:
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # the interpreter has no C for it
         return _ENCODER.encode
-    write = make(None, _ENCODER.default, json.encoder.encode_basestring_ascii, None, ":", ",", True, False, False)  # type: ignore[attr-defined]
+    spell = json.encoder.encode_basestring_ascii
+    write = make(None, _ENCODER.default, spell, None, ":", ",", True, False, False)
     return lambda value: "".join(write(value, 0))
 
 

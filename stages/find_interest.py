@@ -30,11 +30,11 @@ def find_interest(
     With them their nodes, where a service may move to, and what stood beside an open attempt when it began. `also` are
     targets that somebody asks about.
     """
-    moved = frozenset(_of_failovers(recommended, policy))
+    also, moved = frozenset(also), frozenset(_of_failovers(recommended, policy))
     found = {row.target for row in recommended if row.action in DEFAULT_LADDERS}
     found.update(also, memory.seen, book.problems, *(_of_attempts(book), _of_intents(book)))
     found.update(moved)
-    seen = {*moved, *(watched_target(attempt) for attempt in book.attempts)}
+    seen = {*also, *moved, *(watched_target(attempt) for attempt in book.attempts)}
     seen |= {Target(asking.request.node, asking.request.service) for asking in book.requests if not asking.is_over}
     return Interest(_with_nodes(found), _with_nodes(seen))
 

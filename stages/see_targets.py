@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -23,6 +23,14 @@ _HOLDERS = {word.value: word for word in HeldBy}
 _TARGET = ["node", "service"]
 _DOWN = [DriftKind.OFFLINE_NODE, DriftKind.NODE_SUSPECT]
 _STOPPED = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE]
+_OF_NODES = [
+    *_DOWN,
+    DriftKind.STALE_WORLD,
+    DriftKind.OBSERVER_SUSPECT,
+    DriftKind.NODE_PRESSURE,
+    DriftKind.UNRESOLVED_INCIDENT,
+]
+_SHOWN = {None, HeldBy.OBSERVER_SUSPECT}
 _MUDDY = [*_STOPPED, DriftKind.UNREADABLE_OBSERVATION, DriftKind.STALE_OBSERVATION, DriftKind.MISPLACED_SERVICE]
 
 
@@ -46,7 +54,7 @@ def see_targets(
     `above` and `below` are the chains of the targets of interest, `seen` those whose records are asked for.
     `watched` are targets whose neighbours are wanted.
     """
-    desk = _Desk(sight, {*interest, *_members(sight, policy, interest)}, as_of)
+    desk = _Desk(sight, {*interest, *_members(sight, policy, interest)})
     offline, suspect = desk.nodes_with(DriftKind.OFFLINE_NODE), desk.nodes_with(DriftKind.NODE_SUSPECT)
     is_world_stale = desk.stands(DriftKind.STALE_WORLD)
     return Scene(
@@ -58,7 +66,7 @@ def see_targets(
         offline=offline,
         suspect=suspect,
         disk_pressed=desk.disk_pressed(),
-        nodes=desk.nodes(),
+        nodes=desk.traits(),
         **desk.counts(offline | suspect),
         advice=tuple(_advise(row) for row in recommended),
         asked=desk.asked(),
@@ -81,86 +89,99 @@ def see_targets(
     )
 
 
-class _Desk:
-    """The frames of the run, narrowed to what is of interest."""
+class _Node(NamedTuple):
+    """What of a desired node is asked for."""
 
-    def __init__(self, sight: Sight, interest: set[Target], as_of: datetime) -> None:
+    node: str
+    is_monitored: bool
+    is_readable: bool
+    is_intermittent: bool
+    has_readable_capabilities: bool
+    desired_hash: str
+    roles: list[str]
+
+
+class _Desk:
+    """The frames of the run, narrowed to what is of interest; each of them is gone through once."""
+
+    def __init__(self, sight: Sight, interest: set[Target]) -> None:
         self.sight = sight
         self.interest = interest
-        self.as_of = as_of
         self.wanted = pl.DataFrame(sorted(interest), schema=dict.fromkeys(_TARGET, pl.String), orient="row")
         self.services = sight.desired.services.join(self.wanted, on=_TARGET, how="semi")
+        self.nodes = tuple(_Node(*row) for row in sight.desired.nodes.select(_Node._fields).iter_rows())
+        self.disks = frozenset(sight.nodes.filter("has_disk_pressure")["node"])
+        told = pl.col("kind").is_in(_OF_NODES) | (pl.col("held_by") == HeldBy.MAINTENANCE)
+        self.told = tuple(sight.drift.filter(told).select("kind", "held_by", *_TARGET).iter_rows())
 
     def stands(self, kind: DriftKind) -> bool:
-        drift = self.sight.drift
-        return not drift.filter((pl.col("kind") == kind) & pl.col("held_by").is_null()).is_empty()
+        return any(row_kind == kind and held_by is None for row_kind, held_by, *_ in self.told)
 
-    def nodes_with(self, kind: DriftKind) -> frozenset[str]:
-        return frozenset(self.sight.drift.filter(pl.col("kind") == kind)["node"])
+    def nodes_with(self, *kinds: DriftKind) -> frozenset[str]:
+        return frozenset(node for kind, _, node, _ in self.told if kind in kinds)
 
     def disk_pressed(self) -> frozenset[str]:
-        is_pressed = (pl.col("kind") == DriftKind.NODE_PRESSURE) & pl.col("held_by").is_null()
-        disks = self.sight.nodes.filter("has_disk_pressure").select("node")
-        return frozenset(self.sight.drift.filter(is_pressed).join(disks, on="node", how="semi")["node"])
+        pressed = (row for row in self.told if row[0] == DriftKind.NODE_PRESSURE and row[1] is None)
+        return self.disks.intersection(node for _, _, node, _ in pressed)
 
-    def nodes(self) -> dict[str, NodeTraits]:
-        rows = self.sight.desired.nodes.filter("is_monitored").select("node", "roles", "is_intermittent")
+    def traits(self) -> dict[str, NodeTraits]:
         return {
-            node: NodeTraits(tuple(roles), "intermittent" if is_intermittent else "stable")
-            for node, roles, is_intermittent in rows.iter_rows()
+            row.node: NodeTraits(tuple(row.roles), "intermittent" if row.is_intermittent else "stable")
+            for row in self.nodes
+            if row.is_monitored
         }
 
     def counts(self, down: frozenset[str]) -> dict[str, int]:
         """Return N, M and how many of them are in trouble, standing or held back by a suspect observer."""
-        drift = self.sight.drift.filter(pl.col("held_by").is_null() | (pl.col("held_by") == HeldBy.OBSERVER_SUSPECT))
-        nodes = self.sight.desired.nodes
-        odd = nodes.filter(~(pl.col("is_readable") & pl.col("is_monitored")))["node"]
+        odd = {row.node for row in self.nodes if not (row.is_readable and row.is_monitored)}
+        steady = {row.node for row in self.nodes if row.node not in odd and not row.is_intermittent}
+        fallen = {node for kind, held_by, node, _ in self.told if kind in _DOWN and held_by in _SHOWN}
         is_up = ~pl.col("node").is_in(sorted({*odd, *down}))
-        is_odd = pl.col("node").is_in(sorted({*odd, *nodes.filter("is_intermittent")["node"]}))
-        stopped = drift.filter(pl.col("kind").is_in(_STOPPED) & is_up).select(_TARGET)
-        fallen = drift.filter(pl.col("kind").is_in(_DOWN) & ~is_odd)["node"]
+        is_shown = pl.col("held_by").is_null() | (pl.col("held_by") == HeldBy.OBSERVER_SUSPECT)
+        stopped = self.sight.drift.filter(pl.col("kind").is_in(_STOPPED) & is_shown & is_up)
         return {
             "service_count": self.sight.desired.services.filter(pl.col("is_monitored") & is_up).height,
-            "unhealthy_count": stopped.unique().height,
-            "node_count": nodes.filter(~is_odd).height,
-            "down_count": fallen.n_unique(),
+            "unhealthy_count": stopped.n_unique(_TARGET) if stopped.height > 1 else stopped.height,
+            "node_count": len(steady),
+            "down_count": len(fallen & steady),
         }
 
     def asked(self) -> dict[Target, Asked]:
-        known = pl.when("has_readable_capabilities").then("desired_hash")
-        nodes = self.sight.desired.nodes.select("node", "is_monitored", desired_hash=known)
-        unmonitored = frozenset(nodes.filter(~pl.col("is_monitored"))["node"])
-        services = self.services.with_columns(desired_hash=pl.when("has_readable_dependencies").then("desired_hash"))
-        facts = ["is_monitored", "desired_hash", "role", "exposure", "deployment_model"]
+        unmonitored = {row.node for row in self.nodes if not row.is_monitored}
+        # What cannot be read may say anything: its hash is not known.
+        known = pl.when("has_readable_dependencies").then("desired_hash").alias("desired_hash")
+        facts = (pl.col("is_monitored"), known, pl.col("role", "exposure", "deployment_model"))
         found = {
             Target(node, service): Asked(is_monitored and node not in unmonitored, *rest)
-            for node, service, is_monitored, *rest in services.select(*_TARGET, *facts).iter_rows()
+            for node, service, is_monitored, *rest in self.services.select(*_TARGET, *facts).iter_rows()
         }
-        whole = self.wanted.filter(pl.col("service") == ALL).join(nodes, on="node")
+        whole = (row for row in self.nodes if (row.node, ALL) in self.interest)
         return found | {
-            Target(node, ALL): Asked(is_monitored, desired_hash)
-            for node, is_monitored, desired_hash in whole.select(nodes.columns).iter_rows()
+            Target(row.node, ALL): Asked(row.is_monitored, row.desired_hash if row.has_readable_capabilities else None)
+            for row in whole
         }
 
     def unjudged(self) -> frozenset[Target]:
         """Return what a partial run says nothing of: bad entries, and what unreadable files may ask for."""
         desired = self.sight.desired
+        if desired.unread.is_empty():
+            return frozenset()
         faults = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
         bad = frozenset(Target(*row) for row in faults.drop_nulls("service").select(_TARGET).iter_rows())
-        unreadable = frozenset(desired.nodes.filter(~pl.col("is_readable"))["node"])
+        unreadable = frozenset(row.node for row in self.nodes if not row.is_readable)
         known = frozenset(Target(*row) for row in self.services.select(_TARGET).iter_rows()) if unreadable else ()
         hidden = {t for t in self.interest if t.node in unreadable and t.service != ALL and t not in known}
         if TOPOLOGY in desired.unread.filter(~pl.col("is_warning"))["file"]:
-            nodes = frozenset(desired.nodes["node"])
+            nodes = frozenset(row.node for row in self.nodes)
             hidden |= {target for target in self.interest if target.node not in nodes}
         return frozenset(self.interest & bad | hidden)
 
     def findings(self) -> dict[Target, tuple[Finding, ...]]:
-        disks = frozenset(self.sight.nodes.filter("has_disk_pressure")["node"])
-        rows = self.sight.drift.join(self.wanted, on=_TARGET, how="semi")
+        wanted = self.sight.drift.lazy().join(self.wanted.lazy(), on=_TARGET, how="semi")
+        rows = wanted.select(*_TARGET, "kind", "severity", "held_by").collect()
         found: dict[Target, tuple[Finding, ...]] = {}
-        for node, service, kind, severity, held_by in rows.select(*_TARGET, "kind", "severity", "held_by").iter_rows():
-            finding = Finding(_KINDS[kind], _SEVERITIES[severity], _HOLDERS.get(held_by), is_disk=node in disks)
+        for node, service, kind, severity, held_by in rows.iter_rows():
+            finding = Finding(_KINDS[kind], _SEVERITIES[severity], _HOLDERS.get(held_by), is_disk=node in self.disks)
             found[Target(node, service)] = (*found.get(Target(node, service), ()), finding)
         return found
 
@@ -168,12 +189,13 @@ class _Desk:
         if not seen:
             return {}
         wanted = pl.DataFrame(sorted(seen), schema=dict.fromkeys(_TARGET, pl.String), orient="row")
-        services = self.sight.observed.join(wanted, on=_TARGET, how="semi")
-        rows = services.select(*_TARGET, pl.col("health") == Health.HEALTHY, "last_seen_at")
-        found = {Target(node, service): Shown(healthy, seen) for node, service, healthy, seen in rows.iter_rows()}
-        nodes = self.sight.nodes.join(wanted.select("node").unique(), on="node", how="semi")
+        services = self.sight.observed.lazy().join(wanted.lazy(), on=_TARGET, how="semi")
+        rows = services.select(*_TARGET, pl.col("health") == Health.HEALTHY, "last_seen_at").collect().iter_rows()
+        found = {Target(node, service): Shown(healthy, seen) for node, service, healthy, seen in rows}
+        nodes = self.sight.nodes.lazy().join(wanted.lazy().select("node").unique(), on="node", how="semi")
         return found | {
-            Target(node, ALL): Shown(True, seen) for node, seen in nodes.select("node", "last_seen_at").iter_rows()
+            Target(node, ALL): Shown(True, seen)
+            for node, seen in nodes.select("node", "last_seen_at").collect().iter_rows()
         }
 
     def healthy_on(self, policy: Policy | None) -> dict[str, frozenset[str]]:
@@ -187,16 +209,19 @@ class _Desk:
 
     def dependants(self, below: pl.DataFrame, offline: frozenset[str]) -> dict[Target, int]:
         """Return how many clean services depend on each target."""
+        if below.is_empty():
+            return {}
         is_repairable = pl.col("kind").is_in([*_MUDDY, DriftKind.FAILED_DEPLOYMENT])
         is_told = (pl.col("kind") == DriftKind.FAILED_DEPLOYMENT) & (pl.col("severity") == Severity.INFO)
-        muddy = self.sight.drift.filter(is_repairable & ~is_told).select(_TARGET).unique()
-        unmonitored = self.sight.desired.services.filter(~pl.col("is_monitored")).select(_TARGET)
+        muddy = self.sight.drift.lazy().filter(is_repairable & ~is_told).select(_TARGET)
+        unmonitored = self.sight.desired.services.lazy().filter(~pl.col("is_monitored")).select(_TARGET)
         clean = (
-            below.filter(~pl.col("node").is_in(sorted(offline)))
+            below.lazy()
+            .filter(~pl.col("node").is_in(sorted(offline)))
             .join(unmonitored, on=_TARGET, how="anti")
             .join(muddy, on=_TARGET, how="anti")
         )
-        rows = clean.group_by("root_node", "root_service").len()
+        rows = clean.group_by("root_node", "root_service").len().collect()
         return {Target(node, service): count for node, service, count in rows.iter_rows()}
 
     def neighbours(self, below: pl.DataFrame, watched: Collection[Target]) -> dict[Target, frozenset[Target]]:
@@ -211,26 +236,27 @@ class _Desk:
         return found
 
     def deployed(self) -> dict[Target, tuple[Deployed, ...]]:
-        rows = self.sight.deployments.drop_nulls("begun_at").join(self.wanted, on=_TARGET, how="semi")
+        if self.sight.deployments.is_empty():
+            return {}
+        rows = self.sight.deployments.lazy().drop_nulls("begun_at").join(self.wanted.lazy(), on=_TARGET, how="semi")
+        rows = rows.select(*_TARGET, "begun_at", "key").sort("begun_at", "key")
         found: dict[Target, tuple[Deployed, ...]] = {}
-        for node, service, begun_at, key in (
-            rows.select(*_TARGET, "begun_at", "key").sort("begun_at", "key").iter_rows()
-        ):
+        for node, service, begun_at, key in rows.collect().iter_rows():
             found[Target(node, service)] = (*found.get(Target(node, service), ()), Deployed(begun_at, key))
         return found
 
     def resting(self) -> frozenset[Target]:
-        rows = self.sight.drift.filter(pl.col("held_by") == HeldBy.MAINTENANCE).select(_TARGET).unique()
-        return frozenset(Target(*row) for row in rows.iter_rows())
+        return frozenset(
+            Target(node, service) for _, held_by, node, service in self.told if held_by == HeldBy.MAINTENANCE
+        )
 
     def incidents(self) -> frozenset[Target]:
-        rows = self.sight.drift.filter(pl.col("kind") == DriftKind.UNRESOLVED_INCIDENT)
-        rows = rows.join(self.wanted, on=_TARGET, how="semi").select(_TARGET).unique()
-        return frozenset(Target(*row) for row in rows.iter_rows())
+        rows = (row for row in self.told if row[0] == DriftKind.UNRESOLVED_INCIDENT)
+        return frozenset(Target(node, service) for _, _, node, service in rows)
 
     def shared_names(self) -> dict[Target, str]:
         """Return the desired services that share `<node>-<service>` with another one, each with its mark."""
-        nodes = frozenset(self.sight.desired.nodes["node"])
+        nodes = frozenset(row.node for row in self.nodes)
         if not any(_is_in_front(node, nodes) for node in nodes):
             return {}
         name = pl.concat_str("node", pl.lit("-"), "service").alias("name")

@@ -34,7 +34,7 @@ from schemas.ledger import (
 from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.operator import Operator
-from schemas.policy import BrokenPolicy, Policy, numbers_of
+from schemas.policy import BrokenPolicy, Need, Policy, numbers_of
 from schemas.rules import PastRules
 from schemas.scene import Scene
 from schemas.verb import TRAITS, Mode
@@ -47,8 +47,8 @@ PEOPLE = tuple(Operator(name=f"person {number}", uid=1000 + number) for number i
 """Who says yes where all is approved."""
 REMEMBERED_OPENINGS = 20
 KEPT_SCENES = 500
-MOST_TRACED = 2000
-"""Services of which all chains are kept; of more, those that a run asks about are traced anew."""
+MOST_KNOWN = 2000
+"""Services of a fleet whose scenes show all of it; of a larger one, what a run asks about is looked for anew."""
 
 
 class Assume(StrEnum):
@@ -65,6 +65,14 @@ class Counted(NamedTuple):
     target: str
     what: str
     """`asked`, `started`, `escalated`, or `waited:<guard>`."""
+
+
+class _Known(NamedTuple):
+    """A fleet that is not large."""
+
+    desired: Desired
+    targets: frozenset[Target]
+    chains: Chains
 
 
 @dataclass
@@ -84,13 +92,12 @@ class Simulation:
     """From when a target counts as clean."""
     deciding: set[str] = field(default_factory=set)
     """The rules that decided something."""
-    is_sleepless: bool = False
-    """Each run is decided, though nothing can have changed: the slow way, which the fast one is held against."""
     _book: Book | None = None
-    _scenes: dict[Any, Scene] = field(default_factory=dict)
+    scenes: dict[Any, Scene] = field(default_factory=dict)
+    """What was seen, by all that it follows from."""
     _sign: Any = None
     _sleep: Sleep | None = None
-    _chains: tuple[Any, Chains | None] = (None, None)
+    _known: "_Known | None" = None
     _offers: tuple[Any, tuple[Offer, ...]] = (None, ())
     _waits: set[tuple[str | None, str, str]] = field(default_factory=set)
 
@@ -111,7 +118,7 @@ class Simulation:
         for decision in decided.decisions:
             if decision.verdict is Verdict.START:
                 self._start(decision, runs, as_of, world_at)
-        is_awake = self.is_sleepless or any(as_of < since for since in self.helped.values())
+        is_awake = any(as_of < since for since in self.helped.values())
         valid = self.policy if isinstance(self.policy, Policy) else None
         self._sleep = None if is_awake else fall_asleep(sign, decided, scene, book, valid, self.numbers)
 
@@ -130,15 +137,17 @@ class Simulation:
         if sign != self._sign:
             self._keep_episodes(runs, as_of)
             self._sign = sign
-        key = (sign, frozenset(self.memory.seen), self._standing(), *_of_interest(book))
-        known = self._scenes.get(key)
+        key: tuple[Any, ...] = (sign, _looks_at(self.policy), self._standing())
+        if self._know(runs.batch.desired) is None:
+            key = (*key, frozenset(self.memory.seen), *_of_interest(book))
+        known = self.scenes.get(key)
         if known is not None:
             shown = runs.shown(as_of, frozenset(known.shown))
             return self._suppose(replace(known, as_of=as_of, world_at=world_at, shown=shown))
-        if len(self._scenes) >= KEPT_SCENES:
-            self._scenes.clear()
-        self._scenes[key] = self._make(runs, as_of, world_at, book, ())
-        return self._suppose(self._scenes[key])
+        if len(self.scenes) >= KEPT_SCENES:
+            self.scenes.clear()
+        self.scenes[key] = self._make(runs, as_of, world_at, book, ())
+        return self._suppose(self.scenes[key])
 
     def _standing(self) -> frozenset[tuple[Key, datetime]]:
         return frozenset((key, episode.opened_at) for key, episode in self.episodes.items() if episode.is_open)
@@ -149,17 +158,22 @@ class Simulation:
         acting = Acting(self.policy, self.numbers, PEOPLE, Ledger(), self.memory, None)
         remembered = Remembered([row for row in self.episodes.values() if row.is_open or row.openings], (), self.past)
         sight, advice = runs.sight(as_of), runs.recommended(as_of)
-        chains = self._trace(sight.desired)
-        return make_scene(sight, advice, remembered, acting, book, world_at, as_of, watched, chains=chains)
+        known = self._know(sight.desired)
+        beside, chains = (known.targets, known.chains) if known else ((), None)
+        return make_scene(sight, advice, remembered, acting, book, world_at, as_of, watched, beside, chains=chains)
 
-    def _trace(self, desired: Desired) -> Chains | None:
-        """Return the chains of all services of a fleet that is not large, once for each inventory."""
-        if desired.services.height > MOST_TRACED:
-            return None
-        if self._chains[0] is not desired:
-            services = [Target(*row) for row in desired.services.select("node", "service").iter_rows()]
-            self._chains = desired, trace_chains(desired.services, desired.dependencies, services)
-        return self._chains[1]
+    def _know(self, desired: Desired) -> "_Known | None":
+        """Return what a fleet that is not large is known by: its scenes show all of it, whatever the ledger asks about."""
+        if self._known is None or self._known.desired is not desired:
+            services = [
+                Target(*row) for row in desired.services.select("node", "service").head(MOST_KNOWN + 1).iter_rows()
+            ]
+            if len(services) > MOST_KNOWN:
+                return None
+            nodes = (Target(node, ALL) for node in desired.nodes["node"])
+            chains = trace_chains(desired.services, desired.dependencies, services)
+            self._known = _Known(desired, frozenset({*services, *nodes}), chains)
+        return self._known
 
     def _suppose(self, scene: Scene) -> Scene:
         """Return the scene without the drift of what counts as helped, until that drift would open anew."""
@@ -246,6 +260,13 @@ def _of_interest(book: Book) -> tuple[frozenset[Any], ...]:
     return frozenset(attempt.n for attempt in book.open_attempts), unstarted, problems
 
 
+def _looks_at(policy: Policy | BrokenPolicy) -> tuple[Any, ...]:
+    """Return what of a policy decides which targets are looked at: two that agree in it share their scenes."""
+    if not isinstance(policy, Policy):
+        return ()
+    return policy.groups, policy.failovers, any(Need.OTHER_INSTANCE_HEALTHY in rule.needs for rule in policy.rules)
+
+
 def _open(row: Recommended, before: Episode | None, as_of: datetime) -> Episode:
     return open_episode(row, (*(before.openings if before else ()), as_of)[-REMEMBERED_OPENINGS:])
 
@@ -279,6 +300,7 @@ class Replayed(NamedTuple):
 def replay_policies(batches: Iterable[JudgedRuns], old: Simulation, new: Simulation) -> Replayed:
     """Run both through the past, the oldest run first, and return what they come to side by side."""
     run_count, first, last = 0, None, None
+    new.scenes = old.scenes
     for runs in batches:
         for as_of, world_at in runs.moments():
             first, last, run_count = first or as_of, as_of, run_count + 1

@@ -1,7 +1,7 @@
 """The runs of the past as deciding looks at them: one after another, each with what tells it from the run before."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -58,7 +58,6 @@ class JudgedRuns:
     batch: Batch
     rules: Rules
     _last: tuple[datetime, tuple[Recommended, ...]] | None = None
-    _shown: dict[frozenset[Target], dict[datetime, dict[Target, Shown]]] = field(default_factory=dict)
 
     def moments(self) -> Iterator[tuple[datetime, datetime]]:
         """Yield when each run was, and its world's own time."""
@@ -99,7 +98,7 @@ class JudgedRuns:
 
     def sight(self, as_of: datetime) -> Sight:
         """Return one run's frames."""
-        return Sight(self._whole.desired, *(part.at(as_of) for part in self._parts))  # type: ignore[arg-type]
+        return Sight(self._whole.desired, *(part.at(as_of) for part in self._parts))
 
     def recommended(self, as_of: datetime) -> tuple[Recommended, ...]:
         """Return one run's recommendations; asked again for the same run, the same ones."""
@@ -111,23 +110,14 @@ class JudgedRuns:
 
     def shown(self, as_of: datetime, targets: frozenset[Target]) -> Mapping[Target, Shown]:
         """Return what one run's world says of some targets, by when they were seen."""
-        if targets not in self._shown:
-            self._shown[targets] = self._list_shown(targets)
-        return self._shown[targets].get(as_of, {})
-
-    def _list_shown(self, targets: frozenset[Target]) -> dict[datetime, dict[Target, Shown]]:
-        wanted = pl.DataFrame(sorted(targets), schema={"node": pl.String, "service": pl.String}, orient="row")
-        rows = self._whole.observed.join(wanted, on=["node", "service"], how="semi")
-        found: dict[datetime, dict[Target, Shown]] = {}
+        _, observed, nodes, _ = (part.at(as_of) for part in self._parts)
         healthy = pl.col("health") == Health.HEALTHY
-        for as_of, node, service, is_healthy, seen in rows.select(
-            "as_of", "node", "service", healthy, "last_seen_at"
-        ).iter_rows():
-            found.setdefault(as_of, {})[Target(node, service)] = Shown(is_healthy, seen)
-        nodes = self._whole.nodes.filter(pl.col("node").is_in(sorted({target.node for target in targets})))
-        for as_of, node, seen in nodes.select("as_of", "node", "last_seen_at").iter_rows():
-            found.setdefault(as_of, {})[Target(node, ALL)] = Shown(True, seen)
-        return found
+        services = observed.select("node", "service", healthy, "last_seen_at").iter_rows()
+        found = {Target(node, service): Shown(is_healthy, seen) for node, service, is_healthy, seen in services}
+        found |= {
+            Target(node, ALL): Shown(True, seen) for node, seen in nodes.select("node", "last_seen_at").iter_rows()
+        }
+        return {target: shown for target, shown in found.items() if target in targets}
 
 
 def in_order(done: Iterable[tuple[Day, list[Batch], tuple[Problem, ...]]], days: list[Day]) -> Iterator[Batch]:

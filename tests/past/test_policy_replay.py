@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from flows.ledger.archive_writer import edit_archive
-from flows.past import policy_replay
+from flows.past import policy_replay, policy_studies
 from flows.past.policy_replay import Assume
 from flows.past.policy_runs import JudgedRuns
 from flows.past.policy_studies import study_policies
@@ -75,12 +75,33 @@ def test_a_scene_of_before_grown_older_is_the_scene_made_anew(settings, past, tm
     short = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=past)
     made = []
     make = policy_replay.make_scene
-    monkeypatch.setattr(policy_replay, "make_scene", lambda *given: made.append(1) or make(*given))
+    monkeypatch.setattr(policy_replay, "make_scene", lambda *given, **more: made.append(1) or make(*given, **more))
     monkeypatch.setattr(JudgedRuns, "sign", lambda _, as_of: as_of)
     whole = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=past)
 
     assert whole.rows == short.rows
-    assert len(made) >= 360
+    assert len(made) >= 180
+
+
+@pytest.mark.parametrize(("assume", "approves_all"), [("recorded", False), ("recorded", True), ("helped", False)])
+def test_runs_that_are_passed_over_come_to_what_deciding_each_comes_to(
+    settings, past, tmp_path, monkeypatch, assume, approves_all
+):
+    options = {"assume": Assume(assume), "approves_all": approves_all}
+    came_to = []
+    make = policy_replay.replay_policies
+    monkeypatch.setattr(policy_studies, "replay_policies", lambda *given: came_to.append(given[1:]) or make(*given))
+    asleep = []
+    fall = policy_replay.fall_asleep
+    monkeypatch.setattr(policy_replay, "fall_asleep", lambda *given: asleep.append(1) or fall(*given))
+    replay(settings, past, tmp_path, **options)
+    assert 0 < len(asleep) < 180
+
+    monkeypatch.setattr(policy_replay, "fall_asleep", lambda *_: None)
+    replay(settings, past, tmp_path, **options)
+    for fast, slow in zip(*came_to, strict=True):
+        assert fast.entries == slow.entries
+        assert (fast.counts, fast.memory) == (slow.counts, slow.memory)
 
 
 def test_nothing_is_written(settings, past, tmp_path):

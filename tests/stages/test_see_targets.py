@@ -22,7 +22,7 @@ def see(*services, interest=("piha/web",), episodes=(), acknowledgements=(), wat
     asked = [target(name) for name in interest]
     above, below = trace_chains(seen.desired.services, seen.desired.dependencies, asked)
     return see_targets(
-        seen, (), episodes, acknowledgements, above, below, asked, rules or policy(), PastRules(), NOON, NOON,
+        seen, (), episodes, acknowledgements, above, below, asked, asked, rules or policy(), PastRules(), NOON, NOON,
         [target(name) for name in watched],
     )  # fmt: skip
 
