@@ -238,7 +238,8 @@ class Loaded:
 def load_settings(options: Mapping[str, Any] | None = None, config: Path | None = None) -> Loaded:
     """Return the settings of `supervisor.yaml`, the environment and the options, the later over the earlier.
 
-    The file is `config`, else `SUPERVISOR_CONFIG`, else `supervisor.yaml` here or in the inventory's folder.
+    The file is `config`, else `SUPERVISOR_CONFIG`, else `supervisor.yaml` here, in the inventory's folder, or in
+    `/etc/runtime-supervisor`, which is that of the units.
     Raises `SettingsError` naming the file, line and key, or the variable or option.
     """
     given = {name: value for name, value in (options or {}).items() if value is not None}
@@ -292,7 +293,7 @@ def _find_file(config: Path | None, inventory: object) -> Path | None:
         if not named.expanduser().is_file():
             raise SettingsError(f"{named}: no such settings file")
         return named.expanduser()
-    folders = [Path(), *([Path(str(inventory)).expanduser()] if inventory else [])]
+    folders = [Path(), *([Path(str(inventory)).expanduser()] if inventory else []), ETC]
     return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
 
 

@@ -24,6 +24,7 @@ Examples:
 \b
   supervisor install-units timer maintenance --dry-run
   sudo supervisor install-units watch observe maintenance
+  sudo supervisor install-units timer notify
   sudo supervisor install-units watch observe act --user supervisor
 """
 PACKED_PROGRAM = "/opt/runtime-supervisor/.venv/bin/supervisor"
@@ -42,6 +43,7 @@ class Way(StrEnum):
     OBSERVE = "observe"
     ACT = "act"
     MAINTENANCE = "maintenance"
+    NOTIFY = "notify"
 
 
 class Unit(NamedTuple):
@@ -72,9 +74,11 @@ UNITS: Mapping[Way, Sequence[Unit]] = {
         _unit("runtime-supervisor-maintenance.service", is_enabled=False),
         _unit("runtime-supervisor-maintenance.timer"),
     ),
+    Way.NOTIFY: (),
 }
 JUDGES = (Way.TIMER, Way.WATCH, Way.SERVE)
-"""Those that judge: beside an executor each needs the drop-in that shares the ledger."""
+"""Those that judge: beside an executor each needs the drop-in that shares the ledger, and for messages that of the network."""
+DROP_INS = {Way.ACT: "judge.conf", Way.NOTIFY: "notify.conf"}
 
 
 def register(app: typer.Typer) -> None:
@@ -84,7 +88,7 @@ def register(app: typer.Typer) -> None:
 
 def install_units(
     ways: Annotated[
-        list[Way], typer.Argument(metavar="WAY...", help="timer, watch, serve, observe, act, maintenance.")
+        list[Way], typer.Argument(metavar="WAY...", help="timer, watch, serve, observe, act, maintenance, notify.")
     ],
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="In place of /etc.")] = Path("/etc"),
     user: Annotated[str, typer.Option("--user", help="Who judges.")] = JUDGE,
@@ -107,12 +111,11 @@ def install_units(
 
 
 def list_units(ways: Sequence[Way]) -> list[Unit]:
-    """Return the files for what is to run, each once, with the drop-in of each judge where something acts."""
+    """Return the files for what is to run, each once, with the drop-ins of each judge where something acts or tells."""
     chosen = [unit for way in dict.fromkeys(ways) for unit in UNITS[way]]
-    if Way.ACT in ways:
-        judges = [UNITS[way][0].name for way in JUDGES if way in ways]
-        chosen += [Unit("judge.conf", f"systemd/system/{name}.d/judge.conf") for name in judges]
-    return chosen
+    judges = [UNITS[way][0].name for way in JUDGES if way in ways]
+    wanted = [file for way, file in DROP_INS.items() if way in ways]
+    return chosen + [Unit(file, f"systemd/system/{name}.d/{file}") for file in wanted for name in judges]
 
 
 def fill(name: str, program: str, config: str, user: str) -> str:
