@@ -80,6 +80,7 @@ crash-test: .venv/.dev ## Kill the supervisor at every point of every write (min
 	.venv/bin/python -m tests.crash
 	.venv/bin/python -m tests.crash.table
 	.venv/bin/python -m tests.crash.crowd 60
+	.venv/bin/python -m tests.crash.everything 60
 
 power-test: .venv/.dev ## Cut the power at every point of every write (minutes; needs root and loop devices)
 	.venv/bin/python -m tests.crash.power

@@ -9,6 +9,7 @@ import contextlib
 import os
 import shlex
 import shutil
+import signal
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
@@ -165,7 +166,7 @@ async def run_remote(address: Address, script: str, deadline_s: float = COMMAND_
 async def run_command(
     command: list[str], deadline_s: float = COMMAND_S, *, is_ssh: bool = False, env: Mapping[str, str] | None = None
 ) -> str:
-    """Return what a command prints within the deadline, cut to what is sensible; raises `LookError`.
+    """Return what a command prints within the deadline; raises `LookError`, also where it is more than is sensible.
 
     `env` is added to the environment.
     """
@@ -177,17 +178,46 @@ async def run_command(
         raise LookError(ReasonClass.CONFIG, f"there is no {command[0]} on this machine") from None
     try:
         async with asyncio.timeout(deadline_s):
-            out, said = await process.communicate()
+            out, said = await _read_both(process)
+            await process.wait()
     except TimeoutError:
         raise LookError(ReasonClass.TIMEOUT, f"{command[0]} did not end within {deadline_s:g} s") from None
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await _end_group(process)
     if is_ssh and process.returncode == 255:
         raise explain_ssh(said.decode("utf-8", "replace"))
-    return out[:MOST_OUTPUT].decode("utf-8", "replace")
+    return out.decode("utf-8", "replace")
+
+
+async def _end_group(process: Process) -> None:
+    """End a command and what it started, which could hold its pipes for ever."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            await process.communicate()  # what is left in the pipes, which would stay open otherwise
+
+
+async def _read_both(process: Process) -> list[bytes]:
+    readers = [asyncio.create_task(_read_bounded(stream)) for stream in (process.stdout, process.stderr)]
+    try:
+        return list(await asyncio.gather(*readers))
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+
+async def _read_bounded(stream: asyncio.StreamReader | None) -> bytes:
+    """Return all that comes; raises `LookError` for more than any look prints: who is looked at may go on for ever."""
+    assert stream is not None  # noqa: S101 - it is a pipe
+    read = bytearray()
+    while chunk := await stream.read(65_536):
+        read += chunk
+        if len(read) > MOST_OUTPUT:
+            raise LookError(ReasonClass.PROTOCOL, f"it printed more than {MOST_OUTPUT >> 20} MiB, and was ended")
+    return bytes(read)
 
 
 async def tell_apart(address: Address) -> LookError:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from flows.ledger.actions.journals import read_journals
 from flows.ledger.actions.places import ActionPlace
+from flows.ledger.event_line import SOURCE
 from tests.crash.sweep import CALLS, MISSED, Point, find_injected, has_strace, inject
 from tests.helpers.acting_home import START, Home
 from tests.helpers.program import SUPERVISOR
@@ -129,7 +130,8 @@ def find_violations(home: Home) -> list[str]:
     problems += [f"intent {intent[:12]} was started {count} times" for intent, count in starts.items() if count > 1]
     problems += [f"intent {intent[:12]} had {count} effects" for intent, count in effects.items() if count > 1]
     problems += [f"intent {intent[:12]} had an effect and no start" for intent in effects.keys() - starts.keys()]
-    lines = [json.loads(line) for line in (home.folder / "events.log").read_bytes().splitlines() if line.strip()]
+    read = [json.loads(line) for line in (home.folder / "events.log").read_bytes().splitlines() if line.strip()]
+    lines = [line for line in read if line.get("source") == SOURCE]
     told = Counter(line["payload"]["event_id"] for line in lines)
     problems += [f"event {name[:12]} was told {count} times" for name, count in told.items() if count > 1]
     problems += _find_untold(journals.lines, lines)

@@ -2,4 +2,4 @@
 
 import sys
 
-SUPERVISOR = [sys.executable, "-c", "from flows.cli import main; main()"]
+SUPERVISOR = [sys.executable, "-P", "-c", "from flows.cli import main; main()"]

@@ -28,6 +28,9 @@ class Api:
             except urllib.error.HTTPError as error:
                 if error.code != 503:
                     raise
+            except TimeoutError:  # of a busy machine; what only asks may ask again
+                if body is not None and not path.endswith("/filter"):
+                    raise
             time.sleep(pause_s)
         return self._ask(path, body, auth, headers, method)
 

@@ -4,6 +4,15 @@ import pytest
 
 from tests.orchestration.supervised import EVENING, HOMELAB, Served
 
+SERVER_TIMEOUT_S = 900
+"""A server that starts on a busy machine takes minutes; what holds then is what is tested, not how fast it is."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("server") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SERVER_TIMEOUT_S))
+
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):

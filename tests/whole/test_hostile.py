@@ -16,6 +16,7 @@ def test_what_is_refused_at_sight_needs_no_memory():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # each input is a process of its own, and some take half a minute on an idle machine
 def test_the_worst_inputs_need_no_more_than_three_gibibytes():
     assert main(["--memory-mib", "3072"]) == 0
 
