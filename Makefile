@@ -11,7 +11,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo pictures test manual test-quick mutants test-marked test-engines test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
+.PHONY: help install demo notebook pictures test manual test-quick mutants test-marked test-engines test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ demo: install ## Judge the example homelab on a bad evening, with a month behind
 
 pictures: demo ## Draw the pictures anew (those of the report and the page need Chromium)
 	.venv/bin/python -m tools.pictures examples/pictures
+
+notebook: .venv/.dev demo ## Open the notebook in JupyterLab, on the month that make demo leaves
+	.venv/bin/jupyter lab notebooks/drift.ipynb
 
 manual: .venv/.dev ## Write the manual's generated tables anew
 	.venv/bin/python -m tools.manual

@@ -1,12 +1,10 @@
 """`supervisor replay` and `supervisor what-if`: the same runs, judged another way."""
 
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,9 +28,6 @@ Example:
 \b
   supervisor what-if --inventory my-branch | gh pr comment --body-file -
 """
-
-
-Result = TypeVar("Result")
 
 
 class ComparisonFormat(StrEnum):
@@ -67,42 +62,26 @@ def replay(
 ) -> int:
     """Judge both ways and print what differs."""
     begin, end = options.parse_period(since, until)
-    from flows.ledger.archive import open_archive
-    from flows.past.day import group_days
-    from flows.past.make_days import map_days
-    from flows.past.replay import Replayer, compare, join_pairs, read_rules
-    from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
-    from flows.render.progress import progress, working
+    from flows.past.other_rules import compare_rules
+    from flows.past.replay import read_rules
+    from flows.render.progress import progress
 
     settings = options.load({"inventory": inventory, "state_dir": state_dir}, config)
-    other = read_rules(rules, settings.rules())
-    if source is None:
-        with open_archive(settings.state_dir):
-            pass
-    with open_snapshots(
-        (source or settings.state_dir).absolute(), settings.limits, options.parse_zone(zone)
-    ) as snapshots:
-        with working("looking for snapshots"):
-            found = find_snapshots(snapshots, begin, end)
-        snapshots.close()
-        inventories = choose_inventories(settings, inventory_git, snapshots)
-        work = Replayer(
-            make_judge(settings, snapshots, inventories), make_judge(settings, snapshots, inventories, other)
-        )
-        days = group_days(found)
-        with progress(len(days), "days") as advance:
-            both = join_pairs(_counted(map_days(work, days, jobs or os.cpu_count() or 1), advance))
-        work.before.close()
-    _print(compare(both, settings.longest_span), output)
-    if not found:
+    compared = compare_rules(
+        settings,
+        read_rules(rules, settings.rules()),
+        begin,
+        end,
+        source=source,
+        inventory_git=inventory_git,
+        zone=options.parse_zone(zone),
+        jobs=jobs,
+        show=lambda days: progress(days, "days"),
+    )
+    _print(compared, output)
+    if compared.states.is_empty():
         typer.echo("note: no snapshot of this period; 'supervisor archive list' shows what is kept", err=True)
     return 0
-
-
-def _counted(results: Iterable[Result], advance: Callable[[int], None]) -> Iterator[Result]:
-    for result in results:
-        advance(1)
-        yield result
 
 
 def what_if(
