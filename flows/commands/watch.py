@@ -1,5 +1,6 @@
 """`supervisor watch`: reconcile on every change, in one process that stays warm."""
 
+import os
 import signal
 import sys
 import threading
@@ -72,7 +73,8 @@ def watch(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    is_screen = output is options.Format.TABLE and sys.stdout.isatty() and not (quiet or log)
+    is_able = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    is_screen = output is options.Format.TABLE and is_able and not (quiet or log)
     place = _Screen(settings, options.repeat(given, config)) if is_screen else _Log(settings, output, quiet=quiet)
     with ExitStack() as beside:
         beside.enter_context(place.opened())
