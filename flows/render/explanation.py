@@ -17,6 +17,7 @@ from flows.text.spoken import (
     spoken_name,
     spoken_since,
     spoken_target,
+    spoken_text,
 )
 from flows.views.dependencies import Branch
 from flows.views.explain import Explanation, Row
@@ -73,9 +74,7 @@ def _place(row: Row) -> str:
 
 def _actual(found: Explanation) -> Iterator[str]:
     for row in found.actual:
-        said = [
-            f"{name.removesuffix('_at')} {show(value)}" for name, value in row.items() if name not in _QUIET and value
-        ]
+        said = [_say_value(name, value) for name, value in row.items() if name not in _QUIET and value]
         yield f"{', '.join(said) or 'a record'}{_dim('  ' + show(row['file']) + '#' + show(row['key']))}"
     if not found.actual:
         yield "the world has no record of it"
@@ -104,6 +103,11 @@ def _say_member(row: Row) -> str:
 
 def _held(drift: Row) -> str:
     return f" (held back by {_said(drift['held_by'])})" if drift["held_by"] else ""
+
+
+def _say_value(name: str, value: object) -> str:
+    is_moment = name.endswith(("_at", "last_seen", "last_activity"))
+    return f"{_said(name.removesuffix('_at'))} {show(spoken_text(str(value)) if is_moment else value)}"
 
 
 def _drift(found: Explanation) -> Iterator[str]:
