@@ -85,7 +85,8 @@ def split_offers(capabilities: Capabilities) -> tuple[Capabilities, ...]:
     """Return it as one record, or as several where one would be longer than a journal's line may be."""
     parts: list[list[Offer | str]] = [[]]
     size = 0
-    for row in (*capabilities.offers, *capabilities.self):
+    rows: list[Offer | str] = [*capabilities.offers, *capabilities.self]
+    for row in rows:
         size += ROW_BYTES + len(row if isinstance(row, str) else row.target)
         if size > PART_BYTES and parts[-1]:
             parts.append([])

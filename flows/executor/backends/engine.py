@@ -176,8 +176,8 @@ class ComposeBackend:
             words = self._words(order.verb, has_any=order.verb is not Verb.RESTART or self._find() != [])
             return self._engine.run(words, order.timeout_s, is_stopped)
         found = self._find()
-        words = [] if isinstance(found, Preflight) else [look for name in found for look in diagnose(name)]
-        return run_in_turn(self._engine, words or [["ps", "-a"]], order, is_stopped)
+        looks = [look for name in ([] if isinstance(found, Preflight) else found) for look in diagnose(name)]
+        return run_in_turn(self._engine, looks or [["ps", "-a"]], order, is_stopped)
 
     def ask(self, order: Order) -> Asked:
         """Return that an engine remembers no intents."""
