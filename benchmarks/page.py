@@ -29,7 +29,7 @@ from tests.helpers.browser import open_browser
 
 WATCH = [sys.executable, "-c", "from flows.cli import main; main()", "watch", "--web", "--quiet"]
 NUMBER = re.compile(r"broken-(\d+)")
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 APPEARED = """new Promise((done) => {
     const look = () => document.body.innerText.includes('%s')
         ? requestAnimationFrame(() => requestAnimationFrame(() => done(Date.now() / 1000))) : requestAnimationFrame(look);

@@ -1,6 +1,6 @@
 """The pages: the fleet, a wall, one node or service, the past; readable without script, and renewed where there is one."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as midnight
 from typing import Annotated, Any
@@ -179,7 +179,8 @@ def _explain_acting(settings: Settings, found: Explanation, now: datetime) -> di
 
 def _read_range(since: str, until: str, now: datetime) -> tuple[datetime, datetime]:
     """Return the range that is asked for; a month where it is none."""
-    end = min(_read_day(until) + timedelta(days=1), now) if _read_day(until) else now
+    last = _read_day(until)
+    end = min(last + timedelta(days=1), now) if last else now
     begin = _read_day(since) or end - RANGES.get(since, MONTH)
     return (begin, end) if begin < end else (end - MONTH, end)
 
@@ -206,5 +207,5 @@ def _render_part(context: Context, name: str) -> str:
     return kept[1]
 
 
-def _content(context: Context, session: Session | None) -> Mapping[str, Any]:
+def _content(context: Context, session: Session | None) -> dict[str, Any]:
     return {**context.fleet.shown.content, "signed": session, "is_live": True}

@@ -12,7 +12,8 @@ import httpx
 
 from tests.helpers.program import SUPERVISOR
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
+"""Only used where the machine is busy."""
 
 
 @contextmanager

@@ -59,11 +59,27 @@ def test_a_hostile_world_adds_no_markup_to_any_page(open_page, folder):
     (world / "nodes.json").write_text(json.dumps({"piha": {"status": HOSTILE, "last_seen": now}}))
     services = {"piha/web": {"status": HOSTILE, "last_seen": now}, f"piha/{HOSTILE}": {"status": HOSTILE}}
     (world / "services.json").write_text(json.dumps(services))
+    incident = {
+        "node": "piha",
+        "service": "web",
+        "status": "open",
+        "severity": HOSTILE,
+        "started_at": now,
+        "title": HOSTILE,
+    }
+    deployment = {"node": "piha", "service": "web", "status": HOSTILE, "commit": HOSTILE, "started_at": now}
+    for name, record in (("incidents", incident), ("deployments", deployment)):
+        (world / f"{name}.json").write_text(json.dumps({HOSTILE: record}))
+    ack = ("ack", "piha/web", "--reason", HOSTILE, "--until", "3d", "--owner", HOSTILE)
+    run_once(settings_of(folder))
+    assert supervisor(folder, *ack).returncode == 0
+    (folder / "hosts/piha/notes.yaml").write_text(f"x: {HOSTILE}\n")
     client = open_page()
 
     for path in (*PAGES, f"/services?q={HOSTILE}", f"/target/piha/{HOSTILE}"):
         shown = client.get(path).text
         assert "<img" not in shown, path
+        assert "&lt;img src=x onerror" in shown or path not in {"/", "/wall", "/target/piha/web"}, path
         assert "\u202e" not in shown, path
 
 
