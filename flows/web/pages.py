@@ -165,7 +165,7 @@ def _told_or_problem(ask: Any, settings: Settings, *given: Any, **named: Any) ->
 
 def _explain_acting(settings: Settings, found: Explanation, now: datetime) -> dict[str, Any]:
     """Return what the policy says of a target, and its actions, the newest first; nothing where automation is off."""
-    nothing = {"policy": None, "its_actions": []}
+    nothing: dict[str, Any] = {"policy": None, "its_actions": []}
     if settings.actions.automation is Automation.OFF or found.target.node == FLEET:
         return nothing
     try:
