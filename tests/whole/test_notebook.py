@@ -35,7 +35,7 @@ def test_the_notebook_runs_and_draws(folder, monkeypatch):
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
 
     assert not [output for output in outputs if output.output_type == "error"]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 7
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 8
 
 
 def test_the_notebook_is_kept_with_what_it_shows_and_nothing_of_a_machine():
@@ -44,7 +44,7 @@ def test_the_notebook_is_kept_with_what_it_shows_and_nothing_of_a_machine():
     outputs = [output for cell in cells for output in cell.outputs]
     texts = [str(output.get("text", output.get("data", {}).get("text/plain"))) for output in outputs]
 
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 7
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 8
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     assert not [text for text in texts if re.search(r"/(home|root|tmp|Users)/", text)]
     assert texts[0].startswith("From 4 May to 3 June 2026")
