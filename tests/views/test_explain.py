@@ -100,7 +100,7 @@ def test_the_screen_shows_the_past_the_newest_first(week):
 
     assert "available 50 %, 2 episodes, 20 min of drift, 10 min to recovery on average" in told
     assert "19:32 UTC  missing service, resolved 2026-06-03 19:42 UTC after 10 min" in told
-    assert told.index("reopened, 1 before") < told.index("19:12Z")
+    assert told.index("reopened, 1 before") < told.index("19:12 UTC")
 
 
 def test_a_target_that_is_only_in_the_history_is_known(week, tmp_path):
