@@ -1,7 +1,7 @@
-"""What a policy reaches today: which services would be repaired by themselves, and what others lack for it."""
+"""What a policy reaches today: which targets would be repaired by themselves, and what others lack for it."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schemas.book import Able
 from schemas.desired import Desired
@@ -9,14 +9,17 @@ from schemas.match import Subject, find_mismatch
 from schemas.numbers import Automation, Numbers
 from schemas.policy import Policy, Rule, find_mode, risk_of
 from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder
-from schemas.words import Action, DriftKind, EventType, Severity
+from schemas.words import ALL, Action, DriftKind, EventType, Severity
 
-HYPOTHESES = (Action.CONTAINER_RESTART, Action.REDEPLOY)
-"""What would be recommended for a service that turned unhealthy: it depends on its incident."""
+HYPOTHESES = {
+    DriftKind.UNHEALTHY_SERVICE: (Action.CONTAINER_RESTART, Action.REDEPLOY),
+    DriftKind.NODE_PRESSURE: (Action.DISK_CLEANUP,),
+}
+"""What would be recommended for a service that turned unhealthy (it depends on its incident), and for a full disk."""
 
 
 class Reach(NamedTuple):
-    """One service, and what it lacks for being repaired by itself; nothing: it would be."""
+    """One target, and what it lacks for being repaired by itself; nothing: it would be."""
 
     target: str
     missing: tuple[str, ...]
@@ -25,41 +28,57 @@ class Reach(NamedTuple):
 
 
 def find_reach(desired: Desired, policy: Policy, numbers: Numbers, able: Able | None) -> Iterator[Reach]:
-    """Yield each monitored service for which a rule says auto, or no rule says anything; `able`: what can be done now.
+    """Yield each monitored target for which a rule says auto, or no rule says anything; `able`: what can be done now.
 
     Automation that is off is what lacks first: nothing of the policy counts then.
     """
     offers = {(offer.verb, offer.target) for offer in able.capabilities.offers} if able else None
     for subject in _subjects(desired):
-        found = [_reach(subject, action, policy, numbers, offers) for action in HYPOTHESES]
+        actions = HYPOTHESES[DriftKind(subject.drift_kind[0])]
+        found = [_reach(subject, action, policy, numbers, offers) for action in actions]
         wanted = [reach for reach in found if reach.rule is None or reach.rule.mode is Mode.AUTO]
         if wanted:
             yield min(wanted, key=lambda reach: len(reach.missing))
 
 
-def _subjects(desired: Desired) -> Iterator[Subject]:
-    nodes = {row["node"]: row for row in desired.nodes.iter_rows(named=True)}
-    monitored = desired.services.filter("is_monitored").sort("node", "service")
-    for row in monitored.iter_rows(named=True):
-        yield _subject(row, nodes.get(row["node"], {}))
+def _subjects(desired: Desired) -> list[Subject]:
+    nodes = {row["node"]: row for row in desired.nodes.filter("is_monitored").iter_rows(named=True)}
+    services = desired.services.filter("is_monitored").iter_rows(named=True)
+    found = [_service(row, nodes[row["node"]]) for row in services if row["node"] in nodes]
+    return sorted((*found, *(_node(name, node) for name, node in nodes.items())), key=lambda subject: subject.target)
 
 
-def _subject(row: Mapping[str, str | None], node: Mapping[str, object]) -> Subject:
-    roles = node.get("roles") or ()
+def _service(row: Mapping[str, Any], node: Mapping[str, Any]) -> Subject:
     return Subject(
-        action=None,
+        node=row["node"],
+        service=row["service"],
         event_type=EventType.RECONCILE_REQUIRED,
         drift_kind=(DriftKind.UNHEALTHY_SERVICE,),
         severity=Severity.ERROR,
-        node=str(row["node"]),
-        service=str(row["service"]),
         role=_lower(row["role"]),
         exposure=_lower(row["exposure"]),
         deployment_model=_lower(row["deployment_model"]),
-        node_role=tuple(str(role).lower() for role in roles) if isinstance(roles, list) else (),
-        connectivity="intermittent" if node.get("is_intermittent") else "stable",
-        blast_radius=0,
+        **_traits(node),
     )
+
+
+def _node(name: str, node: Mapping[str, Any]) -> Subject:
+    return Subject(
+        node=name,
+        service=ALL,
+        event_type=EventType.RECONCILE_RECOMMENDED,
+        drift_kind=(DriftKind.NODE_PRESSURE,),
+        severity=Severity.WARNING,
+        **_traits(node),
+    )
+
+
+def _traits(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "node_role": tuple(role.lower() for role in node["roles"] or ()),
+        "connectivity": "intermittent" if node["is_intermittent"] else "stable",
+        "blast_radius": 0,
+    }
 
 
 def _lower(text: str | None) -> str | None:
@@ -71,7 +90,7 @@ def _reach(
 ) -> Reach:
     subject = known._replace(action=action)
     for rule in policy.rules:
-        verb = fit_ladder(rule.ladder, action, (DriftKind.UNHEALTHY_SERVICE,))[0]
+        verb = fit_ladder(rule.ladder, action, (DriftKind(subject.drift_kind[0]),))[0]
         risk = risk_of(TRAITS[verb].risk, rule)
         if find_mismatch(rule.match, subject, risk) is None:
             return Reach(subject.target, tuple(_missing(rule, verb, risk, subject, policy, numbers, offers)), rule)

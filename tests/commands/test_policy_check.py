@@ -57,14 +57,21 @@ def test_what_is_automatic_is_told_with_what_others_lack(lab):
     code, found = check()
 
     assert (code, found["v"], found["auto_now"]) == (0, 1, ["piha/mosquitto"])
-    assert found["could_be"] == [{"target": "piha/control-plane", "missing": ["protected", "executor_line"]}]
+    assert found["could_be"] == [
+        {"target": "piha/all", "missing": ["executor_line"]},
+        {"target": "piha/control-plane", "missing": ["protected", "executor_line"]},
+    ]
 
 
 def test_without_an_executor_nothing_is_automatic(lab):
     _, found = check()
 
     assert found["auto_now"] == []
-    assert [row["missing"] for row in found["could_be"]] == [["protected", "executor_running"], ["executor_running"]]
+    assert {row["target"]: row["missing"] for row in found["could_be"]} == {
+        "piha/all": ["executor_running"],
+        "piha/control-plane": ["protected", "executor_running"],
+        "piha/mosquitto": ["executor_running"],
+    }
 
 
 def test_a_rule_that_only_suggests_is_no_promise(lab):

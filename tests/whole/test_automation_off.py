@@ -1,16 +1,22 @@
 """With `automation: off` nothing of acting is read, imported or written: all is byte for byte as if it were not there."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 
+from flows import cli
 from tests.helpers.examples import HOMELAB, example_names, load_expected
 from tests.helpers.program import SUPERVISOR
+from tests.helpers.random_fleet import Fleet, make_fleet
+from tests.helpers.twists import TWISTS
 
 GARBAGE = "rules: [this is: {no policy\n"
 ACTING = ("flows.sources.policy", "flows.run.actions", "flows.ledger.actions", "flows.run.acting", "schemas.policy")
@@ -50,7 +56,8 @@ OF_THE_PROCESS = ("history", "archive", "lock", ".bak")
 def files(folder: Path) -> dict[str, bytes]:
     """Return what was written; of files that no two runs write alike, that they are there."""
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    ours = {name: path for name, path in found.items() if name not in GIVEN}
+    # The cache keeps files' times, and leaves out those that are too new.
+    ours = {name: path for name, path in found.items() if name not in GIVEN and not name.startswith("state/cache/")}
     return {
         name: b"" if any(word in name for word in OF_THE_PROCESS) else re.sub(TIMED, b"", path.read_bytes())
         for name, path in ours.items()
@@ -71,6 +78,46 @@ def test_a_policy_that_is_garbage_changes_not_a_byte(name, tmp_path):
     assert written[0] == written[1]
     assert "checkpoint.json" in written[0] or done[0][2] == 3
     assert not any("action" in name or "journal" in name for name in written[1])
+
+
+FLEETS = int(os.environ.get("FLEETS", "6"))
+"""`FLEETS=500` tries five hundred, in some minutes."""
+
+
+def judge_random_fleet(fleet: Fleet, folder: Path, capsys: pytest.CaptureFixture[str], *, is_there: bool) -> object:
+    """Reconcile a random fleet in this process, with files of acting beside its settings or without."""
+    fleet.write(folder)
+    actions = {"actions": {"automation": "off"}} if is_there else {}
+    if is_there:
+        for file in ("policy.yaml", "operators.yaml", "executor.yaml"):
+            (folder / file).write_text(GARBAGE)
+    given = json.loads(json.dumps(fleet.given, default=str))
+    (folder / "supervisor.yaml").write_text(yaml.safe_dump(given | {"limits": {"retries": 0}} | actions))
+    places = ["--event-log", "events.log", "--checkpoint", "checkpoint.json", "--state-dir", "state"]
+    inputs = ["--inventory", ".", "--world", "world", "--as-of", fleet.as_of.isoformat()]
+    code = cli._run(["reconcile", *inputs, *places, "--config", "supervisor.yaml"])
+    shown = capsys.readouterr()
+    return code, re.sub(TAKEN, "", shown.out), shown.err, files(folder)
+
+
+def test_nor_in_random_fleets(tmp_path, capsys, monkeypatch):
+    codes = Counter()
+    here = tmp_path / "here"
+    for seed in range(FLEETS):
+        came_to = []
+        for is_there in (False, True):
+            here.mkdir()
+            monkeypatch.chdir(here)
+            found = judge_random_fleet(make_fleet(seed, TWISTS), here, capsys, is_there=is_there)
+            monkeypatch.chdir(tmp_path)
+            shutil.rmtree(here)
+            came_to.append(found)
+        assert came_to[0] == came_to[1], seed
+        codes[came_to[0][0]] += 1
+
+    print(dict(codes))
+    assert codes[1] < FLEETS / 2, "what cannot be read compares little"
+    assert len(codes) > 1
 
 
 def test_nothing_of_acting_is_imported(tmp_path):
