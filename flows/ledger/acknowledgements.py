@@ -2,20 +2,27 @@
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from flows.errors import SettingsError
 from flows.files.lock import hold_lock
 from flows.files.own import make_private_folder, open_regular, replace_file
 from flows.files.sealed import seal, unseal
-from flows.ledger.event_line import read_instant, write_instant
+from flows.ledger.forms import AcknowledgementForm, of_form, to_form
 from schemas.acknowledgement import Acknowledgement
 
 FILE = "acknowledgements.json"
 MAX_BYTES = 4 * 1024 * 1024
 VERSION = 1
+
+
+class _File(msgspec.Struct):
+    version: int
+    acknowledgements: tuple[AcknowledgementForm, ...]
+
 
 Change = Callable[[tuple[Acknowledgement, ...]], Iterable[Acknowledgement]]
 
@@ -32,11 +39,14 @@ def read_acknowledgements(state_dir: Path) -> tuple[Acknowledgement, ...]:
     try:
         if len(data) > MAX_BYTES:
             raise ValueError
-        return _parse(json.loads(unseal(data)))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        form = msgspec.json.decode(unseal(data), type=_File)
+        if form.version != VERSION:
+            raise ValueError
+    except (ValueError, msgspec.DecodeError, RecursionError):
         raise SettingsError(
             f"{path}: is not a file of acknowledgements as we write it; mend it (without its sum), or remove it"
         ) from None
+    return tuple(of_form(Acknowledgement, row) for row in form.acknowledgements)
 
 
 def change_acknowledgements(state_dir: Path, change: Change, timeout_s: float) -> tuple[Acknowledgement, ...]:
@@ -44,38 +54,7 @@ def change_acknowledgements(state_dir: Path, change: Change, timeout_s: float) -
     folder = make_private_folder(state_dir)
     with hold_lock(folder / f"{FILE}.lock", timeout_s):
         after = tuple(sorted(change(read_acknowledgements(folder)), key=lambda row: row.target))
-        body = json.dumps(
-            {"version": VERSION, "acknowledgements": [dump_acknowledgement(row) for row in after]}, indent=1
-        )
+        form = _File(version=VERSION, acknowledgements=tuple(to_form(AcknowledgementForm, row) for row in after))
+        body = json.dumps(msgspec.to_builtins(form), indent=1)
         replace_file(folder / FILE, seal(body.encode() + b"\n"))
     return after
-
-
-def dump_acknowledgement(row: Acknowledgement) -> dict[str, str]:
-    """Return it as values of JSON."""
-    return {
-        "node": row.node,
-        "service": row.service,
-        "owner": row.owner,
-        "reason": row.reason,
-        "acknowledged_at": write_instant(row.acknowledged_at),
-        "until": write_instant(row.until),
-    }
-
-
-def _parse(form: Mapping[str, Any]) -> tuple[Acknowledgement, ...]:
-    if form["version"] != VERSION:
-        raise ValueError
-    return tuple(parse_acknowledgement(row) for row in form["acknowledgements"])
-
-
-def parse_acknowledgement(row: Mapping[str, Any]) -> Acknowledgement:
-    """Return it from values of JSON; ValueError, KeyError or TypeError for what `dump_acknowledgement` did not make."""
-    return Acknowledgement(
-        node=str(row["node"]),
-        service=str(row["service"]),
-        owner=str(row["owner"]),
-        reason=str(row["reason"]),
-        acknowledged_at=read_instant(row["acknowledged_at"]),
-        until=read_instant(row["until"]),
-    )

@@ -9,11 +9,10 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from flows.errors import EmitError, SettingsError
 from flows.files.own import (
@@ -25,13 +24,12 @@ from flows.files.own import (
     trusted_owners,
     write_temporary,
 )
-from flows.ledger.event_line import read_instant, write_instant
 from flows.ledger.event_log import START, Position
+from flows.ledger.forms import CheckpointForm, EpisodeForm, KnownForm, PendingForm, RunForm, of_form, to_form
 from flows.ledger.skipped_run import read_attempt
 from schemas.episode import Episode, Key
 from schemas.last_run import LastAttempt, LastRun
-from schemas.wait import SettlingService, Wait
-from schemas.words import Action, DriftKind, EventType, Outcome, Severity, State
+from schemas.wait import SettlingService
 
 VERSION = 1
 MAX_BYTES = 64 * 1024 * 1024
@@ -108,7 +106,7 @@ def load_checkpoint(path: Path) -> Loaded:
             good[data] = good.get(data) or decode_checkpoint(data, copy)
         except FileNotFoundError:
             continue
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, msgspec.ValidationError, RecursionError) as error:
             broken.append((copy, str(error) if isinstance(error, _BrokenCopyError) else "it is not what we write"))
     newest = max(good.values(), key=lambda checkpoint: checkpoint.serial, default=None)
     return Loaded(newest, tuple(broken))
@@ -173,7 +171,7 @@ def _read_copy(path: Path) -> bytes:
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """Return a copy's bytes; EmitError where they are more than a later run would read."""
-    body = msgspec.json.encode(_dump(checkpoint))
+    body = msgspec.json.encode(_write(checkpoint))
     data = b'{"version":%d,"sha256":"%s"' % (VERSION, hashlib.sha256(body).hexdigest().encode("ascii"))
     data += _BODY + body + b"}\n"
     if len(data) > MAX_BYTES:
@@ -184,190 +182,85 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     return data
 
 
+class _Envelope(msgspec.Struct):
+    version: int
+    sha256: str = ""
+    body: msgspec.Raw = msgspec.Raw()
+
+
 def decode_checkpoint(data: bytes, path: Path) -> Checkpoint:
-    """Return a copy's content; ValueError, KeyError or TypeError where it is broken."""
+    """Return a copy's content; ValueError or msgspec.ValidationError where it is broken."""
     try:
-        form = msgspec.json.decode(data)
+        envelope = msgspec.json.decode(data, type=_Envelope)
+    except msgspec.ValidationError:
+        raise _BrokenCopyError("it is not a checkpoint") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _BrokenCopyError("it is cut or not JSON") from None
-    if not isinstance(form, dict) or not isinstance(form.get("version"), int):
-        raise _BrokenCopyError("it is not a checkpoint")
-    if form["version"] > VERSION:
+    if envelope.version > VERSION:
         raise SettingsError(
-            f"{path}: was written by version {form['version']} of the checkpoint's format, this is {VERSION};"
+            f"{path}: was written by version {envelope.version} of the checkpoint's format, this is {VERSION};"
             " use the newer supervisor, or another checkpoint path"
         )
-    body = data.partition(_BODY)[2].rstrip()[:-1]
-    if hashlib.sha256(body).hexdigest() != form["sha256"]:
+    if hashlib.sha256(envelope.body).hexdigest() != envelope.sha256:
         raise _BrokenCopyError("its checksum does not match")
-    return _parse(form["body"])
+    return _read(msgspec.json.decode(envelope.body, type=CheckpointForm))
 
 
-def _dump(checkpoint: Checkpoint) -> dict[str, object]:
+def _write(checkpoint: Checkpoint) -> CheckpointForm:
     pending = checkpoint.pending
-    return {
-        "serial": checkpoint.serial,
-        "log": checkpoint.log,
-        "position": list(checkpoint.position),
-        "known": _dump_known(checkpoint.known),
-        "pending": None
-        if pending is None
-        else {"events": pending.events, "files": pending.files, "after": _dump_known(pending.after)},
-    }
-
-
-def _parse(body: Mapping[str, Any]) -> Checkpoint:
-    pending = body["pending"]
-    offset, start, before = body["position"]
-    return Checkpoint(
-        known=_parse_known(body["known"]),
-        log=str(body["log"]),
-        position=Position(_whole(offset), str(start), str(before)),
-        pending=None
-        if pending is None
-        else Pending(
-            tuple((str(event_id), str(line)) for event_id, line in pending["events"]),
-            tuple((str(temporary), str(final)) for temporary, final in pending["files"]),
-            _parse_known(pending["after"]),
-        ),
-        serial=_whole(body["serial"]),
+    return to_form(
+        CheckpointForm,
+        checkpoint,
+        position=tuple(checkpoint.position),
+        known=_write_known(checkpoint.known),
+        pending=pending and to_form(PendingForm, pending, after=_write_known(pending.after)),
     )
 
 
-def _dump_known(known: Known) -> dict[str, object]:
-    # Only where acting was ever on, so that a checkpoint without it is byte for byte what it was.
+def _read(form: CheckpointForm) -> Checkpoint:
+    pending = form.pending
+    return of_form(
+        Checkpoint,
+        form,
+        position=Position(*form.position),
+        known=_read_known(form.known),
+        pending=pending and of_form(Pending, pending, after=_read_known(pending.after)),
+    )
+
+
+def _write_known(known: Known) -> KnownForm:
     is_acting = known.acting is not None or known.action_seq > 0
-    acting = {"action_seq": known.action_seq, "acting": known.acting} if is_acting else {}
-    return {
-        **acting,
-        "generation": known.generation,
-        "head": known.head,
-        "episodes": [dump_episode(episode) for episode in known.episodes.values()],
-        "last_run": _dump_run(known.last_run) if known.last_run else None,
-    }
+    return KnownForm(
+        action_seq=known.action_seq if is_acting else UNSET,
+        acting=_as_values(known.acting) if is_acting else UNSET,
+        generation=known.generation,
+        head=known.head,
+        episodes=tuple(to_form(EpisodeForm, episode) for episode in known.episodes.values()),
+        last_run=_write_run(known.last_run) if known.last_run else None,
+    )
 
 
-def _parse_known(form: Mapping[str, Any]) -> Known:
-    episodes = [parse_episode(row) for row in form["episodes"]]
+def _as_values(acting: Mapping[str, object] | None) -> dict[str, object] | None:
+    return None if acting is None else dict(acting)
+
+
+def _read_known(form: KnownForm) -> Known:
+    episodes = [of_form(Episode, one) for one in form.episodes]
     return Known(
-        generation=_whole(form["generation"]),
-        head=None if form["head"] is None else str(form["head"]),
+        generation=form.generation,
+        head=form.head,
         episodes={episode.key: episode for episode in episodes},
-        last_run=_parse_run(form["last_run"]) if form["last_run"] else None,
-        action_seq=_whole(form.get("action_seq", 0)),
-        acting=None if form.get("acting") is None else dict(form["acting"]),
+        last_run=_read_run(form.last_run) if form.last_run else None,
+        action_seq=0 if form.action_seq is UNSET else form.action_seq,
+        acting=None if form.acting is UNSET else form.acting,
     )
 
 
-def dump_episode(episode: Episode) -> dict[str, object]:
-    """Return an episode as values of JSON."""
-    return {
-        "id": episode.recommendation_id,
-        "type": episode.event_type,
-        "action": episode.action,
-        "severity": episode.severity,
-        "node": episode.node,
-        "service": episode.service,
-        "causing_kinds": list(episode.causing_kinds),
-        "is_open": episode.is_open,
-        "opened_at": write_instant(episode.opened_at),
-        "last_event_at": write_instant(episode.last_event_at),
-        "seq": episode.seq,
-        "openings": [write_instant(moment) for moment in episode.openings],
-        "root_causes": None if episode.root_causes is None else list(episode.root_causes),
-    }
+def _write_run(run: LastRun) -> RunForm:
+    settling = tuple((row.node, row.service, row.first_seen_at) for row in run.settling)
+    return to_form(RunForm, run, settling=settling, counts=dict(run.counts), taken_s=dict(run.taken_s))
 
 
-def parse_episode(form: Mapping[str, Any]) -> Episode:
-    """Return the episode of values that `dump_episode` made; ValueError, KeyError or TypeError for others."""
-    return Episode(
-        recommendation_id=str(form["id"]),
-        event_type=EventType(form["type"]),
-        action=Action(form["action"]),
-        severity=Severity(form["severity"]),
-        node=str(form["node"]),
-        service=str(form["service"]),
-        causing_kinds=tuple(DriftKind(kind) for kind in form["causing_kinds"]),
-        is_open=form["is_open"] is True,
-        opened_at=read_instant(form["opened_at"]),
-        last_event_at=read_instant(form["last_event_at"]),
-        seq=_whole(form["seq"]),
-        openings=tuple(read_instant(moment) for moment in form["openings"]),
-        root_causes=None if form.get("root_causes") is None else tuple(str(name) for name in form["root_causes"]),
-    )
-
-
-def _dump_run(run: LastRun) -> dict[str, object]:
-    return {
-        "as_of": write_instant(run.as_of),
-        "outcome": run.outcome,
-        "state": run.state,
-        "state_since": write_instant(run.state_since) if run.state_since else None,
-        "world_at": write_instant(run.world_at) if run.world_at else None,
-        "counts": dict(run.counts),
-        "recommendations": [dict(row) for row in run.recommendations],
-        "input_fingerprint": run.input_fingerprint,
-        "inventory": run.inventory,
-        "drift_counts": [list(row) for row in run.drift_counts],
-        "recommendation_counts": [list(row) for row in run.recommendation_counts],
-        "taken_s": dict(run.taken_s),
-        "waits": [_dump_wait(wait) for wait in run.waits],
-        "settling": [[row.node, row.service, write_instant(row.first_seen_at)] for row in run.settling],
-    }
-
-
-def _parse_run(form: Mapping[str, Any]) -> LastRun:
-    return LastRun(
-        as_of=read_instant(form["as_of"]),
-        outcome=Outcome(form["outcome"]),
-        state=State(form["state"]),
-        state_since=_maybe_instant(form["state_since"]),
-        world_at=_maybe_instant(form["world_at"]),
-        counts={str(name): _whole(count) for name, count in form["counts"].items()},
-        recommendations=tuple(dict(row) for row in form["recommendations"]),
-        input_fingerprint=str(form["input_fingerprint"]),
-        inventory=str(form.get("inventory", "")),
-        drift_counts=tuple((str(a), str(b), held is True, _whole(n)) for a, b, held, n in form.get("drift_counts", [])),
-        recommendation_counts=tuple(
-            (str(event), str(action), str(severity), _whole(n))
-            for event, action, severity, n in form.get("recommendation_counts", [])
-        ),
-        taken_s={str(name): float(taken_s) for name, taken_s in form.get("taken_s", {}).items()},
-        waits=tuple(_parse_wait(row) for row in form.get("waits", [])),
-        settling=tuple(
-            SettlingService(node=str(node), service=str(service), first_seen_at=read_instant(at))
-            for node, service, at in form.get("settling", [])
-        ),
-    )
-
-
-def _dump_wait(wait: Wait) -> dict[str, object]:
-    return {
-        "node": wait.node,
-        "service": wait.service,
-        "kind": wait.kind,
-        "first_seen_at": write_instant(wait.first_seen_at),
-        "run_count": wait.run_count,
-        "held_at": write_instant(wait.held_at) if wait.held_at else None,
-    }
-
-
-def _parse_wait(form: Mapping[str, Any]) -> Wait:
-    return Wait(
-        node=str(form["node"]),
-        service=str(form["service"]),
-        kind=DriftKind(form["kind"]),
-        first_seen_at=read_instant(form["first_seen_at"]),
-        run_count=_whole(form["run_count"]),
-        held_at=_maybe_instant(form.get("held_at")),
-    )
-
-
-def _maybe_instant(text: object) -> datetime | None:
-    return None if text is None else read_instant(text)
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError("expected a count")
-    return value
+def _read_run(form: RunForm) -> LastRun:
+    settling = (SettlingService(node=node, service=service, first_seen_at=at) for node, service, at in form.settling)
+    return of_form(LastRun, form, settling=tuple(settling))

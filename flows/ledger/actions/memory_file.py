@@ -2,21 +2,20 @@
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from flows.errors import EmitError, SettingsError
 from flows.files.own import open_regular, remove_leftovers
 from flows.files.sealed import seal, unseal
-from flows.ledger.acknowledgements import dump_acknowledgement, parse_acknowledgement
 from flows.ledger.actions.memory_form import dump_memory, parse_memory
 from flows.ledger.actions.places import ActionPlace
 from flows.ledger.actions.share import replace_shared
-from flows.ledger.checkpoint import dump_episode, parse_episode
+from flows.ledger.forms import AcknowledgementForm, EpisodeForm, Instant, of_form, to_form
 from schemas.acknowledgement import Acknowledgement
-from schemas.canonical import spell_instant
 from schemas.episode import Episode
 from schemas.memory import Memory
 from schemas.wait import SettlingService
@@ -40,18 +39,29 @@ class Remembered:
     """What the run came to of statuses that settle: it holds back drift in the next."""
 
 
+class _File(msgspec.Struct):
+    v: int
+    as_of: Instant
+    world_at: Instant | None
+    memory: dict[str, Any]
+    episodes: tuple[EpisodeForm, ...]
+    acknowledgements: tuple[AcknowledgementForm, ...] = ()
+    settling: tuple[tuple[str, str, Instant], ...] = ()
+
+
 def write_remembered(place: ActionPlace, remembered: Remembered) -> None:
     """Put the file in its place, whole; EmitError where it cannot be written."""
-    form = {
-        "v": VERSION,
-        "as_of": spell_instant(remembered.as_of),
-        "world_at": spell_instant(remembered.world_at) if remembered.world_at else None,
-        "memory": dump_memory(remembered.memory),
-        "episodes": [dump_episode(episode) for episode in remembered.episodes],
-        "acknowledgements": [dump_acknowledgement(row) for row in remembered.acknowledgements],
-        "settling": [[row.node, row.service, spell_instant(row.first_seen_at)] for row in remembered.settling],
-    }
-    data = seal(json.dumps(form, separators=(",", ":"), sort_keys=True).encode("ascii") + b"\n")
+    form = to_form(
+        _File,
+        remembered,
+        v=VERSION,
+        memory=dump_memory(remembered.memory),
+        episodes=tuple(to_form(EpisodeForm, row) for row in remembered.episodes),
+        acknowledgements=tuple(to_form(AcknowledgementForm, row) for row in remembered.acknowledgements),
+        settling=tuple((row.node, row.service, row.first_seen_at) for row in remembered.settling),
+    )
+    text = json.dumps(msgspec.to_builtins(form), separators=(",", ":"), sort_keys=True)
+    data = seal(text.encode("ascii") + b"\n")
     try:
         remove_leftovers(place.memory)
         replace_shared(place.memory, data)
@@ -70,22 +80,21 @@ def read_remembered(place: ActionPlace) -> Remembered | None:
     with os.fdopen(fd, "rb") as file:
         data = file.read(MAX_BYTES + 1)
     try:
-        return _parse(json.loads(unseal(data)))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        form = msgspec.json.decode(unseal(data), type=_File)
+        if form.v != VERSION:
+            raise ValueError
+        return _read(form)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, msgspec.DecodeError):
         raise SettingsError(f"{place.memory}: is not as the decider writes it; the next run replaces it") from None
 
 
-def _parse(form: Mapping[str, Any]) -> Remembered:
-    if form["v"] != VERSION:
-        raise ValueError
+def _read(form: _File) -> Remembered:
+    settling = (SettlingService(node=node, service=service, first_seen_at=at) for node, service, at in form.settling)
     return Remembered(
-        as_of=datetime.fromisoformat(form["as_of"]),
-        world_at=None if form["world_at"] is None else datetime.fromisoformat(form["world_at"]),
-        memory=parse_memory(form["memory"]),
-        episodes=tuple(parse_episode(row) for row in form["episodes"]),
-        acknowledgements=tuple(parse_acknowledgement(row) for row in form.get("acknowledgements", [])),
-        settling=tuple(
-            SettlingService(node=str(node), service=str(service), first_seen_at=datetime.fromisoformat(at))
-            for node, service, at in form.get("settling", [])
-        ),
+        as_of=form.as_of,
+        world_at=form.world_at,
+        memory=parse_memory(form.memory),
+        episodes=tuple(of_form(Episode, row) for row in form.episodes),
+        acknowledgements=tuple(of_form(Acknowledgement, row) for row in form.acknowledgements),
+        settling=tuple(settling),
     )
