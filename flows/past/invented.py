@@ -49,11 +49,11 @@ class Snapshot(NamedTuple):
 
 
 def write_archive(
-    folder: Path, names: dict[str, list[str]], count: int, seed: int, pack: str = "folders", pace: Pace | None = None
+    folder: Path, names: dict[str, list[str]], count: int, seed: int, pack: str = "folders", pace: Pace = Pace()
 ) -> None:
     """Write `count` snapshots of the nodes and their services that `names` gives."""
     folder.mkdir(parents=True, exist_ok=True)
-    worlds = evolve(names, count, seed, pace or Pace())
+    worlds = evolve(names, count, seed, pace)
     for day, snapshots in groupby(worlds, key=lambda snapshot: snapshot.as_of.date()):
         if pack == "folders":
             write_folders(folder, snapshots)
@@ -212,7 +212,7 @@ def stamp(instant: datetime, style: int) -> str | int | float:
     return f"{instant:%Y-%m-%dT%H:%M:%SZ}" if style % 4 == 3 else spelled[style % 4]
 
 
-def evolve(names: dict[str, list[str]], count: int, seed: int, pace: Pace) -> Iterator[Snapshot]:
+def evolve(names: dict[str, list[str]], count: int, seed: int, pace: Pace = Pace()) -> Iterator[Snapshot]:
     """Yield the snapshots in order of time. While the observer is stopped, its last files stand."""
     past, files = InventedPast(names, seed, pace), None
     for i in range(count):
