@@ -4,8 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from flows.web.context import Context, Shared, Signed
@@ -116,6 +117,7 @@ SHAPES = {
 @router.get("/do/{name}")
 def ask(
     name: str,
+    request: Request,
     context: Shared,
     session: Signed,
     target: Annotated[str, Query(max_length=200)] = "",
@@ -124,7 +126,8 @@ def ask(
 ) -> Response:
     """Show the form of a deed, to who is signed in."""
     if session is None:
-        return RedirectResponse("/sign-in", 303)
+        to = f"{request.url.path}?{request.url.query}"
+        return RedirectResponse(f"/sign-in?{urlencode({'to': to})}", 303)
     if name not in DEEDS:
         return HTMLResponse(context.render("gone.html.j2", what=name, signed=session), 404)
     given = {"target": target, "action": action, "intent": intent}

@@ -1,6 +1,8 @@
 """Who may do what on the page, and what becomes of those who try more."""
 
+import html
 import json
+import re
 
 import pytest
 
@@ -64,7 +66,7 @@ def test_a_session_that_was_ended_is_no_session(open_page, folder):
     client.post("/sign-out", data={"csrf": csrf})
 
     answer = client.get("/do/ack", headers={"cookie": f"supervisor_session={token}"})
-    assert answer.headers["location"] == "/sign-in"
+    assert answer.headers["location"].startswith("/sign-in?")
 
 
 def test_guessing_is_slowed_down(open_page, folder):
@@ -191,7 +193,7 @@ def test_no_line_end_of_an_address_becomes_a_header(open_page, path):
     answer = open_page().get(path)
 
     assert "set-cookie" not in answer.headers
-    assert answer.headers.get("location") in {None, "/sign-in"}
+    assert answer.headers.get("location", "/sign-in").startswith("/sign-in")
 
 
 def test_a_name_with_line_ends_writes_no_second_line_anywhere(open_page, folder):
@@ -202,6 +204,27 @@ def test_a_name_with_line_ends_writes_no_second_line_anywhere(open_page, folder)
 
     assert answer.status_code == 422
     assert "set-cookie" not in answer.headers
+
+
+def test_who_signs_in_comes_to_the_form_that_was_wanted(open_page, folder):
+    client = open_page()
+    asked = client.get("/do/ack?target=piha%2Fdb")
+    password = (folder / "state/web/password").read_text().strip()
+    to = re.search(r'name="to" value="([^"]+)"', client.get(asked.headers["location"]).text)[1]
+
+    answer = client.post("/sign-in", data={"password": password, "to": html.unescape(to)})
+
+    assert answer.headers["location"] == "/do/ack?target=piha%2Fdb"
+
+
+@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example/do/ack", "/do/ack\r\na: b", "/\\evil.example"])
+def test_nobody_is_sent_elsewhere_after_signing_in(open_page, folder, to):
+    client = open_page()
+    password = (folder / "state/web/password").read_text().strip()
+
+    answer = client.post("/sign-in", data={"password": password, "to": to})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
 def test_every_answer_says_what_a_browser_may_not_do(open_page):
