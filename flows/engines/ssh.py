@@ -158,13 +158,20 @@ def make_tunnel_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="sv-", dir=given if given and Path(given).is_dir() else None))
 
 
-async def run_remote(address: Address, script: str, deadline_s: float = COMMAND_S) -> str:
+async def run_remote(
+    address: Address, script: str, deadline_s: float = COMMAND_S, *, most_bytes: int = MOST_OUTPUT
+) -> str:
     """Return what a shell script prints on the other host; raises `LookError`."""
-    return await run_command([*ssh_command(address, "-nT"), script], deadline_s, is_ssh=True)
+    return await run_command([*ssh_command(address, "-nT"), script], deadline_s, is_ssh=True, most_bytes=most_bytes)
 
 
 async def run_command(
-    command: list[str], deadline_s: float = COMMAND_S, *, is_ssh: bool = False, env: Mapping[str, str] | None = None
+    command: list[str],
+    deadline_s: float = COMMAND_S,
+    *,
+    is_ssh: bool = False,
+    env: Mapping[str, str] | None = None,
+    most_bytes: int = MOST_OUTPUT,
 ) -> str:
     """Return what a command prints within the deadline; raises `LookError`, also where it is more than is sensible.
 
@@ -178,7 +185,7 @@ async def run_command(
         raise LookError(ReasonClass.CONFIG, f"there is no {command[0]} on this machine") from None
     try:
         async with asyncio.timeout(deadline_s):
-            out, said = await _read_both(process)
+            out, said = await _read_both(process, most_bytes)
             await process.wait()
     except TimeoutError:
         raise LookError(ReasonClass.TIMEOUT, f"{command[0]} did not end within {deadline_s:g} s") from None
@@ -199,8 +206,8 @@ async def _end_group(process: Process) -> None:
             await process.communicate()  # what is left in the pipes, which would stay open otherwise
 
 
-async def _read_both(process: Process) -> list[bytes]:
-    readers = [asyncio.create_task(_read_bounded(stream)) for stream in (process.stdout, process.stderr)]
+async def _read_both(process: Process, most_bytes: int) -> list[bytes]:
+    readers = [asyncio.create_task(_read_bounded(stream, most_bytes)) for stream in (process.stdout, process.stderr)]
     try:
         return list(await asyncio.gather(*readers))
     finally:
@@ -209,14 +216,14 @@ async def _read_both(process: Process) -> list[bytes]:
         await asyncio.gather(*readers, return_exceptions=True)
 
 
-async def _read_bounded(stream: asyncio.StreamReader | None) -> bytes:
+async def _read_bounded(stream: asyncio.StreamReader | None, most_bytes: int) -> bytes:
     """Return all that comes; raises `LookError` for more than any look prints: who is looked at may go on for ever."""
     assert stream is not None  # noqa: S101 - it is a pipe
     read = bytearray()
     while chunk := await stream.read(65_536):
         read += chunk
-        if len(read) > MOST_OUTPUT:
-            raise LookError(ReasonClass.PROTOCOL, f"it printed more than {MOST_OUTPUT >> 20} MiB, and was ended")
+        if len(read) > most_bytes:
+            raise LookError(ReasonClass.PROTOCOL, f"it printed more than {most_bytes >> 20} MiB, and was ended")
     return bytes(read)
 
 

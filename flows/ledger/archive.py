@@ -7,7 +7,7 @@ the archive allows to conclude again.
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,11 @@ def _to_entry(row: tuple[int, str, int, int, str, int, int]) -> Entry:
     return Entry(row[0], row[1], from_micros(row[2]), from_micros(row[3]), *row[4:])
 
 
+def seal_snapshot(entry: tuple[object, ...], digests: Mapping[str, bytes]) -> bytes:
+    """Return the sum of a snapshot: its kind, moments and fingerprint, and each file's name with the digest of its content."""
+    return hashlib.sha256(repr((*entry, sorted(digests.items()))).encode()).digest()
+
+
 class ArchiveReader:
     """An open archive."""
 
@@ -71,14 +76,20 @@ class ArchiveReader:
         first = to_micros(since) if since else -(2**63)
         last = to_micros(until) if until else 2**63 - 1
         rows = self._ask(f"{_ENTRY} WHERE kind = ? AND as_of >= ? AND as_of < ? ORDER BY as_of", (kind, first, last))
-        return [_to_entry(row) for row in rows]
+        return self._to_entries(rows)
 
     def find_latest(self, kind: str, not_after: datetime) -> Entry | None:
         """Return the newest snapshot of a kind that is not after a moment."""
         rows = self._ask(
             f"{_ENTRY} WHERE kind = ? AND as_of <= ? ORDER BY as_of DESC LIMIT 1", (kind, to_micros(not_after))
         )
-        return _to_entry(rows[0]) if rows else None
+        return self._to_entries(rows)[0] if rows else None
+
+    def _to_entries(self, rows: list[Any]) -> list[Entry]:
+        try:
+            return [_to_entry(row) for row in rows]
+        except (TypeError, ValueError, OverflowError):
+            raise HistoryError(f"{self.path}: a row of a snapshot is damaged; restore the archive") from None
 
     def read_contents(self, snapshot: int) -> dict[str, bytes]:
         """Return the files of a snapshot by name, each checked against its digest; raises `HistoryError`."""
@@ -87,7 +98,17 @@ class ArchiveReader:
             "ON content.id = file.content WHERE file.snapshot = ? ORDER BY file.name",
             (snapshot,),
         )
+        self._check(snapshot, {name: digest for name, _, digest in rows})
         return {name: self._unpack(data, digest) for name, data, digest in rows}
+
+    def _check(self, snapshot: int, digests: Mapping[str, bytes]) -> None:
+        """Raise `HistoryError` for a snapshot that is not as it was written; one of an earlier version has no sum yet."""
+        if not any(column[1] == "seal" for column in self._ask("PRAGMA table_info(snapshot)", ())):
+            return
+        rows = self._ask("SELECT kind, as_of, files_at, fingerprint, seal FROM snapshot WHERE id = ?", (snapshot,))
+        for *entry, told in rows:
+            if told is not None and told != seal_snapshot(tuple(entry), digests):
+                raise HistoryError(f"{self.path}: the snapshot {snapshot} is damaged; restore the archive")
 
     def _ask(self, question: str, parameters: tuple[object, ...]) -> list[Any]:
         try:
@@ -98,7 +119,7 @@ class ArchiveReader:
     def _unpack(self, packed: bytes, digest: bytes) -> bytes:
         try:
             data = self._decompressor.decompress(packed, max_output_size=LARGEST_BYTES)
-        except zstandard.ZstdError:
+        except (zstandard.ZstdError, TypeError, MemoryError):
             data = b""
         if hashlib.sha256(data).digest() != digest:
             raise HistoryError(f"{self.path}: the content {digest.hex()[:16]} is damaged; restore the archive")

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import zstandard
 from flows.errors import HistoryError
 from flows.files.own import describe
 from flows.files.storage import make_folder, write_flushed
-from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, to_micros
+from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, seal_snapshot, to_micros
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
 from flows.sources.inventory.files import InventoryFiles
 from flows.sources.inventory.named_contents import pack_inventory
@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS content (
 );
 CREATE TABLE IF NOT EXISTS snapshot (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, as_of INTEGER NOT NULL, files_at INTEGER NOT NULL,
-    fingerprint TEXT NOT NULL, file_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, UNIQUE (kind, as_of)
+    fingerprint TEXT NOT NULL, file_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, seal BLOB,
+    UNIQUE (kind, as_of)
 );
 CREATE TABLE IF NOT EXISTS file (
     snapshot INTEGER NOT NULL REFERENCES snapshot ON DELETE CASCADE, name TEXT NOT NULL,
@@ -75,10 +76,12 @@ class Archive(ArchiveReader):
     ) -> None:
         self._forget(kind, as_of)
         size_bytes = sum(len(data) for data in contents.values())
+        digests = {name: hashlib.sha256(data).digest() for name, data in contents.items()}
+        seal = seal_snapshot((kind, to_micros(as_of), to_micros(files_at), fingerprint), digests)
         snapshot = self.connection.execute(
-            "INSERT INTO snapshot (kind, as_of, files_at, fingerprint, file_count, size_bytes) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (kind, to_micros(as_of), to_micros(files_at), fingerprint, len(contents), size_bytes),
+            "INSERT INTO snapshot (kind, as_of, files_at, fingerprint, file_count, size_bytes, seal) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (kind, to_micros(as_of), to_micros(files_at), fingerprint, len(contents), size_bytes, seal),
         ).lastrowid
         self.connection.executemany(
             "INSERT INTO file (snapshot, name, content) VALUES (?, ?, ?)",
@@ -168,6 +171,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         if version > _VERSION:
             raise HistoryError(f"{path}: written by a newer version of the supervisor; update this one")
         connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
+        if not any(column[1] == "seal" for column in connection.execute("PRAGMA table_info(snapshot)")):
+            with suppress(sqlite3.OperationalError):  # another process did so meanwhile
+                connection.execute("ALTER TABLE snapshot ADD COLUMN seal BLOB")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise HistoryError(f"{path}: the archive cannot be opened: {error}") from None

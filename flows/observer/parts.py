@@ -111,7 +111,8 @@ class PartLooker:
 
     async def _fetch(self, where: str) -> bytes:
         """Return what the other host's forced command prints; any command that we would send is ignored there."""
-        return (await run_remote(parse_address(where), "supervisor observe --part")).encode()
+        said = await run_remote(parse_address(where), "supervisor observe --part", most_bytes=MOST_BYTES)
+        return said.encode()
 
     async def listen(self, _tell: Callable[[], None]) -> None:
         """Do nothing: a file tells of itself when it is read."""

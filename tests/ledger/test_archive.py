@@ -207,3 +207,32 @@ def test_microseconds_there_and_back_are_exact():
 
     assert [from_micros(to_micros(moment)) for moment in moments] == moments
     assert all(to_micros(b) > to_micros(a) for a, b in pairwise(moments))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["UPDATE snapshot SET as_of = as_of + 4096", "UPDATE file SET name = 'servicer.json'", "DELETE FROM file"],
+)
+def test_a_snapshot_that_is_not_as_it_was_written_is_an_error_and_not_another_world(tmp_path, damage):
+    keep(tmp_path, "one")
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
+        connection.execute(damage)
+
+    with open_archive(tmp_path) as archive, pytest.raises(HistoryError, match="damaged"):
+        archive.read_contents(archive.list_entries()[0].snapshot)
+
+
+def test_an_archive_of_an_earlier_version_is_read_and_gets_sums_from_then_on(tmp_path):
+    keep(tmp_path, "one")
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
+        connection.execute("ALTER TABLE snapshot DROP COLUMN seal")
+    with open_archive(tmp_path) as archive:
+        assert archive.read_contents(1) == {"services.json": b"one"}
+
+    keep(tmp_path, "one", "two")
+
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        assert [row[0] is not None for row in connection.execute("SELECT seal FROM snapshot ORDER BY as_of")] == [
+            False,
+            True,
+        ]
