@@ -11,7 +11,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo notebook pictures test manual test-quick mutants test-marked test-engines test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
+.PHONY: help install demo docs notebook pictures test manual test-quick mutants test-marked test-engines test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,7 @@ lock: .venv/.runtime ## Resolve the versions anew, within pyproject.toml's range
 	$(COMPILE) --upgrade pyproject.toml --extra notebook --extra dask --extra s3 --extra mqtt --group install --group dev \
 		-c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --upgrade --group bench -o requirements-bench.lock
+	$(COMPILE) --upgrade --group docs -o requirements-docs.lock
 
 crash-test: .venv/.dev ## Kill the supervisor at every point of every write (minutes)
 	.venv/bin/python -m tests.crash
@@ -92,6 +93,15 @@ power-test: .venv/.dev ## Cut the power at every point of every write (minutes; 
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --no-deps --only-binary :all: --require-hashes -r requirements-bench.lock
 	@touch $@
+
+.venv-docs/.built-with: requirements-docs.lock
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --no-deps --only-binary :all: --require-hashes -r requirements-docs.lock
+	@touch $@
+
+docs: .venv-docs/.built-with ## Build the manual as a site, in build/docs
+	.venv-docs/bin/sphinx-build --fail-on-warning --quiet docs build/docs
+	@echo "build/docs/index.html"
 
 bench: .venv/.runtime .venv-bench/.peers ## Measure the supervisor beside its peers
 	.venv/bin/python -m benchmarks $(BENCH_ARGS)
@@ -112,5 +122,5 @@ hooks: .venv/.dev ## Let git run the checks before each commit
 	.venv/bin/pre-commit install
 
 clean: ## Remove everything that make made
-	rm -rf .venv .venv-bench .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv .venv-bench .venv-docs .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +
