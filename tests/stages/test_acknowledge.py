@@ -127,3 +127,26 @@ def test_a_reason_an_owner_and_an_end_are_required(tmp_path):
     assert supervisor(tmp_path, "ack", "saturn", "--reason=x").returncode == 1
     assert supervisor(tmp_path, "ack", "saturn", "--reason= ", "--until=3d").returncode == 1
     assert supervisor(tmp_path, "ack", "list").stdout == "nothing is acknowledged\n"
+
+
+def broken_chain():
+    needs = [{"node": "piha", "service": "web", "dependency": "db", "scope": "local"}]
+    want = frames.desired("piha/web", "piha/db", "piha/ok", "vps/x", "vps/y", needs=needs)
+    have = frames.actual("piha/ok", "vps/y", {"target": "piha/web", "status": "exited"})
+    return frames.judged(want, have).recommendations
+
+
+def covered_by(target):
+    node, service = target.split("/")
+    return sorted(
+        "/".join(name) for name in acknowledge(broken_chain(), [replace(ACK, node=node, service=service)], NOON).by
+    )
+
+
+def test_that_of_a_node_covers_its_services():
+    assert covered_by("piha/all") == ["piha/db", "piha/web"]
+
+
+def test_what_waits_for_acknowledged_targets_alone_is_covered():
+    assert covered_by("piha/db") == ["piha/db", "piha/web"]
+    assert covered_by("piha/web") == ["piha/web"]

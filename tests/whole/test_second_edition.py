@@ -1,0 +1,27 @@
+"""Each line of the second edition of the rules has what holds it: the table names it, and what it names is there."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.helpers.coverage import LINES, TOLD
+
+TESTS = Path(__file__).parents[1]
+TABLE = yaml.safe_load(Path(__file__).with_name("second_edition.yaml").read_text())
+CASES = {case["name"] for case in yaml.safe_load((TESTS / "whole/field/cases.yaml").read_text())}
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row["line"])
+def test_a_line_of_the_rules_is_held_by_what_is_there(row):
+    named = [name.partition("::") for name in row.get("tests", [])]
+    absent = [name for file, _, name in named if f"def test_{name}(" not in (TESTS / file).read_text()]
+
+    assert named or row.get("field")
+    assert absent == []
+    assert set(row.get("field", [])) <= CASES
+    assert set(row.get("fleets", {})) <= {*LINES, *TOLD}
+
+
+def test_every_line_that_random_fleets_reach_is_in_the_table():
+    assert {line for row in TABLE for line in row.get("fleets", {})} >= set(LINES)
