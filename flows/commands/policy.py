@@ -32,7 +32,7 @@ Examples:
 
 \b
   supervisor policy test cases.yaml
-  supervisor policy test examples/policy/ladder.yaml --policy examples/policy/policy.yaml --json
+  supervisor policy test examples/policy/cases.yaml --policy examples/policy/policy.yaml --json
 """
 EXPLAIN = """Say what would be done for a target: by which rule, all that is missing, what holds it back, until when.
 

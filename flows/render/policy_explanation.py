@@ -100,7 +100,7 @@ def to_lines(found: PolicyExplanation) -> Iterator[str]:
     yield typer.style(show(spoken_target(*found.target)), bold=True) + _supposed(found)
     decision = found.decision
     if decision is None:
-        yield "nothing is recommended that a policy could decide about"
+        yield f"nothing is recommended that a policy could decide about{_why_nothing(found)}"
         return
     yield from _verdict(decision)
     yield from _lines_of_rules(found)
@@ -113,6 +113,15 @@ def to_lines(found: PolicyExplanation) -> Iterator[str]:
 
 def _supposed(found: PolicyExplanation) -> str:
     return f"  if it were {found.assumed}, and had been for long" if found.assumed else ""
+
+
+def _why_nothing(found: PolicyExplanation) -> str:
+    """Return what keeps a recommendation away: a world that is too old, a node that is away, what holds drift back."""
+    scene, target = found.scene, found.target
+    held = sorted({str(row.held_by) for row in scene.findings.get(target, ()) if row.held_by is not None})
+    if scene.is_world_stale:
+        return f": the world is of {spell_instant(found.world_at)}, too old to conclude anything from"
+    return f": its drift is held back by {', '.join(held)}" if held else ""
 
 
 def _verdict(decision: Decision) -> Iterator[str]:
