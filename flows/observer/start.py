@@ -53,6 +53,12 @@ notify_severity: warning
 """
 
 
+class UnseenError(SettingsError):
+    """There is no engine to write an inventory of, or it cannot be looked at."""
+
+    page = "docs/observing.md"
+
+
 @dataclass
 class Outcome:
     """What was written, what an existing file lacks, and what is said about it."""
@@ -92,7 +98,7 @@ def _find_here() -> str:
     found = find_local_address()
     if found is None:
         tried = "\n  ".join(list_local_addresses())
-        raise SettingsError(
+        raise UnseenError(
             f"no engine was found on this host; looked for\n  {tried}\nstart Docker or Podman, or name another host's engine:"
             " --docker ssh://user@host"
         )
@@ -119,7 +125,7 @@ async def _start_node(
         await looker.close()
     failed = next((source for source in look.sources if source.source == address.text and source.reason_class), None)
     if failed is not None:
-        raise SettingsError(f"{text}: {failed.reason_class}: {failed.reason}")
+        raise UnseenError(f"{text}: {failed.reason_class}: {failed.reason}")
     entries, left_out = propose_services(look, units, by_project=by_project)
     outcome.said += [f"{node}: left out: {reason}" for reason in left_out]
     _write_node(folder / "hosts" / node, look, text, entries, outcome, merge=merge)

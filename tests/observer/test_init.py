@@ -1,6 +1,7 @@
 """OBSERVER 8: `observe --init` writes an inventory that is valid, without a secret, and nominal at once."""
 
 import json
+import os
 import socket
 import time
 
@@ -137,6 +138,7 @@ def test_without_any_engine_it_says_what_it_looked_for_and_what_to_do(tmp_path, 
     said = capsys.readouterr().err
     assert "unix:///run/docker.sock" in said
     assert "--docker ssh://user@host" in said
+    assert "docs/observing.md" in said
     assert not (tmp_path / "inv").exists()
 
 
@@ -147,6 +149,7 @@ def test_a_scalar_is_read_back_as_the_text_that_it_was(text):
     assert to_plain(parse_yaml(f"{quote(text)}: {quote(text)}\n".encode(), Limits())) == {text: text}
 
 
+FLEET_COUNT = int(os.environ.get("FLEETS", "20"))
 STATES = st.sampled_from(
     [
         {},
@@ -161,6 +164,13 @@ STATES = st.sampled_from(
         {"labels": {"com.docker.compose.oneoff": "True"}, "state": "exited", "exit_code": 1},
         {"labels": AWAITS},
         {"labels": {"supervisor.service": "Über all"}},
+        {"labels": {"supervisor.ignore": "true"}, "state": "dead"},
+        {"state": "created"},
+        {"state": "created", "exit_code": 127, "error": "no such command"},
+        {"state": "removing"},
+        {"health": "starting"},
+        {"is_oom_killed": True, "state": "exited", "exit_code": 137},
+        {"state": "unheard-of"},
     ]
 )
 NAMES = st.sampled_from(["web", "db", "migrate", "on", "123", "null", "My_App", "all", "x.y", "cache"])
@@ -168,7 +178,7 @@ FLEETS = st.lists(st.tuples(st.sampled_from(["shop", "blog", None]), NAMES, st.i
 
 
 @pytest.mark.slow
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=FLEET_COUNT, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fleet=FLEETS)
 def test_what_is_written_is_nominal_at_once(fleet, tmp_path_factory, capsys):
     root = tmp_path_factory.mktemp("fleet")
