@@ -12,17 +12,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from flows.errors import SupervisorError
 from flows.files.own import open_regular, replace_file
 from flows.files.sealed import seal, unseal
-from flows.ledger.event_line import read_instant, write_instant
+from flows.ledger.forms import Instant, Whole, to_form
 from schemas.episode import Target
 from schemas.outage import Blindness, Message, News, Outage
 from schemas.words import Severity
 
 FILE = "notifications.json"
+VERSION = 2
 VARIABLE = "SUPERVISOR_NOTIFY_URLS"
 MOST_QUEUED = 200
 MOST_SINGLE = 5
@@ -88,8 +92,8 @@ def read_outbox(state_dir: Path) -> Outbox:
     with os.fdopen(fd, "rb") as file:
         data = file.read(MAX_BYTES)
     try:
-        return _parse(json.loads(unseal(data)))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _read(msgspec.json.decode(unseal(data), type=_File))
+    except (ValueError, msgspec.DecodeError, RecursionError):
         return Outbox()
 
 
@@ -104,7 +108,7 @@ def read_waiting(state_dir: Path) -> Waiting | None:
 
 def write_outbox(state_dir: Path, outbox: Outbox) -> None:
     """Replace the file as a whole."""
-    replace_file(state_dir / FILE, seal(json.dumps(_dump(outbox)).encode("ascii")))
+    replace_file(state_dir / FILE, seal(json.dumps(msgspec.to_builtins(_write(outbox))).encode("ascii")))
 
 
 def enqueue(queue: Sequence[Queued], messages: Sequence[Message], services: frozenset[str]) -> tuple[Queued, ...]:
@@ -225,62 +229,69 @@ def send_with_apprise(address: str, message: Message) -> bool:
         return False
 
 
-def _dump(outbox: Outbox) -> dict[str, Any]:
-    return {
-        "version": 2,
-        "outages": [
-            {
-                "root": outage.root,
-                "opened_at": write_instant(outage.opened_at),
-                "signatures": [[*target, text] for target, text in outage.signatures.items()],
-            }
+class _Queued(msgspec.Struct, kw_only=True):
+    root: Target
+    news: News
+    severity: Severity
+    title: str
+    body: str
+    subject: str = ""
+    waiting_for: tuple[str, ...]
+
+
+class _Outage(msgspec.Struct):
+    root: Target
+    opened_at: Instant
+    signatures: tuple[tuple[str, str, str], ...]
+
+
+class _File(msgspec.Struct, kw_only=True):
+    version: int
+    outages: tuple[_Outage, ...]
+    queue: tuple[_Queued, ...]
+    sent: tuple[Sent, ...] = ()
+    failed: Whole = 0
+    blindness: tuple[Instant, bool] | None = None
+    sent_at: tuple[Instant, ...] | UnsetType = UNSET
+    """In place of `sent`, in what version 1 wrote."""
+
+
+def _write(outbox: Outbox) -> _File:
+    blind = outbox.blindness
+    return _File(
+        version=VERSION,
+        outages=tuple(
+            _Outage(outage.root, outage.opened_at, tuple((*target, text) for target, text in outage.signatures.items()))
             for outage in outbox.outages.values()
-        ],
-        "queue": [
-            {
-                "root": row.message.root,
-                "news": row.message.news,
-                "severity": row.message.severity,
-                "title": row.message.title,
-                "body": row.message.body,
-                "subject": row.message.subject,
-                "waiting_for": sorted(row.waiting_for),
-            }
-            for row in outbox.queue
-        ],
-        "sent": [[write_instant(row.at), row.root, row.subject] for row in outbox.sent],
-        "failed": outbox.failed,
-        "blindness": outbox.blindness and [write_instant(outbox.blindness.since), outbox.blindness.is_told],
-    }
+        ),
+        queue=tuple(to_form(_Queued, row.message, waiting_for=tuple(sorted(row.waiting_for))) for row in outbox.queue),
+        sent=outbox.sent,
+        failed=outbox.failed,
+        blindness=(blind.since, blind.is_told) if blind else None,
+    )
 
 
-def _parse(form: Mapping[str, Any]) -> Outbox:
+def _read(form: _File) -> Outbox:
     outages = [
         Outage(
-            root=Target(*row["root"]),
-            opened_at=read_instant(row["opened_at"]),
-            signatures={Target(node, service): text for node, service, text in row["signatures"]},
+            root=row.root,
+            opened_at=row.opened_at,
+            signatures={Target(node, service): text for node, service, text in row.signatures},
         )
-        for row in form["outages"]
+        for row in form.outages
     ]
-    queue = tuple(
-        Queued(
-            Message(
-                root=Target(*row["root"]),
-                news=News(row["news"]),
-                severity=Severity(row["severity"]),
-                title=str(row["title"]),
-                body=str(row["body"]),
-                subject=str(row.get("subject", "")),
-            ),
-            frozenset(row["waiting_for"]),
-        )
-        for row in form["queue"]
+    older = () if form.sent_at is UNSET else form.sent_at
+    return Outbox(
+        outages={outage.root: outage for outage in outages},
+        queue=tuple(_read_queued(row) for row in form.queue),
+        sent=(*form.sent, *(Sent(at, None) for at in older)),
+        blindness=Blindness(since=form.blindness[0], is_told=form.blindness[1]) if form.blindness else None,
+        failed=min(form.failed, len(form.queue)),
     )
-    # What version 1 wrote has the moments alone.
-    sent = tuple(Sent(read_instant(at), root and Target(*root), *said) for at, root, *said in form.get("sent", ()))
-    sent += tuple(Sent(read_instant(at), None) for at in form.get("sent_at", ()))
-    blind = form.get("blindness")
-    blindness = Blindness(since=read_instant(blind[0]), is_told=bool(blind[1])) if blind else None
-    failed = min(int(form.get("failed", 0)), len(queue))
-    return Outbox({outage.root: outage for outage in outages}, queue, sent, blindness, failed)
+
+
+def _read_queued(row: _Queued) -> Queued:
+    message = Message(
+        root=row.root, news=row.news, severity=row.severity, title=row.title, body=row.body, subject=row.subject
+    )
+    return Queued(message, frozenset(row.waiting_for))
