@@ -92,7 +92,7 @@ def test_verify_notices_that_the_end_was_cut(told, supervisor):
 def test_tail_shows_the_latest_events(told, supervisor):
     result = supervisor("tail", "-n", "2")
 
-    assert [line.split()[2] for line in result.stdout.splitlines()] == ["changed", "drift"]
+    assert [line.split()[3] for line in result.stdout.splitlines()] == ["changed", "drift"]
 
 
 def test_tail_prints_no_control_character_of_a_foreign_text(told, supervisor):
