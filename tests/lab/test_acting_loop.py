@@ -248,7 +248,7 @@ def test_a_session_that_breaks_off_is_lost_and_goes_on_over_there(loop, node):
     executor = subprocess.Popen([*SUPERVISOR, "act", "--once", "--config", str(loop.config)])
     until(loop.starts, 60)
     time.sleep(2)  # the command is on its way: docker waits for the container to end
-    node.sh("pkill -9 -f 'sshd: root' || true")
+    node.sh("pkill -9 -f '[s]shd: root' || true")
     assert executor.wait(90) == 0
 
     ended = next(row for row in loop.records() if row["kind"] == "ended")
