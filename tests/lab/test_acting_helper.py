@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -116,7 +115,7 @@ def test_a_session_that_breaks_off_is_lost_and_the_helper_tells_later_how_it_end
     process = subprocess.Popen(
         [sys.executable, "-c", BREAK, str(STATE), helper.node.name], stdout=subprocess.PIPE, text=True
     )
-    time.sleep(1.5)
+    until((HOME / "state" / f"{'a' * 64}.json").exists, 30)
     helper.node.sh("pkill -9 -f '[s]shd: ops' || true")
     said, _ = process.communicate(timeout=60)
 

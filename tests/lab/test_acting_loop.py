@@ -247,7 +247,9 @@ def test_a_session_that_breaks_off_is_lost_and_goes_on_over_there(loop, node):
     loop.take("reconcile", "-q")
     executor = subprocess.Popen([*SUPERVISOR, "act", "--once", "--config", str(loop.config)])
     until(loop.starts, 60)
-    time.sleep(2)  # the command is on its way: docker waits for the container to end
+    dialled = node.command("pgrep", "-f", "[d]ial-stdio")
+    until(lambda: subprocess.run(dialled, capture_output=True, check=False).returncode == 0, 60)
+    time.sleep(4)  # the command is over there: docker waits for the container to end, half a minute
     node.sh("pkill -9 -f '[s]shd: root' || true")
     assert executor.wait(90) == 0
 
