@@ -63,10 +63,8 @@ def test_a_unit_that_died_is_restarted_and_says_that_it_is_active(machine, backe
 
 def test_a_unit_whose_start_fails_has_failed_and_its_limit_is_left_alone(machine, backend):
     limit = "Unit.StartLimitBurst=2; Unit.StartLimitIntervalSec=300; Service.Type=oneshot"
-    machine.unit("loop.service", f"{limit}; Service.ExecStart=/usr/local/bin/fails", is_started=False)
-    machine.sh(
-        "printf '#!/bin/sh\\necho x >>/run/starts; exit 1\\n' >/usr/local/bin/fails; chmod +x /usr/local/bin/fails"
-    )
+    machine.unit("loop.service", f"{limit}; Service.ExecStart=/run/fails", is_started=False)
+    machine.sh("printf '#!/bin/sh\\necho x >>/run/starts; exit 1\\n' >/run/fails; chmod +x /run/fails")
     loop = backend("loop.service")
 
     results = [loop.run(order(), never).result for _ in range(4)]
