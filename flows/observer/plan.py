@@ -1,6 +1,7 @@
 """The plan: which nodes to look at, how, and what of theirs runs for which service of the inventory (OBSERVER 3)."""
 
 import contextlib
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ OBSERVE_KEYS = ("docker", "tls", "systemd", "every", "part")
 TLS_KEYS = ("ca", "cert", "key")
 INTERMITTENT = timedelta(minutes=2)
 NONE, SSH = "none", "ssh://"
+USER = re.compile(r"^([a-z]+://)[^/?#]*@")
+"""User and password of an address: a probe sends none, so that none is remembered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,7 +244,7 @@ def _list_selectors(
         yield SelectorKind.UNIT, unit if "." in unit else f"{unit}.service", None, None
     expect = runtime.get("expect")
     for probe in _texts(_several(runtime.get("probe")), "probe"):
-        yield SelectorKind.PROBE, probe, None, str(expect) if expect is not None else None
+        yield SelectorKind.PROBE, USER.sub(r"\1", probe), None, str(expect) if expect is not None else None
 
 
 def _several(value: object) -> list[object]:
