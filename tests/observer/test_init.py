@@ -165,7 +165,6 @@ STATES = st.sampled_from(
         {"labels": AWAITS},
         {"labels": {"supervisor.service": "Über all"}},
         {"labels": {"supervisor.ignore": "true"}, "state": "dead"},
-        {"state": "created"},
         {"state": "created", "exit_code": 127, "error": "no such command"},
         {"state": "removing"},
         {"health": "starting"},
