@@ -122,3 +122,16 @@ def test_a_rule_that_decided_nothing_is_named(settings, past, tmp_path):
 
     silent = [fault.problem for fault in found.faults if "decided nothing" in fault.problem]
     assert silent == ["the rule never decided nothing in 12h"]
+
+
+def test_nothing_is_slept_through_the_end_of_a_rest(settings, tmp_path):
+    """Web alone is down, and nothing else happens that would wake anybody when its cool-down is over."""
+    for number in range(24):
+        moment = NOON + number * 2 * STEP
+        sick = {"piha/web"} if number else set()
+        write(tmp_path / "kept" / f"{moment:%Y-%m-%dT%H%M%SZ}", world(moment, *SERVICES, sick=sick))
+    (tmp_path / "draft.yaml").write_text("rules: [{id: all, match: {}, mode: auto, cooldown: 20m}]\n")
+    found = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=tmp_path / "kept")
+
+    started = {key.target: new for key, _, new in found.rows if key.what == "started"}
+    assert started["piha/web"] >= 2
