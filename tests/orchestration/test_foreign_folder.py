@@ -83,7 +83,7 @@ def test_what_was_relative_is_absolute_for_the_runs(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_serve_from_there_runs_nothing_of_it(tmp_path, trapped):
     (tmp_path / "served").mkdir()
-    with Served(tmp_path / "served", {"SUPERVISOR_SERVE_INTERVAL": "2s"}) as served:
+    with Served(tmp_path / "served", {"SUPERVISOR_SERVE_INTERVAL": "2s", "SUPERVISOR_SERVE_CRON": ""}) as served:
         states = served.wait(lambda: [run["state_type"] for run in served.api("/flow_runs/filter", {})])
         served.wait(lambda: "COMPLETED" in {run["state_type"] for run in served.api("/flow_runs/filter", {})})
 

@@ -11,7 +11,7 @@ SEVERAL = 4
 
 
 def test_runs_follow_each_other_and_none_is_cancelled(tmp_path):
-    with Served(tmp_path, {"SUPERVISOR_SERVE_INTERVAL": "2s"}) as served:
+    with Served(tmp_path, {"SUPERVISOR_SERVE_INTERVAL": "2s", "SUPERVISOR_SERVE_CRON": ""}) as served:
         runs = served.wait(lambda: found if completed(found := served.api("/flow_runs/filter", {})) else None)
         deployment = served.deployment()
 
