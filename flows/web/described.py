@@ -19,6 +19,8 @@ class StatusDocument(_Document):
     """The last recorded run, as `supervisor status --json` gives it."""
 
     schema_version: int
+    checkpoint: str | None = Field(description="the file that was read")
+    inventory: str | None = Field(description="whose state it is")
     state: State | None = Field(description="null where nothing was recorded yet")
     state_since: Moment | None
     as_of: Moment | None
@@ -31,6 +33,7 @@ class StatusDocument(_Document):
     recommendations: list[Row]
     open_episodes: list[Row]
     last_attempt: Row | None = Field(description="a run since, without conclusions")
+    messages: Row | None = Field(description="how many wait, and how many were given up; null where none was ever to be sent")
     acting: Row | None = Field(None, description="what the last run left to be seen of acting; absent where it is off")
 
 
@@ -52,9 +55,11 @@ class TargetDocument(_Document):
 
     schema_version: int
     target: str
+    names: Any = Field(description="what it is also called")
     as_of: Moment
     state: State
     desired: list[Row]
+    members: Any = Field(description="of a node or the fleet: what belongs to it")
     actual: list[Row]
     doubts: list[str]
     drift: list[Row]

@@ -174,7 +174,12 @@ class FakeEngine:
 
     def end_streams(self) -> None:
         """End all streams of events, as a proxy does."""
-        self._loop.call_soon_threadsafe(lambda: [writer.close() for writer in self._listening])
+
+        def close() -> None:
+            for writer in self._listening:
+                writer.close()
+
+        self._loop.call_soon_threadsafe(close)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

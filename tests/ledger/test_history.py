@@ -450,7 +450,7 @@ def test_a_torn_file_does_not_keep_other_days_from_being_merged(tmp_path):
     torn = min((tmp_path / day_folder("runs", DAY)).iterdir())
     torn.write_bytes(b"")
 
-    with pytest.raises(HistoryError, match=rf"{re.escape(str(torn))}[^\n]*\n1 day\(s\) are not merged, 5 are"):
+    with pytest.raises(HistoryError, match=rf"{re.escape(str(torn))}[^\n]*\ndays that are not merged: 1; that are: 5"):
         compact(tmp_path, DAY + timedelta(days=2))
 
 
