@@ -55,6 +55,10 @@ def serve(
     }
     loaded = options.load_all(given, config)
     settings = loaded.settings
+    if not os.environ.get("PREFECT_API_URL"):
+        from flows.orchestration.server import check_host
+
+        check_host(host, os.environ)
     home = _make_home(settings.places.state_dir)
     _pass_on(loaded)
     # Python takes modules from the current folder, and Prefect settings; it may be a stranger's inventory.

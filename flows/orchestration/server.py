@@ -30,20 +30,23 @@ class ServerError(SupervisorError):
     """The Prefect server does not start, or has stopped."""
 
 
+def check_host(host: str, environment: Mapping[str, str]) -> None:
+    """Raise SettingsError for an address that others can reach, where no authentication is set."""
+    if not environment.get("PREFECT_SERVER_API_AUTH_STRING") and not is_loopback(host):
+        raise SettingsError(
+            f"--host {host}: whoever reaches that address could run and read everything; set "
+            "PREFECT_SERVER_API_AUTH_STRING, or keep 127.0.0.1 and put a reverse proxy with TLS in front"
+        )
+
+
 def server_environment(home: Path, host: str, port: int, given: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of the server and of its clients; what the user has set about it stays.
 
     Raises SettingsError for an address that others can reach, where no authentication is set.
     """
     environment = quiet_environment(home, given)
-    auth = environment.get("PREFECT_SERVER_API_AUTH_STRING")
-    if auth is None:
-        if not is_loopback(host):
-            raise SettingsError(
-                f"--host {host}: whoever reaches that address could run and read everything; set "
-                "PREFECT_SERVER_API_AUTH_STRING, or keep 127.0.0.1 and put a reverse proxy with TLS in front"
-            )
-        auth = load_auth(home)
+    check_host(host, environment)
+    auth = environment.get("PREFECT_SERVER_API_AUTH_STRING") or load_auth(home)
     origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     safe = {
         "PREFECT_SERVER_API_AUTH_STRING": auth,

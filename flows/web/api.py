@@ -74,9 +74,11 @@ def give_badge(context: Shared) -> Response:
 @router.get("/api/v1/status", tags=["fleet"], dependencies=[Reader], responses=_gives(StatusDocument))
 def give_status(context: Shared) -> JSONResponse:
     """Return what `supervisor status --json` gives: the last recorded run."""
-    settings = context.settings
+    settings, places = context.settings, context.settings.places
     is_acting = settings.actions.automation is not Automation.OFF
-    status = read_status(settings.checkpoint, settings.run_ttl, read_now(settings), is_acting=is_acting)
+    status = read_status(
+        places.checkpoint, settings.run_ttl, read_now(settings), state_dir=places.state_dir, is_acting=is_acting
+    )
     return JSONResponse(status_document(status))
 
 

@@ -33,7 +33,9 @@ class StatusDocument(_Document):
     recommendations: list[Row]
     open_episodes: list[Row]
     last_attempt: Row | None = Field(description="a run since, without conclusions")
-    messages: Row | None = Field(description="how many wait, and how many were given up; null where none was ever to be sent")
+    messages: Row | None = Field(
+        description="how many wait, and how many were given up; null where none was ever to be sent"
+    )
     acting: Row | None = Field(None, description="what the last run left to be seen of acting; absent where it is off")
 
 
