@@ -11,13 +11,14 @@ from tests.orchestration.supervised import Served, event_ids, events_of_one_run
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
 SICK = ("piha/web", "piha/db", "piha/cache")
+WELL = "piha/proxy"  # without it, the node as a whole would be suspect, and one event would tell of it
 
 
 @pytest.fixture
 def sick(tmp_path):
     """Return the settings of a homelab that is sick right now: a scheduled run judges it as it is."""
-    home = write(tmp_path / "home", inventory(piha=[name.removeprefix("piha/") for name in SICK]))
-    now = write(tmp_path / "world", world(datetime.now(UTC), sick=SICK))
+    home = write(tmp_path / "home", inventory(piha=[name.removeprefix("piha/") for name in (*SICK, WELL)]))
+    now = write(tmp_path / "world", world(datetime.now(UTC), WELL, sick=SICK))
     return {"inventory": str(home), "world": str(now), "world_ttl": "1h", "node_ttl": "1h"}
 
 
