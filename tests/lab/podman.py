@@ -20,6 +20,8 @@ class Podman:
         self._service = 0
         store = ["--root", f"{node.folder}/podman", "--runroot", "/run/podman-run", "--tmpdir", "/run/podman-tmp"]
         self._command = [
+            "env",
+            "TMPDIR=/run/podman-tmp",
             "podman",
             *store,
             "--cgroup-manager=cgroupfs",
