@@ -35,7 +35,8 @@ dev-wheel: .venv/.dev
 
 demo: install ## Judge the example homelab on a bad evening, with a month behind it
 	@[ -e .demo/supervisor.yaml ] || rm -rf .demo
-	@PATH="$$PWD/.venv/bin:$$PATH" supervisor demo .demo
+	@.venv/bin/supervisor demo .demo
+	@command -v supervisor >/dev/null || printf '\nTo type these as they stand: alias supervisor=%s\n' "$$PWD/.venv/bin/supervisor"
 
 pictures: demo ## Draw the pictures anew (those of the report and the page need Chromium)
 	.venv/bin/python -m tools.pictures examples/pictures

@@ -57,11 +57,11 @@ class TargetDocument(_Document):
 
     schema_version: int
     target: str
-    names: Any = Field(description="what it is also called")
+    names: list[str] = Field(description="what it is also called")
     as_of: Moment
     state: State
     desired: list[Row]
-    members: Any = Field(description="of a node or the fleet: what belongs to it")
+    members: list[Row] = Field(description="of a node or the fleet: what belongs to it")
     actual: list[Row]
     doubts: list[str]
     drift: list[Row]
