@@ -62,7 +62,7 @@ COMMANDS = (
     "halt --until 1m --reason x",
     "resume",
     "actions reset piha/web",
-    "deployment run piha/web -- true",
+    "deployment run --node piha --service web -- true",
     "web --port {port}",
     "watch",
     "config",

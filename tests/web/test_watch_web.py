@@ -1,6 +1,7 @@
 """`supervisor watch --web`: one process that runs and shows it, and ends when it is told to."""
 
 import threading
+import time
 
 import httpx
 import pytest
@@ -9,30 +10,35 @@ from tests.helpers.paged import write_world
 from tests.helpers.watched import watch_with_page
 
 
+def wait_for(found):
+    """Return what is found within twenty seconds, or what there is then."""
+    for _ in range(200):
+        if found():
+            break
+        time.sleep(0.1)
+    return found()
+
+
 @pytest.mark.slow
 def test_it_records_runs_shows_changes_and_ends_while_pages_are_open(folder):
     heard = []
 
     def listen(address):
         with httpx.stream("GET", f"{address}/changes", timeout=60) as stream:
-            heard.extend(line for line in stream.iter_lines() if line.startswith("data:"))
+            for line in stream.iter_lines():
+                heard.extend([line] if line.startswith("data:") else [])
 
     with watch_with_page(folder) as (address, process):
         open_page = threading.Thread(target=listen, args=(address,), daemon=True)
         open_page.start()
+        assert wait_for(lambda: heard)
         write_world(folder, mosquitto="ok", web="ok", db="exited")
-        for _ in range(200):
-            if "redeploy-piha-db" in (shown := httpx.get(f"{address}/api/v1/status").text):
-                break
-            process_is_gone = process.poll()
-            assert process_is_gone is None
-            threading.Event().wait(0.1)
+        assert wait_for(lambda: "redeploy-piha-db" in httpx.get(f"{address}/api/v1/status").text)
+        assert wait_for(lambda: len(heard) >= 2)
         process.terminate()
         assert process.wait(30) == 0
         open_page.join(10)
 
-    assert "redeploy-piha-db" in shown
-    assert len(heard) >= 2
     assert "Traceback" not in (folder / "output").read_text()
 
 
