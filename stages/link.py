@@ -20,8 +20,9 @@ def link_dependencies(desired: Desired, observed: DataFrame[ObservedService], dr
     """Return the dependencies of what is broken, standing for itself, and of what is broken along their chains.
 
     A local dependency is looked for on the same node, an external one on every node, and one that says neither on the
-    same node first (CONTRACT 1.1, 1.3). A name that no inventory has gives no row: it blocks nothing. A cycle is one
-    of the whole graph of desired services, whatever their health.
+    same node first (CONTRACT 1.1, 1.3). A name that no inventory has gives no row: it blocks nothing. What stands on an
+    unmonitored node is desired nowhere, and meets no dependency. A cycle is one of the whole graph of desired services,
+    whatever their health.
     """
     broken = drift.filter(pl.col("kind").is_in(WAITING))
     start = broken.filter(pl.col("held_by").is_null()).select(TARGET).unique()
@@ -50,10 +51,9 @@ def _validate(links: pl.DataFrame, instances: pl.DataFrame, cycles: pl.DataFrame
 
 def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
     """Return what an inventory asks for, and what runs where an inventory that cannot be read may ask for it."""
-    unmonitored = desired.nodes.filter(~pl.col("is_monitored"))["node"].to_list()
-    asked = desired.services.select(
+    asked = _judged(desired).select(
         *TARGET,
-        is_monitored=pl.col("is_monitored") & ~pl.col("node").is_in(unmonitored),
+        is_monitored="is_monitored",
         is_job=pl.col("run") != RunMode.SERVICE,
         is_open=pl.lit(False),
     )
@@ -69,6 +69,12 @@ def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
         ]
     ).unique()
     return pl.concat([asked, may_be.with_columns(is_monitored=True, is_job=False, is_open=True)])
+
+
+def _judged(desired: Desired) -> pl.DataFrame:
+    """Return the services of nodes that are monitored: nothing of another is desired, so that none of it is enough."""
+    unmonitored = desired.nodes.filter(~pl.col("is_monitored"))
+    return desired.services.join(unmonitored, on="node", how="anti")
 
 
 def _follow(
@@ -142,8 +148,8 @@ def find_cycles(desired: Desired) -> pl.DataFrame:
     dependencies = _within_components(desired.dependencies)
     if dependencies.is_empty():
         return pl.DataFrame(schema=dtypes(CycleMember))
-    services = desired.services.select(TARGET).join(dependencies, on="service", how="semi")
-    instances = desired.services.select(TARGET)
+    instances = _judged(desired).select(TARGET)
+    services = instances.join(dependencies, on="service", how="semi")
     links = _resolve(services, dependencies, instances)
     is_local = pl.col("scope") == DependencyScope.LOCAL
     names = links.filter(~is_local).select(service="dependency").unique()

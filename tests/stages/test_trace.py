@@ -76,6 +76,20 @@ def test_an_unmonitored_dependency_is_unavailable_where_its_node_is_offline():
 
 
 @pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        pytest.param(["b/db"], [(APP, "b/db")], id="it waits for the one that is monitored"),
+        pytest.param([], [], id="that of an unmonitored node alone blocks nothing"),
+    ],
+)
+def test_a_service_on_an_unmonitored_node_is_no_instance_of_a_dependency(others, expected):
+    nodes = ["a", *(["b"] if others else []), {"node": "old", "is_monitored": False}]
+    want = desired(APP, "old/db", *others, nodes=nodes, needs=[needs(APP, "db", "external")])
+
+    assert causes(want, actual(*down(APP, *others), "old/db")) == expected
+
+
+@pytest.mark.parametrize(
     ("have", "expected"),
     [
         pytest.param(["b/db", *down("c/db")], [], id="available when one instance is"),
