@@ -491,7 +491,7 @@ class Ledger:
 _RECORDS: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 _BY: TypeAdapter[By] = TypeAdapter(By)
 _AT: TypeAdapter[datetime] = TypeAdapter(At)
-_ENVELOPE = frozenset({"v", "n", "at", "by", "prev"})
+_ENVELOPE = frozenset({"v", "n", "at", "by", "prev", "seal"})
 
 
 def read_record(form: Mapping[str, Any]) -> Record:

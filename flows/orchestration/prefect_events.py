@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from prefect.events import emit_event
+from prefect.events.worker import EventsWorker
 
 from flows.ledger.event_line import WrittenEvent
 from flows.text.escape import show
@@ -16,6 +17,8 @@ from schemas.words import ALL
 
 PREFIX = "runtime-supervisor"
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://runtime-supervisor/events")
+WAIT_S = 30.0
+"""So long a run waits until Prefect has its events, before its process ends."""
 MOST_ROOT_CAUSES = 20
 """Prefect takes 100 related resources; the event's own payload names them all."""
 
@@ -26,6 +29,8 @@ def publish_events(events: Iterable[WrittenEvent]) -> int:
     for event in events:
         emit_event(**to_prefect_event(event.envelope))
         count += 1
+    if count:
+        EventsWorker.drain_all(timeout=WAIT_S)
     return count
 
 

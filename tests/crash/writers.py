@@ -196,7 +196,7 @@ def _read_journal(folder: Path) -> Any:
     journals = read_journals(ActionPlace(folder / "actions"))
     if journals.problems:
         raise ToldError(str(journals.problems))
-    return [str(line.record["reason"])[:8] for line in journals.lines]
+    return [line.record.get("reason") for line in journals.lines]
 
 
 def _write_memory(folder: Path, number: int) -> None:

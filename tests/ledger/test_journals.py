@@ -97,6 +97,33 @@ def test_a_changed_journal_breaks_the_ledger_and_is_not_written_to(place, spoil,
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda data: data.replace(b'"reason":"1"', b'"reason":"3"'), id="its content"),
+        pytest.param(lambda data: data[:-1] + b"*", id="its end"),
+        pytest.param(lambda data: data.replace(b"a reason", b"a\0reason"), id="a blank that became NUL"),
+    ],
+)
+def test_a_change_of_the_last_line_breaks_the_ledger_though_no_line_follows_it(place, spoil):
+    append(place.root, Role.DECIDER, ["a reason"])
+    write(place, Role.DECIDER, Role.DECIDER)
+    path = part_path(place, Role.DECIDER, UID)
+    path.write_bytes(spoil(path.read_bytes()))
+
+    assert "change" in read_journals(place).problems[0]
+
+
+def test_a_record_of_a_version_that_did_not_seal_is_read(place):
+    write(place, Role.DECIDER)
+    path = part_path(place, Role.DECIDER, UID)
+    record = dict(read_journals(place).lines[0].record)
+    del record["seal"]
+    path.write_bytes(write_canonical(record).encode() + b"\n")
+
+    assert reasons(place) == ["0"]
+
+
 def test_a_number_that_stands_twice_breaks_the_ledger(place):
     write(place, Role.DECIDER)
     other = ActionPlace(place.root.with_name("other"))

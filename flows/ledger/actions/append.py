@@ -24,6 +24,7 @@ from flows.ledger.actions.journals import (
     Tail,
     part_path,
     read_journals,
+    seal_record,
 )
 from flows.ledger.actions.places import ActionPlace
 from flows.ledger.actions.share import share_file
@@ -101,6 +102,7 @@ class LockedLedger:
         for n, (kind, fields) in enumerate(records, start=first):
             record: dict[str, Any] = {**fields, "v": VERSION, "n": n, "at": spell_instant(at), "kind": kind}
             record |= {"by": self._author.by(), "prev": head}
+            record["seal"] = seal_record(record)
             content = write_canonical(record).encode("ascii")
             if len(content) > MAX_LINE:
                 raise LedgerWriteError(

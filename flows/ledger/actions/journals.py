@@ -19,6 +19,7 @@ from flows.errors import EmitError, SupervisorError
 from flows.files.file_system import doubt_file_systems
 from flows.files.own import open_regular
 from flows.ledger.actions.places import ActionPlace
+from schemas.canonical import hash_canonical
 from schemas.ledger import Role
 
 VERSION = 1
@@ -28,6 +29,8 @@ MAX_LINE = 1024 * 1024
 MAX_PART = 64 * 1024 * 1024
 _NAME = re.compile(r"(decider|operator|executor)-(0|[1-9]\d{0,9})(?:\.([2-9]|[1-9]\d{1,3}))?\.jsonl")
 _ROUNDS = 8
+_HOLE = re.compile(rb"\0\0|\0\Z")
+"""What a power cut leaves of a page that was never written; one NUL amid a line is a changed byte."""
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 
 
@@ -190,6 +193,10 @@ def _read_journal(place: ActionPlace, role: Role, uid: int, part_count: int, lin
                 )
             head = line.digest
             lines.append(line)
+        if _was_whole(torn):
+            raise _BrokenError(f"{path}: the end of its last line was changed")
+    if head != BEGINNING and not _has_seal(lines[-1].record):
+        raise _BrokenError(f"{lines[-1].path}:{lines[-1].number}: was changed: its seal is of another record")
     return Tail(part_count, size, torn, head)
 
 
@@ -198,9 +205,28 @@ def split_torn(data: bytes) -> tuple[bytes, bytes]:
 
     No line of ours holds a NUL: from the first one on, nothing was ever durable, and so never acknowledged.
     """
-    hole = data.find(b"\0")
-    end = data.rfind(b"\n", 0, hole if hole >= 0 else len(data)) + 1
+    hole = _HOLE.search(data)
+    end = data.rfind(b"\n", 0, hole.start() if hole else len(data)) + 1
     return data[:end], data[end:]
+
+
+def seal_record(record: Mapping[str, Any]) -> str:
+    """Return the record's seal, 16 hex digits: a journal's last line has no line behind it that would tell of a change."""
+    return hash_canonical({key: value for key, value in record.items() if key != "seal"})[:16]
+
+
+def _has_seal(record: Mapping[str, Any]) -> bool:
+    """Tell whether the record is as it was sealed; one of an earlier version has no seal."""
+    return "seal" not in record or record["seal"] == seal_record(record)
+
+
+def _was_whole(torn: bytes) -> bool:
+    """Tell whether a whole record with something else than its line end stands there: no torn write leaves that."""
+    try:
+        msgspec.json.decode(torn[:-1])
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return torn[-1:] != b"\0"
 
 
 def _read_part(path: Path, uid: int) -> bytes:
