@@ -3,8 +3,9 @@ PYTHON ?= python3
 # `editable` for work in this folder; `wheel` tests what users install, as CI does.
 INSTALL_MODE ?= editable
 JOBS ?= 2
-# Two cores' worth of processes; a module's tests stay together, since they share its fixtures.
-PYTEST = .venv/bin/pytest -n $(JOBS) --dist loadscope
+# Two cores' worth of processes. Who has nothing left takes of what the other has; the marked tests of a module stay together,
+# since they share its servers.
+PYTEST = .venv/bin/pytest -n $(JOBS) --dist
 MARKED = server or browser or postgres or crash or dask or slow or engine
 PACKAGES = flows stages schemas
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -48,16 +49,16 @@ manual: .venv/.dev ## Write the manual's generated tables anew
 	.venv/bin/python -m tools.manual
 
 test: dev-$(INSTALL_MODE) ## Run the tests that need nothing else
-	$(PYTEST) -m "not ($(MARKED))" $(PYTEST_ARGS)
+	$(PYTEST) worksteal -m "not ($(MARKED))" $(PYTEST_ARGS)
 
 test-quick: dev-editable ## Run the tests of the rules alone (seconds), while a stage changes
-	$(PYTEST) -m "not ($(MARKED))" tests/stages tests/run $(PYTEST_ARGS)
+	$(PYTEST) worksteal -m "not ($(MARKED))" tests/stages tests/run $(PYTEST_ARGS)
 
 mutants: .venv/.dev ## Break the code on purpose, and see that the tests notice
 	.venv/bin/python -m tests.mutants $(MUTANTS)
 
 test-marked: dev-$(INSTALL_MODE) ## Run the tests that need a server, a browser, strace or time
-	tools/with-postgres.sh $(PYTEST) -m "($(MARKED)) and not engine" --timeout 600 $(PYTEST_ARGS)
+	tools/with-postgres.sh $(PYTEST) loadscope -m "($(MARKED)) and not engine" --timeout 600 $(PYTEST_ARGS)
 
 test-engines: dev-$(INSTALL_MODE) ## Run the tests on real Docker engines, in a lab on this machine (needs root)
 	.venv/bin/python -m tests.lab enter -- .venv/bin/pytest -n 0 -m engine --timeout 300 $(PYTEST_ARGS) || [ $$? = 77 ]
