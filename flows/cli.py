@@ -3,50 +3,16 @@
 import gc
 import os
 import sys
-import traceback
-import uuid
-from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
-from flows.commands.first_screen import show_first_screen
 from flows.commands.help import CONTEXT, Commands
 from flows.errors import SupervisorError
 from flows.text.escape import show
 
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
-COMMANDS = (
-    "reconcile",
-    "status",
-    "explain",
-    "ack",
-    "actions",
-    "operate",
-    "act",
-    "request",
-    "report",
-    "history",
-    "log",
-    "check",
-    "policy",
-    "config",
-    "replay",
-    "backfill",
-    "archive",
-    "metrics",
-    "notify",
-    "observe",
-    "deployment",
-    "watch",
-    "serve",
-    "web",
-    "demo",
-    "doctor",
-    "install_units",
-)
-
 
 app = typer.Typer(
     name="supervisor",
@@ -60,8 +26,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 nominal or reconciling, 1 error, 2 drift, 3 skipped (world unreadable), "
     "4 another run holds the lock, 5 events could not be written, 70 a bug of ours.",
 )
-for _name in COMMANDS:
-    import_module(f"flows.commands.{_name}").register(app)
 
 
 def _print_version(wanted: bool) -> None:
@@ -84,6 +48,8 @@ def _options(
 ) -> None:
     """Hold the options that every command has; without a command, say what to do next."""
     if context.invoked_subcommand is None:
+        from flows.commands.first_screen import show_first_screen
+
         raise typer.Exit(show_first_screen())
 
 
@@ -161,13 +127,14 @@ def _report_bug(error: Exception, *, with_traceback: bool) -> int:
     if isinstance(error, OSError) and not with_traceback:
         _complain(f"{error.filename or 'the system says'}: {error.strerror or error}")
         return USAGE_ERROR
-    number = uuid.uuid4().hex[:8]
     if with_traceback:
+        import traceback
+
         for line in traceback.format_exception(error):
             print(*(show(part, limit=2000) for part in line.splitlines()), sep="\n", file=sys.stderr)
     else:
         print(
-            f"error: a bug of the supervisor ({number}: {type(error).__name__}: {show(error)}); "
+            f"error: a bug of the supervisor ({os.urandom(4).hex()}: {type(error).__name__}: {show(error)}); "
             "run 'supervisor --traceback ...' for a report",
             file=sys.stderr,
         )

@@ -1,7 +1,6 @@
 """Every number, word list and path, in one model: `supervisor.yaml`, the environment, options; the later wins."""
 
 import difflib
-import json
 import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -11,50 +10,34 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from flows.errors import SettingsError
 from flows.files.own import trusted_owners
+from flows.glance import CHECKPOINT, LOCK_TIMEOUT, RUN_TTL, Glance
 from flows.ledger.places import Places
-from flows.sources.formats.yaml_strict import read_settings_file
+from flows.setting_sources import (
+    ETC,
+    POLICY_NAME,
+    PREFIX,
+    default_state_dir,
+    find_file,
+    merge_sections,
+    read_environment,
+    read_file_values,
+    unquote_aliases,
+)
 from flows.text.spoken import read_zone
 from schemas.limits import KIB, MIB, Limits
-from schemas.numbers import Numbers
+from schemas.numbers import Automation, Numbers
 from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, split_words
 from schemas.words import Action, EmitMode, Severity
 
-FILE_NAME = "supervisor.yaml"
-POLICY_NAME = "policy.yaml"
-ETC = Path("/etc/runtime-supervisor")
-ALIASES = "node_alias_map"
-ALIAS_VARIABLE = "NODE_ALIAS_MAP"
-SECTIONS = ("limits", "actions", "web")
-PREFIX = "SUPERVISOR_"
-PATHS = ("inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file", "report_file")
-ACTION_PATHS = ("policy", "actions_dir", "executor_config", "operators", "clock")
 OTHER_VARIABLES = ("CONFIG", "NOTIFY_URLS")
 DURATION = "seconds, or a duration such as 90s, 15m, 24h or 30d"
 
 
-def default_state_dir() -> Path:
-    """Return the folder for history, archive, cache and lock, by the XDG base directory specification."""
-    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(home).expanduser() / "runtime-supervisor"
-
-
 def _expand(path: object) -> object:
     return Path(path).expanduser() if isinstance(path, str | Path) else path
-
-
-def _unquote(aliases: object) -> object:
-    """Return the alias map of a one-line JSON object, around which quotes occur (CONTRACT 1.4)."""
-    if not isinstance(aliases, str):
-        return aliases
-    try:
-        return json.loads(aliases.strip().strip("'\"") or "{}")
-    except ValueError:
-        raise ValueError('expected a JSON object such as {"node-2":"chelsty"}') from None
 
 
 def _of_all_nodes(commands: object) -> object:
@@ -72,7 +55,7 @@ PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
 Owners = Annotated[list[int], BeforeValidator(split_words)]
 Texts = Annotated[list[str], BeforeValidator(split_words)]
 CommandsByNode = Annotated[dict[str, str], BeforeValidator(_of_all_nodes)]
-AliasMap = Annotated[dict[str, str], NoDecode, BeforeValidator(_unquote)]
+AliasMap = Annotated[dict[str, str], BeforeValidator(unquote_aliases)]
 
 
 class ReadAccess(StrEnum):
@@ -119,16 +102,16 @@ class WebSettings(BaseModel):
     url: str | None = Field(None, description="where the page is reached, for links to it")
 
 
-class Settings(Rules, PastRules, BaseSettings):
+class Settings(Rules, PastRules):
     """The rules' settings, and where things are; each field's environment variable is `SUPERVISOR_<FIELD>`."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     inventory: UserPath = Field(Path(), description="the folder that holds hosts/")
     world: UserPath = Field(Path("/opt/homelab/world"), description="the folder that the observer writes")
     runtime_summary: UserPath | None = Field(None, description="runtime-summary.json, where it is not in the world")
     event_log: UserPath = Field(Path("/tmp/agent-events.log"), description="the log that events are appended to")  # noqa: S108
-    checkpoint: UserPath = Field(Path("/tmp/supervisor-checkpoint.json"), description="open episodes, last run")  # noqa: S108
+    checkpoint: UserPath = Field(CHECKPOINT, description="open episodes, last run")
     state_dir: UserPath = Field(default_factory=default_state_dir, description="history, archive, cache and lock")
     log_owners: Owners = Field(default_factory=list, description="users besides root and us who may own the log")
     keep_history: bool = Field(True, description="record each run in the history")
@@ -138,7 +121,7 @@ class Settings(Rules, PastRules, BaseSettings):
     node_alias_map: AliasMap = Field(default_factory=dict, description="world node name: inventory node name")
     emit_mode: EmitMode = Field(EmitMode.CHANGES, description="which events a run writes: changes, all, none")
     cloudevents: bool = Field(False, description="write events as CloudEvents 1.0")
-    lock_timeout: Duration = Field(timedelta(seconds=30), description="wait this long for another run")
+    lock_timeout: Duration = Field(LOCK_TIMEOUT, description="wait this long for another run")
     timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
         "UTC", description="in which people read times: UTC, local, or such as Europe/Berlin; files stay in UTC"
     )
@@ -170,17 +153,10 @@ class Settings(Rules, PastRules, BaseSettings):
     report_file: UserPath | None = Field(None, description="a file that every run writes its report to, as HTML")
     notify_severity: Severity = Field(Severity.WARNING, description="tell SUPERVISOR_NOTIFY_URLS of no less than this")
     notify_per_hour: Count = Field(12, description="and send no more messages than this within an hour")
-    run_ttl: Duration = Field(timedelta(minutes=30), description="supervisor status: an older last run is stale")
+    run_ttl: Duration = Field(RUN_TTL, description="supervisor status: an older last run is stale")
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
     actions: ActionSettings = Field(default_factory=ActionSettings, description="what may be done, and how often")
     web: WebSettings = Field(default_factory=WebSettings, description="the page")
-
-    @classmethod
-    def settings_customise_sources(  # type: ignore[override]  # only the first of the sources is used
-        cls, *_: object, init_settings: PydanticBaseSettingsSource, **__: object
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read nothing behind the caller's back: `load_settings` merges the sources, and remembers each."""
-        return (init_settings,)
 
     def rules(self) -> Rules:
         """Return what a judgement depends on, alone."""
@@ -203,6 +179,18 @@ class Settings(Rules, PastRules, BaseSettings):
             lock_timeout_s=self.lock_timeout.total_seconds(),
         )
 
+    def glance(self) -> Glance:
+        """Return what `status` and `ack` need, alone."""
+        return Glance(
+            checkpoint=self.places.checkpoint,
+            state_dir=self.places.state_dir,
+            run_ttl=self.run_ttl,
+            lock_timeout=self.lock_timeout,
+            timezone=self.timezone,
+            node_alias_map=self.node_alias_map,
+            is_acting=self.actions.automation is not Automation.OFF,
+        )
+
     def actions_root(self) -> Path:
         """Return the folder of the journals and files of actions."""
         return (self.actions.actions_dir or self.state_dir / "actions").absolute()
@@ -212,17 +200,6 @@ class Settings(Rules, PastRules, BaseSettings):
         if self.history is None:
             return self.state_dir
         return self.history if "://" in self.history else Path(self.history).expanduser()
-
-
-class _Environment(EnvSettingsSource):
-    """The environment, where a text that is no JSON stays a text: each field reads or refuses it by itself."""
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Return what the JSON says, else the text."""
-        try:
-            return super().decode_complex_value(field_name, field, value)
-        except ValueError:
-            return value
 
 
 class Loaded:
@@ -244,36 +221,23 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
     """
     given = {name: value for name, value in (options or {}).items() if value is not None}
     environment, variables = _environment()
-    file = _find_file(config, given.get("inventory", environment.get("inventory")))
+    file = find_file(config, given.get("inventory", environment.get("inventory")))
     written, lines = _file_values(file) if file else ({}, {})
     origins = dict.fromkeys(Settings.model_fields, "default")
     origins |= {name: f"{file}:{lines[name]}" for name in written if name in lines}
     origins |= {name: f"environment {variables[name]}" for name in environment}
     origins |= {name: f"option --{name.replace('_', '-')}" for name in given}
     try:
-        return Loaded(Settings(**{**_merge_sections(written, environment), **given}), origins, file)
+        return Loaded(Settings(**{**merge_sections(written, environment), **given}), origins, file)
     except ValidationError as error:
         raise SettingsError(explain_faults(error, origins)) from None
 
 
-def _merge_sections(written: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of both, the latter over the former; of a section, key by key."""
-    both = {name: (written[name], environment[name]) for name in SECTIONS if name in written and name in environment}
-    merged = {
-        name: {**old, **new} for name, (old, new) in both.items() if isinstance(old, dict) and isinstance(new, dict)
-    }
-    return {**written, **environment, **merged}
-
-
 def _environment() -> tuple[dict[str, Any], dict[str, str]]:
-    """Return the values that the environment gives, and the variable of each; an empty variable gives none."""
+    """Return the values that the environment gives for settings, and the variable of each."""
     _refuse_misspelt_variables()
-    values = dict(_Environment(Settings, env_ignore_empty=True)())
-    variables = {name: f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
-    if os.environ.get(ALIAS_VARIABLE) and ALIASES not in values:
-        values[ALIASES] = os.environ[ALIAS_VARIABLE]
-        variables[ALIASES] = ALIAS_VARIABLE
-    return values, variables
+    values, variables = read_environment()
+    return {name: value for name, value in values.items() if name in Settings.model_fields}, variables
 
 
 def _refuse_misspelt_variables() -> None:
@@ -287,40 +251,15 @@ def _refuse_misspelt_variables() -> None:
                 raise SettingsError(f"environment {variable}: not a setting; did you mean {PREFIX}{close[0]}?")
 
 
-def _find_file(config: Path | None, inventory: object) -> Path | None:
-    named = config or (Path(os.environ[f"{PREFIX}CONFIG"]) if os.environ.get(f"{PREFIX}CONFIG") else None)
-    if named is not None:
-        if not named.expanduser().is_file():
-            raise SettingsError(f"{named}: no such settings file")
-        return named.expanduser()
-    folders = [Path(), *([Path(str(inventory)).expanduser()] if inventory else []), ETC]
-    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
-
-
 def _file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """Return the file's values and the line of each key; its relative paths are relative to the file."""
-    values, lines = read_settings_file(file)
-    for name in values:
+    """Return the file's values and the line of each key, once each is a setting."""
+    values, lines = read_file_values(file)
+    for name in lines:
         if name not in Settings.model_fields:
             raise SettingsError(
                 f"{file}:{lines[name]}: {name!a} is not a setting{suggest(name, Settings.model_fields)}"
             )
-    _place(values, PATHS, file.parent)
-    actions = values.setdefault("actions", {})
-    if isinstance(actions, dict):
-        actions.setdefault("policy", POLICY_NAME)
-        _place(actions, ACTION_PATHS, file.parent)
-    history = values.get("history")
-    if isinstance(history, str) and "://" not in history:
-        values["history"] = str(file.parent / Path(history).expanduser())
     return values, lines
-
-
-def _place(values: dict[str, Any], names: Iterable[str], folder: Path) -> None:
-    """Take the paths of a file relative to its folder."""
-    for name in names:
-        if isinstance(values.get(name), str):
-            values[name] = folder / Path(values[name]).expanduser()
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -6,33 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
+from schemas.duration import parse_duration
 from schemas.wait import Patience
 from schemas.window import parse_window
 from schemas.words import DriftKind
 
-_UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400}
 _RUNS = re.compile(r"(\d{1,4}) runs?")
-_SPELLING = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
-
-
-def parse_duration(value: object) -> object:
-    """Return a `timedelta` for `90`, `"90"` (seconds), `"15m"`, `"15 min"`, `"24h"` or `"30d"`.
-
-    Anything else is returned as it is, for pydantic to read (ISO 8601) or to refuse.
-    """
-    if isinstance(value, bool):
-        return value
-    try:
-        seconds = float(value) if isinstance(value, int | float) else _spelled_seconds(value)
-        return value if seconds is None else timedelta(seconds=seconds)
-    except (OverflowError, ValueError):
-        return value
-
-
-def _spelled_seconds(value: object) -> float | None:
-    spelled = _SPELLING.fullmatch(value.lower()) if isinstance(value, str) else None
-    size = _UNITS.get(spelled[2] or "s") if spelled else None
-    return float(spelled[1]) * size if spelled and size else None
 
 
 def split_words(given: object) -> object:
@@ -65,14 +44,6 @@ def parse_patience(value: object) -> object:
 def spell_patience(patience: Patience) -> str:
     """Return it as settings write it."""
     return f"{patience.run_count} runs" if patience.run_count else f"{patience.duration.total_seconds():g}s"
-
-
-def spell_duration(duration: timedelta) -> str:
-    """Return it as settings write it, in the largest unit that it is a whole number of."""
-    length_s = duration.total_seconds()
-    whole = ((size, unit) for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)) if length_s and not length_s % size)
-    size, unit = next(whole, (1, "s"))
-    return f"{length_s / size:g}{unit}"
 
 
 def _named(given: object) -> object:

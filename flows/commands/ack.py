@@ -12,7 +12,7 @@ from flows.commands.completion import complete_target
 from flows.text.spoken import spoken_moment, spoken_target
 
 if TYPE_CHECKING:
-    from flows.settings import Settings
+    from flows.glance import Glance
     from schemas.acknowledgement import Acknowledgement
     from schemas.episode import Target
 
@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
     commands.command("add", help="Acknowledge a target; the word `add` can be left out.")(add)
     commands.command("list", help="Show who answers for what, and until when.")(list_all)
     commands.command("remove", help="Take an acknowledgement back.")(remove)
-    app.add_typer(commands, name="ack", short_help="Answer for a target until a moment.")
+    app.add_typer(commands, name="ack")
 
 
 def add(
@@ -76,7 +76,7 @@ def add(
     from flows.text.escape import show
     from schemas.acknowledgement import Acknowledgement
 
-    settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
+    settings = options.glance({"state_dir": state_dir, "checkpoint": checkpoint}, config)
     now = datetime.now(UTC).replace(microsecond=0)
     aim, known = _find(target, settings)
     row = Acknowledgement(
@@ -88,9 +88,9 @@ def add(
         until=parse_end(until, now),
     )
     change_acknowledgements(
-        settings.places.state_dir,
+        settings.state_dir,
         lambda rows: [*(other for other in rows if other.target != aim), row],
-        settings.places.lock_timeout_s,
+        settings.lock_timeout.total_seconds(),
     )
     typer.echo(f"{show(spoken_target(*aim))} is acknowledged by {show(row.owner)} until {spoken_moment(row.until)}")
     if aim not in known:
@@ -100,7 +100,7 @@ def add(
 
 def parse_end(text: str, now: datetime) -> datetime:
     """Return the moment of a duration from now or of an ISO 8601 text; it must lie in the future."""
-    from schemas.rules import parse_duration
+    from schemas.duration import parse_duration
 
     duration = parse_duration(text)
     try:
@@ -112,13 +112,13 @@ def parse_end(text: str, now: datetime) -> datetime:
     return end.astimezone(UTC)
 
 
-def _find(wanted: str, settings: "Settings") -> tuple["Target", list["Target"]]:
+def _find(wanted: str, settings: "Glance") -> tuple["Target", list["Target"]]:
     """Return the target, and those that the last run recommends something for."""
     from flows.ledger.checkpoint import read_known
     from schemas.episode import Target
     from schemas.words import ALL
 
-    known = read_known(settings.places.checkpoint)
+    known = read_known(settings.checkpoint)
     rows = known.last_run.recommendations if known and known.last_run else ()
     by_id = {str(row["recommendation_id"]): Target(str(row["node"]), str(row["service"])) for row in rows}
     node, _, service = wanted.strip().lower().partition("/")
@@ -155,7 +155,7 @@ def list_all(
     from flows.text.escape import show
 
     now = datetime.now(UTC)
-    rows = read_acknowledgements(options.load({"state_dir": state_dir}, config).state_dir.absolute())
+    rows = read_acknowledgements(options.glance({"state_dir": state_dir}, config).state_dir)
     if as_json:
         import json
 
@@ -191,13 +191,13 @@ def remove(
     from flows.ledger.acknowledgements import change_acknowledgements, read_acknowledgements
     from flows.text.escape import show
 
-    settings = options.load({"state_dir": state_dir, "checkpoint": checkpoint}, config)
+    settings = options.glance({"state_dir": state_dir, "checkpoint": checkpoint}, config)
     aim, _ = _find(target, settings)
-    folder = settings.places.state_dir
+    folder = settings.state_dir
     if aim not in {row.target for row in read_acknowledgements(folder)}:
         typer.echo(f"{show(spoken_target(*aim))} was not acknowledged; 'supervisor ack list' shows what is", err=True)
         return 1
-    timeout_s = settings.places.lock_timeout_s
+    timeout_s = settings.lock_timeout.total_seconds()
     change_acknowledgements(folder, lambda rows: [row for row in rows if row.target != aim], timeout_s)
     typer.echo(f"{show(spoken_target(*aim))} is no longer acknowledged")
     return 0

@@ -44,7 +44,7 @@ class Word(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Do what the policy lets be done, or ask for it by hand.")(act)
+    app.command(help=HELP)(act)
 
 
 def act(

@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
     commands.command("verify", help="Walk along the chains; say what does not fit, and what was ignored.")(verify)
     commands.command("reset", help="End a target's problem, and of node/all and fleet/all the breaker.")(reset)
     commands.command("take-over", help="Let the executor move to this host.")(take_over)
-    app.add_typer(commands, name="actions", short_help="What is asked, runs, and was done.")
+    app.add_typer(commands, name="actions")
 
 
 def list_all(

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     group.command("list", help="Show what is kept.")(list_archive)
     group.command("prune", help="Drop the oldest worlds, by age or by size; the newest stays.")(prune)
     group.command("export", help="Write worlds as folders named by their time.")(export)
-    app.add_typer(group, name="archive", short_help="List, prune and export what runs have read.")
+    app.add_typer(group, name="archive")
 
 
 def list_archive(

@@ -29,7 +29,7 @@ MOST_PROBLEMS = 20
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Make the history of a past kept as snapshots.")(backfill)
+    app.command(help=HELP)(backfill)
 
 
 def backfill(

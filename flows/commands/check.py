@@ -28,7 +28,7 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Find every fault of the inventory and the world.")(check)
+    app.command(help=HELP)(check)
 
 
 def check(

@@ -58,7 +58,7 @@ class Setting(NamedTuple):
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Show each setting, its value and where it came from.")(config)
+    app.command(help=HELP)(config)
 
 
 def config(
@@ -184,7 +184,7 @@ def _print_table(found: list[Setting], loaded: "Loaded") -> None:
 
 def list_settings(settings: "Settings") -> Iterator[Setting]:
     """Return each setting, by group: where things are, what a run does, the rules, the past, then the sections."""
-    from flows.settings import SECTIONS
+    from flows.setting_sources import SECTIONS
     from schemas.rules import PastRules
 
     fields = type(settings).model_fields
@@ -206,7 +206,8 @@ def list_settings(settings: "Settings") -> Iterator[Setting]:
 
 def spell(value: object) -> object:
     """Return a value as the settings file writes it; nothing for one that is not set."""
-    from schemas.rules import spell_duration, spell_patience
+    from schemas.duration import spell_duration
+    from schemas.rules import spell_patience
     from schemas.wait import Patience
 
     if isinstance(value, timedelta):

@@ -24,7 +24,7 @@ LOOK_AROUND = ("status", "explain piha/zigbee2mqtt", "history --until 2026-06-04
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Show a bad evening of an example homelab.")(demo)
+    app.command(help=HELP)(demo)
 
 
 def demo(

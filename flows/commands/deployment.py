@@ -32,7 +32,7 @@ CANNOT_RUN = 127
 
 def register(app: typer.Typer) -> None:
     """Add the command and its subcommands."""
-    group = typer.Typer(help=HELP, short_help="Tell of a deployment.", no_args_is_help=True)
+    group = typer.Typer(help=HELP, no_args_is_help=True)
     group.command(help=RUN, context_settings={"ignore_unknown_options": True})(run)
     group.command(help="Say that a deployment begins, and print its id.")(start)
     group.command(help="Say how a deployment ended.")(finish)

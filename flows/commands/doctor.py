@@ -29,7 +29,7 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Say what stands in the way on this machine.")(doctor)
+    app.command(help=HELP)(doctor)
 
 
 def doctor(

@@ -33,7 +33,7 @@ Wanted = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Say everything about one target, and why it is so.")(explain)
+    app.command(help=HELP)(explain)
 
 
 def explain(

@@ -2,21 +2,17 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
+from typer import core
+from typer._coercion import build_runtime_param
 from typer.core import TyperCommand, TyperGroup
 
-GROUPS = {
-    "Every day": ("reconcile", "status", "explain", "ack", "watch", "web", "report"),
-    "What is asked for, and what is there": ("check", "observe", "deployment"),
-    "The past": ("history", "what-if", "replay", "backfill", "archive"),
-    "Acting": (
-        "policy", "actions", "approve", "reject", "hold", "release", "halt", "resume", "attest-down", "act",
-    ),
-    "Plumbing": ("config", "doctor", "log", "notify", "metrics", "serve", "install-units", "demo"),
-}  # fmt: skip
+from flows.commands.on_demand import GROUPS, OnDemand
+
 WIDEST = 1000
 _TYPE = re.compile(r"<(list\[)?(str|int|float)\]?>")
 _PLAIN = {"str": "text", "int": "number", "float": "number"}
@@ -59,27 +55,36 @@ def _color(name: str) -> str:
     return _style(name, fg="green")
 
 
+class _AsItStands:
+    """Takes a text, a path or a flag as it stands; typer imports pydantic to do the same, longer than `status` takes."""
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+
+    def coerce(self, value: Any, **_: object) -> Any:
+        """Return the value; that of an option that is not given as it is."""
+        return value if value is None or isinstance(value, bool) else self.kind(value)
+
+
+def _make_reader(descriptor: Any) -> Any:
+    kind = descriptor.annotation
+    return _AsItStands(kind) if kind in {str, Path, bool} else build_runtime_param(descriptor)
+
+
 TyperCommand.context_class.formatter_class = HelpScreen
+core.build_runtime_param = _make_reader  # type: ignore[attr-defined]
 
 
 class Commands(TyperGroup):
-    """Lists the commands in groups, those that are needed first at the top."""
+    """Lists the commands in groups, those that are needed first at the top, and makes the one that is called."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the framework calls it so
-        """Return their names in that order; one that is in no group comes last."""
-        order = [name for names in GROUPS.values() for name in names]
-        return sorted(self.commands, key=lambda name: order.index(name) if name in order else len(order))
+    def __init__(self, **how: Any) -> None:
+        """Begin with no command made."""
+        super().__init__(**how)
+        self.commands = OnDemand()
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the framework calls it so
         """Write a section for each group."""
-        for title, rows in self._grouped(ctx, formatter.width - 22):
+        for title, rows in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl(rows)
-
-    def _grouped(self, ctx: Any, limit: int) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-        shown = {name: self.commands[name] for name in self.list_commands(ctx) if not self.commands[name].hidden}
-        grouped = {name for names in GROUPS.values() for name in names}
-        for title, names in [*GROUPS.items(), ("More", [name for name in shown if name not in grouped])]:
-            rows = [(name, shown[name].get_short_help_str(limit)) for name in names if name in shown]
-            if rows:
-                yield title, rows
+                formatter.write_dl(list(rows.items()))

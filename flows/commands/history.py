@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help=HELP, invoke_without_command=True)
     group.callback()(history)
     group.command("compact", help="Merge the files of each day that is over into one for each table.")(compact)
-    app.add_typer(group, name="history", short_help="Show what drifted, for how long, how often.")
+    app.add_typer(group, name="history")
 
 
 def history(

@@ -83,7 +83,7 @@ DROP_INS = {Way.ACT: "judge.conf", Way.NOTIFY: "notify.conf"}
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("install-units", help=HELP, short_help="Write the systemd units for this machine.")(install_units)
+    app.command("install-units", help=HELP)(install_units)
 
 
 def install_units(

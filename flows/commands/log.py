@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
         short_help="Append events that the log lost.",
         epilog="Example: supervisor log replay /var/backups/agent-events.log",
     )(replay)
-    app.add_typer(commands, name="log", short_help="Read and verify our events in the shared log.")
+    app.add_typer(commands, name="log")
 
 
 def verify(

@@ -20,7 +20,7 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Print the last run as Prometheus metrics.")(metrics)
+    app.command(help=HELP)(metrics)
 
 
 def metrics(

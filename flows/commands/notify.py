@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
         short_help="Send a test message to each address.",
         epilog="Example: supervisor notify test",
     )(send_test)
-    app.add_typer(commands, name="notify", short_help="Try whether messages arrive.")
+    app.add_typer(commands, name="notify")
 
 
 def send_test() -> int:

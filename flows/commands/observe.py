@@ -29,7 +29,7 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Look at the machines, and write the world.")(observe)
+    app.command(help=HELP)(observe)
 
 
 def observe(

@@ -34,11 +34,11 @@ Claimed = Annotated[str | None, typer.Option("--claimed", help="Of a bridge: who
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(help=HOLD, short_help="Keep automation off a target until a moment.")(hold)
-    app.command(help="End all holds of a target.", short_help="End a hold.")(release)
-    app.command(help=HALT, short_help="Keep automation off everything.")(halt)
-    app.command(help="End the halt.", short_help="End the halt.")(resume)
-    app.command("attest-down", help=ATTEST, short_help="Say that a node is down, so that it may be replaced.")(attest)
+    app.command(help=HOLD)(hold)
+    app.command(help="End all holds of a target.")(release)
+    app.command(help=HALT)(halt)
+    app.command(help="End the halt.")(resume)
+    app.command("attest-down", help=ATTEST)(attest)
 
 
 HOLD = """Keep automation off a target until a moment: nothing starts there, what runs goes on.
@@ -208,7 +208,7 @@ def read_reason(text: str) -> str:
 
 def parse_moment_after(text: str, now: datetime, longest: timedelta | None, what: str) -> datetime:
     """Return the moment of a duration from now or of an ISO 8601 text; in the future, and not beyond the longest."""
-    from schemas.rules import parse_duration, spell_duration
+    from schemas.duration import parse_duration, spell_duration
 
     duration = parse_duration(text)
     try:

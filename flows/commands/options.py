@@ -13,6 +13,7 @@ import typer
 from flows.text.spoken import spoken_moment
 
 if TYPE_CHECKING:
+    from flows.glance import Glance
     from flows.settings import Loaded, Settings
 
 _SAME = ("inventory", "world", "checkpoint", "state_dir")
@@ -87,7 +88,7 @@ def _read_moment(text: str) -> datetime:
 
 def parse_since(text: str, until: datetime) -> datetime:
     """Return the moment that lies a duration such as `30d` before another, or that a date or ISO 8601 text names."""
-    from schemas.rules import parse_duration
+    from schemas.duration import parse_duration
 
     duration = parse_duration(text)
     if not isinstance(duration, timedelta):
@@ -128,6 +129,16 @@ def parse_zone(name: str) -> tzinfo:
 def load(given: dict[str, Any], config: Path | None) -> "Settings":
     """Return the settings with the options that are given; times are shown in their zone from now on."""
     return load_all(given, config).settings
+
+
+def glance(given: Mapping[str, Any], config: Path | None) -> "Glance":
+    """Return the few settings that need no model of them all; times are shown in their zone from now on."""
+    from flows.glance import read_glance
+    from flows.text.spoken import read_zone, use_zone
+
+    found = read_glance(given, config) or load_all(given, config).settings.glance()
+    use_zone(read_zone(found.timezone))
+    return found
 
 
 def load_all(given: Mapping[str, Any], config: Path | None) -> "Loaded":

@@ -76,7 +76,7 @@ def register(app: typer.Typer) -> None:
     policy.command("test", help=TEST, short_help="Decide cases, and compare.")(run_cases)
     policy.command("explain", help=EXPLAIN, short_help="Say what would be done for a target.")(explain)
     policy.command("replay", help=REPLAY, short_help="Decide the archive again by another policy.")(replay)
-    app.add_typer(policy, name="policy", short_help="Check a policy, try it on cases, ask it about a target.")
+    app.add_typer(policy, name="policy")
 
 
 def check(

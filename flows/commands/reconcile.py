@@ -42,7 +42,7 @@ In CI: fail only for what the main branch does not have, and show it beside the 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Compare desired with actual; print what to do first.")(reconcile)
+    app.command(help=HELP)(reconcile)
 
 
 def reconcile(

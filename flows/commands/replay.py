@@ -43,8 +43,8 @@ Output = Annotated[ComparisonFormat, typer.Option("--format", help="How to print
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("replay", help=REPLAY, short_help="Judge the archive again under other rules.")(replay)
-    app.command("what-if", help=WHAT_IF, short_help="Judge today's world against another inventory.")(what_if)
+    app.command("replay", help=REPLAY)(replay)
+    app.command("what-if", help=WHAT_IF)(what_if)
 
 
 def replay(

@@ -28,7 +28,7 @@ Since = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Write one HTML file to look at.")(report)
+    app.command(help=HELP)(report)
 
 
 def report(

@@ -58,8 +58,8 @@ Overrides = Annotated[str, typer.Option("--override", help="Guards to pass for t
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(help=APPROVE, short_help="Say yes to what is asked.")(approve)
-    app.command(help=REJECT, short_help="Say no to what is asked.")(reject)
+    app.command(help=APPROVE)(approve)
+    app.command(help=REJECT)(reject)
 
 
 def approve(

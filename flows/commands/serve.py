@@ -30,7 +30,7 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Reconcile on a schedule, with a page for each run.")(serve)
+    app.command(help=HELP)(serve)
 
 
 def serve(
@@ -94,7 +94,7 @@ def _serve_at(settings: "Settings", home: Path, host: str, port: int) -> int:
 
 def _pass_on(loaded: "Loaded") -> None:
     """Give what was given to the runs, which are processes of their own in another folder, as their environment."""
-    from flows.settings import PATHS
+    from flows.setting_sources import PATHS
 
     for name in (*PATHS, "history"):
         value, origin = getattr(loaded.settings, name), loaded.origins[name]

@@ -24,7 +24,7 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Show the last run: its state, since when and why.")(status)
+    app.command(help=HELP)(status)
 
 
 def status(
@@ -40,10 +40,8 @@ def status(
     from flows.render.status import to_document, to_lines
     from flows.views.status import read_status
 
-    settings = options.load({"checkpoint": checkpoint, "state_dir": state_dir}, config)
-    is_acting = settings.actions.automation != "off"
-    places = settings.places
-    found = read_status(places.checkpoint, settings.run_ttl, now, state_dir=places.state_dir, is_acting=is_acting)
+    seen = options.glance({"checkpoint": checkpoint, "state_dir": state_dir}, config)
+    found = read_status(seen.checkpoint, seen.run_ttl, now, state_dir=seen.state_dir, is_acting=seen.is_acting)
     if as_json:
         import json
 

@@ -37,7 +37,7 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Reconcile whenever the input changes.")(watch)
+    app.command(help=HELP)(watch)
 
 
 def watch(

@@ -30,7 +30,7 @@ Port = Annotated[int | None, typer.Option("--port", help="The port, in place of 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(help=HELP, short_help="Serve the page that operators keep open.")(web)
+    app.command(help=HELP)(web)
 
 
 def web(

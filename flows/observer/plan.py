@@ -22,10 +22,10 @@ from flows.sources.inventory.desired import build_desired
 from flows.sources.inventory.files import HOSTS, list_inventory
 from flows.sources.names import normalize_name
 from schemas.desired import Desired
+from schemas.duration import parse_duration
 from schemas.frame import dtypes
 from schemas.limits import Limits
 from schemas.look_words import Run, SelectorKind
-from schemas.rules import parse_duration
 from schemas.wanted import Selector, WantedService
 
 OBSERVE_KEYS = ("docker", "tls", "systemd", "every", "part")

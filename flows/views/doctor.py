@@ -16,7 +16,8 @@ from typing import NamedTuple
 from flows.errors import SupervisorError
 from flows.files.file_system import doubt_file_systems
 from flows.ledger.checkpoint import read_known
-from flows.settings import PREFIX, Loaded, Settings
+from flows.setting_sources import PREFIX
+from flows.settings import Loaded, Settings
 from flows.telling.outbox import VARIABLE, is_address, read_addresses
 from flows.text.spoken import count, size, spoken_moment, spoken_since
 

@@ -21,8 +21,8 @@ from flows.sources.policy.policy_file import ReadPolicy, read_policy
 from flows.views.policy_reach import Reach, find_reach
 from flows.views.policy_remarks import remark_on_executor, remark_on_inventory, remark_on_settings
 from schemas.book import Able
+from schemas.duration import spell_duration
 from schemas.policy import FaultSeverity, Policy, PolicyFault
-from schemas.rules import spell_duration
 from schemas.schedule import find_odd_bounds
 from stages.evaluate_guards import ABLE_FOR
 from stages.fold_ledger import fold_ledger

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.settings import PREFIX, Settings
+from flows.setting_sources import PREFIX
+from flows.settings import Settings
 
 TIMEOUT_S = 60.0
 MOST_TEXT = 4000

@@ -3,15 +3,19 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
+from flows import commands
 from flows.cli import _run, app
 from flows.commands.config import RULES, list_settings
-from flows.commands.help import GROUPS
+from flows.commands.on_demand import SAID, home, make_commands
 from flows.settings import load_settings
 from schemas.rules import Rules
+
+COMMANDS = Path(str(commands.__file__)).parent
 
 
 @pytest.fixture
@@ -69,10 +73,12 @@ def test_after_a_run_it_is_the_status(here, capsys):
     assert capsys.readouterr().out.startswith("NOMINAL")
 
 
-def test_every_command_is_in_a_group():
-    grouped = {name for names in GROUPS.values() for name in names}
+def test_every_command_is_in_a_group_and_made_by_its_module():
+    modules = {path.stem for path in COMMANDS.glob("*.py") if "\ndef register(" in path.read_text()}
+    made = {(name, module) for module in modules for name in make_commands(module)}
 
-    assert set(get_command(app).commands) <= grouped
+    assert made == {(name, home(name)) for name in SAID}
+    assert {name for name, command in get_command(app).commands.items() if not command.short_help} == set()
 
 
 def test_every_setting_is_in_a_group_or_a_rule():

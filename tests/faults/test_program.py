@@ -257,7 +257,7 @@ def test_an_error_of_the_system_is_no_bug_and_names_the_file(lab, monkeypatch):
 @pytest.mark.skipif(not any(distributions(name="runtime-supervisor")), reason="the supervisor is not installed")
 @case("CLI-018", "PRE-006")
 def test_help_and_version_import_nothing_heavy(option):
-    heavy = "{'polars', 'pandera', 'pydantic', 'prefect'} & {*sys.modules}"
+    heavy = "{'polars', 'pandera', 'numpy', 'pydantic', 'prefect', 'rich', 'asyncio'} & {*sys.modules}"
     code = f"import sys; from flows.cli import _run; code = _run(['{option}']); sys.exit(code or len({heavy}))"
 
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0

@@ -32,7 +32,7 @@ COPIED = (
     "pyproject.toml",
     "README.md",
 )
-LIBRARIES = ["hypothesis", "msgspec", "pandera.polars", "polars", "pydantic_settings", "pytest", "yaml"]
+LIBRARIES = ["hypothesis", "msgspec", "pandera.polars", "polars", "pydantic", "pytest", "yaml"]
 PROCESSES = multiprocessing.get_context("forkserver")
 LONGEST_S = 600
 TARGET = 0.95

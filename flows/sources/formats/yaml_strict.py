@@ -2,19 +2,29 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from flows.errors import SettingsError, SupervisorError
 from flows.files.foreign import FileFaultError, read_file
-from flows.sources.formats.yaml_tree import Fault, Node, TreeBuilder
+from flows.sources.formats.yaml_tree import Bounds, Fault, Node, TreeBuilder
 from flows.sources.names import quote
-from schemas.limits import Limits
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+
+
+_SETTINGS_BYTES = 8 * 1024 * 1024
+
+
+class _SettingsBounds(NamedTuple):
+    """Those of a settings file, which cannot set its own."""
+
+    max_yaml_depth: int = 40
+    max_yaml_nodes: int = 500_000
+    max_faults_per_file: int = 20
 
 
 class YamlFaultError(SupervisorError):
@@ -30,7 +40,7 @@ class YamlFaultError(SupervisorError):
         self.root = root
 
 
-def parse_yaml(data: bytes, limits: Limits, *, with_aliases: bool = False) -> Node | None:
+def parse_yaml(data: bytes, limits: Bounds, *, with_aliases: bool = False) -> Node | None:
     """Return the one document; none where the file is empty or holds only comments.
 
     Refused: what is not UTF-8, control characters, tags, keys that are no text or come twice, more than one document,
@@ -75,9 +85,8 @@ def read_settings_file(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
 
     Raises `SettingsError` with the file, the line and the problem.
     """
-    limits = Limits()
     try:
-        root = parse_yaml(read_file(file.resolve(), max_bytes=limits.max_inventory_file_bytes).data, limits)
+        root = parse_yaml(read_file(file.resolve(), max_bytes=_SETTINGS_BYTES).data, _SettingsBounds())
     except FileFaultError as error:
         raise SettingsError(f"{file}: {error.problem}") from None
     except YamlFaultError as error:

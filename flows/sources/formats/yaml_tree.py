@@ -2,18 +2,33 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from yaml import events
 
 from flows.sources.formats.yaml_scalars import Scalar, read_scalar
 from flows.sources.names import quote
-from schemas.limits import Limits
 
 MERGE = "<<"
 MAX_GROWTH = 10
 """A file with aliases may come to so many times the values that it is written with."""
 UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+
+
+class Bounds(Protocol):
+    """What a file may be at most; the settings' limits are such."""
+
+    @property
+    def max_yaml_depth(self) -> int:
+        """Levels of mappings and lists."""
+
+    @property
+    def max_yaml_nodes(self) -> int:
+        """Values."""
+
+    @property
+    def max_faults_per_file(self) -> int:
+        """Faults that are listed."""
 
 
 class Fault(NamedTuple):
@@ -82,7 +97,7 @@ class TreeBuilder:
     to is counted first, and `finish` fills in the merged keys where the file keeps within its bounds.
     """
 
-    def __init__(self, limits: Limits, *, with_aliases: bool = False) -> None:
+    def __init__(self, limits: Bounds, *, with_aliases: bool = False) -> None:
         """Begin without a document."""
         self.root: Node | None = None
         self.faults: list[Fault] = []

@@ -12,12 +12,12 @@ from flows.sources.formats.yaml_strict import to_plain
 from flows.sources.formats.yaml_tree import Node
 from flows.sources.names import NAME
 from flows.sources.policy.findings import Findings, PolicyFileError, load_tree, show, spell
+from schemas.duration import parse_duration
 from schemas.episode import Target
 from schemas.ledger import Offer, Record, read_record
 from schemas.numbers import Automation, Numbers
 from schemas.policy import FaultSeverity
 from schemas.policy_case import EXPECTED, Case, CaseAttempt, Expectation
-from schemas.rules import parse_duration
 from schemas.words import ALL
 
 KEYS = (

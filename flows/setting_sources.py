@@ -1,0 +1,109 @@
+"""Where settings come from, as plain values: a file and the environment. Imports no model of them."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.errors import SettingsError
+from flows.sources.formats.yaml_strict import read_settings_file
+
+FILE_NAME = "supervisor.yaml"
+POLICY_NAME = "policy.yaml"
+ETC = Path("/etc/runtime-supervisor")
+ALIASES = "node_alias_map"
+ALIAS_VARIABLE = "NODE_ALIAS_MAP"
+SECTIONS = ("limits", "actions", "web")
+PREFIX = "SUPERVISOR_"
+PATHS = ("inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file", "report_file")
+ACTION_PATHS = ("policy", "actions_dir", "executor_config", "operators", "clock")
+
+
+def default_state_dir() -> Path:
+    """Return the folder for history, archive, cache and lock, by the XDG base directory specification."""
+    home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(home).expanduser() / "runtime-supervisor"
+
+
+def find_file(config: Path | None, inventory: object) -> Path | None:
+    """Return the settings file: the one named, or the first that is there; none where there is none."""
+    named = config or (Path(os.environ[f"{PREFIX}CONFIG"]) if os.environ.get(f"{PREFIX}CONFIG") else None)
+    if named is not None:
+        if not named.expanduser().is_file():
+            raise SettingsError(f"{named}: no such settings file")
+        return named.expanduser()
+    folders = [Path(), *([Path(str(inventory)).expanduser()] if inventory else []), ETC]
+    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+
+
+def read_file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return the file's values and the line of each key; its relative paths are relative to the file."""
+    values, lines = read_settings_file(file)
+    _place(values, PATHS, file.parent)
+    actions = values.setdefault("actions", {})
+    if isinstance(actions, dict):
+        actions.setdefault("policy", POLICY_NAME)
+        _place(actions, ACTION_PATHS, file.parent)
+    history = values.get("history")
+    if isinstance(history, str) and "://" not in history:
+        values["history"] = str(file.parent / Path(history).expanduser())
+    return values, lines
+
+
+def _place(values: dict[str, Any], names: Iterable[str], folder: Path) -> None:
+    """Take the paths of a file relative to its folder."""
+    for name in names:
+        if isinstance(values.get(name), str):
+            values[name] = folder / Path(values[name]).expanduser()
+
+
+def read_environment() -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values that the environment gives, and the variable of each; an empty variable gives none.
+
+    `SUPERVISOR_LIMITS__RETRIES` is a key of a section. What is no JSON stays a text: each field reads or refuses it.
+    """
+    values: dict[str, Any] = {}
+    for variable, text in sorted(os.environ.items()):  # a section's own JSON before its keys
+        if variable.upper().startswith(PREFIX) and text:
+            _put(values, variable[len(PREFIX) :].lower().split("__"), _read_text(text))
+    variables = {name: f"{PREFIX}{name.upper()}" for name in values}
+    if os.environ.get(ALIAS_VARIABLE) and ALIASES not in values:
+        values[ALIASES] = os.environ[ALIAS_VARIABLE]
+        variables[ALIASES] = ALIAS_VARIABLE
+    return values, variables
+
+
+def _put(values: dict[str, Any], keys: list[str], value: object) -> None:
+    for key in keys[:-1]:
+        inner = values.get(key)
+        values[key] = values = inner if isinstance(inner, dict) else {}
+    values[keys[-1]] = value
+
+
+def _read_text(text: str) -> object:
+    if text.lstrip()[:1] not in {"{", "["}:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def merge_sections(written: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of both, the latter over the former; of a section, key by key."""
+    both = {name: (written[name], environment[name]) for name in SECTIONS if name in written and name in environment}
+    merged = {
+        name: {**old, **new} for name, (old, new) in both.items() if isinstance(old, dict) and isinstance(new, dict)
+    }
+    return {**written, **environment, **merged}
+
+
+def unquote_aliases(aliases: object) -> object:
+    """Return the alias map of a one-line JSON object, around which quotes occur (CONTRACT 1.4)."""
+    if not isinstance(aliases, str):
+        return aliases
+    try:
+        return json.loads(aliases.strip().strip("'\"") or "{}")
+    except ValueError:
+        raise ValueError('expected a JSON object such as {"node-2":"chelsty"}') from None
