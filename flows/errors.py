@@ -28,6 +28,13 @@ class WorldUnreadableError(SupervisorError):
     page = "docs/world.md"
 
 
+class NoRunError(SupervisorError):
+    """There is no run here whose state could be told or answered for: another folder may be meant."""
+
+    exit_code = 3
+    page = "docs/daily.md"
+
+
 class BusyError(SupervisorError):
     """Another run holds the lock."""
 

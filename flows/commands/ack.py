@@ -78,14 +78,10 @@ def add(
 
     settings = options.glance({"state_dir": state_dir, "checkpoint": checkpoint}, config)
     now = datetime.now(UTC).replace(microsecond=0)
+    owner, reason, end = _text(owner, "owner"), _text(reason, "reason"), parse_end(until, now)
     aim, known = _find(target, settings)
     row = Acknowledgement(
-        node=aim.node,
-        service=aim.service,
-        owner=_text(owner, "owner"),
-        reason=_text(reason, "reason"),
-        acknowledged_at=now,
-        until=parse_end(until, now),
+        node=aim.node, service=aim.service, owner=owner, reason=reason, acknowledged_at=now, until=end
     )
     change_acknowledgements(
         settings.state_dir,
@@ -113,13 +109,13 @@ def parse_end(text: str, now: datetime) -> datetime:
 
 
 def _find(wanted: str, settings: "Glance") -> tuple["Target", list["Target"]]:
-    """Return the target, and those that the last run recommends something for."""
-    from flows.ledger.checkpoint import read_known
+    """Return the target, and those that the last run recommends something for. Raises `NoRunError` without a run."""
+    from flows.ledger.checkpoint import require_known
     from schemas.episode import Target
     from schemas.words import ALL
 
-    known = read_known(settings.checkpoint)
-    rows = known.last_run.recommendations if known and known.last_run else ()
+    last_run = require_known(settings.checkpoint, settings.state_dir).last_run
+    rows = last_run.recommendations if last_run else ()
     by_id = {str(row["recommendation_id"]): Target(str(row["node"]), str(row["service"])) for row in rows}
     node, _, service = wanted.strip().lower().partition("/")
     if not node:
@@ -147,15 +143,19 @@ def _text(text: str, name: str) -> str:
 
 def list_all(
     state_dir: options.StateDir = None,
+    checkpoint: options.Checkpoint = None,
     config: options.Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Print them, those that ran out too; return 0."""
     from flows.ledger.acknowledgements import read_acknowledgements
+    from flows.ledger.checkpoint import require_known
     from flows.text.escape import show
 
     now = datetime.now(UTC)
-    rows = read_acknowledgements(options.glance({"state_dir": state_dir}, config).state_dir)
+    settings = options.glance({"state_dir": state_dir, "checkpoint": checkpoint}, config)
+    require_known(settings.checkpoint, settings.state_dir)
+    rows = read_acknowledgements(settings.state_dir)
     if as_json:
         import json
 

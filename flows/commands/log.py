@@ -53,9 +53,9 @@ def verify(
     checkpoint: options.Checkpoint = None,
     config: options.Config = None,
 ) -> int:
-    """Return 0 where the chain holds, 2 where it breaks."""
+    """Return 0 where the chain holds, 2 where it breaks. Raises `NoRunError` where there is no event, nor a run."""
     from flows.ledger.chain import verify_chain
-    from flows.ledger.checkpoint import read_known
+    from flows.ledger.checkpoint import read_known, require_known
     from flows.text.escape import show
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint}, config)
@@ -67,6 +67,8 @@ def verify(
         typer.echo(f"{show(verdict.break_at.path)}:{verdict.break_at.number}: {verdict.problem}")
         typer.echo(f"{verdict.event_count} events before it follow each other")
         return 2
+    if is_live and not verdict.event_count:
+        require_known(settings.places.checkpoint, settings.places.state_dir)
     typer.echo(f"{verdict.event_count} events, each follows the one before it")
     if verdict.event_count and not verdict.is_from_the_beginning:
         typer.echo("earlier events are not in these files: give the rotated parts as well to cover them")
@@ -95,11 +97,13 @@ def tail(
     event_log: options.EventLog = None,
     config: options.Config = None,
 ) -> int:
-    """Print the latest events, the newest last."""
+    """Print the latest events, the newest last. Raises `NoRunError` where there is none, nor a run."""
+    from flows.ledger.checkpoint import require_known
     from flows.ledger.emit import open_log
     from flows.ledger.event_log import START
 
-    log = open_log(_load({"event_log": event_log}, config).places)
+    places = _load({"event_log": event_log}, config).places
+    log = open_log(places)
     log.is_deep = True
     scan = log.scan(START)
     log.is_deep = False
@@ -107,6 +111,7 @@ def tail(
     for event in scan.events[-count:] if count else ():
         _print(event)
     if not scan.events and not follow:
+        require_known(places.checkpoint, places.state_dir)
         typer.echo(f"no event of ours in {log.path}", err=True)
     for event in _follow(log, scan.end, {event.event_id for event in scan.events}) if follow else ():
         _print(event)

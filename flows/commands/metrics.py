@@ -30,19 +30,17 @@ def metrics(
     config: options.Config = None,
     to_stdout: Annotated[bool, typer.Option("--stdout", help="Print even where metrics_file is set.")] = False,
 ) -> int:
-    """Print or write; return 0, or 3 where there is no run yet."""
+    """Print or write; return 0. Raises `NoRunError` where there is no run yet: another fleet's file is not replaced."""
     from flows.files.own import replace_file
-    from flows.ledger.checkpoint import Known, read_known
+    from flows.ledger.checkpoint import require_known
     from flows.telling.metrics import to_metrics
     from flows.telling.outbox import read_waiting
 
     settings = options.load({"checkpoint": checkpoint, "state_dir": state_dir, "metrics_file": metrics_file}, config)
-    known = read_known(settings.places.checkpoint) or Known()
-    text = to_metrics(known, read_waiting(settings.places.state_dir))
-    if not known.last_run:
-        typer.echo(f"note: {settings.places.checkpoint}: no run yet", err=True)
+    places = settings.places
+    text = to_metrics(require_known(places.checkpoint, places.state_dir), read_waiting(places.state_dir))
     if settings.metrics_file is not None and not to_stdout:
         replace_file(settings.metrics_file.absolute(), text, 0o644)
     else:
         typer.echo(text.decode(), nl=False)
-    return 0 if known.last_run else 3
+    return 0

@@ -177,13 +177,14 @@ def write_all(fd: int, data: bytes) -> None:
         left = left[written:]
 
 
-def write_temporary(path: Path, data: bytes, mode: int = 0o600) -> Path:
+def write_temporary(path: Path, data: bytes, mode: int = 0o600, *, is_durable: bool = True) -> Path:
     """Write the data to a new file beside the path, under a name that cannot be foreseen, and sync it."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(8)}.tmp")
     fd = create_file(temporary, os.O_WRONLY, mode)
     try:
         write_all(fd, data)
-        os.fsync(fd)
+        if is_durable:
+            os.fsync(fd)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
-from flows.errors import EmitError, SettingsError
+from flows.errors import EmitError, NoRunError, SettingsError
 from flows.files.own import (
     UnsafeFileError,
     open_regular,
@@ -155,6 +155,17 @@ def read_known(path: Path) -> Known | None:
     known = checkpoint.pending.after if checkpoint.pending else checkpoint.known
     attempt = read_attempt(settled, known.generation)
     return None if checkpoint.serial == 0 and attempt is None else replace(known, last_attempt=attempt)
+
+
+def require_known(path: Path, state_dir: Path) -> Known:
+    """Return what the last runs left. Raises `NoRunError` where there is no trace of any, in checkpoint or state folder."""
+    known = read_known(path)
+    hint = "'supervisor reconcile' makes one, and 'supervisor config' shows where a run is looked for"
+    if known is None:
+        raise NoRunError(f"{path}: no run yet; {hint}")
+    if not state_dir.is_dir():
+        raise NoRunError(f"{state_dir}: no run yet in this state folder; {hint}")
+    return known
 
 
 class _BrokenCopyError(ValueError):

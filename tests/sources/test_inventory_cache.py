@@ -151,13 +151,23 @@ def test_a_cache_is_this_users_alone_and_bounded(folder, tmp_path):
     assert file.path.stat().st_mode & 0o077 == 0
 
 
+def test_what_a_killed_write_left_is_swept_by_the_next(folder, tmp_path):
+    folder.mkdir(mode=0o700)
+    (folder / f"inventory.pack.{2**22 + 1}-{'0' * 16}.tmp").write_bytes(b"half")
+    file = SealedFile(folder, tmp_path, "pack", LIMITS, Rules(), is_writable=True)
+    assert file.write({"part": b"whole"})
+
+    assert list(folder.iterdir()) == [file.path]
+
+
 def test_all_that_decides_how_an_inventory_is_read_is_in_the_version_of_its_cache():
     """Another release reads the same bytes anew: what `desired` imports, at any depth, is named or does not read."""
     readers = {path for pattern in READERS for path in ROOT.glob(pattern)}
     reached = {ROOT / f"{name.replace('.', '/')}.py" for name in _reach("flows.sources.inventory.desired")}
 
     assert all(list(ROOT.glob(pattern)) for pattern in READERS)
-    assert reached - readers == {ROOT / "flows/errors.py", ROOT / "flows/sources/fingerprint.py"}
+    writers = {"flows/errors.py", "flows/files/own.py", "flows/files/processes.py", "flows/sources/fingerprint.py"}
+    assert reached - readers == {ROOT / name for name in writers}
 
 
 def _reach(module):

@@ -7,7 +7,6 @@ next run. A new file replaces the old one whole, so that two runs at once each l
 import io
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -18,7 +17,9 @@ import msgspec
 import polars as pl
 import yaml
 
+from flows.errors import EmitError
 from flows.files.foreign import FileFaultError, read_file
+from flows.files.own import sweep_folder, write_temporary
 from schemas.limits import Limits
 from schemas.rules import Rules
 
@@ -39,9 +40,6 @@ MAX_BYTES = 1024 * 1024 * 1024
 """A larger cache is neither read nor written."""
 MAX_INVENTORIES = 8
 """The caches of the inventories that were read last are kept, of each kind."""
-HALF = ".new-"
-HALF_S = 3600
-"""A file that a run began to write this long before the newest one is nobody's any more."""
 
 Part = bytes | memoryview
 
@@ -85,7 +83,7 @@ class SealedFile:
             self.path.parent.mkdir(mode=0o700, exist_ok=True)
             _replace(self.path, data)
             _forget_oldest(self.path.parent, self.path.suffix)
-        except OSError:
+        except (OSError, EmitError):
             return False
         return True
 
@@ -121,24 +119,19 @@ def frame_of_bytes(part: Part) -> pl.DataFrame:
 
 def _replace(path: Path, data: bytes) -> None:
     """Replace a file whole, without a flush to the disk: what a power cut spoils has a wrong digest, and is empty."""
-    descriptor, name = tempfile.mkstemp(prefix=HALF, dir=path.parent)
+    sweep_folder(path.parent)
+    temporary = write_temporary(path, data, is_durable=False)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def _forget_oldest(folder: Path, ending: str) -> None:
-    """Remove the caches that were written longest ago, and what killed runs left half written."""
+    """Remove the caches that were written longest ago."""
     with os.scandir(folder) as entries:
-        ages = sorted((entry.stat().st_mtime, entry.name) for entry in entries)
-    sealed = [name for _, name in ages if name.endswith(ending)]
-    newest = max(age for age, _ in ages)
-    halves = [name for age, name in ages if name.startswith(HALF) and age < newest - HALF_S]
-    for name in sealed[:-MAX_INVENTORIES] + halves:
+        sealed = sorted((entry.stat().st_mtime, entry.name) for entry in entries if entry.name.endswith(ending))
+    for _, name in sealed[:-MAX_INVENTORIES]:
         with suppress(OSError):
             (folder / name).unlink()

@@ -236,6 +236,35 @@ def test_f23_settings_of_the_inventory_are_found_from_elsewhere_or_refused(tmp_p
     assert "NOMINAL" not in said.out
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ack", "add", "vps/npm", "--until", "1h", "--reason", "x"],
+        ["ack", "remove", "vps/npm"],
+        ["ack", "list"],
+        ["metrics"],
+        ["log", "tail"],
+        ["log", "verify"],
+    ],
+    ids=" ".join,
+)
+def test_f23_a_folder_that_has_no_run_is_refused_and_named_and_nothing_is_written(tmp_path, words):
+    (tmp_path / "log").write_text("another agent's line\n")
+    before = sorted(tmp_path.rglob("*"))
+    said = call(tmp_path, *words)
+
+    assert said.code == 3
+    assert said.out.startswith(f"{tmp_path}/checkpoint: no run yet")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_f23_a_state_folder_that_is_not_the_checkpoints_is_refused(tmp_path):
+    at = write_world(tmp_path, 0, hosts=H)
+    reconcile(tmp_path, at)
+
+    assert "elsewhere: no run yet" in call(tmp_path, "ack", "list", "--state-dir", str(tmp_path / "elsewhere")).out
+
+
 # ---- F3, F24: what is said ----
 
 
