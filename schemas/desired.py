@@ -17,6 +17,10 @@ class DesiredNode(Frame):
     node: str = pa.Field(unique=True)
     is_monitored: bool
     """False where the inventory says `monitor: false` of it: nothing of it is desired, and nothing unexpected."""
+    connectivity: str = pa.Field(nullable=True)
+    """The word that its capabilities have for it, which a policy can match; null where they say nothing that is known.
+
+    `intermittent` where they cannot be read."""
     is_intermittent: bool
     """Its capabilities say `connectivity: intermittent`, so that its silence is judged with a longer grace."""
     is_best_effort: bool

@@ -95,6 +95,7 @@ class _Node(NamedTuple):
     node: str
     is_monitored: bool
     is_readable: bool
+    connectivity: str | None
     is_intermittent: bool
     has_readable_capabilities: bool
     desired_hash: str
@@ -125,11 +126,7 @@ class _Desk:
         return self.disks.intersection(node for _, _, node, _ in pressed)
 
     def traits(self) -> dict[str, NodeTraits]:
-        return {
-            row.node: NodeTraits(tuple(row.roles), "intermittent" if row.is_intermittent else "stable")
-            for row in self.nodes
-            if row.is_monitored
-        }
+        return {row.node: NodeTraits(tuple(row.roles), row.connectivity) for row in self.nodes if row.is_monitored}
 
     def counts(self, down: frozenset[str]) -> dict[str, int]:
         """Return N, M and how many of them are in trouble, standing or held back by a suspect observer."""

@@ -76,7 +76,7 @@ def _node(name: str, node: Mapping[str, Any]) -> Subject:
 def _traits(node: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "node_role": tuple(role.lower() for role in node["roles"] or ()),
-        "connectivity": "intermittent" if node["is_intermittent"] else "stable",
+        "connectivity": node["connectivity"],
         "blast_radius": 0,
     }
 

@@ -94,6 +94,23 @@ def test_dependencies_of_a_service_file_hold_for_every_node_that_runs_it():
 
 
 @pytest.mark.parametrize(
+    ("files", "connectivity"),
+    [
+        ({}, None),
+        ({"hosts/n/capabilities.yaml": "operational: {availability_target: high}"}, None),
+        ({"hosts/n/capabilities.yaml": "operational: {connectivity: sometimes}"}, None),
+        ({"hosts/n/capabilities.yaml": "operational: {connectivity: Stable}"}, "stable"),
+        ({"hosts/n/capabilities.yaml": "operational: {connectivity: intermittent}"}, "intermittent"),
+        ({"hosts/n/capabilities.yaml": "operational: ["}, "intermittent"),
+    ],
+)
+def test_a_node_has_the_connectivity_that_its_capabilities_say_and_none_where_they_say_nothing(files, connectivity):
+    wanted = at({"hosts/n/services.yaml": "[web]", **files})
+
+    assert wanted.nodes["connectivity"].to_list() == [connectivity]
+
+
+@pytest.mark.parametrize(
     ("text", "is_intermittent"),
     [
         ("capabilities: {operational: {connectivity: intermittent}}", True),

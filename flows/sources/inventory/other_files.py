@@ -17,6 +17,7 @@ AVAILABILITY = ("high", "medium", "best-effort")
 class ParsedCapabilities(NamedTuple):
     """What a `capabilities.yaml` says; with a fault the longer grace holds, since silence may be normal."""
 
+    connectivity: str | None
     is_intermittent: bool
     is_best_effort: bool
     document: str
@@ -77,10 +78,11 @@ def parse_capabilities(data: bytes, limits: Limits) -> ParsedCapabilities:
     reader.warn_of_near_misses(top, ("operational",))
     operational = _mapping(reader, top.get("operational"), "operational")
     reader.warn_of_near_misses(operational, ("connectivity", "availability_target"))
-    is_intermittent = _read_word(reader, operational, "connectivity", CONNECTIVITY) == "intermittent"
+    connectivity = _read_word(reader, operational, "connectivity", CONNECTIVITY)
     is_best_effort = _read_word(reader, operational, "availability_target", AVAILABILITY) == "best-effort"
     return ParsedCapabilities(
-        is_intermittent or bool(reader.faults),
+        "intermittent" if reader.faults else connectivity if connectivity in CONNECTIVITY else None,
+        connectivity == "intermittent" or bool(reader.faults),
         is_best_effort,
         to_canonical(root),
         reader.listed_faults(),

@@ -63,6 +63,7 @@ class NodeRow(NamedTuple):
     file: str
     is_readable: bool = True
     is_monitored: bool = True
+    connectivity: str | None = None
     is_intermittent: bool = False
     is_best_effort: bool = False
     has_readable_capabilities: bool = True
@@ -77,6 +78,7 @@ class NodeRow(NamedTuple):
         return (
             self.node,
             self.is_monitored,
+            self.connectivity,
             self.is_intermittent,
             self.is_best_effort,
             self.has_readable_capabilities,
@@ -210,7 +212,7 @@ class InventoryRows:
     def _read_capabilities(self, row: NodeRow, path: str) -> NodeRow:
         if path in self._files.unreadable:
             self._add(path, [Fault(None, None, self._files.unreadable[path])])
-            return row._replace(is_intermittent=True, has_readable_capabilities=False)
+            return row._replace(connectivity="intermittent", is_intermittent=True, has_readable_capabilities=False)
         if path not in self._files.contents:
             self._tell_near_misses(path, is_warning=True)
             return row
@@ -218,6 +220,7 @@ class InventoryRows:
         self._add(path, parsed.faults)
         self._add(path, parsed.warnings, is_warning=True)
         return row._replace(
+            connectivity=parsed.connectivity,
             is_intermittent=parsed.is_intermittent,
             is_best_effort=parsed.is_best_effort and not parsed.faults,
             has_readable_capabilities=not parsed.faults,
