@@ -11,11 +11,17 @@ from hypothesis import HealthCheck, settings
 
 import flows
 
-# The same examples each time, on however busy a machine: a red run is about the change.
-settings.register_profile(
-    "suite", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("suite")
+# The same examples each time, on however busy a machine: a red run is about the change. With HYPOTHESIS_PROFILE=thorough more
+# of them, as before a change lands.
+STEADY = {
+    "deadline": None,
+    "derandomize": True,
+    "database": None,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
+settings.register_profile("suite", max_examples=30, **STEADY)
+settings.register_profile("thorough", max_examples=150, **STEADY)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 # Last, so that an installed wheel is what the tests import, and only `tests` itself comes from the tree.
 sys.path.append(str(Path(__file__).parents[1]))
@@ -23,7 +29,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 # As the program itself does: looking for cycles among millions of good objects is a fifth of the suite's time.
 gc.set_threshold(200_000, 50, 100)
 # One command line for all calls in this process: to build it anew takes longer than many a test.
-typer.main.get_command = functools.cache(typer.main.get_command)  # type: ignore[misc]
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 SHARED_MEMORY = Path("/dev/shm")
 ROOMY_BYTES = 2 << 30

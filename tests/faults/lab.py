@@ -1,17 +1,14 @@
 """A small homelab on disk, whose every run is the real command: in this process, or in one of its own."""
 
-import contextlib
-import io
 import json
-import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flows.cli import _run
-from tests.helpers.program import SUPERVISOR
+from tests.helpers import program
+from tests.helpers.program import SUPERVISOR, clean_environment
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SEEN = "2026-05-01T11:59:00Z"
@@ -138,27 +135,5 @@ class Lab:
 
 def call(*arguments: str, environment: Mapping[str, str] | None = None) -> Ran:
     """Run the command line in this process, as the program does."""
-    output, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors), _environment(environment or {}):
-        exit_code = _run(list(arguments))
-    for stream in (output, errors):
-        stream.flush()
-    return Ran(exit_code, *(stream.buffer.getvalue().decode() for stream in (output, errors)))
-
-
-def clean_environment() -> dict[str, str]:
-    """Return the environment without settings of ours."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("SUPERVISOR_", "NODE_ALIAS"))}
-
-
-@contextlib.contextmanager
-def _environment(added: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    clean = {**clean_environment(), **added}
-    os.environ.clear()
-    os.environ.update(clean)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    ran = program.call(*arguments, environment=environment)
+    return Ran(ran.returncode, ran.stdout, ran.stderr)

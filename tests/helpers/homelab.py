@@ -1,11 +1,10 @@
 """The real command on the example homelab, with everything that it writes below one folder."""
 
-import os
 import subprocess
 from pathlib import Path
 
 from tests.helpers.examples import HOMELAB
-from tests.helpers.program import SUPERVISOR
+from tests.helpers.program import call, clean_environment
 
 EVENING = "2026-06-03T19:42:00Z"
 PLACES = {"EVENT_LOG": "events.log", "CHECKPOINT": "checkpoint.json", "STATE_DIR": "state"}
@@ -13,21 +12,14 @@ PLACES = {"EVENT_LOG": "events.log", "CHECKPOINT": "checkpoint.json", "STATE_DIR
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
     """Return the environment of a supervisor that lives in the folder and sees the bad evening."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SUPERVISOR_")}
     places = {f"SUPERVISOR_{name}": str(folder / place) for name, place in PLACES.items()}
     inputs = {"SUPERVISOR_INVENTORY": str(HOMELAB), "SUPERVISOR_WORLD": str(HOMELAB / "world"), "COLUMNS": "160"}
-    return kept | places | inputs | more
+    return clean_environment() | places | inputs | more
 
 
 def supervisor(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; variables of its environment are given by name."""
-    return subprocess.run(
-        [*SUPERVISOR, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(folder, **more),
-    )
+    """Run a command to its end, in this process; variables of its environment are given by name."""
+    return call(*arguments, environment=environment(folder, **more))
 
 
 def reconcile(folder: Path, *arguments: str, as_of: str = EVENING, **more: str) -> subprocess.CompletedProcess[str]:

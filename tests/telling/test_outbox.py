@@ -16,6 +16,8 @@ from tests.helpers.episodes import NOON
 from tests.helpers.examples import HOMELAB
 from tests.helpers.homelab import EVENING, reconcile, supervisor
 
+# Plug-ins of Apprise use what is deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 ADDRESSES = {"a": "address of a", "b": "address of b"}
 HOUR = timedelta(hours=1)
 
