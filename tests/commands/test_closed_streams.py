@@ -1,13 +1,12 @@
 """A closed stream is nothing to write to, and no place for the next file that is opened."""
 
-import os
 import subprocess
 
 import pytest
 
 from tests.helpers.frames import NOON
 from tests.helpers.past_worlds import inventory, world, write
-from tests.helpers.program import SUPERVISOR
+from tests.helpers.program import SUPERVISOR, call, clean_environment
 
 AT_NOON = f"--as-of {NOON:%Y-%m-%dT%H:%M:%SZ}"
 
@@ -18,12 +17,11 @@ def test_a_command_with_a_closed_stream_ends_as_with_an_open_one(tmp_path, close
     write(tmp_path / "home", inventory(piha=["web"]))
     write(tmp_path / "world", world(NOON, sick=["piha/web"]))
     places = {"INVENTORY": "home", "WORLD": "world", "STATE_DIR": "state", "EVENT_LOG": "log", "CHECKPOINT": "point"}
-    environment = {**os.environ, **{f"SUPERVISOR_{name}": str(tmp_path / at) for name, at in places.items()}}
-    setup = [*SUPERVISOR, *f"reconcile {AT_NOON}".split()]
-    subprocess.run(setup, env=environment, check=False, stdout=subprocess.DEVNULL)
+    environment = {**clean_environment(), **{f"SUPERVISOR_{name}": str(tmp_path / at) for name, at in places.items()}}
+    call(*f"reconcile {AT_NOON}".split(), environment=environment)
     before = (tmp_path / "log").read_bytes()
 
-    as_open = subprocess.run([*SUPERVISOR, *command.split()], env=environment, capture_output=True, check=False)
+    as_open = call(*command.split(), environment=environment)
     called = ["sh", "-c", f'exec "$@" {closed}', "sh", *SUPERVISOR, *command.split()]
     done = subprocess.run(called, env=environment, capture_output=True, check=False)
 

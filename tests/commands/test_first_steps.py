@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import subprocess
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from flows.render.tabulate import tabulate
 from flows.settings import load_settings
 from schemas.rules import Rules
 from tests.helpers.fleet_on_disk import BAD, NOON, OK, WEB, reconcile
-from tests.helpers.program import SUPERVISOR
+from tests.helpers.program import call
 
 
 def inputs_of(folder, hosts, services):
@@ -171,9 +170,7 @@ def test_a_moment_that_is_none_is_refused(text):
 @pytest.mark.parametrize("options", [[], ["--format", "json"], ["--format", "markdown"], ["--quiet"]])
 def test_what_of_the_inventory_could_not_be_read_is_said_on_stderr_beside_a_pipe(tmp_path, options):
     places = inputs_of(tmp_path, {"a": "services: [web", "b": "services: [web]"}, {"b/web": OK})
-    ran = subprocess.run(
-        [*SUPERVISOR, "reconcile", "--dry-run", *places, *options], capture_output=True, text=True, check=False
-    )
+    ran = call("reconcile", "--dry-run", *places, *options)
 
     assert (ran.returncode, ran.stderr.splitlines()[0][:33]) == (1, "error: hosts/a/services.yaml:2:1:")
 
@@ -181,9 +178,7 @@ def test_what_of_the_inventory_could_not_be_read_is_said_on_stderr_beside_a_pipe
 @pytest.mark.parametrize("options", [[], ["--format", "json"], ["--quiet"]])
 def test_why_a_run_was_skipped_is_said_on_stderr_beside_a_pipe(tmp_path, options):
     places = inputs_of(tmp_path, WEB, "{")
-    ran = subprocess.run(
-        [*SUPERVISOR, "reconcile", "--dry-run", *places, *options], capture_output=True, text=True, check=False
-    )
+    ran = call("reconcile", "--dry-run", *places, *options)
 
     assert (ran.returncode, ran.stderr.count("services.json:1:2:")) == (3, 1)
 
@@ -225,7 +220,7 @@ def test_cloudevents_are_written_on_request(tmp_path):
         "--as-of",
         NOON.isoformat(),
     ]
-    subprocess.run([*SUPERVISOR, "reconcile", "--cloudevents", *places, *paths], capture_output=True, check=False)
+    call("reconcile", "--cloudevents", *places, *paths)
 
     line = json.loads((tmp_path / "log").read_text())
     assert (line["specversion"], line["data"]["correlation_id"]) == ("1.0", "redeploy-a-web")
@@ -331,12 +326,12 @@ def test_each_fault_of_a_failed_run_has_its_own_line(tmp_path):
     assert "\nhosts/a/services.yaml:2:1: " in told.getvalue()
 
 
-def test_what_goes_to_a_pipe_keeps_its_lines_whole(tmp_path):
+def test_what_goes_to_a_pipe_keeps_its_lines_whole(tmp_path, monkeypatch):
     places = ("--inventory", str(tmp_path), "--world", str(tmp_path / ("w" * 100)))
     (tmp_path / "hosts/a").mkdir(parents=True)
     (tmp_path / "hosts/a/services.yaml").write_text("services: {web: }\n")
-    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    ran = subprocess.run([*SUPERVISOR, "check", *places], capture_output=True, text=True, check=False, env=environment)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    ran = call("check", *places)
 
     assert f"{tmp_path / ('w' * 100)}: no such folder" in ran.stdout
     assert "docs/world.md" in " ".join(ran.stdout.split())

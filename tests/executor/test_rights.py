@@ -14,6 +14,7 @@ from tests.helpers.acting_home import Home
 from tests.helpers.program import SUPERVISOR
 
 HERE = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow  # processes, some of which are waited for
 
 
 @pytest.fixture

@@ -1,25 +1,85 @@
 """The whole loop in one home: look, judge, decide, act, look again; a fake script counts what is done."""
 
 import json
+import shutil
 from datetime import timedelta
 
 import pytest
 
 from flows.executor import claim
 from flows.files.lock import hold_lock
-from tests.helpers.acting_home import Home
+from tests.helpers.acting_home import START, Home
 
 APPROVE = """rules:
   - {id: ask, match: {}, mode: approve}
 """
 
 
-@pytest.fixture
-def home(tmp_path):
-    home = Home(tmp_path)
+class Kept:
+    """A home as it was at a moment: each test that is about what follows begins there, in the same folder."""
+
+    def __init__(self, home, folder):
+        self.home, self.folder = home, folder
+        self.now, self.sick = home.now, set(home.sick)
+        shutil.copytree(home.folder, folder)
+
+    def back(self):
+        shutil.rmtree(self.home.folder)
+        shutil.copytree(self.folder, self.home.folder)
+        self.home.now, self.home.sick = self.now, set(self.sick)
+        return self.home
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Return a home at the moments that the tests begin at, by name."""
+    folder = tmp_path_factory.mktemp("loop")
+    home = Home(folder / "home")
     home.configure(start_grace="0s")
     assert home.run("act", "--once").code == 0
-    return home
+    moments = {"well": Kept(home, folder / "well")}
+    home.fall_sick("piha/web")
+    turn(home, 2)
+    moments["sick"] = Kept(home, folder / "sick")
+    turn(home, 2)
+    moments["restarted"] = Kept(home, folder / "restarted")
+    turn(home, 13)
+    moments["repaired"] = Kept(home, folder / "repaired")
+    moments["well"].back().write("policy.yaml", APPROVE)
+    home.fall_sick("piha/web")
+    turn(home, 4)
+    moments["asked"] = Kept(home, folder / "asked")
+    return moments
+
+
+@pytest.fixture
+def home(kept):
+    """Return it before anything happened."""
+    return kept["well"].back()
+
+
+@pytest.fixture
+def sick(kept):
+    """Return it with a service that died, just before it is restarted."""
+    return kept["sick"].back()
+
+
+@pytest.fixture
+def restarted(kept):
+    """Return it right after that."""
+    return kept["restarted"].back()
+
+
+@pytest.fixture
+def repaired(kept):
+    """Return it when the service has been seen to be well for long."""
+    return kept["repaired"].back()
+
+
+@pytest.fixture
+def asked(kept):
+    """Return it where the restart is asked for, and nobody answered."""
+    return kept["asked"].back()
 
 
 def turn(home, count=1, **duration):
@@ -44,10 +104,8 @@ def events(home):
     return [json.loads(line) for line in lines if '"transition":"action_' in line or "hold" in line or "halt" in line]
 
 
-def test_what_died_is_restarted_once_and_seen_to_recover(home):
-    died = home.now
-    fall_sick(home)
-    turn(home, 14)
+def test_what_died_is_restarted_once_and_seen_to_recover(repaired):
+    home, died = repaired, START
 
     assert home.calls() == [home.calls()[0]]
     assert home.calls()[0].startswith("run restart piha web ")
@@ -66,43 +124,38 @@ def test_what_died_is_restarted_once_and_seen_to_recover(home):
     ]
 
 
-def test_the_events_of_a_repair_are_told_once_each(home):
-    fall_sick(home)
-    turn(home, 14)
-    turn(home, 3)
-
-    assert [event["type"] for event in events(home)] == [
+def test_the_events_of_a_repair_are_told_once_each(repaired):
+    assert [event["type"] for event in events(repaired)] == [
         "action_proposed",
         "action_started",
         "action_ended",
         "action_verified",
     ]
-    assert home.run("log", "verify").code == 0
+    assert repaired.run("log", "verify").code == 0
 
 
-def test_while_it_is_repaired_the_fleet_reconciles(home):
-    fall_sick(home)
-    turn(home, 3)
+def test_while_it_is_repaired_the_fleet_reconciles(restarted):
+    home = restarted
     home.fall_sick("piha/web")
 
     assert home.run("reconcile", "-q").out.startswith("RECONCILING")
     assert home.run("status", "--as-of", home.now.isoformat()).code == 0
 
 
-def test_what_exits_well_and_stays_sick_is_no_success(home):
-    fall_sick(home)
-    for _ in range(28):
-        turn(home)
+def test_what_exits_well_and_stays_sick_is_no_success(sick):
+    home = sick
+    for _ in range(13):
+        turn(home, seconds=60)
         home.fall_sick("piha/web")
 
     assert home.records("verified")[0]["outcome"] == "not_recovered"
     assert len(home.calls()) == 1
 
 
-def test_a_failed_script_stays_failed_and_what_is_seen_decides(home):
+def test_a_failed_script_stays_failed_and_what_is_seen_decides(sick):
+    home = sick
     (home.folder / "hands" / "answers" / "run").write_text("1")
-    fall_sick(home)
-    turn(home, 14)
+    turn(home, 6, seconds=60)
 
     assert home.records("ended")[0]["result"] == "failed"
     assert home.records("verified")[0]["outcome"] == "recovered"
@@ -118,10 +171,10 @@ def test_a_failed_script_stays_failed_and_what_is_seen_decides(home):
         ("99", "unreachable"),
     ],
 )
-def test_what_the_machine_speaks_against_is_no_attempt(home, code, why):
+def test_what_the_machine_speaks_against_is_no_attempt(sick, code, why):
+    home = sick
     (home.folder / "hands" / "answers" / "preflight").write_text(code)
-    fall_sick(home)
-    turn(home, 4)
+    turn(home, 1)
 
     assert {record["why"] for record in home.records("refused")} == {why}
     [action] = home.run("actions", "list", "--json").json["actions"]
@@ -132,10 +185,8 @@ def test_what_the_machine_speaks_against_is_no_attempt(home, code, why):
     assert len(home.calls()) == 1
 
 
-def test_what_is_asked_starts_when_somebody_says_yes(home):
-    home.write("policy.yaml", APPROVE)
-    fall_sick(home)
-    turn(home, 4)
+def test_what_is_asked_starts_when_somebody_says_yes(asked):
+    home = asked
     [action] = home.run("actions", "list", "--json").json["actions"]
     assert (action["state"], action["decision"]["verdict"], home.calls()) == ("pending", "ask", [])
 
@@ -154,10 +205,8 @@ def test_what_is_asked_starts_when_somebody_says_yes(home):
     }
 
 
-def test_what_was_rejected_is_not_asked_again(home):
-    home.write("policy.yaml", APPROVE)
-    fall_sick(home)
-    turn(home, 4)
+def test_what_was_rejected_is_not_asked_again(asked):
+    home = asked
     [action] = home.run("actions", "list", "--json").json["actions"]
     assert home.run("reject", action["action_id"], "--intent", action["intent_id"][:12], "--reason", "no").code == 0
     turn(home, 4)
@@ -166,10 +215,8 @@ def test_what_was_rejected_is_not_asked_again(home):
     assert [path.parent.name for path in home.actions.glob("*/*-piha-web.json")] == ["rejected"]
 
 
-def test_an_approval_of_what_is_well_again_starts_nothing(home):
-    home.write("policy.yaml", APPROVE)
-    fall_sick(home)
-    turn(home, 4)
+def test_an_approval_of_what_is_well_again_starts_nothing(asked):
+    home = asked
     [action] = home.run("actions", "list", "--json").json["actions"]
     home.sick.clear()
     home.look()
@@ -180,18 +227,18 @@ def test_an_approval_of_what_is_well_again_starts_nothing(home):
     assert home.records("withdrawn")[0]["reason"] == "drift_resolved_auto"
 
 
-def test_nothing_starts_while_it_is_halted_and_held(home):
-    fall_sick(home)
+def test_nothing_starts_while_it_is_halted_and_held(sick):
+    home = sick
     home.run("halt", "--reason", "storm")
-    turn(home, 5)
+    turn(home, 2)
     assert home.calls() == []
     home.run("resume")
     home.run("hold", "piha/all", "--until", "10m", "--reason", "disk")
-    turn(home, 5)
+    turn(home, 2)
     assert home.calls() == []
     view = home.run("actions", "list", "--json").json
     assert (view["halted"], view["holds"][0]["target"]) == (None, "piha/all")
-    turn(home, 16)
+    turn(home, 10, seconds=60)
     assert len(home.calls()) == 1
     assert {"automation_halted", "automation_resumed", "hold_set", "hold_ended"} <= {
         row["type"] for row in all_events(home)
@@ -229,12 +276,8 @@ def test_an_override_of_what_cannot_be_passed_is_refused(home):
     assert "cannot be overridden" in said.err
 
 
-def test_a_dry_run_names_the_command_and_touches_nothing(home):
-    fall_sick(home)
-    home.run("reconcile", "-q")
-    home.pass_time(seconds=30)
-    home.run("reconcile", "-q")
-    home.pass_time(seconds=30)
+def test_a_dry_run_names_the_command_and_touches_nothing(sick):
+    home = sick
     home.run("reconcile", "-q")
     before = home.files()
     said = home.run("act", "--once", "--dry-run", "--json")
@@ -274,11 +317,11 @@ def test_another_hosts_executor_is_refused_until_it_is_taken_over(home, monkeypa
     assert home.run("act", "--once").code == 0
 
 
-def test_output_is_kept_without_secrets_and_without_escape_codes(home, monkeypatch):
+def test_output_is_kept_without_secrets_and_without_escape_codes(sick, monkeypatch):
+    home = sick
     monkeypatch.setenv("DEPLOY_TOKEN", "s3cr3t-value")
     (home.folder / "hands" / "output").write_text("\x1b[31mtoken=abc s3cr3t-value\x1b[0m\n")
-    fall_sick(home)
-    turn(home, 4)
+    turn(home, 1)
     texts = (".jsonl", ".json", ".log", ".txt")
     everything = b"".join(data for path, data in home.files().items() if path.endswith(texts))
 
@@ -290,11 +333,10 @@ def test_output_is_kept_without_secrets_and_without_escape_codes(home, monkeypat
     assert "«DEPLOY_TOKEN»" in output.read_text()
 
 
-def test_an_old_world_and_an_old_memory_start_nothing(home):
-    fall_sick(home)
-    for _ in range(3):
-        home.run("reconcile", "-q")
-        home.pass_time(seconds=30)
+def test_an_old_world_and_an_old_memory_start_nothing(sick):
+    home = sick
+    home.run("reconcile", "-q")
+    home.pass_time(seconds=30)
     (home.folder / "clock").write_text(f"{(home.now + timedelta(minutes=4)).isoformat()}\n")
     home.run("act", "--once")
 
@@ -332,10 +374,8 @@ def test_a_broken_ledger_holds_everything_and_is_told(home):
     assert "ledger of actions is broken" in said.out + said.err
 
 
-def test_a_file_moved_by_hand_is_no_approval(home):
-    home.write("policy.yaml", APPROVE)
-    fall_sick(home)
-    turn(home, 4)
+def test_a_file_moved_by_hand_is_no_approval(asked):
+    home = asked
     name = next((home.actions / "pending").iterdir()).name
     (home.actions / "pending" / name).rename(home.actions / "approved" / name)
     turn(home, 2)
@@ -345,29 +385,22 @@ def test_a_file_moved_by_hand_is_no_approval(home):
     assert not (home.actions / "approved" / name).exists()
 
 
-def test_stats_set_what_helped_beside_what_cleared_by_itself(home):
-    fall_sick(home)
-    turn(home, 14)
-    [row] = home.run("actions", "stats", "--json").json["rows"]
+def test_stats_set_what_helped_beside_what_cleared_by_itself(repaired):
+    [row] = repaired.run("actions", "stats", "--json").json["rows"]
 
     assert (row["verb"], row["service"], row["attempts"], row["outcomes"]) == ("restart", "web", 1, {"recovered": 1})
     assert row["interval"] == [0.2065, 1.0]
 
 
-def test_show_has_the_records_and_the_output(home):
-    fall_sick(home)
-    turn(home, 4)
-    found = home.run("actions", "show", "container-restart-piha-web", "--json").json
+def test_show_has_the_records_and_the_output(restarted):
+    found = restarted.run("actions", "show", "container-restart-piha-web", "--json").json
 
     assert [record["kind"] for record in found["records"]] == ["proposed", "started", "ended"]
-    assert home.run("actions", "show", "nothing").code == 2
+    assert restarted.run("actions", "show", "nothing").code == 2
 
 
-def test_directories_are_rebuilt_from_the_ledger(home):
-    import shutil
-
-    fall_sick(home)
-    turn(home, 4)
+def test_directories_are_rebuilt_from_the_ledger(restarted):
+    home = restarted
     before = {path.relative_to(home.actions) for path in home.actions.glob("*/*-piha-web.json")}
     for name in ("running", "approved", "pending"):
         shutil.rmtree(home.actions / name)

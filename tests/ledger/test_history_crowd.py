@@ -4,11 +4,13 @@ import multiprocessing
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from flows.ledger.history import ask_history, scan_history
 from flows.ledger.history_writer import commit, compact, prepare_run, sweep_temporaries
 from tests.ledger.test_history import DAY, a_run, files
 
-RUNS = 50
+RUNS = 30
 CONTEXT = multiprocessing.get_context("spawn")
 
 
@@ -33,6 +35,7 @@ def look(folder: Path) -> tuple[list[str], list[str]]:
     return runs["run_id"].to_list(), drift["run_id"].to_list()
 
 
+@pytest.mark.slow
 def test_a_reader_sees_every_run_once_while_they_are_written_and_merged(tmp_path):
     written = CONTEXT.Value("i", 0)
     others = [CONTEXT.Process(target=work, args=(tmp_path, written)) for work in (write_runs, compact_again_and_again)]

@@ -49,6 +49,7 @@ def test_who_comes_second_is_told_who_is_at_work(tmp_path, places, monkeypatch, 
     assert not (tmp_path / "state/history").exists()
 
 
+@pytest.mark.slow
 def test_two_by_different_rules_leave_one_run_a_moment_and_each_with_its_drift(tmp_path, places):
     environment = {**os.environ, **places, "SUPERVISOR_LOCK_TIMEOUT": "60s"}
     command = [*SUPERVISOR, "backfill", str(tmp_path / "kept"), "--jobs", "2"]
@@ -80,7 +81,8 @@ def begin(folder: Path, places: Mapping[str, str]) -> tuple["subprocess.Popen[by
     return process, workers
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.3, 0.6, 1.2])
+@pytest.mark.slow
+@pytest.mark.parametrize("delay_s", [0.0, 0.3, 1.2])
 def test_an_interrupt_prints_no_traceback_whenever_it_comes(tmp_path, places, delay_s):
     process, _ = begin(tmp_path, places)
     time.sleep(delay_s)
@@ -91,6 +93,7 @@ def test_an_interrupt_prints_no_traceback_whenever_it_comes(tmp_path, places, de
     assert process.returncode in {0, 130}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay_s", [0.0, 1.0])
 def test_the_workers_of_one_that_is_killed_end_with_it(tmp_path, places, delay_s):
     process, workers = begin(tmp_path, places)

@@ -1,7 +1,6 @@
 """The homelab's worlds, reconciled by the real command, come to what was written down by hand."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from tests.helpers.examples import (
     inventory_of,
     load_expected,
 )
-from tests.helpers.program import SUPERVISOR
+from tests.helpers.program import call
 
 COMPLETED = [name for name in example_names() if load_expected(name).outcome == Outcome.COMPLETED]
 
@@ -32,7 +31,6 @@ def reconcile(name: str, folder: Path, *options: str) -> subprocess.CompletedPro
     places = {"event-log": "events.log", "checkpoint": "checkpoint.json", "state-dir": "state"}
     given = [part for option, place in places.items() for part in (f"--{option}", str(folder / place))]
     command = [
-        *SUPERVISOR,
         "reconcile",
         "--inventory",
         str(inventory_of(expected, folder)),
@@ -40,10 +38,7 @@ def reconcile(name: str, folder: Path, *options: str) -> subprocess.CompletedPro
         str(expected.world),
     ]
     moment = ["--as-of", expected.as_of.isoformat(), "--config", str(config), "--format", "json"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SUPERVISOR_")}
-    return subprocess.run(
-        [*command, *moment, *given, *options], capture_output=True, text=True, check=False, env=environment
-    )
+    return call(*command, *moment, *given, *options)
 
 
 @pytest.fixture(scope="module", params=COMPLETED)
