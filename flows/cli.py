@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.help import CONTEXT, Commands
+from flows.commands.spare_numpy import spare_numpy
 from flows.errors import SupervisorError
 from flows.text.escape import show
 
@@ -56,6 +57,7 @@ def _options(
 def main() -> None:
     """Run the command line; every way to end has its exit code, and no user error shows a traceback."""
     _open_closed_streams()
+    spare_numpy()
     # Looking for cycles among a million good objects took a fifth of a large run, and a tenth of a second at its end.
     gc.set_threshold(200_000, 50, 100)
     code = _run(sys.argv[1:])

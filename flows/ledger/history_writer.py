@@ -7,14 +7,14 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from flows.errors import BusyError, EmitError, HistoryError
+from flows.errors import EmitError, HistoryError
 from flows.files.lock import hold_lock
 from flows.files.processes import is_alive
 from flows.files.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
@@ -228,12 +228,11 @@ def _hold(lock: Path, timeout_s: float) -> Iterator[None]:
         yield
 
 
-def merge_finished_day(root: Path, day: date) -> None:
-    """Merge the files of a day that is over, unless another process is replacing days just now; it comes another time."""
-    with suppress(BusyError), _hold(root.absolute() / HISTORY_LOCK, 0.0):
-        storage = open_storage(root)
-        for table in TABLES:
-            ask_history(lambda table=table: merge_day(storage, table, day), storage)  # type: ignore[misc]
+@contextmanager
+def hold_lock_of(root: Path) -> Iterator[None]:
+    """Be the only process that replaces days of the history in a folder, without waiting for another; else `BusyError`."""
+    with _hold(root.absolute() / HISTORY_LOCK, 0.0):
+        yield
 
 
 def compact(root: Path | str, before: date, advance: Callable[[int, int], None] = lambda *_: None) -> int:

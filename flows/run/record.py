@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,10 +16,10 @@ from flows.ledger.archive_writer import edit_archive
 from flows.ledger.emit import Emitter
 from flows.ledger.event_line import WrittenEvent
 from flows.ledger.history import FOLDER, find_generation
+from flows.ledger.history_upkeep import is_due, join_days
 from flows.ledger.history_writer import (
     Pending,
     derive_run_id,
-    merge_finished_day,
     prepare_run,
     sweep_temporaries,
     write_run,
@@ -96,8 +96,8 @@ def record(
     events = emitter.commit(decision.transitions, last_run, files, committed)
     if rows is not None and not isinstance(root, Path):
         _write(emitter, root, rows)
-    elif rows is not None and before is not None and is_live:
-        _merge_finished_day(emitter, root, before.as_of.date(), as_of.date())
+    elif rows is not None and before is not None and is_live and is_due(before.as_of, as_of, emitter.generation):
+        _join_days(emitter, root, as_of)
     if acting is not None:
         emitter.warnings += _show_acting(settings, acting)
     return Recorded(events, decision.waits, attention, acting)
@@ -145,16 +145,16 @@ def _show_acting(settings: Settings, acting: "Round") -> list[str]:
     return [*acting.notes, *show_round(settings, acting)]
 
 
-def _merge_finished_day(emitter: Emitter, root: Path | str, day: date, today: date) -> None:
-    """Make one file of a day's runs in the first run of another: asked in a year, the history has a thousand files."""
-    if not isinstance(root, Path) or day >= today:
+def _join_days(emitter: Emitter, root: Path | str, as_of: datetime) -> None:
+    """Keep the history at few files: asked in a year, it has a thousand."""
+    if not isinstance(root, Path):
         return
     try:
-        merge_finished_day(root, day)
+        emitter.warnings += join_days(root, as_of)[:1]
     except (HistoryError, EmitError) as error:
-        emitter.warnings.append(f"the history of {day} is not merged: {error}")
+        emitter.warnings.append(f"the history is not joined: {error}")
     except OSError as error:
-        emitter.warnings.append(f"the history of {day} is not merged: {error.strerror or error}")
+        emitter.warnings.append(f"the history is not joined: {error.strerror or error}")
 
 
 def _follow_generation(emitter: Emitter, root: Path | str) -> None:
