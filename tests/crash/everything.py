@@ -40,6 +40,7 @@ COMMANDS = (
     "history",
     "history compact",
     "archive list",
+    "archive export worlds",
     "archive prune --older-than 10m",
     "metrics -o metrics.prom",
     "ack add piha/db --until 1h --reason x",
@@ -47,6 +48,8 @@ COMMANDS = (
     "ack list",
     "log tail",
     "log verify",
+    "log replay events.log",
+    "notify test",
     "policy check",
     "policy explain piha/web",
     "policy replay",
@@ -62,13 +65,24 @@ COMMANDS = (
     "halt --until 1m --reason x",
     "resume",
     "actions reset piha/web",
+    "actions show redeploy-piha-web",
+    "approve redeploy-piha-web --reason x",
+    "reject redeploy-piha-web --reason x",
+    "attest-down vps --reason x",
+    "act restart piha/db --reason x",
+    "act --watch",
     "deployment run --node piha --service web -- true",
     "web --port {port}",
     "watch",
+    "serve --port {port}",
+    "install-units --dry-run",
+    "demo tried",
     "config",
     "doctor",
 )
-FOREVER = ("web", "watch")
+FOREVER = ("web", "watch", "serve", "act --watch")
+SLOW = ("serve", "demo")
+"""A server and a month take half a minute to be there; in a short crowd they are killed on their way."""
 GOOD_CODES = frozenset({0, 1, 2, 3, 4, 5})
 LONGEST_S = 120.0
 AT_ONCE = 4
@@ -82,9 +96,13 @@ class Crowd:
         self.home = Home(folder)
         self.home.configure(start_grace="0s")
         settings = json.loads((folder / "supervisor.yaml").read_text())
-        self.home.write("supervisor.yaml", json.dumps({**settings, "keep_archive": True, "lock_timeout": "5s"}))
+        self.home.write(
+            "supervisor.yaml",
+            json.dumps({**settings, "keep_archive": True, "lock_timeout": "5s", "serve_interval": "5s"}),
+        )
         self.home.write("eyes.yaml", json.dumps({**settings, "world": "eyes"}))
         self.home.run("act", "--once")
+        self.seconds = seconds
         self.until = time.monotonic() + seconds
         self.seed = seed
         self.codes: Counter[str] = Counter()
@@ -98,8 +116,9 @@ class Crowd:
             self._run(chance.choice(COMMANDS).format(port=20_000 + chance.randrange(20_000)), chance)
 
     def _run(self, words: str, chance: random.Random) -> None:
-        is_endless = words.split(maxsplit=1)[0] in FOREVER
-        killed_after_s = chance.uniform(0.2, 6) if is_endless or chance.random() < 0.5 else None
+        longest_s = self.seconds / 12 if words.startswith(SLOW) else 6
+        is_endless = words.startswith(FOREVER)
+        killed_after_s = chance.uniform(0.2, longest_s) if is_endless or chance.random() < 0.5 else None
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(
                 [*SUPERVISOR, *words.split()],
