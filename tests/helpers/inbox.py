@@ -26,7 +26,7 @@ class Inbox(NamedTuple):
 
 
 @contextmanager
-def open_inbox() -> Iterator[Inbox]:
+def open_inbox(host: str = "127.0.0.1") -> Iterator[Inbox]:
     """Open an inbox on a port of its own."""
     posts: list[dict[str, str]] = []
 
@@ -39,7 +39,7 @@ def open_inbox() -> Iterator[Inbox]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with HTTPServer((host, 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Inbox(f"json://127.0.0.1:{server.server_port}/", posts)
+        yield Inbox(f"json://{host}:{server.server_port}/", posts)
         server.shutdown()

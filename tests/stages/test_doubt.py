@@ -1,5 +1,7 @@
 """When the observer is suspect: a test for each of SEMANTICS 3's (a) to (f), and what each holds back (4.3)."""
 
+import re
+
 import pytest
 
 from tests.helpers.frames import actual, advice, ago, desired, judged, kinds
@@ -119,6 +121,26 @@ def test_f_a_known_bad_word_makes_none():
     have = actual(*({"target": target, "status": "exited (255)"} for target in targets))
 
     assert doubt(judged(desired(*targets), have)) == ""
+
+
+WELL = ("a/x", "d/x", "e/x")
+WORDS = [{"target": target, "status": "alive"} for target in WELL]
+
+
+@pytest.mark.parametrize(
+    "have",
+    [
+        pytest.param(actual(*WELL)._replace(nodes=actual(nodes=["nobody"]).nodes), id="d, no record of a known node"),
+        pytest.param(actual(*WELL, nodes=silent("a", "b", "c")), id="e, most nodes are silent"),
+        pytest.param(actual(*WORDS, nodes=list("abcde")), id="f, a word that no list knows"),
+    ],
+)
+def test_where_no_service_is_missing_the_reason_counts_none(have):
+    judgement = judged(desired(*WELL, nodes=list("abcde")), have)
+    reason = judgement.recommendations.filter(action="observer_review", node="fleet")["reason"].item()
+
+    assert doubt(judgement)
+    assert not re.search(r"\b0 of|missing at once", reason), reason
 
 
 @pytest.mark.parametrize("kind", ["incident", "deployment"])
