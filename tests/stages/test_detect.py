@@ -386,7 +386,10 @@ def deployed(*deployments, want=WEB, **rules):
     return detected(desired(want), actual(WEB, deployments=timed), **rules)
 
 
-@pytest.mark.parametrize("status", ["failed", "failure", "error", "cancelled", "rolled_back", "timed_out"])
+FAILED = ("failed", "failure", "error", "errored", "crashed", "cancelled", "canceled", "aborted")
+
+
+@pytest.mark.parametrize("status", [*FAILED, "rolled_back", "timeout", "timed_out"])
 def test_failed_deployment(status):
     assert found(deployed({"status": status})) == [("failed_deployment", WEB, "warning")]
 
