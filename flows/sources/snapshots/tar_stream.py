@@ -138,8 +138,8 @@ def _is_sound(header: bytes) -> bool:
     if not told:
         return False
     rest = header[:148] + b" " * 8 + header[156:]
-    signed = sum(byte - 256 if byte > 127 else byte for byte in rest)
-    return int(told[0], 8) in (sum(rest), signed)
+    stated = int(told[0], 8)
+    return stated == sum(rest) or stated == sum(byte - 256 if byte > 127 else byte for byte in rest)
 
 
 def _number(field: bytes) -> int:
