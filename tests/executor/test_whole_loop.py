@@ -9,25 +9,11 @@ import pytest
 from flows.executor import claim
 from flows.files.lock import hold_lock
 from tests.helpers.acting_home import START, Home
+from tests.helpers.kept import Kept
 
 APPROVE = """rules:
   - {id: ask, match: {}, mode: approve}
 """
-
-
-class Kept:
-    """A home as it was at a moment: each test that is about what follows begins there, in the same folder."""
-
-    def __init__(self, home, folder):
-        self.home, self.folder = home, folder
-        self.now, self.sick = home.now, set(home.sick)
-        shutil.copytree(home.folder, folder)
-
-    def back(self):
-        shutil.rmtree(self.home.folder)
-        shutil.copytree(self.folder, self.home.folder)
-        self.home.now, self.home.sick = self.now, set(self.sick)
-        return self.home
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +31,8 @@ def kept(tmp_path_factory):
     moments["restarted"] = Kept(home, folder / "restarted")
     turn(home, 13)
     moments["repaired"] = Kept(home, folder / "repaired")
-    moments["well"].back().write("policy.yaml", APPROVE)
+    home = moments["well"].back()
+    home.write("policy.yaml", APPROVE)
     home.fall_sick("piha/web")
     turn(home, 4)
     moments["asked"] = Kept(home, folder / "asked")

@@ -19,6 +19,7 @@ from flows.sources.world.files import WorldFiles
 from schemas.limits import Limits
 from tests.faults.cases import case
 from tests.faults.lab import NOON, SEEN, Lab
+from tests.helpers.kept import Kept
 
 GOOD = {"a/web": {"status": "ok"}, "a/db": {"status": "ok"}, "b/cache": {"status": "ok"}}
 OTHERS = '{"a/web":{"status":"ok"},"a/db":{"status":"ok"},"b/cache":'
@@ -29,10 +30,20 @@ def lab(tmp_path):
     return Lab(tmp_path)
 
 
-def open_episode(lab):
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    """Return a lab where an episode of `a/db` is open, and all is well again."""
+    folder = tmp_path_factory.mktemp("before")
+    lab = Lab(folder / "lab")
     lab.write_world({"a/web": "ok", "b/cache": "ok"})
     assert lab.reconcile().exit_code == 2
     lab.write_world(dict.fromkeys(GOOD, "ok"))
+    return Kept(lab, folder / "kept")
+
+
+@pytest.fixture
+def opened(before):
+    return before.back()
 
 
 def check_skipped(lab, *problems):
@@ -153,19 +164,17 @@ def too_large(file):
         ),
     ],
 )
-def test_an_unreadable_world_skips_the_run_and_nothing_is_forgotten(lab, spoil, problem):
-    open_episode(lab)
-    spoil(lab.world / "services.json")
+def test_an_unreadable_world_skips_the_run_and_nothing_is_forgotten(opened, spoil, problem):
+    spoil(opened.world / "services.json")
 
-    check_skipped(lab, problem)
+    check_skipped(opened, problem)
 
 
 @case("ACT-033")
-def test_an_optional_file_that_is_there_and_broken_skips_the_run(lab):
-    open_episode(lab)
-    lab.write("world/incidents.json", '{"inc-1": {"node"')
+def test_an_optional_file_that_is_there_and_broken_skips_the_run(opened):
+    opened.write("world/incidents.json", '{"inc-1": {"node"')
 
-    check_skipped(lab, "incidents.json:1:18: not JSON")
+    check_skipped(opened, "incidents.json:1:18: not JSON")
 
 
 @pytest.mark.parametrize("file", ["nodes.json", "deployments.json", "incidents.json", "runtime-summary.json"])
@@ -179,19 +188,17 @@ def test_an_optional_file_that_is_there_and_broken_skips_the_run(lab):
     ids=["bytes", "values", "records"],
 )
 @case("ACT-014", "OWN-006", "SEC-019")
-def test_the_smaller_files_have_limits_of_their_own(lab, file, spoil, problem):
-    open_episode(lab)
-    (lab.world / file).touch()
-    spoil(lab.world / file)
+def test_the_smaller_files_have_limits_of_their_own(opened, file, spoil, problem):
+    (opened.world / file).touch()
+    spoil(opened.world / file)
 
-    check_skipped(lab, f"{file}: {problem}")
+    check_skipped(opened, f"{file}: {problem}")
 
 
 @pytest.mark.parametrize("name", ["EIO", "ESTALE"])
 @case("ACT-039")
-def test_an_error_of_the_file_system_skips_the_run(lab, monkeypatch, name):
-    open_episode(lab)
-    inode, read = (lab.world / "services.json").stat().st_ino, os.read
+def test_an_error_of_the_file_system_skips_the_run(opened, monkeypatch, name):
+    inode, read = (opened.world / "services.json").stat().st_ino, os.read
     number = getattr(__import__("errno"), name)
 
     def fail(descriptor, length):
@@ -201,7 +208,7 @@ def test_an_error_of_the_file_system_skips_the_run(lab, monkeypatch, name):
 
     monkeypatch.setattr(os, "read", fail)
 
-    check_skipped(lab, f"services.json: cannot be read: {os.strerror(number)}")
+    check_skipped(opened, f"services.json: cannot be read: {os.strerror(number)}")
 
 
 @pytest.mark.parametrize(
@@ -402,14 +409,13 @@ def test_a_file_replaced_while_it_is_open_is_read_whole(lab, monkeypatch):
 
 
 @case("ACT-028")
-def test_a_stale_world_is_told_once_and_resolves_nothing(lab):
-    open_episode(lab)
-    lab.as_of += timedelta(hours=3)
+def test_a_stale_world_is_told_once_and_resolves_nothing(opened):
+    opened.as_of += timedelta(hours=3)
     for _ in range(3):
-        assert ("stale_world", "fleet/all") in lab.reconcile().drift
+        assert ("stale_world", "fleet/all") in opened.reconcile().drift
 
-    assert lab.told() == [("opened", "redeploy-a-db"), ("opened", "observer-review-fleet-all")]
-    assert lab.open_episodes() == ["observer-review-fleet-all", "redeploy-a-db"]
+    assert opened.told() == [("opened", "redeploy-a-db"), ("opened", "observer-review-fleet-all")]
+    assert opened.open_episodes() == ["observer-review-fleet-all", "redeploy-a-db"]
 
 
 @case("ACT-029")

@@ -17,6 +17,7 @@ from flows.sources.inventory.files import list_inventory
 from schemas.limits import Limits
 from tests.faults.cases import case
 from tests.faults.lab import NOBODY, Lab, call
+from tests.helpers.kept import Kept
 
 A_MISSES_DB = {"a/web": "healthy", "b/cache": "healthy"}
 NO_NAME = "cannot name a service: it must start with a letter or a digit"
@@ -50,6 +51,21 @@ def check_unknown(lab, *problems):
     assert lab.open_episodes() == ["redeploy-a-db", "redeploy-b-cache"]
     assert "hunter2" not in ran.output + ran.errors
     return ran
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory):
+    """Return a lab where an episode of `a` is open and `b` is in drift as well."""
+    folder = tmp_path_factory.mktemp("before")
+    lab = Lab(folder / "lab")
+    open_episode(lab)
+    return Kept(lab, folder / "kept")
+
+
+@pytest.fixture
+def opened(before):
+    """Return that lab as it was then."""
+    return before.back()
 
 
 def open_episode(lab):
@@ -150,11 +166,10 @@ def open_episode(lab):
         bad("SEC-020", named("x" * (1 << 20)), "has 1048576 characters; at most 63 are allowed"),
     ],
 )
-def test_a_faulty_file_is_named_with_its_place_and_leaves_what_it_may_ask_for_unknown(lab, content, problems):
-    open_episode(lab)
-    lab.set_desired(content)
+def test_a_faulty_file_is_named_with_its_place_and_leaves_what_it_may_ask_for_unknown(opened, content, problems):
+    opened.set_desired(content)
 
-    check_unknown(lab, *problems)
+    check_unknown(opened, *problems)
 
 
 def no_file(path):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, timedelta, timezone
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -33,6 +34,7 @@ from flows.ledger.history_writer import (
     write_day,
     write_run,
 )
+from schemas.desired import Desired
 from schemas.frame import columns
 from schemas.history import TABLES, History, RunFacts
 from schemas.run import Judgement
@@ -42,11 +44,17 @@ from tests.helpers.frames import NOON, actual, desired, frame, judged
 DAY = NOON.date()
 
 
+@cache
+def mosquitto_missing() -> tuple[Desired, Judgement]:
+    """Return what is asked for, and what follows where a part of it is not there."""
+    want = desired("piha/mosquitto", "piha/web")
+    return want, judged(want, actual("piha/web"))
+
+
 def a_run(minutes: int = 0, **facts: object) -> History:
     """Return the history rows of a run that finds mosquitto missing, so many minutes after noon."""
     moment = NOON + timedelta(minutes=minutes)
-    want = desired("piha/mosquitto", "piha/web")
-    judgement = judged(want, actual("piha/web"))
+    want, judgement = mosquitto_missing()
     now = pl.lit(moment, dtype=pl.Datetime("us", "UTC"))
     moved = Judgement(*(found.with_columns(as_of=now) for found in judgement))  # type: ignore[arg-type]
     row = {"as_of": moment, "run_id": derive_run_id("in", "rules", moment), "outcome": "completed", "source": "live"}

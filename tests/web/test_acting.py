@@ -9,15 +9,17 @@ import pytest
 from flows.run.clock import read_now
 from flows.settings import load_settings
 from tests.helpers.acting_home import Home
+from tests.helpers.kept import Kept
 from tests.helpers.paged import browse, sign_in
 
 POLICY = "rules:\n  - {id: all, match: {}, mode: approve, ladder: [%s]}\n"
 
 
-@pytest.fixture
-def home(tmp_path):
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
     """Return a home where a restart of piha/web is asked for."""
-    home = Home(tmp_path, now=datetime.now(UTC).replace(microsecond=0))
+    folder = tmp_path_factory.mktemp("acting")
+    home = Home(folder / "home", now=datetime.now(UTC).replace(microsecond=0))
     home.write("policy.yaml", POLICY % "restart")
     home.run("reconcile", "-q")
     home.run("act", "--once")
@@ -25,7 +27,12 @@ def home(tmp_path):
     for _ in range(2):
         home.pass_time(minutes=11)
         home.run("reconcile", "-q")
-    return home
+    return Kept(home, folder / "kept")
+
+
+@pytest.fixture
+def home(kept):
+    return kept.back()
 
 
 @pytest.fixture
