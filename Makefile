@@ -12,7 +12,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs notebook pictures test manual test-quick mutants test-marked test-engines test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean
+.PHONY: help install demo docs notebook pictures test manual test-quick mutants test-marked test-engines test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean wheelhouse
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +60,8 @@ mutants: .venv/.dev ## Break the code on purpose, and see that the tests notice
 test-marked: dev-$(INSTALL_MODE) ## Run the tests that need a server, a browser, strace or time
 	tools/with-postgres.sh $(PYTEST) loadscope -m "($(MARKED)) and not engine" --timeout 600 $(PYTEST_ARGS)
 
-test-engines: dev-$(INSTALL_MODE) ## Run the tests on real Docker engines, in a lab on this machine (needs root)
+test-engines: dev-$(INSTALL_MODE) wheelhouse ## Run the tests on real Docker engines, in a lab on this machine (needs root)
+	.venv/bin/python -m tests.lab.base || [ $$? = 77 ]
 	.venv/bin/python -m tests.lab enter -- .venv/bin/pytest -n 0 -m engine --timeout 300 $(PYTEST_ARGS) || [ $$? = 77 ]
 
 test-all: test test-marked test-engines ## Run all tests
@@ -81,6 +82,7 @@ lock: .venv/.runtime ## Resolve the versions anew, within pyproject.toml's range
 		-c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --upgrade --group bench -o requirements-bench.lock
 	$(COMPILE) --upgrade --group docs -o requirements-docs.lock
+	$(COMPILE) --override examples/container/overrides.txt -c requirements.lock pyproject.toml -o examples/container/requirements.lock
 
 crash-test: .venv/.dev ## Kill the supervisor at every point of every write (minutes)
 	.venv/bin/python -m tests.crash
@@ -104,6 +106,14 @@ power-test: .venv/.dev ## Cut the power at every point of every write (minutes; 
 docs: .venv-docs/.built-with ## Build the manual as a site, in build/docs
 	.venv-docs/bin/sphinx-build --fail-on-warning --quiet docs build/docs
 	@echo "build/docs/index.html"
+
+wheelhouse: build/wheelhouse.lock ## Fetch what the image is made of into build/wheelhouse, for a build without a package index
+
+build/wheelhouse.lock: examples/container/requirements.lock requirements.lock | .venv/.runtime
+	@mkdir -p build/wheelhouse
+	sed -n '/^uv-build==/,/[^\\]$$/p' requirements.lock | cat examples/container/requirements.lock - >$@.new
+	.venv/bin/python -m pip download --quiet --no-deps --only-binary :all: --require-hashes --dest build/wheelhouse -r $@.new
+	@mv $@.new $@
 
 bench: .venv/.runtime .venv-bench/.peers ## Measure the supervisor beside its peers
 	.venv/bin/python -m benchmarks $(BENCH_ARGS)

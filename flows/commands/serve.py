@@ -53,6 +53,7 @@ def serve(
         "checkpoint": checkpoint,
         "state_dir": state_dir,
     }
+    _require_prefect()
     loaded = options.load_all(given, config)
     settings = loaded.settings
     if not os.environ.get("PREFECT_API_URL"):
@@ -67,6 +68,19 @@ def serve(
     with suppress(KeyboardInterrupt):
         return _serve_at(settings, home, host, port)
     return 0
+
+
+def _require_prefect() -> None:
+    """Raise `SettingsError` where Prefect is not installed, as in the container: everything else does without it."""
+    from importlib.util import find_spec
+
+    from flows.errors import SettingsError
+
+    if find_spec("prefect") is None:
+        raise SettingsError(
+            "serve needs Prefect, which is not installed here: pip install 'prefect>=3.8,<3.9' 'sqlalchemy<2.1';"
+            " or schedule 'supervisor reconcile' by a timer, or use 'supervisor watch --web', which need none"
+        )
 
 
 def _make_home(state_dir: Path) -> Path:

@@ -21,8 +21,9 @@ from flows.settings import Loaded, Settings
 from flows.telling.outbox import VARIABLE, is_address, read_addresses
 from flows.text.spoken import count, size, spoken_moment, spoken_since
 
-PACKAGES = ("polars", "pandera", "pydantic", "msgspec", "rich", "typer", "apprise", "prefect", "tzdata")
+PACKAGES = ("polars", "pandera", "pydantic", "msgspec", "rich", "typer", "apprise", "tzdata")
 EXTRAS = {
+    "prefect": "serve, and the flows (left out of the container's image)",
     "prefect-dask": "reconcile-fleet on Dask (extra dask)",
     "s3fs": "a history on object storage (extra s3)",
     "aiomqtt": "the observer's MQTT hooks (extra mqtt)",
