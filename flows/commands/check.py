@@ -1,6 +1,7 @@
 """`supervisor check`: every fault of the inventory and of the world at once, without reconciling."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,12 +40,14 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Look at both, print what is wrong or odd, and return the exit code."""
+    from flows.observer.plan import find_doubles, read_plan
     from flows.views.check import inspect_inputs
 
     loaded = options.load_all({"inventory": inventory, "world": world}, config)
     is_absent = loaded.origins["world"] == "default" and not loaded.settings.world.exists()
     with working("reading the inventory and the world"):
         found = inspect_inputs(loaded.settings, with_world=not (no_world or is_absent))
+        found = replace(found, doubles=tuple(find_doubles(read_plan(loaded.settings))))
     if as_json:
         from flows.render.document import dump
 
@@ -67,8 +70,10 @@ def _lines(found: "Inspection") -> Iterator[str]:
     colors = {"warning": "yellow", "error": "red"}
     for word, said in list_faults(found.inventory, found.inventory.height):
         yield f"{typer.style(f'{word}:', fg=colors[word])} {said}"
+    for problem in found.doubles:
+        yield f"{typer.style('error:', fg=colors['error'])} {show(problem, limit=2000)}"
     for problem in found.world:
         yield from (f"{typer.style('world:', fg='yellow')} {show(line, limit=2000)}" for line in problem.splitlines())
     fault_count = found.inventory.filter(~found.inventory["is_warning"]).height
     odd, remarks = count(found.inventory.height - fault_count, "warning"), count(len(found.world), "remark")
-    yield f"{count(fault_count, 'fault')}, {odd}, {remarks} on the world"
+    yield f"{count(fault_count + len(found.doubles), 'fault')}, {odd}, {remarks} on the world"

@@ -3,15 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 
-import polars as pl
-
 from flows.engines.address import find_local_address, list_local_addresses
 from flows.engines.looked import RawLook, SourceLook
 from flows.observer.looker import NodeLooker
 from flows.observer.observer import Observer
-from flows.observer.plan import NodePlan, Plan, warn_of_plain
+from flows.observer.plan import NodePlan, find_doubles, warn_of_plain
 from flows.settings import Settings
-from schemas.look_words import ReasonClass, SelectorKind
+from schemas.look_words import ReasonClass
 
 ADVICE = {
     ReasonClass.TIMEOUT: "is it on, and is its engine hung? try 'ping', then 'docker -H ADDRESS ps'",
@@ -81,18 +79,3 @@ def _what(source: SourceLook) -> str:
         return f"{len(source.units)} units"
     answered = sum(probe.is_ok for probe in source.probes)
     return f"{answered} of {len(source.probes)} probes answered" if source.probes else "it answers"
-
-
-def find_doubles(plan: Plan) -> list[str]:
-    """Return a sentence for each container, project or unit that two entries of a node select, with both lines."""
-    names = plan.selectors.filter(pl.col("kind") != SelectorKind.PROBE)
-    twice = (
-        names.group_by("node", "kind", "value", "part", maintain_order=True)
-        .agg("service", "line")
-        .filter(pl.col("service").list.n_unique() > 1)
-    )
-    return [
-        f"hosts/{node}/services.yaml:{lines[1]}: {services[1]} selects the {kind} {value!a} that {services[0]} in line"
-        f" {lines[0]} selects; say it at one of them"
-        for node, kind, value, _, services, lines in twice.iter_rows()
-    ]

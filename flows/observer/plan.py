@@ -92,6 +92,21 @@ def name_this_host(aliases: Mapping[str, str]) -> frozenset[str]:
     return frozenset(own | {normalize_name(name) for alias, name in aliases.items() if normalize_name(alias) in own})
 
 
+def find_doubles(plan: Plan) -> list[str]:
+    """Return a sentence for each container, project or unit that two entries of a node select, with both lines."""
+    names = plan.selectors.filter(pl.col("kind") != SelectorKind.PROBE)
+    twice = (
+        names.group_by("node", "kind", "value", "part", maintain_order=True)
+        .agg("service", "line")
+        .filter(pl.col("service").list.n_unique() > 1)
+    )
+    return [
+        f"hosts/{node}/services.yaml:{lines[1]}: {services[1]} selects the {kind} {value!a} that {services[0]} in line"
+        f" {lines[0]} selects; say it at one of them"
+        for node, kind, value, _, services, lines in twice.iter_rows()
+    ]
+
+
 def warn_of_plain(plan: Plan) -> list[str]:
     """Return a warning for each engine that is asked over the network without TLS: whoever can reach it, is root."""
     warnings = []

@@ -28,17 +28,20 @@ class Inspection:
     inventory: DataFrame[Unread]
     world: tuple[str, ...]
     is_world_readable: bool
+    doubles: tuple[str, ...] = ()
+    """What two entries of a node select for themselves, a sentence each with both lines: an observer cannot tell whose it is."""
 
     @property
     def exit_code(self) -> int:
         """Return 1 for a fault in the inventory, else 3 for an unreadable world, else 0."""
-        if not self.inventory["is_warning"].all():
+        if self.doubles or not self.inventory["is_warning"].all():
             return 1
         return 0 if self.is_world_readable else 3
 
     def to_document(self) -> dict[str, Any]:
         """Return both as plain values."""
-        return {"schema_version": 1, "inventory": rows(self.inventory), "world": list(self.world)}
+        told = {"inventory": rows(self.inventory), "doubles": list(self.doubles), "world": list(self.world)}
+        return {"schema_version": 1, **told}
 
 
 def inspect_inputs(settings: Settings, *, with_world: bool = True) -> Inspection:

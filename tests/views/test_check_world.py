@@ -95,6 +95,18 @@ def test_a_fault_of_the_inventory_is_one_without_a_world_as_well(tmp_path, optio
     assert call("check", "--inventory", str(tmp_path), *options) == 1
 
 
+def test_two_entries_that_select_the_same_container_are_a_fault_with_both_lines(tmp_path):
+    (tmp_path / "hosts/piha").mkdir(parents=True)
+    services = ["services:", "  web: {container_name: shop}", "  db: {}", "  api: {container_name: shop}"]
+    (tmp_path / "hosts/piha/services.yaml").write_text("\n".join(services))
+
+    done = CliRunner().invoke(app, ["check", "--no-world", "--inventory", str(tmp_path)], standalone_mode=False)
+
+    assert done.return_value == 1
+    assert "hosts/piha/services.yaml:4: api selects the container 'shop' that web in line 2 selects" in done.output
+    assert "1 fault" in done.output
+
+
 def call(*arguments):
     """Return the exit code of the command."""
     return CliRunner().invoke(app, arguments, standalone_mode=False).return_value
