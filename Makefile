@@ -12,7 +12,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs notebook pictures test manual test-quick mutants test-marked test-engines test-all lint format lock crash-test power-test bench fuzz sbom audit hooks clean wheelhouse
+.PHONY: help install demo docs notebook pictures test manual test-quick mutants test-marked test-engines test-all lint format lock crash-test power-test bench bench-check fuzz sbom audit hooks clean wheelhouse
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ build/wheelhouse.lock: examples/container/requirements.lock requirements.lock | 
 
 bench: .venv/.runtime .venv-bench/.peers ## Measure the supervisor beside its peers
 	.venv/bin/python -m benchmarks $(BENCH_ARGS)
+
+bench-check: .venv/.runtime ## Compare time and memory with the release before, or with REF=...
+	.venv/bin/python -m benchmarks.check $(if $(REF),--ref $(REF))
 
 fuzz: .venv/.dev ## Feed the readers with random input for FUZZ_SECONDS
 	.venv/bin/python -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),600)

@@ -63,14 +63,14 @@ def _prepare(folder: Path, services: int, options: argparse.Namespace) -> Place:
     fleet = write_fleet(place.inventory, max(1, services // SERVICES_OF_A_NODE), min(services, SERVICES_OF_A_NODE))
     (folder / "aliases.json").write_text(json.dumps(fleet.rules["node_alias_map"]))
     shutil.copytree(place.world, place.earlier_world)
-    _change_some(place.world / "services.json")
+    change_some(place.world / "services.json")
     if any(case.does == COMPARISON for case in _chosen(options)):
         folders = map(str, (place.inventory, place.world, place.tables))
         _must(place, [sys.executable, "-m", "benchmarks.peers.tables", *folders])
     return place
 
 
-def _change_some(path: Path) -> None:
+def change_some(path: Path) -> None:
     """Let one service in a thousand have changed since the world before."""
     lines = path.read_text().splitlines(keepends=True)
     lines[500::1000] = [line.replace('"status": "healthy"', '"status": "exited"') for line in lines[500::1000]]
