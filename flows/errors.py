@@ -59,3 +59,11 @@ class HistoryError(SupervisorError):
     """A file of the history, of the archive, or of a source of snapshots cannot be read or is not what it should be."""
 
     page = "docs/past.md"
+
+
+def say_newer(path: object, found: int, known: int) -> str:
+    """Return what is said of a file that a newer supervisor wrote: it is refused, and stays as it is."""
+    return (
+        f"{path}: was written by a newer supervisor: found format {found}, this one reads up to {known};"
+        " use the newer one again, or move the file away and begin anew"
+    )

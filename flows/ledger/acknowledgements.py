@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from flows.errors import SettingsError
+from flows.errors import SettingsError, say_newer
 from flows.files.lock import hold_lock
 from flows.files.own import make_private_folder, open_regular, replace_file
 from flows.files.sealed import seal, unseal
@@ -40,6 +40,8 @@ def read_acknowledgements(state_dir: Path) -> tuple[Acknowledgement, ...]:
         if len(data) > MAX_BYTES:
             raise ValueError
         form = msgspec.json.decode(unseal(data), type=_File)
+        if form.version > VERSION:
+            raise SettingsError(say_newer(path, form.version, VERSION))
         if form.version != VERSION:
             raise ValueError
     except (ValueError, msgspec.DecodeError, RecursionError):

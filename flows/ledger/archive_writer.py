@@ -11,7 +11,7 @@ from pathlib import Path
 
 import zstandard
 
-from flows.errors import HistoryError
+from flows.errors import HistoryError, say_newer
 from flows.files.own import describe
 from flows.files.storage import make_folder, write_flushed
 from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, seal_snapshot, to_micros
@@ -169,7 +169,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = EXTRA")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
-            raise HistoryError(f"{path}: written by a newer version of the supervisor; update this one")
+            raise HistoryError(say_newer(path, version, _VERSION))
         connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_VERSION};")
         if not any(column[1] == "seal" for column in connection.execute("PRAGMA table_info(snapshot)")):
             with suppress(sqlite3.OperationalError):  # another process did so meanwhile

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET
 
-from flows.errors import EmitError, NoRunError, SettingsError
+from flows.errors import EmitError, NoRunError, SettingsError, say_newer
 from flows.files.own import (
     UnsafeFileError,
     open_regular,
@@ -208,10 +208,7 @@ def decode_checkpoint(data: bytes, path: Path) -> Checkpoint:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _BrokenCopyError("it is cut or not JSON") from None
     if envelope.version > VERSION:
-        raise SettingsError(
-            f"{path}: was written by version {envelope.version} of the checkpoint's format, this is {VERSION};"
-            " use the newer supervisor, or another checkpoint path"
-        )
+        raise SettingsError(say_newer(path, envelope.version, VERSION))
     if hashlib.sha256(envelope.body).hexdigest() != envelope.sha256:
         raise _BrokenCopyError("its checksum does not match")
     return _read(msgspec.json.decode(envelope.body, type=CheckpointForm))

@@ -10,10 +10,10 @@ import re
 
 import polars as pl
 
-from flows.errors import HistoryError
+from flows.errors import HistoryError, say_newer
 from flows.files.storage import Storage
 from schemas.frame import dtypes
-from schemas.history import TABLES
+from schemas.history import HISTORY_VERSION, TABLES
 
 PART = ".parquet"
 SUM_LENGTH = 32
@@ -66,6 +66,13 @@ def _try_to_read(storage: Storage, table: str, path: str, data: bytes) -> None:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         said = (str(error).splitlines() or ["no Parquet"])[0]
         raise DamagedHistoryError(f"{storage.location(path)}: cannot be read: {said}; {_ADVICE}") from None
+
+
+def refuse_newer(storage: Storage, path: str) -> None:
+    """Raise `HistoryError` for a file of a newer supervisor: read it can be, but merged it would lose its new columns."""
+    written = pl.read_parquet_metadata(io.BytesIO(storage.read(path))).get("history_version", "1")
+    if written.isdecimal() and int(written) > HISTORY_VERSION:
+        raise HistoryError(say_newer(storage.location(path), int(written), HISTORY_VERSION))
 
 
 def open_file(source: list[str] | io.BytesIO, table: str) -> pl.LazyFrame:

@@ -31,7 +31,7 @@ from flows.ledger.history import (
     read_day,
     scan_day,
 )
-from flows.ledger.history_check import PART, DamagedHistoryError, name_file, stem_of
+from flows.ledger.history_check import PART, DamagedHistoryError, name_file, refuse_newer, stem_of
 from flows.ledger.places import HISTORY_LOCK, Places
 from schemas.history import HISTORY_VERSION, KEYS, TABLES, History
 
@@ -198,6 +198,8 @@ def merge_day(storage: Storage, table: str, day: date, added: pl.DataFrame | Non
 
 def _replace_files(storage: Storage, files: DayFiles, rows: pl.DataFrame) -> None:
     """Put a merged file in the place of those that it was made of: list, file, removal, removal of the lists."""
+    for name in files.active:
+        refuse_newer(storage, f"{files.folder}/{name}")
     data = encode(rows.sort("as_of", "run_id", maintain_order=True))
     merged = name_file(MERGED.rstrip("-"), data).removesuffix(PART)
     parts = [name for name in [*files.active, *files.spent] if name.endswith(PART) and name != merged + PART]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from flows.errors import SupervisorError
+from flows.errors import SettingsError, SupervisorError, say_newer
 from flows.files.own import open_regular, replace_file
 from flows.files.sealed import seal, unseal
 from flows.ledger.forms import Instant, Whole, to_form
@@ -84,7 +84,10 @@ def read_addresses() -> dict[str, str]:
 
 
 def read_outbox(state_dir: Path) -> Outbox:
-    """Return what the file holds; an empty one where it is absent or broken: all that is open is told again then."""
+    """Return what the file holds; an empty one where it is absent or broken: all that is open is told again then.
+
+    Raises `SettingsError` for one of a newer supervisor, which stays.
+    """
     try:
         fd = open_regular(state_dir / FILE, os.O_RDONLY, frozenset({os.geteuid(), 0}))
     except FileNotFoundError:
@@ -92,7 +95,10 @@ def read_outbox(state_dir: Path) -> Outbox:
     with os.fdopen(fd, "rb") as file:
         data = file.read(MAX_BYTES)
     try:
-        return _read(msgspec.json.decode(unseal(data), type=_File))
+        form = msgspec.json.decode(unseal(data), type=_File)
+        if form.version > VERSION:
+            raise SettingsError(say_newer(state_dir / FILE, form.version, VERSION))
+        return _read(form)
     except (ValueError, msgspec.DecodeError, RecursionError):
         return Outbox()
 

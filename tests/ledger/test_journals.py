@@ -204,3 +204,18 @@ def test_many_who_append_at_once_leave_every_number_once(place):
         thread.join()
 
     assert sorted(reasons(place)) == sorted(f"{role}{number}" for role in Role for number in range(15))
+
+
+def test_a_journal_that_a_newer_supervisor_went_on_with_is_refused_by_name_and_stays(place, monkeypatch):
+    write(place, Role.DECIDER)
+    with monkeypatch.context() as newer:
+        newer.setattr(append_module, "VERSION", 2)
+        write(place, Role.DECIDER)
+    part = part_path(place, Role.DECIDER, UID)
+    before = part.read_bytes()
+
+    with pytest.raises(
+        LedgerBrokenError, match=r"2: was written by a newer supervisor: found format 2, this one reads up to 1"
+    ):
+        write(place, Role.DECIDER)
+    assert part.read_bytes() == before

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from flows.errors import EmitError, SupervisorError
+from flows.errors import EmitError, SupervisorError, say_newer
 from flows.files.file_system import doubt_file_systems
 from flows.files.own import open_regular
 from flows.ledger.actions.places import ActionPlace
@@ -249,12 +249,18 @@ def _read_part(path: Path, uid: int) -> bytes:
 def _read_line(content: bytes, role: Role, uid: int, path: Path, number: int) -> JournalLine:
     try:
         record = msgspec.json.decode(content)
+        if _is_newer(record):
+            raise _BrokenError(say_newer(f"{path}:{number}", record["v"], VERSION))
         is_ours = len(content) <= MAX_LINE and _has_form(record) and _is_by(record["by"], role, uid)
     except (msgspec.DecodeError, ValueError, RecursionError, KeyError, TypeError):
         record, is_ours = {}, False
     if not is_ours:
         raise _BrokenError(f"{path}:{number}: is no record of this journal's user; it was changed")
     return JournalLine(record["n"], role, uid, record, hashlib.sha256(content).hexdigest(), path, number)
+
+
+def _is_newer(record: Any) -> bool:
+    return isinstance(record, dict) and _is_count(record.get("v")) and record["v"] > VERSION
 
 
 def _has_form(record: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from flows.errors import EmitError, SettingsError
+from flows.errors import EmitError, SettingsError, say_newer
 from flows.files.own import open_regular, remove_leftovers
 from flows.files.sealed import seal, unseal
 from flows.ledger.actions.memory_form import dump_memory, parse_memory
@@ -81,6 +81,8 @@ def read_remembered(place: ActionPlace) -> Remembered | None:
         data = file.read(MAX_BYTES + 1)
     try:
         form = msgspec.json.decode(unseal(data), type=_File)
+        if form.v > VERSION:
+            raise SettingsError(say_newer(place.memory, form.v, VERSION))
         if form.v != VERSION:
             raise ValueError
         return _read(form)
