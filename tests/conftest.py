@@ -13,14 +13,15 @@ import flows
 
 # The same examples each time, on however busy a machine: a red run is about the change. With HYPOTHESIS_PROFILE=thorough more
 # of them, as before a change lands.
-STEADY = {
-    "deadline": None,
-    "derandomize": True,
-    "database": None,
-    "suppress_health_check": [HealthCheck.too_slow],
-}
-settings.register_profile("suite", max_examples=30, **STEADY)
-settings.register_profile("thorough", max_examples=150, **STEADY)
+settings.register_profile(
+    "suite",
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("thorough", settings.get_profile("suite"), max_examples=150)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 # Last, so that an installed wheel is what the tests import, and only `tests` itself comes from the tree.

@@ -386,6 +386,7 @@ def advisories():
 
 @pytest.mark.skipif(not Path(sys.executable).with_name("pip-audit").exists(), reason="needs pip-audit")
 @case("SEC-015")
+@pytest.mark.slow
 def test_a_known_weakness_fails_the_audit_and_so_does_a_database_that_is_not_there(tmp_path, advisories):
     recipe = re.search(r"^audit:.*\n\t\.venv/bin/pip-audit (.*?) -r", (ROOT / "Makefile").read_text(), re.MULTILINE)
     told = []
@@ -399,6 +400,7 @@ def test_a_known_weakness_fails_the_audit_and_so_does_a_database_that_is_not_the
 
 
 @case("SEC-015")
+@pytest.mark.slow
 def test_the_bill_of_materials_names_every_package_of_the_lock(tmp_path):
     recipe = re.search(r"^sbom:(?:.*\n\t)+(PYTHONWARNINGS=.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     command = (

@@ -17,6 +17,7 @@ from flows.run.cycle import run_once
 from flows.settings import Settings, load_settings
 from tests.helpers.frames import NOON
 from tests.helpers.past_worlds import inventory, world, write
+from tests.helpers.thorough import few_or
 
 SERVICES = ["piha/web", "piha/db", "vps/web", "vps/mail"]
 RULES = [
@@ -81,7 +82,7 @@ OUTAGE = [Seen(frozenset(["piha/web"] if down else []), frozenset(), 0, False, 5
 
 
 @pytest.mark.parametrize("rules", RULES, ids=lambda rules: next(iter(rules), "default"))
-@settings(max_examples=3)
+@settings(max_examples=few_or(3, few=1))
 @given(past=st.lists(moments, min_size=3, max_size=6))
 @example(past=OUTAGE)
 def test_a_backfill_writes_the_events_of_live_runs(rules, past):

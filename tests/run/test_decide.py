@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import timedelta
+from functools import cache
 
 import pytest
 from polars.testing import assert_frame_equal
@@ -80,6 +81,14 @@ def test_what_a_run_remembers_of_settling_is_input_of_the_next():
 @pytest.mark.parametrize("event", [word for word in EventType if word is not EventType.RECONCILE_RESOLVED])
 @pytest.mark.parametrize("severity", list(Severity))
 def test_the_derivation_of_one_recommendation_is_the_summarys(event, severity):
+    for told_event, told_severity, state in states_of_single_recommendations():
+        if (told_event, told_severity) == (event, severity):
+            assert derive_state(event, severity) is State(state)
+
+
+@cache
+def states_of_single_recommendations():
+    """Return event, severity and the summary's state of judgements that come to one recommendation."""
     found = {
         (row["event_type"], row["severity"], summary)
         for have in (
@@ -95,8 +104,5 @@ def test_the_derivation_of_one_recommendation_is_the_summarys(event, severity):
         if judgement.recommendations.height == 1
         for summary in judgement.summary["state"]
     }
-
-    for told_event, told_severity, state in found:
-        if (told_event, told_severity) == (event, severity):
-            assert derive_state(event, severity) is State(state)
     assert len(found) >= 4
+    return found

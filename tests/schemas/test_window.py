@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from schemas.schedule import SEARCH, Schedule, find_end, find_odd_bounds, fits, is_allowed, next_allowed
@@ -70,13 +70,13 @@ def test_around_a_clock_change_what_fits_next_is_what_every_minute_says(zone, da
         window = Window(from_min=begin, to_min=end, first_on=day - timedelta(days=1), last_on=day, zone=zone)
         schedule = Schedule(deny=(window,)) if is_denied else Schedule(allow=(window,))
         allowed = [is_open_by_definition(window, minute) is not is_denied for minute in minutes]
-        for start, margin in itertools.product((0, 13 * 60, 15 * 60), (0, 14, 15, 29, 30, 59, 60, 120)):
+        for start, margin in itertools.product((0, 13 * 60, 15 * 60), (0, 14, 15, 30, 60, 120)):
             fitting = (at for at in range(start, len(minutes) - margin) if all(allowed[at : at + margin + 1]))
             expected = next(fitting, None)
             if expected is not None:
                 seen += 1
                 assert next_allowed(schedule, minutes[start], margin * MINUTE) == minutes[expected], (window, margin)
-    assert seen > 300
+    assert seen > 200
 
 
 @st.composite
@@ -104,7 +104,6 @@ def windows_and_moments(draw):
 
 
 @given(windows_and_moments(), st.integers(0, 5 * 3600).map(lambda seconds: timedelta(seconds=seconds)))
-@settings(max_examples=60, deadline=None)
 def test_what_fits_and_when_next_is_what_looking_at_every_minute_finds(case, margin):
     schedule, at = case
 
@@ -117,7 +116,6 @@ def test_what_fits_and_when_next_is_what_looking_at_every_minute_finds(case, mar
 
 
 @given(windows_and_moments())
-@settings(max_examples=100, deadline=None)
 def test_a_window_is_open_and_ends_as_its_definition_says(case):
     schedule, at = case
     for window in (*schedule.allow, *schedule.deny):

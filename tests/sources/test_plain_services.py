@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from flows.sources.inventory.parse_many import DEPENDENCY_FIELDS, SERVICE_FIELDS, ParsedFiles, _add_plain
@@ -88,7 +88,6 @@ def test_a_plain_file_is_recognised_and_read_as_the_strict_reader_does():
     assert as_parsed(PLAIN.encode()) == parse_services(PLAIN.encode(), LIMITS)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**64))
 def test_a_changed_file_is_read_as_the_strict_reader_does_or_left_to_it(seed):
     data = mutated(PLAIN, seed).encode("utf-8", "surrogatepass")
@@ -234,7 +233,6 @@ def write(services):
     return "\n".join(lines) + "\n"
 
 
-@settings(deadline=None)
 @given(services=st.dictionaries(NAMES, OPTIONS, min_size=1, max_size=4))
 def test_every_file_of_the_plain_shape_is_taken_and_read_as_the_strict_reader_does(services):
     data = write(services).encode()

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from flows.errors import WorldUnreadableError
@@ -122,7 +122,6 @@ PLAIN_RECORDS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given(
     records=st.dictionaries(st.sampled_from(PLAIN_KEYS), PLAIN_RECORDS, max_size=8),
     sure=st.fixed_dictionaries({"last_seen": st.sampled_from(PLAIN_SEEN), "since": st.sampled_from(PLAIN_SEEN)}),
@@ -135,13 +134,11 @@ def test_plain_records_come_by_columns_and_are_read_as_they_are_by_rows(records,
     assert count >= 1
 
 
-@settings(deadline=None)
 @given(records=st.dictionaries(KEYS, RECORDS, max_size=8))
 def test_any_records_are_read_the_same_both_ways(records):
     read_both_ways(json.dumps(records))
 
 
-@settings(deadline=None)
 @given(records=st.dictionaries(KEYS, RECORDS, max_size=4), indent=st.sampled_from([None, 0, 1, "\t"]), data=st.data())
 def test_a_text_with_a_byte_wrong_is_read_or_refused_the_same_both_ways(records, indent, data):
     text = json.dumps(records, indent=indent, ensure_ascii=False)
@@ -194,7 +191,6 @@ def test_a_usual_file_is_read_by_columns():
     assert table.others == []
 
 
-@settings(deadline=None)
 @given(pairs=st.lists(st.tuples(KEYS, RECORDS), max_size=6))
 def test_keys_that_come_twice_are_read_the_same_both_ways(pairs):
     read_both_ways("{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in pairs) + "}")

@@ -3,11 +3,14 @@
 import pytest
 
 from tests.helpers.acting_home import Home
+from tests.helpers.kept import Kept
 
 
-@pytest.fixture
-def home(tmp_path):
-    home = Home(tmp_path)
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Return a home where a restart is asked for."""
+    folder = tmp_path_factory.mktemp("acting")
+    home = Home(folder / "home")
     home.write("policy.yaml", "rules: [{id: ask, match: {}, mode: approve}]\n")
     home.configure("approve", start_grace="0s")
     home.run("act", "--once")
@@ -15,7 +18,12 @@ def home(tmp_path):
     for _ in range(3):
         home.run("reconcile", "-q")
         home.pass_time(seconds=60)
-    return home
+    return Kept(home, folder / "kept")
+
+
+@pytest.fixture
+def home(kept):
+    return kept.back()
 
 
 def test_what_asks_and_what_is_halted_is_counted(home):

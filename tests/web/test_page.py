@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from flows.run.cycle import run_once
 from flows.web.operator import PLACES
 from tests.helpers.homelab import supervisor
-from tests.helpers.paged import settings_of, write_world
+from tests.helpers.paged import browse, settings_of, write_home, write_world
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
 PAGES = ("/", "/wall", "/services", "/past", "/actions", "/policy", "/target/piha/web", "/target/piha/all")
@@ -107,6 +107,18 @@ def test_an_unreadable_world_is_said(open_page, folder):
     assert "Nothing can be said of the present" in open_page().get("/").text
 
 
+@pytest.fixture(scope="module", params=[True, False], ids=["after a run", "before any"])
+def client(request, tmp_path_factory):
+    """Return the page of a fleet in drift."""
+    folder = tmp_path_factory.mktemp("drift")
+    write_home(folder)
+    write_world(folder, mosquitto="exited", web="ok", db="ok")
+    if request.param:
+        run_once(settings_of(folder))
+    with browse(settings_of(folder)) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize(
     ("path", "given"),
     [
@@ -118,12 +130,7 @@ def test_an_unreadable_world_is_said(open_page, folder):
         pytest.param("/api/v1/actions", None, id="actions, with automation off"),
     ],
 )
-@pytest.mark.parametrize("is_recorded", [True, False])
-def test_each_answer_is_as_the_interface_describes_it(open_page, folder, path, given, is_recorded):
-    write_world(folder, mosquitto="exited", web="ok", db="ok")
-    if is_recorded:
-        run_once(settings_of(folder))
-    client = open_page()
+def test_each_answer_is_as_the_interface_describes_it(client, path, given):
     described = client.get("/api/v1/openapi.json").json()
 
     answer = client.get(path.format(**dict(zip(("node", "service"), given or (), strict=False))))
@@ -224,16 +231,16 @@ def test_each_service_has_a_row_of_its_days_and_can_be_found(open_page, folder):
 
 
 @pytest.mark.parametrize("asked", ["since=7d", "since=2026-01-01&until=2026-01-31", "since=never", "until=%00"])
-def test_every_range_of_the_past_is_answered(open_page, asked):
-    answer = open_page().get(f"/past?{asked}")
+def test_every_range_of_the_past_is_answered(quiet_page, asked):
+    answer = quiet_page.get(f"/past?{asked}")
 
     assert answer.status_code == 200
     assert "Nothing is told of that time" in answer.text
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_is_whole_without_script(open_page, path):
-    shown = open_page().get(path).text
+def test_every_page_is_whole_without_script(quiet_page, path):
+    shown = quiet_page.get(path).text
 
     assert shown.count("<main>") == shown.count("</main>") == 1
     assert "None" not in re.sub(r"<[^>]*>", "", shown)

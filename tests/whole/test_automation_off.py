@@ -14,7 +14,7 @@ import yaml
 
 from flows import cli
 from tests.helpers.examples import HOMELAB, example_names, load_expected
-from tests.helpers.program import SUPERVISOR
+from tests.helpers.program import call
 from tests.helpers.random_fleet import Fleet, make_fleet
 from tests.helpers.twists import TWISTS
 
@@ -30,10 +30,8 @@ LISTS_MODULES = (
 )
 
 
-def run(
-    name: str, folder: Path, *, is_there: bool, program: list[str] = SUPERVISOR
-) -> subprocess.CompletedProcess[str]:
-    """Reconcile one world of the homelab, with files of acting beside its settings or without."""
+def command_of(name: str, folder: Path, *, is_there: bool) -> list[str]:
+    """Return how one world of the homelab is reconciled in a new folder, with files of acting beside its settings or without."""
     expected = load_expected(name)
     settings = yaml.safe_load((HOMELAB / "supervisor.yaml").read_text()) | expected.settings
     folder.mkdir()
@@ -44,8 +42,7 @@ def run(
     (folder / "supervisor.yaml").write_text(yaml.safe_dump(settings))
     places = ["--event-log", "events.log", "--checkpoint", "checkpoint.json", "--state-dir", "state"]
     inputs = ["--inventory", str(HOMELAB), "--world", str(expected.world), "--as-of", expected.as_of.isoformat()]
-    command = [*program, "reconcile", *inputs, *places, "--config", "supervisor.yaml"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    return ["reconcile", *inputs, *places, "--config", "supervisor.yaml"]
 
 
 GIVEN = {"supervisor.yaml", "policy.yaml", "operators.yaml", "clock", "executor.yaml"}
@@ -65,11 +62,13 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", example_names())
-def test_a_policy_that_is_garbage_changes_not_a_byte(name, tmp_path):
+def test_a_policy_that_is_garbage_changes_not_a_byte(name, tmp_path, monkeypatch):
     here = tmp_path / "here"
     done, written = [], []
     for is_there in (False, True):
-        result = run(name, here, is_there=is_there)
+        command = command_of(name, here, is_there=is_there)
+        monkeypatch.chdir(here)
+        result = call(*command)
         done.append((re.sub(TAKEN, "", result.stdout), result.stderr, result.returncode))
         written.append(files(here))
         here.rename(tmp_path / f"{is_there}")
@@ -80,7 +79,7 @@ def test_a_policy_that_is_garbage_changes_not_a_byte(name, tmp_path):
     assert not any("action" in name or "journal" in name for name in written[1])
 
 
-FLEETS = int(os.environ.get("FLEETS", "6"))
+FLEETS = int(os.environ.get("FLEETS", "4"))
 """`FLEETS=500` tries five hundred, in some minutes."""
 
 
@@ -121,7 +120,9 @@ def test_nor_in_random_fleets(tmp_path, capsys, monkeypatch):
 
 
 def test_nothing_of_acting_is_imported(tmp_path):
-    done = run(example_names()[0], tmp_path / "a", is_there=True, program=[sys.executable, "-c", LISTS_MODULES])
+    here = tmp_path / "a"
+    command = [sys.executable, "-c", LISTS_MODULES, *command_of(example_names()[0], here, is_there=True)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=here)
     modules = json.loads(done.stderr.splitlines()[-1])
 
     assert "flows.run.judge" in modules
