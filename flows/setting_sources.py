@@ -2,11 +2,13 @@
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from flows.errors import SettingsError
+from flows.files.own import others_in_group, trusted_owners
 from flows.sources.formats.yaml_strict import read_settings_file
 
 FILE_NAME = "supervisor.yaml"
@@ -27,14 +29,44 @@ def default_state_dir() -> Path:
 
 
 def find_file(config: Path | None, inventory: object) -> Path | None:
-    """Return the settings file: the one named, or the first that is there; none where there is none."""
+    """Return the settings file: the one named, or the first that is there; none where there is none.
+
+    One that merely lies here or in the inventory, which may be a stranger's, is ours or root's, or it is refused.
+    """
     named = config or (Path(os.environ[f"{PREFIX}CONFIG"]) if os.environ.get(f"{PREFIX}CONFIG") else None)
     if named is not None:
         if not named.expanduser().is_file():
             raise SettingsError(f"{named}: no such settings file")
         return named.expanduser()
     folders = [Path(), *([Path(str(inventory)).expanduser()] if inventory else []), ETC]
-    return next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+    found = next((folder / FILE_NAME for folder in folders if (folder / FILE_NAME).is_file()), None)
+    if found is not None:
+        _check_trust(found)
+    return found
+
+
+def _check_trust(file: Path) -> None:
+    """Refuse a file that nobody named and that others wrote or can: it says what is written where, and who acts."""
+    invited = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
+    trusted = trusted_owners([int(invited)] if invited.isdecimal() else [])
+    for found in (file.lstat(), file.stat()):
+        others = _others_who_write(found, trusted)
+        if others:
+            raise SettingsError(
+                f"{file}: {others}, who could say by it what is written where; if you trust it, name it: --config {file}"
+            )
+
+
+def _others_who_write(found: os.stat_result, trusted: frozenset[int]) -> str:
+    if found.st_uid not in trusted:
+        return f"belongs to user {found.st_uid}"
+    if stat.S_ISLNK(found.st_mode):
+        return ""
+    if found.st_mode & stat.S_IWOTH:
+        return "can be written by every user"
+    is_shared = found.st_mode & stat.S_IWGRP
+    others = others_in_group(found.st_gid, trusted) if is_shared else []
+    return f"can be written by others of its group ({', '.join(others)})" if others else ""
 
 
 def read_file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:

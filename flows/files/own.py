@@ -66,12 +66,12 @@ def _check_folder_part(part: Path, owners: frozenset[int]) -> None:
         return
     if found.st_mode & stat.S_IWOTH:
         raise UnsafeFileError(f"{part}: every user can replace files in it; {_STICKY_OR_PRIVATE}")
-    others = _others_in_group(found.st_gid, owners | {found.st_uid}) if found.st_mode & stat.S_IWGRP else []
+    others = others_in_group(found.st_gid, owners | {found.st_uid}) if found.st_mode & stat.S_IWGRP else []
     if others and others != _OF_THE_SYSTEM.get(str(part)):
         raise UnsafeFileError(f"{part}: others of its group ({', '.join(others)}) can replace files in it; {_NO_GROUP}")
 
 
-def _others_in_group(group: int, trusted: frozenset[int]) -> list[str]:
+def others_in_group(group: int, trusted: frozenset[int]) -> list[str]:
     """Return the users of a group who are not trusted; a user's own group, as many systems give each, has none."""
     try:
         named = set(grp.getgrgid(group).gr_mem)

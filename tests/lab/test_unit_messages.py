@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.homelab import EVENING, HOMELAB
+from tests.helpers.examples import HOMELAB
+from tests.helpers.homelab import EVENING
 from tests.helpers.inbox import open_inbox
 from tests.lab.places import NETWORK
 from tests.lab.systemd import SystemdNode, why_no_systemd
@@ -30,7 +31,7 @@ def machine(lab):
     if reason := why_no_systemd():
         pytest.skip(reason)
     with SystemdNode(8) as machine:
-        machine.sh("umount /tmp")  # where this folder may be
+        machine.sh("umount -l /tmp")  # where this folder may be
         yield machine
 
 
