@@ -179,7 +179,9 @@ def _profile_days(judge: Judge, source: SnapshotSource, days: list[Any]) -> dict
             )
             bad = {one.as_of for one in decoded.unreadable}
             kept = {as_of: of for as_of, of in prints.items() if as_of not in bad}
-            rows = timed("record", lambda k=known, j=judged, p=kept: to_history(Batch(k.desired, j, p)))
+            rows = timed(
+                "record", lambda k=known, d=decoded, j=judged, p=kept: to_history(Batch(k.desired, d.actual, j, p))
+            )
             timed("encode", lambda r=rows: [encode(table) for table in r])
     source.close()
     return taken

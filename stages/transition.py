@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from schemas.episode import REMEMBERED_OPENINGS, Change, Episode, Judged, Key, Recommended, Transitions
+from schemas.episode import REMEMBERED_OPENINGS, Change, Episode, Judged, Key, Recommended, Target, Transitions
 from schemas.words import ALL, FLEET, Action, DriftKind, EmitMode, EventType, Resolution, Transition
 
 _NEVER_DESIRED = {DriftKind.UNRESOLVED_INCIDENT, DriftKind.UNEXPECTED_SERVICE}
@@ -39,7 +39,8 @@ def decide_transitions(
         return Transitions((), dict(episodes), frozenset())
     recommended = {row.key: row for row in judged.recommendations}
     kept = {key for key, episode in episodes.items() if episode.is_open and _needs_unread(episode, judged)}
-    free = {key: row for key, row in recommended.items() if not _is_frozen(row, kept, judged)}
+    kept_targets = {episodes[key].target for key in kept}
+    free = {key: row for key, row in recommended.items() if not _is_frozen(row, kept, kept_targets, judged)}
     closed = [*_resolve(episodes, recommended, kept, judged)]
     risen = [*_raise(episodes, free, judged, reminder_interval, emit_mode)]
     anchored = {key: _anchor(episode, recommended.get(key), judged.as_of) for key, episode in episodes.items()}
@@ -179,14 +180,13 @@ def _anchor(episode: Episode, row: Recommended | None, as_of: datetime) -> Episo
     return replace(episode, last_event_at=min(episode.last_event_at, as_of), root_causes=causes)
 
 
-def _is_frozen(row: Recommended, kept: set[Key], judged: Judged) -> bool:
+def _is_frozen(row: Recommended, kept: set[Key], kept_targets: set[Target], judged: Judged) -> bool:
     """Return whether nothing opens or changes for a recommendation."""
     if _is_hidden(row.node, judged) or (judged.is_world_stale and row.target != (FLEET, ALL)):
         return True
     if row.key in kept:
         return True
-    has_kept = any((key.node, key.service) == row.target for key in kept)
-    return has_kept and not (row.service == ALL and _TOLD_BY_WORLD.intersection(row.causing_kinds))
+    return row.target in kept_targets and not (row.service == ALL and _TOLD_BY_WORLD.intersection(row.causing_kinds))
 
 
 def _is_hidden(node: str, judged: Judged) -> bool:
@@ -203,7 +203,7 @@ def _needs_unread(episode: Episode, judged: Judged) -> bool:
     if episode.service == ALL:
         is_unjudged = episode.action is Action.FAILOVER_REVIEW and episode.node in judged.unjudged_nodes
         return is_unjudged or (is_of_open_node and not kinds <= _NEED_NO_FILE)
-    is_asked = episode.target in judged.monitored | judged.unmonitored
+    is_asked = episode.target in judged.monitored or episode.target in judged.unmonitored
     may_be_asked = episode.target in judged.bad_entries or (is_of_open_node and not is_asked)
     if may_be_asked and not kinds <= _INCIDENT:
         return True

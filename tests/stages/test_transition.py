@@ -1,5 +1,6 @@
 """What a run does to the open episodes (SEMANTICS 7)."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -43,6 +44,20 @@ def test_the_same_recommendation_again_is_no_event():
 )
 def test_another_severity_or_set_of_kinds_is_a_change(other):
     assert told(decide(opened(), judged(recommended(**other)))) == [(Transition.CHANGED, None)]
+
+
+def test_ten_thousand_open_episodes_take_ten_times_as_long_as_a_thousand():
+    def taken_s(count, **rest):
+        rows = [recommended(f"s{number}") for number in range(count)]
+        services = frozenset(row.target for row in rows)
+        after = judged(*rows, monitored=services, unread_dependencies=services, **rest)
+        episodes = opened(*rows, monitored=services)
+        begun = time.process_time()
+        decide(episodes, after)
+        return time.process_time() - begun
+
+    unreadable = {"unreadable_nodes": frozenset({"piha"}), "bad_entries": frozenset({Target("piha", "s1")})}
+    assert taken_s(10_000, **unreadable) < 40 * max(taken_s(1000, **unreadable), 0.005)
 
 
 def test_the_order_of_kinds_is_no_change():
