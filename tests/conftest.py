@@ -4,6 +4,7 @@ import functools
 import gc
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import typer.main
@@ -45,8 +46,8 @@ def _is_of_use(folder):
 
 
 # What is written is flushed, as ever; on a disk the tests would do little else but wait for it.
-if "PYTEST_DEBUG_TEMPROOT" not in os.environ and "TMPDIR" not in os.environ and _is_of_use(SHARED_MEMORY):
-    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(SHARED_MEMORY)
+if "TMPDIR" not in os.environ and _is_of_use(SHARED_MEMORY):
+    os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
 
 
 def pytest_collection_finish():

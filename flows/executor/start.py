@@ -11,7 +11,7 @@ from flows.executor.mind import Mind, Thought
 from flows.executor.offer import Workshop
 from flows.executor.order import Backend, Order, Preflight, Ran, order_of
 from flows.executor.redact import decode_output, pick_line
-from flows.files.own import create_file, sync_folder, write_all
+from flows.files.own import create_file, fill, sync_folder
 from flows.ledger.actions.append import LockedLedger, identify, open_ledger
 from flows.ledger.actions.journals import read_journals, stamp_journals
 from flows.ledger.actions.places import ActionPlace
@@ -154,10 +154,5 @@ def _keep_output(place: ActionPlace, intent_id: str, output: bytes) -> None:
     with suppress(OSError, EmitError):
         place.outputs.mkdir(mode=0o700, exist_ok=True)
         path.unlink(missing_ok=True)
-        fd = create_file(path, os.O_WRONLY, 0o600)
-        try:
-            write_all(fd, output)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        fill(create_file(path, os.O_WRONLY, 0o600), output)
         sync_folder(path.parent)

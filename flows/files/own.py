@@ -177,20 +177,38 @@ def write_all(fd: int, data: bytes) -> None:
         left = left[written:]
 
 
+def fill(fd: int, data: bytes, *, is_durable: bool = True) -> None:
+    """Write all of the data to a file that was just made, sync it, and close it."""
+    try:
+        write_all(fd, data)
+        if is_durable:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def write_temporary(path: Path, data: bytes, mode: int = 0o600, *, is_durable: bool = True) -> Path:
     """Write the data to a new file beside the path, under a name that cannot be foreseen, and sync it."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(8)}.tmp")
     fd = create_file(temporary, os.O_WRONLY, mode)
     try:
-        write_all(fd, data)
-        if is_durable:
-            os.fsync(fd)
+        fill(fd, data, is_durable=is_durable)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    finally:
-        os.close(fd)
     return temporary
+
+
+def put_in_place(temporary: Path, path: Path, *, is_durable: bool = True) -> None:
+    """Give a file that is whole its name, in place of what was there, and sync it; where that fails it is removed."""
+    try:
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    if is_durable:
+        sync_folder(path.parent)
 
 
 def create_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -261,16 +279,10 @@ def replace_file(path: Path, data: bytes, mode: int = 0o600) -> None:
         raise EmitError(
             f"{path}: expected a regular file or nothing, found {describe(path.lstat())}; name another file"
         )
-    temporary: Path | None = None
     if not path.parent.is_dir():
         raise EmitError(f"{path}: cannot be written: there is no folder {path.parent}; make it, or name another")
     try:
         _sweep(path.parent, f"{path.name}.")
-        temporary = write_temporary(path, data, mode)
-        temporary.replace(path)
-        sync_folder(path.parent)
+        put_in_place(write_temporary(path, data, mode), path)
     except OSError as error:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
         raise EmitError(f"{path}: cannot be written: {error.strerror}; what was there stands") from None

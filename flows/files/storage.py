@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from flows.errors import HistoryError
+from flows.files.own import fill, put_in_place, sync_folder
 
 
 class Storage(Protocol):
@@ -76,8 +77,7 @@ class LocalStorage:
         make_folder(final.parent)
         temporary = final.parent / f".{final.name}.{os.getpid()}.tmp"
         write_flushed(temporary, data)
-        temporary.replace(final)
-        flush_folder(final.parent)
+        put_in_place(temporary, final)
 
     def remove(self, path: str) -> None:
         """Remove a file; one that is not there is no error."""
@@ -90,26 +90,13 @@ def make_folder(folder: Path) -> None:
         return
     make_folder(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    flush_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def write_flushed(path: Path, data: bytes) -> None:
     """Write a file anew, readable by the owner alone, and flush it to the disk; never through a link."""
     path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def flush_folder(folder: Path) -> None:
-    """Flush a folder's entries to the disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    fill(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), data)
 
 
 class RemoteStorage:

@@ -63,6 +63,15 @@ class RunForm(msgspec.Struct, frozen=True, kw_only=True):
     settling: tuple[tuple[str, str, Instant], ...] = ()
 
 
+class AttemptForm(msgspec.Struct, frozen=True, kw_only=True):
+    """A `LastAttempt`, and the generation of the run that it came after."""
+
+    generation: Whole
+    as_of: Instant
+    outcome: Outcome
+    reason: str
+
+
 class KnownForm(msgspec.Struct, frozen=True, kw_only=True):
     """What is `Known` after a run."""
 

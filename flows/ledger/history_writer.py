@@ -16,8 +16,9 @@ import polars as pl
 
 from flows.errors import EmitError, HistoryError
 from flows.files.lock import hold_lock
+from flows.files.own import sync_folder
 from flows.files.processes import is_alive
-from flows.files.storage import Storage, flush_folder, make_folder, open_storage, write_flushed
+from flows.files.storage import Storage, make_folder, open_storage, write_flushed
 from flows.ledger.history import (
     MERGED,
     SUPERSEDES,
@@ -87,7 +88,7 @@ def commit(pending: list[Pending]) -> None:
         if temporary.exists():
             os.replace(temporary, final)
     for folder in {final.parent for _, final in pending}:
-        flush_folder(folder)
+        sync_folder(folder)
 
 
 def sweep_temporaries(state_dir: Path, keep: frozenset[Path] = frozenset()) -> int:

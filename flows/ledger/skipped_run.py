@@ -4,11 +4,12 @@ import json
 import os
 from pathlib import Path
 
-from flows.files.own import open_regular, trusted_owners, write_temporary
+import msgspec
+
+from flows.files.own import open_regular, put_in_place, trusted_owners, write_temporary
 from flows.files.sealed import seal, unseal
-from flows.ledger.event_line import read_instant, write_instant
+from flows.ledger.forms import AttemptForm, to_form
 from schemas.last_run import LastAttempt
-from schemas.words import Outcome
 
 MAX_BYTES = 64 * 1024
 """More than any reason needs."""
@@ -21,18 +22,9 @@ def attempt_path(checkpoint: Path) -> Path:
 
 def write_attempt(checkpoint: Path, attempt: LastAttempt, generation: int) -> None:
     """Replace the note; it counts until a run of a higher generation is committed."""
-    form = {
-        "generation": generation,
-        "as_of": write_instant(attempt.as_of),
-        "outcome": attempt.outcome,
-        "reason": attempt.reason,
-    }
-    temporary = write_temporary(attempt_path(checkpoint), seal(json.dumps(form).encode("ascii") + b"\n"))
-    try:
-        temporary.replace(attempt_path(checkpoint))
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    note, form = attempt_path(checkpoint), to_form(AttemptForm, attempt, generation=generation)
+    body = json.dumps(msgspec.to_builtins(form)).encode("ascii") + b"\n"
+    put_in_place(write_temporary(note, seal(body)), note)
 
 
 def read_attempt(checkpoint: Path, generation: int) -> LastAttempt | None:
@@ -44,10 +36,8 @@ def read_attempt(checkpoint: Path, generation: int) -> LastAttempt | None:
     with os.fdopen(fd, "rb") as file:
         data = file.read(MAX_BYTES)
     try:
-        form = json.loads(unseal(data))
-        attempt = LastAttempt(
-            as_of=read_instant(form["as_of"]), outcome=Outcome(form["outcome"]), reason=str(form["reason"])
-        )
-        return attempt if form["generation"] >= generation else None
-    except (ValueError, KeyError, TypeError):
+        form = msgspec.json.decode(unseal(data), type=AttemptForm)
+    except (ValueError, RecursionError):
         return None
+    attempt = LastAttempt(as_of=form.as_of, outcome=form.outcome, reason=form.reason)
+    return attempt if form.generation >= generation else None

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from flows.errors import BusyError, EmitError
-from flows.files.own import sync_folder, write_all
+from flows.files.own import fill, sync_folder
 from flows.files.sealed import seal
 from flows.sources.world.files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, SUMMARY
 from flows.sources.world.generations import FOLDER, MANIFEST, read_manifest
@@ -143,8 +143,4 @@ class Publisher:
 
 def _write(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    fill(descriptor, data)

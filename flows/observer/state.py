@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from flows.errors import EmitError
-from flows.files.own import create_file, sync_folder, write_all
+from flows.files.own import create_file, fill, put_in_place
 from flows.files.sealed import seal, unseal
 from flows.observer.memory import Memory
 
@@ -40,14 +40,8 @@ def save_memory(state_dir: Path, memory: Memory) -> None:
     path, temporary = state_dir / FILE, state_dir / TEMPORARY
     try:
         temporary.unlink(missing_ok=True)
-        descriptor = create_file(temporary, os.O_WRONLY, 0o600)
-        try:
-            write_all(descriptor, seal(msgspec.json.encode(_State(SCHEMA, memory))))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
-        sync_folder(state_dir)
+        fill(create_file(temporary, os.O_WRONLY, 0o600), seal(msgspec.json.encode(_State(SCHEMA, memory))))
+        put_in_place(temporary, path)
     except OSError as error:
         raise EmitError(f"{path}: cannot be written: {error.strerror}") from None
 

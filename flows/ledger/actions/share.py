@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from flows.files.own import sync_folder, write_temporary
+from flows.files.own import put_in_place, write_temporary
 
 
 def share_file(fd: int, folder: Path, mode: int) -> None:
@@ -25,5 +25,4 @@ def replace_shared(path: Path, data: bytes, mode: int = 0o640) -> None:
         share_file(fd, path.parent, mode)
     finally:
         os.close(fd)
-    temporary.replace(path)
-    sync_folder(path.parent)
+    put_in_place(temporary, path)

@@ -19,7 +19,7 @@ import yaml
 
 from flows.errors import EmitError
 from flows.files.foreign import FileFaultError, read_file
-from flows.files.own import sweep_folder, write_temporary
+from flows.files.own import put_in_place, sweep_folder, write_temporary
 from schemas.limits import Limits
 from schemas.rules import Rules
 
@@ -30,7 +30,7 @@ READERS = (
     "flows/sources/formats/*.py",
     "flows/sources/names.py",
     "flows/files/foreign.py",
-    *(f"schemas/{name}.py" for name in ("desired", "episode", "frame", "limits", "rejected", "rules")),
+    *(f"schemas/{name}.py" for name in ("desired", "duration", "episode", "frame", "limits", "rejected", "rules")),
     *(f"schemas/{name}.py" for name in ("wait", "window", "words")),
 )
 """The sources that decide what a file says, and the version of PyYAML: with another of them, a cache is of no use."""
@@ -120,12 +120,7 @@ def frame_of_bytes(part: Part) -> pl.DataFrame:
 def _replace(path: Path, data: bytes) -> None:
     """Replace a file whole, without a flush to the disk: what a power cut spoils has a wrong digest, and is empty."""
     sweep_folder(path.parent)
-    temporary = write_temporary(path, data, is_durable=False)
-    try:
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    put_in_place(write_temporary(path, data, is_durable=False), path, is_durable=False)
 
 
 def _forget_oldest(folder: Path, ending: str) -> None:
