@@ -1,16 +1,18 @@
 """The manual's pictures, of what the example's month really gives: `python -m tools.pictures FOLDER`, after `make demo`.
 
-FOLDER gets reconcile.svg, and report.png and page.png where there is a Chromium.
+FOLDER gets reconcile.svg, screens/ at three widths, and report.png and page.png where there is a Chromium.
 """
 
 import argparse
 import os
+import pty
 import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +26,17 @@ from rich.text import Text
 ROOT = Path(__file__).parents[1]
 COLUMNS = 100
 EVENING = ["--config", "examples/demo.yaml", "--as-of", "2026-06-03T19:42:00Z"]
-SUPERVISOR = [sys.executable, "-c", "from flows.cli import main; main()"]
+DEMO = ["--config", ".demo/supervisor.yaml"]
+WIDTHS = (80, 120, 200)
+SCREENS = {
+    "status": ["status", *DEMO, *EVENING[2:]],
+    "explain": ["explain", "piha/zigbee2mqtt", *DEMO, *EVENING[2:]],
+    "history": ["history", "--since", "2026-05-05", "--until", "2026-06-04", *DEMO],
+    "config": ["config", "--changed", *DEMO],
+    "help": ["--help"],
+}
+"""What docs/screens.md shows, beside a run: each of the month and the evening that `make demo` leaves."""
+SUPERVISOR = [sys.executable, "-c", "import sys; sys.argv[0] = 'supervisor'; from flows.cli import main; main()"]
 _FONT_FACE = re.compile(r"\s*@font-face \{\{.*?\}\}", re.DOTALL)
 _CHROMIUM = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -32,19 +44,50 @@ _CHROMIUM = (
 )  # fmt: skip
 
 
-def draw_reconcile() -> str:
-    """Return the screen of a dry run as SVG; it names no address, so that a reader's browser loads no font."""
-    shown = {"COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+def draw_reconcile(columns: int = COLUMNS) -> str:
+    """Return the screen of a dry run as SVG."""
     with tempfile.TemporaryDirectory() as state:
-        command = [*SUPERVISOR, "reconcile", *EVENING, "--dry-run", "--exit-zero"]
-        environment = _environment() | shown | {"SUPERVISOR_STATE_DIR": state}
-        ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        command = ["reconcile", *EVENING, "--dry-run", "--exit-zero"]
+        return draw(command, "supervisor reconcile", columns, {"SUPERVISOR_STATE_DIR": state})
+
+
+def draw(command: list[str], title: str, columns: int, more: dict[str, str] | None = None) -> str:
+    """Return a command's screen as SVG; it names no address, so that a reader's browser loads no font."""
+    environment = _environment() | {"COLUMNS": str(columns), "TERM": "xterm-256color", **(more or {})}
+    screen, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (200, columns))
+    with subprocess.Popen(
+        [*SUPERVISOR, *command], cwd=ROOT, env=environment, stdin=terminal, stdout=terminal
+    ) as program:
+        os.close(terminal)
+        said = _read_screen(screen)
+    if not said or program.returncode not in {0, 2}:
+        raise RuntimeError(f"{title}: ended with {program.returncode}")
     with Path(os.devnull).open("w") as nowhere:
-        console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
-        console.print(Text.from_ansi(ran.stdout))
+        console = Console(record=True, width=columns, file=nowhere, force_terminal=True)
+        console.print(Text.from_ansi(said.replace(f"{ROOT}/", "")))
         return console.export_svg(
-            title="supervisor reconcile", code_format=_FONT_FACE.sub("", CONSOLE_SVG_FORMAT), unique_id="supervisor"
+            title=title, code_format=_FONT_FACE.sub("", CONSOLE_SVG_FORMAT), unique_id="supervisor"
         )
+
+
+def _read_screen(screen: int) -> str:
+    """Return all that is printed on a terminal until the program that has it ends."""
+    said = b""
+    with open(screen, "rb", buffering=0) as file, suppress(OSError):  # Linux ends one with EIO
+        while part := file.read(65536):
+            said += part
+    return said.decode().replace("\r\n", "\n")
+
+
+def draw_screens(folder: Path) -> None:
+    """Write each screen at each width."""
+    folder.mkdir(exist_ok=True)
+    for columns in WIDTHS:
+        (folder / f"reconcile-{columns}.svg").write_text(draw_reconcile(columns))
+        for name, command in SCREENS.items():
+            title = "supervisor" if name == "help" else f"supervisor {name}"
+            (folder / f"{name}-{columns}.svg").write_text(draw(command, title, columns))
 
 
 def photograph_report(file: Path) -> bool:
@@ -106,6 +149,7 @@ def main() -> None:
     folder = parser.parse_args().folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "reconcile.svg").write_text(draw_reconcile())
+    draw_screens(folder / "screens")
     if not (photograph_report(folder / "report.png") and photograph_page(folder / "page.png")):
         print("no Chromium: report.png and page.png stay as they are", file=sys.stderr)
 

@@ -161,7 +161,7 @@ def _print_table(found: list[Setting], loaded: "Loaded") -> None:
         Column("setting"),
         Column("value", cut=16),
         Column("from", drop=1),
-        Column("meaning", cut=20, drop=2),
+        Column("meaning", cut=36, drop=2),
     )
     rows = []
     for setting in found:

@@ -72,7 +72,7 @@ def home(tmp_path_factory):
 
 
 def keep_in_git(folder: Path) -> None:
-    git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b"]
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@b"]
     for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "the home", "--date", "2026-01-01T00:00:00Z"]):
         subprocess.run([*git, *words], check=True, env=os.environ | {"GIT_COMMITTER_DATE": "2026-01-01T00:00:00Z"})
 

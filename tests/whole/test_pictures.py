@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tools.pictures import ROOT, draw_reconcile
+from tools.pictures import ROOT, SCREENS, WIDTHS, draw_reconcile
 
 FOLDER = ROOT / "examples" / "pictures"
 
@@ -17,6 +17,12 @@ def words(svg):
 
 def test_the_picture_of_a_run_is_what_a_run_shows_today():
     assert words((FOLDER / "reconcile.svg").read_text()) == words(draw_reconcile())
+
+
+def test_the_screens_of_the_manual_are_drawn_at_each_width():
+    drawn = {path.stem for path in (FOLDER / "screens").glob("*.svg")}
+
+    assert drawn == {f"{name}-{columns}" for name in ["reconcile", *SCREENS] for columns in WIDTHS}
 
 
 def test_the_picture_loads_nothing():
