@@ -31,7 +31,7 @@ def link_dependencies(desired: Desired, observed: DataFrame[ObservedService], dr
     instances = _instances(desired, observed)
     cycles = find_cycles(desired)
     links = _follow(start, broken.select(TARGET).unique(), desired.dependencies, instances, cycles)
-    return _validate(links, instances.join(links, left_on="service", right_on="dependency", how="semi"), cycles)
+    return _validate(links, _looked_for(instances, links), cycles)
 
 
 def link_all(desired: Desired, observed: DataFrame[ObservedService]) -> Links:
@@ -92,6 +92,16 @@ def _follow(
         known = pl.concat([known, fresh])
         fresh = _reached(links, broken) if round_ < MOST_ROUNDS else broken
     return pl.concat(found).unique()
+
+
+def _looked_for(instances: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """Return the instances that the links lead to: of a local one, that of its node, of another, those of all nodes."""
+    is_local = pl.col("scope") == DependencyScope.LOCAL
+    nearby = links.filter(is_local).select("node", service="dependency")
+    names = links.filter(~is_local).select(service="dependency")
+    elsewhere = instances.join(names, on="service", how="semi")
+    here = instances.join(nearby, on=TARGET, how="semi").join(names, on="service", how="anti")
+    return pl.concat([elsewhere, here])
 
 
 def _fellows(services: pl.DataFrame, cycles: pl.DataFrame) -> pl.DataFrame:
