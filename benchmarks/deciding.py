@@ -29,7 +29,7 @@ from schemas.desired import (
     MaintenanceWindow,
 )
 from schemas.drift import Drift
-from schemas.episode import Episode, Recommended
+from schemas.episode import Episode, Recommended, open_episode
 from schemas.frame import complete, empty
 from schemas.ledger import By, Capabilities, Entry, Ledger, Offer, Role
 from schemas.match import Match
@@ -125,23 +125,7 @@ def recommend(sight: Sight) -> tuple[Recommended, ...]:
 
 def open_episodes(rows: tuple[Recommended, ...], opened_at: datetime) -> tuple[Episode, ...]:
     """Return their open episodes."""
-    return tuple(
-        Episode(
-            recommendation_id=row.recommendation_id,
-            event_type=row.event_type,
-            action=row.action,
-            severity=row.severity,
-            node=row.node,
-            service=row.service,
-            causing_kinds=row.causing_kinds,
-            is_open=True,
-            opened_at=opened_at,
-            last_event_at=opened_at,
-            seq=1,
-            openings=(opened_at,),
-        )
-        for row in rows
-    )
+    return tuple(open_episode(row, (opened_at,)) for row in rows)
 
 
 def run_all(node_count: int, service_count: int, broken_count: int) -> Iterator[tuple[str, float, Decided]]:

@@ -5,7 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from schemas.episode import REMEMBERED_OPENINGS, Change, Episode, Judged, Key, Recommended, Target, Transitions
+from schemas.episode import (
+    REMEMBERED_OPENINGS,
+    Change,
+    Episode,
+    Judged,
+    Key,
+    Recommended,
+    Target,
+    Transitions,
+    open_episode,
+)
 from schemas.words import ALL, FLEET, Action, DriftKind, EmitMode, EventType, Resolution, Transition
 
 _NEVER_DESIRED = {DriftKind.UNRESOLVED_INCIDENT, DriftKind.UNEXPECTED_SERVICE}
@@ -127,17 +137,10 @@ def _find_transition(
 def _update(before: Episode | None, row: Recommended, as_of: datetime) -> Episode:
     is_opening = before is None or not before.is_open
     openings = before.openings if before else ()
-    return Episode(
-        recommendation_id=row.recommendation_id,
-        event_type=row.event_type,
-        action=row.action,
-        severity=row.severity,
-        node=row.node,
-        service=row.service,
+    return replace(
+        open_episode(row, (as_of,)),
         causing_kinds=tuple(sorted(set(row.causing_kinds))),
-        is_open=True,
         opened_at=as_of if before is None or is_opening else before.opened_at,
-        last_event_at=as_of,
         seq=before.seq if before else 0,
         openings=(*openings, as_of)[-REMEMBERED_OPENINGS:] if is_opening else openings,
         root_causes=tuple(sorted(row.root_causes)),

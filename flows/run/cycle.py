@@ -149,7 +149,7 @@ def _conclude(
         return preview_acting(report, settings, inputs, decision.judgement)
     taken_s = dict(step.taken_s) if isinstance(step, TimedStep) else {}
     try:
-        recorded = step(record, emitter, settings, inputs, decision, as_of, taken_s, is_live)
+        recorded = step(record, emitter, settings, inputs, decision, taken_s, is_live)
     except EmitError as error:
         # What was concluded stands, and is not concluded again; only acting is as a run that writes nothing has it.
         return replace(preview_acting(report, settings, inputs, decision.judgement), emit_error=str(error))

@@ -64,15 +64,15 @@ def record(
     settings: Settings,
     inputs: Inputs,
     decision: Decision,
-    as_of: datetime,
     taken_s: Mapping[str, float],
     is_live: bool = True,
 ) -> Recorded:
-    """Write what changed, and remember the run, with the seconds that its steps took so far.
+    """Write what was decided, and remember the run of that moment, with the seconds that its steps took so far.
 
     The history's files are named in the emitter's intent, so that they and the events come together or not at all.
     A history on object storage cannot be: it follows the commit.
     """
+    as_of = decision.concluded.as_of
     acting, attention = _act(emitter, settings, inputs, decision, is_live)
     root, before = settings.history_root(), emitter.last_run
     if emitter.generation == 1:

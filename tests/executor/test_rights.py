@@ -28,16 +28,6 @@ def environment(home):
     return {**os.environ, "SUPERVISOR_CONFIG": str(home.folder / "supervisor.yaml")}
 
 
-def propose(home):
-    """Let a service be sick for long enough that its restart is asked for and approved."""
-    home.run("act", "--once")
-    home.fall_sick("piha/web")
-    for _ in range(3):
-        home.run("reconcile", "-q")
-        home.pass_time(seconds=30)
-    home.run("reconcile", "-q")
-
-
 def start(home, *options, **how):
     return subprocess.Popen([*SUPERVISOR, "act", *options], env=environment(home), cwd=HERE, **how)
 
@@ -63,7 +53,7 @@ def test_the_judge_decides_and_proposes_where_no_program_can_be_started(home):
 
 
 def test_the_executor_works_on_until_it_is_told_to_end(home):
-    propose(home)
+    home.propose()
     executor = start(home, "--watch", stdout=subprocess.PIPE)
     wait_for(lambda: home.records("ended"))
     executor.send_signal(signal.SIGTERM)
@@ -76,7 +66,7 @@ def test_the_executor_works_on_until_it_is_told_to_end(home):
 
 def test_an_abort_ends_what_runs(home):
     (home.folder / "hands" / "slow").write_text("60")
-    propose(home)
+    home.propose()
     executor = start(home, "--once")
     wait_for(lambda: home.records("started"))
     begun = time.monotonic()
@@ -89,7 +79,7 @@ def test_an_abort_ends_what_runs(home):
 
 def test_an_executor_that_is_killed_is_settled_by_asking_and_by_looking(home):
     (home.folder / "hands" / "slow").write_text("60")
-    propose(home)
+    home.propose()
     executor = start(home, "--once")
     wait_for(home.calls)
     executor.kill()
@@ -108,7 +98,7 @@ def test_an_executor_that_is_killed_is_settled_by_asking_and_by_looking(home):
 
 
 def test_what_the_backend_never_saw_had_no_effect_and_is_tried_again_later(home):
-    propose(home)
+    home.propose()
     (home.folder / "hands" / "answers" / "ask").write_text("30")
     _start_and_die(home)
     for _ in range(9):

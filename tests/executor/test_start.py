@@ -75,12 +75,7 @@ def test_a_machine_that_is_barred_is_an_attempt_of_which_nothing_is_sent(tmp_pat
 def test_an_executor_whose_words_could_not_be_written_goes_on_and_settles_them(tmp_path, monkeypatch):
     home = Home(tmp_path)
     home.configure(start_grace="0s")
-    home.run("act", "--once")
-    home.fall_sick("piha/web")
-    for _ in range(3):
-        home.run("reconcile", "-q")
-        home.pass_time(seconds=30)
-    home.run("reconcile", "-q")
+    home.propose()
     settings = load_settings({}, home.folder / "supervisor.yaml").settings
     settings = settings.model_copy(update={"watch_max_interval": timedelta(seconds=1)})
     write, stop, complaints = Hands._write_ended, Event(), []

@@ -138,6 +138,15 @@ class Home:
                 os.environ["SUPERVISOR_CONFIG"] = before
         return Said(code, out.getvalue(), err.getvalue())
 
+    def propose(self, target: str = "piha/web") -> None:
+        """Let a service be sick for so long that its restart is asked for and approved."""
+        self.run("act", "--once")
+        self.fall_sick(target)
+        for _ in range(3):
+            self.run("reconcile", "-q")
+            self.pass_time(seconds=30)
+        self.run("reconcile", "-q")
+
     def calls(self, operation: str = "run") -> list[str]:
         """Return what the fake was asked to do, in order."""
         path = self.folder / "hands" / "calls"

@@ -9,12 +9,7 @@ from tests.helpers.acting_home import Home
 def test_a_flow_that_runs_twice_starts_once(tmp_path):
     home = Home(tmp_path)
     home.configure(start_grace="0s")
-    home.run("act", "--once")
-    home.fall_sick("piha/web")
-    for _ in range(3):
-        home.run("reconcile", "-q")
-        home.pass_time(seconds=30)
-    home.run("reconcile", "-q")
+    home.propose()
     config = str(home.folder / "supervisor.yaml")
     with disable_run_logger():
         said = [act.fn(config), act.fn(config)]
