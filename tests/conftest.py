@@ -30,6 +30,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 # As the program itself does: looking for cycles among millions of good objects is a fifth of the suite's time.
 gc.set_threshold(200_000, 50, 100)
+# A grammar that JupyterLab wants and jsonschema would make use of: to make it takes longer than to import all else of Prefect.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 # One command line for all calls in this process: to build it anew takes longer than many a test.
 typer.main.get_command = functools.cache(typer.main.get_command)
 

@@ -129,6 +129,7 @@ def test_while_it_is_repaired_the_fleet_reconciles(restarted):
     assert home.run("status", "--as-of", home.now.isoformat()).code == 0
 
 
+@pytest.mark.slow
 def test_what_exits_well_and_stays_sick_is_no_success(sick):
     home = sick
     for _ in range(13):
@@ -214,6 +215,7 @@ def test_an_approval_of_what_is_well_again_starts_nothing(asked):
     assert home.records("withdrawn")[0]["reason"] == "drift_resolved_auto"
 
 
+@pytest.mark.slow
 def test_nothing_starts_while_it_is_halted_and_held(sick):
     home = sick
     home.run("halt", "--reason", "storm")
@@ -342,10 +344,10 @@ def test_a_fault_in_the_allow_list_starts_nothing(home):
     assert home.run("act", "--once").code == 1
 
 
-def test_a_policy_with_a_fault_holds_nothing_and_is_told(home):
-    fall_sick(home)
+def test_a_policy_with_a_fault_holds_nothing_and_is_told(sick):
+    home = sick
     home.write("policy.yaml", "rules:\n  - {id: a, match: {}, mode: auto, coldown: 5m}\n")
-    turn(home, 6)
+    turn(home, 3)
 
     assert home.calls() == []
     assert "policy_invalid" in {event["type"] for event in all_events(home)}
