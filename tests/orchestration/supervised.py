@@ -17,6 +17,8 @@ from tests.helpers.program import SUPERVISOR
 from tests.orchestration.api import Api
 
 HOMELAB = Path(__file__).parents[2] / "examples" / "homelab"
+PAGE = "https://fleet.example.net/"
+"""Where our own page is reached, as the runs are told."""
 EVENING = "2026-06-03T19:42:00Z"
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 START_S = 300
@@ -39,6 +41,7 @@ class Served(Api):
             "SUPERVISOR_STATE_DIR": str(folder / "state"),
             **({} if "SUPERVISOR_SERVE_INTERVAL" in environment else {"SUPERVISOR_SERVE_CRON": "0 0 1 1 *"}),
             "SUPERVISOR_LOCK_TIMEOUT": "5m",
+            "SUPERVISOR_WEB__URL": PAGE,
         }
         self.event_log = folder / "events.log"
         self.state_dir = folder / "state"

@@ -11,7 +11,7 @@ import pytest
 from flows.files.lock import hold_lock
 from flows.run.cycle import run_once
 from flows.settings import load_settings
-from tests.orchestration.supervised import EVENING, HOMELAB
+from tests.orchestration.supervised import EVENING, HOMELAB, PAGE
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -28,8 +28,10 @@ def test_a_run_ends_with_its_state_and_its_count_for_a_name(evening):
 
 def test_a_run_shows_its_artifacts_under_stable_keys(served, evening):
     artifacts = served.artifacts(evening["id"])
+    names = ("summary", "drift", "recommendations", "history", "page")
 
-    assert set(artifacts) == {"reconcile-summary", "reconcile-drift", "reconcile-recommendations", "reconcile-history"}
+    assert set(artifacts) == {f"reconcile-{name}" for name in names}
+    assert PAGE in artifacts["reconcile-page"]["data"]
     rows = json.loads(artifacts["reconcile-recommendations"]["data"])
     assert [row["id"] for row in rows] == recommended()
 
