@@ -215,11 +215,7 @@ def is_stale(case: Case, target: Target, service: Service, seen: Observation) ->
     if case.actual.refreshes:
         return True
     others = [its.seen_at for other, its in case.actual.observations.items() if is_beside(other, target)]
-    others += [
-        record.seen.at
-        for other, record in case.actual.services.items()
-        if is_beside(other, target) and (other in case.actual.unexpected or case.desired.may_ask_for(other))
-    ]
+    others += [case.actual.services[other].seen.at for other in case.actual.uncounted if is_beside(other, target)]
     times = [time for time in others if time is not None]
     fresh = sum(case.clock.is_fresh(time, ttl) for time in times)
     return fresh >= 2 and 2 * fresh >= len(times)

@@ -62,7 +62,6 @@ class Node:
     """One node that is asked for."""
 
     name: str
-    spelling: str
     is_monitored: bool = True
     is_intermittent: bool = False
     is_best_effort: bool = False
@@ -89,8 +88,6 @@ class Desired:
     """The files and entries that cannot be read."""
     named: set[Target] = field(default_factory=set)
     """Every service of a file that can be read, of unmonitored nodes as well."""
-    spellings: dict[str, str] = field(default_factory=dict)
-    """Each known node as the inventory spells it."""
 
     def may_ask_for(self, target: Target) -> bool:
         """Return whether what cannot be read may ask for a service that is not known to be asked for."""
@@ -170,7 +167,7 @@ class _Reader:
             yield from [place / name for name in COMPOSE if (place / name).exists()][:1]
 
     def read_host(self, folder: Path) -> None:
-        node = Node(name_of(folder.name), folder.name.strip())
+        node = Node(name_of(folder.name))
         self.desired.nodes[node.name] = node
         document, node.is_grace_known = self.load(folder / "capabilities.yaml")
         operational = document.get("capabilities", document).get("operational") or {}
@@ -225,7 +222,7 @@ class _Reader:
     def read_topology(self, name: object, fields: dict[str, Any]) -> None:
         node = self.desired.nodes.get(name_of(name))
         if node is None:
-            node = Node(name_of(name), str(name).strip(), has_inventory=bool(fields.get("services")))
+            node = Node(name_of(name), has_inventory=bool(fields.get("services")))
             self.desired.nodes[node.name] = node
         node.is_monitored &= boolean(fields.get("monitor", True))
 
@@ -251,7 +248,6 @@ class _Reader:
 
     def drop_unmonitored(self) -> None:
         desired = self.desired
-        desired.spellings = {name: node.spelling for name, node in desired.nodes.items()}
         desired.unmonitored = {name for name, node in desired.nodes.items() if not node.is_monitored}
         for name in desired.unmonitored:
             del desired.nodes[name]

@@ -112,7 +112,8 @@ def is_asked_for(case: Case, row: dict[str, Any]) -> bool:
         return node in case.desired.nodes
     known = case.desired.services.get((node, service))
     if known is None and node in case.desired.nodes:
-        return set(row["causing_kinds"]) == {"unresolved_incident"} or case.desired.may_ask_for((node, service))
+        was_never = set(row["causing_kinds"]) <= {*SILENT_KINDS, "unresolved_incident"}
+        return was_never or case.desired.may_ask_for((node, service))
     return known is not None and known.is_monitored
 
 

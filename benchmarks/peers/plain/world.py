@@ -64,7 +64,9 @@ class Actual:
     observations: dict[Target, Observation] = field(default_factory=dict)
     """Of each service that is asked for and of which there is a record."""
     unexpected: list[Target] = field(default_factory=list)
-    """The records that count for no service of the inventory."""
+    """The records that count for no service of the inventory, and for none that it may ask for."""
+    uncounted: list[Target] = field(default_factory=list)
+    """The records that count for no known service."""
     deployments: dict[Target, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     """In the order that they were begun."""
     incidents: list[dict[str, Any]] = field(default_factory=list)
@@ -167,10 +169,8 @@ class _Reader:
     def record(self, key: str, fields: dict[str, Any], target: Target, spelled: tuple[str, bool], place: int) -> Record:
         status = fields.get("status")
         word = word_of(status) if isinstance(status, str) else ""
-        wanted = self.desired.spellings.get(target[0], target[0])
-        return Record(
-            target, key, fields, word, self.clock.read(fields.get("last_seen")), spelled[1], spelled[0] == wanted, place
-        )
+        seen = self.clock.read(fields.get("last_seen"))
+        return Record(target, key, fields, word, seen, spelled[1], spelled[0] == target[0], place)
 
     def read_nodes(self) -> None:
         """Add what `nodes.json` shows."""
@@ -242,10 +242,9 @@ class _Reader:
                 counted |= {(service.node, name) for name in names}
                 actual.observations[service.target] = self.observe(service, names)
         nodes = desired.unmonitored
+        actual.uncounted = [target for target in actual.services if target not in counted]
         actual.unexpected = [
-            target
-            for target in actual.services
-            if target not in counted and target[0] not in nodes and not desired.may_ask_for(target)
+            target for target in actual.uncounted if target[0] not in nodes and not desired.may_ask_for(target)
         ]
         return owner_of
 
