@@ -15,15 +15,18 @@ pytestmark = pytest.mark.engine
 REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "examples" / "systemd"
 UNIT = "runtime-supervisor.service"
-HERE = f"[Service]\nUser=root\nGroup=root\nBindReadOnlyPaths={REPOSITORY}\n"
+SAID = "/run/said"
+HERE = f"[Service]\nUser=root\nGroup=root\nBindReadOnlyPaths={REPOSITORY}\nStandardError=truncate:{SAID}\n"
 """What differs here: the program is this folder's, which its owner alone may read."""
 
 
 def run_unit(machine):
-    """Start the unit, and return the code that it ended with."""
+    """Start the unit, and return how it ended, and what it said."""
     machine.systemctl("daemon-reload")
     machine.systemctl("start", UNIT)
-    return machine.systemctl("show", "-p", "ExecMainStatus", "--value", UNIT)
+    return machine.systemctl("show", "-p", "Result", "--value", UNIT), Path(
+        "/proc", str(machine.init), "root", SAID[1:]
+    ).read_text()
 
 
 @pytest.fixture
@@ -52,11 +55,12 @@ def test_ntfy_takes_the_messages_of_the_unit_with_its_drop_in_and_without_it_the
         address = f"{inbox.address.replace('json://', 'ntfy://')}my-lab"
         (etc / "runtime-supervisor/notify.env").write_text(f"SUPERVISOR_NOTIFY_URLS={address}\n")
         (drop_ins / "env.conf").write_text("[Service]\nEnvironmentFile=/etc/runtime-supervisor/notify.env\n")
-        assert run_unit(machine) == "2"
-        assert inbox.posts == []
+        result, said = run_unit(machine)
+        assert (result, inbox.posts) == ("success", []), said
+        assert "wait for the next run" in said
         (drop_ins / "env.conf").unlink()
         (drop_ins / "notify.conf").write_text((UNITS / "notify.conf").read_text())
-        assert run_unit(machine) == "2"
+        assert run_unit(machine) == ("success", "")
         posts = list(inbox.posts)
 
     assert {post["topic"] for post in posts} == {"my-lab"}

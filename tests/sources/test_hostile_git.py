@@ -237,6 +237,25 @@ def test_git_that_does_not_answer_is_given_up(repository, monkeypatch):
         objects.read(blob, 100)
 
 
+@pytest.mark.slow
+def test_a_commit_that_is_too_much_for_memory_is_refused_by_name(repository):
+    tree = git(repository, "rev-parse", "HEAD^{tree}")
+    who = f"a <a@b.example> {int(LATER.timestamp())} +0000"
+    head, filler = f"tree {tree}\nauthor {who}\ncommitter {who}\n\n".encode(), b"x" * 1024 * 1024
+    count = 1100
+    packer, digest, parts = zlib.compressobj(1), sha1(usedforsecurity=False), []
+    for piece in (b"commit %d\0" % (len(head) + count * len(filler)), head, *[filler] * count):
+        digest.update(piece)
+        parts.append(packer.compress(piece))
+    place = repository / ".git/objects" / digest.hexdigest()[:2] / digest.hexdigest()[2:]
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(b"".join([*parts, packer.flush()]))
+    (repository / ".git/refs/heads/main").write_text(f"{digest.hexdigest()}\n")
+
+    with GitObjects(repository) as objects, pytest.raises(HistoryError, match=f"{repository}: git rev-list"):
+        objects.list_commits()
+
+
 def git_hash(data: bytes) -> str:
     return sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 

@@ -25,8 +25,8 @@ from flows.sources.snapshots.git_folder import GitFolder, find_git_folder, make_
 _FOLDER, _LINK, _MODULE = "40000", "120000", "160000"
 ANSWER_S = 60.0
 """The longest that git may take for one answer."""
-MEMORY_BYTES = 4 * 1024**3
-"""Of addresses, which a mapped pack takes as well."""
+MEMORY_BYTES = 1024**3
+"""Of addresses, which a mapped pack takes as well (256 MiB at a time): five megabytes of a store can be a commit of more."""
 MOST_LISTED_BYTES = 256 * 1024 * 1024
 """About three million commits."""
 TREE_BYTES = 64 * 1024 * 1024
