@@ -55,6 +55,17 @@ def test_older_days_wait_where_there_is_no_time(tmp_path):
     assert len(parquet(tmp_path)) == 4 * len(TABLES)
 
 
+def test_a_large_day_is_joined_once_it_is_over(tmp_path):
+    write_run(tmp_path, a_run(0))
+    write_run(tmp_path, a_run(5))
+
+    join_days(tmp_path, NOON + HOUR, most_bytes=100)
+    assert len(parquet(tmp_path)) == 2 * len(TABLES)
+
+    join_days(tmp_path, NOON + DAY, most_bytes=100)
+    assert len(parquet(tmp_path)) == len(TABLES)
+
+
 def test_beside_a_process_that_replaces_days_nothing_happens(tmp_path):
     write_run(tmp_path, a_run(0))
     write_run(tmp_path, a_run(5))
