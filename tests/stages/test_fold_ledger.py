@@ -7,21 +7,37 @@ import pytest
 
 from schemas.attempt import IntentState
 from schemas.ledger import (
+    WRITERS,
     Approved,
+    AttemptNumbers,
+    AttemptOutcome,
+    Basis,
     By,
     Capabilities,
+    Claimed,
+    Closing,
+    Ended,
     Entry,
+    Escalated,
+    EscalationReason,
     Expired,
     Halt,
     Hold,
     Ledger,
     Offer,
+    ProblemClosed,
+    ProblemOpened,
     Proposed,
+    Refused,
     Rejected,
+    Relapsed,
     Release,
     Requested,
+    Result,
     Resume,
     Role,
+    Started,
+    TakeOver,
     Verified,
     Withdrawal,
     Withdrawn,
@@ -60,7 +76,7 @@ def fold(*said, numbers=None):
 
 
 def _role(record):
-    return Role.EXECUTOR if isinstance(record, Capabilities) else Role.DECIDER
+    return WRITERS[record.kind] if WRITERS[record.kind] is not Role.OPERATOR else Role.DECIDER
 
 
 def state(book, intent_id="i"):
@@ -174,3 +190,78 @@ def test_the_order_in_which_journals_are_read_does_not_matter():
     ]
     entries.insert(1, Entry(2, NOON, By(uid=ANNA.uid, name="anna", role=Role.OPERATOR), yes()))
     assert fold_ledger(Ledger(entries=tuple(entries)), (ANNA, BERT, CARL, SAFE_ONLY), Numbers()) == book
+
+
+OPENED = ProblemOpened(node="piha", service="web", problem_at=NOON, desired_hash=None, stable_for=60)
+NEEDS_HELP = Escalated(node="piha", service="web", problem_at=NOON, reason=EscalationReason.WORSE)
+
+
+def closed(problem_at=NOON):
+    return ProblemClosed(node="piha", service="web", problem_at=problem_at, reason=Closing.LASTED)
+
+
+def begun(fence=1):
+    fields = {"intent_id": "i", "node": "piha", "service": "web", "verb": Verb.RESTART, "params": {}, "number": 1}
+    fields |= {"step_hash": None, "desired_hash": None, "numbers": AttemptNumbers(), "basis": Basis(world_at=NOON)}
+    return Started(fence=fence, problem_at=NOON, **fields)
+
+
+def ended(result=Result.DONE):
+    return Ended(intent_id="i", fence=1, result=result)
+
+
+def came_to(outcome):
+    return Verified(intent_id="i", outcome=outcome, world_at=NOON)
+
+
+def test_a_refusal_is_remembered_when_the_intent_is_proposed_again():
+    withdrawn = Withdrawn(intent_id="i", reason=Withdrawal.POLICY_CHANGED)
+    book = fold(proposed("auto"), Refused(intent_id="i", world_at=NOON, why="starting"), withdrawn, proposed("auto"))
+
+    assert (state(book), book.intents["i"].refused_at, book.intents["i"].refused_why) == ("approved", NOON, "starting")
+
+
+def test_what_has_run_is_proposed_under_another_intent():
+    book = fold(proposed("auto"), begun(), came_to(AttemptOutcome.EXPLAINED), proposed("auto"))
+
+    assert [row.why for row in book.ignored] == ["the intent is cancelled already"]
+
+
+def test_a_no_ends_the_request_that_it_answers():
+    request = Requested(node="piha", service="web", verb=Verb.RESTART, params={}, ends_at=ENDS)
+    book = fold((request, ANNA), proposed(requested=1, approvals=2), (Rejected(intent_id="i"), BERT))
+
+    assert [asking.is_over for asking in book.requests] == [True]
+
+
+def test_a_problem_ends_by_its_own_moment_and_is_escalated_once():
+    book = fold(OPENED, NEEDS_HELP, NEEDS_HELP, closed(ENDS))
+
+    assert [row.why for row in book.ignored] == ["that was said before", "no such problem is open"]
+    assert len(book.problems) == 1
+
+
+def test_a_release_ends_the_holds_of_its_target_alone():
+    one, other = Hold(target="piha/web", until=ENDS), Hold(target="vps/dns", until=ENDS)
+    book = fold((one, ANNA), (other, ANNA), (Release(target="piha/web"), BERT))
+
+    assert [hold.target for hold in book.holds_at(NOON)] == ["vps/dns"]
+
+
+def test_a_take_over_is_used_up_by_the_executor_that_claims():
+    assert fold((TakeOver(host="new"), ANNA)).taken_over_by == "new"
+    assert fold((TakeOver(host="new"), ANNA), Claimed()).taken_over_by is None
+
+
+def test_an_attempt_ends_once():
+    book = fold(proposed("auto"), begun(), ended(Result.DONE), ended(Result.FAILED))
+
+    assert [attempt.result for attempt in book.attempts] == [Result.DONE]
+
+
+def test_a_relapse_is_one_of_a_problem_that_is_open():
+    recovered = (proposed("auto"), OPENED, begun(), ended(), came_to(AttemptOutcome.RECOVERED))
+    relapsed = Relapsed(intent_id="i")
+
+    assert [attempt.outcome for attempt in fold(*recovered, relapsed).attempts] == ["relapsed"]
+    assert [row.why for row in fold(*recovered, closed(), relapsed).ignored] == ["its problem is over"]
