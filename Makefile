@@ -109,10 +109,10 @@ docs: .venv-docs/.built-with ## Build the manual as a site, in build/docs
 
 wheelhouse: build/wheelhouse.lock ## Fetch what the image is made of into build/wheelhouse, for a build without a package index
 
-build/wheelhouse.lock: examples/container/requirements.lock requirements.lock | .venv/.runtime
+build/wheelhouse.lock: examples/container/requirements.lock requirements.lock
 	@mkdir -p build/wheelhouse
 	sed -n '/^uv-build==/,/[^\\]$$/p' requirements.lock | cat examples/container/requirements.lock - >$@.new
-	.venv/bin/python -m pip download --quiet --no-deps --only-binary :all: --require-hashes --dest build/wheelhouse -r $@.new
+	$(PYTHON) -m pip download --quiet --no-deps --only-binary :all: --require-hashes --dest build/wheelhouse -r $@.new
 	@mv $@.new $@
 
 bench: .venv/.runtime .venv-bench/.peers ## Measure the supervisor beside its peers
