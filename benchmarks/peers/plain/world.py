@@ -176,7 +176,7 @@ class _Reader:
         """Add what `nodes.json` shows."""
         found: dict[str, list[Record]] = defaultdict(list)
         rows = list(self.records("nodes.json", is_required=True))
-        names = [str(key if keyed else fields_of(row).get("node") or "").strip() for key, row, keyed in rows]
+        names = [str(key if keyed else fields_of(row).get("node") or "") for key, row, keyed in rows]
         counts = Counter(names)
         for place, ((key, row, _), name) in enumerate(zip(rows, names, strict=True)):
             node, is_exact = self.node_of(name)
@@ -259,7 +259,8 @@ class _Reader:
                 is_set_aside = (service.node, name) in self.actual.unreadable_services
                 ranks.append("unreadable" if is_set_aside else "absent")
         rank = min(ranks, key=lambda rank: RANKS.index("unhealthy" if rank == "absent" else rank))
-        worst = [record for record, its in zip(records, ranks, strict=True) if record is not None and its == rank]
+        alike = {"unhealthy", "absent"} if rank in {"unhealthy", "absent"} else {rank}
+        worst = [record for record, its in zip(records, ranks, strict=True) if record is not None and its in alike]
         since = [self.clock.at(record.fields.get("since")) for record in worst]
         seen = [record.seen.at for record in records if record is not None and record.seen.at is not None]
         return Observation(
@@ -321,7 +322,7 @@ def fields_of(record: object) -> dict[str, Any]:
 def spelled_target(key: str, fields: dict[str, Any], keyed: bool) -> tuple[str, str]:
     """Return node and service as a record of `services.json` spells them."""
     node, _, service = key.partition("/") if keyed else (fields.get("node") or "", "", fields.get("service") or "")
-    return str(node).strip(), str(service).strip()
+    return str(node), str(service)
 
 
 def is_name(text: str) -> bool:
