@@ -33,6 +33,15 @@ def test_a_record_of_which_only_the_node_can_be_read_is_set_aside_with_its_node(
     assert actual.rejected.select("node", "service").rows() == [("piha", None)]
 
 
+def test_one_whose_unusable_key_comes_twice_is_still_of_the_service_that_its_fields_name():
+    twice = b'{"web": {"node": "piha", "service": "web", "status": "ok"}, "web": {"status": "ok"}}'
+
+    assert rejected(decode(files(services=twice))) == [
+        ("services.json", "web", "piha", "web"),
+        ("services.json", "web", None, None),
+    ]
+
+
 def test_a_record_without_a_usable_key_is_set_aside_with_the_target_that_its_fields_name():
     actual = decode(files(services={"web": {"node": "PIHA", "service": "web"}}))
 

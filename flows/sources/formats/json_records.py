@@ -99,7 +99,7 @@ def _judge_records(document: Any, limits: Limits) -> Records:
 
 def _judge(value: Any, times: int, limits: Limits) -> Any:
     """Return the record, or what makes it unfit; of two with one key, nobody knows which of them holds."""
-    if times > 1:
-        return Unfit("the key comes twice")
     flaw = find_flaw(value, limits.max_json_depth)
+    if times > 1:
+        return Unfit("the key comes twice", value if flaw is None else None)
     return value if flaw is None else flaw

@@ -22,6 +22,8 @@ class Unfit(NamedTuple):
     """Stands where a value cannot be read, and says why."""
 
     reason: str
+    value: Any = None
+    """What is there, where it is sound in itself."""
 
 
 class Repeated(list[tuple[str, Any]]):

@@ -203,6 +203,7 @@ class WorldRows:
 
     def _claim(self, key: str, record: Any, *, is_keyed: bool) -> Target:
         """Return the service, or at least the node, that a record without a usable key is of, as far as that is clear."""
+        record = record.value if isinstance(record, Unfit) else record
         for own_keyed in (True, False) if is_keyed else (False,):
             try:
                 node, service = _spell_service(key, record, is_keyed=own_keyed)
