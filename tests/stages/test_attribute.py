@@ -11,6 +11,13 @@ def attributed(row, want=(), by=()):
     return found.row(0, named=True)
 
 
+@pytest.mark.parametrize("left_out", ["is_oneoff", "is_ignored"])
+def test_what_is_run_once_by_hand_or_ignored_counts_for_nothing(left_out):
+    rows = containers({"name": "web", left_out: True})
+
+    assert attribute_containers(rows, wanted("web"), selectors()).is_empty()
+
+
 PROJECT = {"service": "shop", "kind": "project", "value": "shop"}
 PART = {"service": "front", "kind": "project", "value": "shop", "part": "web"}
 NAMED = {"service": "named", "kind": "container", "value": "shop-web-1"}

@@ -128,6 +128,13 @@ def test_a_hook_says_what_no_engine_shows(ended, status, diagnostics):
     assert (deployment.status, deployment.trigger, deployment.diagnostics) == (status, "hook", diagnostics)
 
 
+def test_a_hook_that_never_says_how_it_ended_is_lost_after_a_day():
+    day_s = 86_400.0
+    waits, lost = (only(after(service(0), service(at), hooks=[hook()])) for at in (20 + day_s, 21 + day_s))
+
+    assert (waits.status, lost.status, lost.diagnostics) == ("started", "failed", {"step": "timeout"})
+
+
 def test_a_change_in_the_time_of_a_hook_is_the_hooks():
     deployment = only(after(service(0), settling(30, image="i2"), hooks=[hook(ended_at=25.0, exit_code=0)]))
 
