@@ -265,3 +265,5 @@ def test_a_relapse_is_one_of_a_problem_that_is_open():
 
     assert [attempt.outcome for attempt in fold(*recovered, relapsed).attempts] == ["relapsed"]
     assert [row.why for row in fold(*recovered, closed(), relapsed).ignored] == ["its problem is over"]
+    again = replace(OPENED, problem_at=ENDS)
+    assert [row.why for row in fold(*recovered, closed(), again, relapsed).ignored] == ["its problem is over"]
