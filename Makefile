@@ -6,6 +6,8 @@ JOBS ?= 2
 # Two cores' worth of processes. Who has nothing left takes of what the other has; the marked tests of a module stay together,
 # since they share its servers.
 PYTEST = .venv/bin/pytest -n $(JOBS) --dist
+# What is killed and cut off writes to a disk, as it does where it is installed; all else to memory (tests/conftest.py).
+ON_DISK = TMPDIR=$${TMPDIR:-/tmp}
 MARKED = server or browser or postgres or crash or dask or slow or engine
 PACKAGES = flows stages schemas
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -58,11 +60,11 @@ mutants: .venv/.dev ## Break the code on purpose, and see that the tests notice
 	.venv/bin/python -m tests.mutants $(MUTANTS)
 
 test-marked: dev-$(INSTALL_MODE) ## Run the tests that need a server, a browser, strace or time
-	tools/with-postgres.sh $(PYTEST) loadscope -m "($(MARKED)) and not engine" --timeout 600 $(PYTEST_ARGS)
+	$(ON_DISK) tools/with-postgres.sh $(PYTEST) loadscope -m "($(MARKED)) and not engine" --timeout 600 $(PYTEST_ARGS)
 
 test-engines: dev-$(INSTALL_MODE) wheelhouse ## Run the tests on real Docker engines, in a lab on this machine (needs root)
 	.venv/bin/python -m tests.lab.base || [ $$? = 77 ]
-	.venv/bin/python -m tests.lab enter -- .venv/bin/pytest -n 0 -m engine --timeout 300 $(PYTEST_ARGS) || [ $$? = 77 ]
+	$(ON_DISK) .venv/bin/python -m tests.lab enter -- .venv/bin/pytest -n 0 -m engine --timeout 300 $(PYTEST_ARGS) || [ $$? = 77 ]
 
 test-all: test test-marked test-engines ## Run all tests
 
