@@ -129,16 +129,20 @@ class _Desk:
         return max(begun_at, self.book.closed_at.get(target, begun_at))
 
     def _choose(self, candidate: Candidate, subject: Subject, position: int) -> _Choice:
-        """Return the first line that matches, each tried with the verb that its own ladder has at this moment."""
-        if candidate.asking is not None or candidate.advice is None:
-            verb = candidate.ladder[0]
-            return _Choice(None, candidate.ladder, verb, TRAITS[verb].risk)
-        advice = candidate.advice
+        """Return the first line that matches, each tried with the verb that its own ladder has at this moment.
+
+        A request brings its verb, and no recommendation to match.
+        """
+        advice = candidate.advice if candidate.asking is None else None
+        asked = candidate.ladder[0]
         for rule in self.policy.rules:
-            choice = self._try(rule, advice, position, candidate.ladder)
+            if advice is None:
+                choice = _Choice(rule, candidate.ladder, asked, risk_of(TRAITS[asked].risk, rule))
+            else:
+                choice = self._try(rule, advice, position, candidate.ladder)
             if find_mismatch(rule.match, subject, choice.risk) is None:
                 return choice
-        verb = pick_verb(candidate.ladder, position)
+        verb = asked if advice is None else pick_verb(candidate.ladder, position)
         return _Choice(None, candidate.ladder, verb, TRAITS[verb].risk)
 
     def _try(self, rule: Rule, advice: Advice, position: int, default: tuple[Verb, ...]) -> _Choice:
@@ -153,11 +157,10 @@ class _Desk:
     def _find_mode(self, candidate: Candidate, choice: _Choice, subject: Subject) -> InForce:
         if not self.is_valid:
             return InForce(Mode.OBSERVE, None)
-        if candidate.asking is not None:
-            return find_mode(Mode.APPROVE, choice.risk, self.numbers.automation, self.policy, subject)
         if choice.rule is None:
             return InForce(Mode.OBSERVE, None)
-        in_force = find_mode(choice.rule.mode, choice.risk, self.numbers.automation, self.policy, subject)
+        mode = choice.rule.mode if candidate.asking is None else Mode.APPROVE
+        in_force = find_mode(mode, choice.risk, self.numbers.automation, self.policy, subject)
         if in_force.mode is not Mode.AUTO or not is_mutating(choice.verb):
             return in_force
         is_broad = self.scene.dependants.get(candidate.target, 0) > self.collateral_limit

@@ -92,9 +92,9 @@ def _judge(row: Weighed, is_policy_valid: bool) -> tuple[Verdict, str, tuple[Gua
     case, is_requested = row.case, row.case.candidate.asking is not None
     if not is_policy_valid:
         return Verdict.REFUSE, "policy_invalid", _named(row.hits, Guard.POLICY_INVALID)
-    rule_id = case.rule.rule_id if case.rule else "requested"
-    if case.rule is None and not is_requested:
+    if case.rule is None:
         return Verdict.OBSERVE, "no_rule", ()
+    rule_id = "requested" if is_requested else case.rule.rule_id
     if case.mode in {Mode.OBSERVE, Mode.SUGGEST}:
         verdict = Verdict.REFUSE if is_requested else Verdict(case.mode)
         return verdict, case.lowered_by or rule_id, ()

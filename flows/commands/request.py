@@ -216,6 +216,8 @@ def _suppose(thought: "Thought", entry: "object") -> "Decision":
     found = [row for row in thought.suppose(entry).decisions if row.requested == entry.n]
     if not found:
         raise RefusedError("this is not asked for, or not monitored, or the run does not judge it")
+    if found[0].verdict is Verdict.OBSERVE:
+        raise RefusedError("no rule of the policy matches it: what no rule grants is only observed")
     if found[0].verdict is Verdict.REFUSE:
         raise RefusedError(f"refused by {found[0].decided_by}: {found[0].reason}")
     return found[0]

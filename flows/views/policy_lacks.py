@@ -64,7 +64,7 @@ def _list_missing(found: PolicyExplanation) -> Iterator[str]:
         return
     if decision.mode in {Mode.OBSERVE, Mode.SUGGEST} and not found.is_off and decision.lowered_by:
         yield decision.lowered_by
-    if not decision.is_requested and (found.rule is None or found.rule.mode in {Mode.OBSERVE, Mode.SUGGEST}):
+    if found.rule is None or (not decision.is_requested and found.rule.mode in {Mode.OBSERVE, Mode.SUGGEST}):
         yield "rule"
     if find_offer(found) is None:
         yield "executor_line"

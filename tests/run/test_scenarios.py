@@ -25,7 +25,7 @@ from schemas.ledger import (
 from schemas.match import Match
 from schemas.memory import Memory
 from schemas.numbers import Numbers
-from schemas.policy import BrokenPolicy, Ceiling, Failover, FaultSeverity, Group, PolicyFault
+from schemas.policy import BrokenPolicy, Ceiling, Failover, FaultSeverity, Group, Need, PolicyFault
 from schemas.scene import Asked, Deployed, Finding, Shown
 from schemas.verb import Mode, Verb
 from schemas.window import parse_window
@@ -801,6 +801,26 @@ def test_a_request_need_not_wait_until_trouble_has_stood():
     lab.run(NOON)
 
     assert [(row.verdict, row.decided_by) for row in lab.decided.decisions if row.requested] == [("start", "requested")]
+
+
+def test_a_request_is_held_by_needs_and_windows_of_the_rule_that_matches_its_target():
+    windows = (("night", parse_window({"from": "01:00", "to": "05:00"})),)
+    careful = rule("careful", needs=(Need.OTHER_INSTANCE_HEALTHY,), allow=("night",))
+    lab = Lab(policy=policy(careful, windows=windows))
+    ask(lab, NOON)
+    lab.run(NOON)
+
+    (row,) = lab.decided.decisions
+    assert (row.rule_id, row.mode, row.verdict) == ("careful", "approve", "wait")
+    assert [hit.name for hit in row.guards] == ["needs:other_instance_healthy", "window"]
+
+
+def test_a_request_that_no_rule_matches_is_observed():
+    lab = Lab(policy=policy(rule(match={"service": ["db"]})))
+    ask(lab, NOON)
+    lab.run(NOON)
+
+    assert lab.verdict(WEB) == ("observe", "no_rule")
 
 
 def test_a_reset_begins_anew_with_an_intent_that_was_never_started():
