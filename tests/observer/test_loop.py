@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from flows.files.own import sweep_folder, write_all
+from flows.files.own import fill, sweep_folder
 from flows.observer import state
 from flows.observer.loop import Loop
 from flows.observer.observer import Observer
@@ -221,10 +221,10 @@ def test_a_run_in_the_same_process_does_not_sweep_what_is_being_remembered(setti
         async with observer.opened():
 
             def sweep_in_between(descriptor, data):
-                write_all(descriptor, data)
+                fill(descriptor, data)
                 sweep_folder(settings.state_dir)
 
-            monkeypatch.setattr(state, "write_all", sweep_in_between)
+            monkeypatch.setattr(state, "fill", sweep_in_between)
             await observer.look_once()
 
     asyncio.run(run())

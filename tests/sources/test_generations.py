@@ -95,7 +95,7 @@ def test_a_full_disk_leaves_the_last_generation_whole(publisher, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("flows.observer.publish.write_all", full)
+    monkeypatch.setattr("flows.files.own.write_all", full)
     with pytest.raises(EmitError, match=f"{publisher.world}: the world cannot be written: No space left"):
         publisher.publish(2, documents(2), 5.0)
     monkeypatch.undo()
