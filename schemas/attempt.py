@@ -63,6 +63,8 @@ class Attempt:
     """When its outcome was first known; a relapse does not move it."""
     settled_n: int = 0
     """The number of the record that said so; 0 where this run says it."""
+    settled_world_at: datetime | None = None
+    """Of the world that brought its outcome; null where this run says it."""
     is_illegal: bool = False
     """It was started without leave; it counts all the same."""
 

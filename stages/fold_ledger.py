@@ -243,6 +243,7 @@ def _take_verified(fold: _Fold, entry: Entry, record: Any) -> str | None:
         outcome=record.outcome,
         settled_at=entry.at,
         settled_n=entry.n,
+        settled_world_at=record.world_at,
         result=attempt.result or Result.LOST,
         ended_at=attempt.ended_at or attempt.started_at + timedelta(seconds=attempt.numbers.timeout),
     )

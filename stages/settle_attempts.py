@@ -74,7 +74,7 @@ def _has_relapsed(attempt: Attempt, book: Book, scene: Scene) -> bool:
         return False
     problem = book.problems.get(attempt.target)
     is_of_problem = problem is not None and problem.problem_at == attempt.problem_at
-    is_later = attempt.settled_at is not None and scene.as_of > attempt.settled_at
+    is_later = attempt.settled_world_at is not None and scene.world_at > attempt.settled_world_at
     return is_of_problem and is_later and look_for(scene, attempt).is_dirty
 
 

@@ -35,7 +35,8 @@ class Attempt:
 
     @property
     def to(self) -> str | None:
-        return self.said["params"].get("to")
+        to: str | None = self.said["params"].get("to")
+        return to
 
     @property
     def nodes(self) -> set[str]:
@@ -50,7 +51,7 @@ class Attempt:
         return self.verb != "diagnostics"
 
     def number(self, name: str) -> timedelta:
-        return self.said["numbers"][name] * S
+        return int(self.said["numbers"][name]) * S
 
 
 @dataclass

@@ -105,8 +105,8 @@ def expand(inputs: Inputs) -> list[Candidate]:
         if is_pending(inputs, request):
             target = request["node"], request["service"]
             about = [row for row in inputs.facts.recommendations if (row["node"], row["service"]) == target]
-            advice = about[0] if about else None
-            found.append(Candidate(target, advice, request, dict(request.get("params", {})), verb=request["verb"]))
+            params = dict(request.get("params", {}))
+            found.append(Candidate(target, about[0] if about else None, request, params, verb=request["verb"]))
     return found
 
 
@@ -233,8 +233,8 @@ def compares(item: str, value: Any, is_word: bool) -> bool:
     sign = next((sign for sign in COMPARE if item.startswith(sign)), "")
     rest = item.removeprefix(sign)
     if is_word:
-        return COMPARE[sign or "=="](SEVERITIES.index(value), SEVERITIES.index(rest))
-    return COMPARE[sign or "=="](value, int(rest))
+        return bool(COMPARE[sign or "=="](SEVERITIES.index(value), SEVERITIES.index(rest)))
+    return bool(COMPARE[sign or "=="](value, int(rest)))
 
 
 # ---- mode and identity ----

@@ -104,7 +104,7 @@ class Facts:
 def is_repair(row: Any) -> bool:
     if row.kind == "node_pressure":
         return "disk" in row.facts["pressed"]
-    return row.kind != "failed_deployment" or row.severity != "info"
+    return bool(row.kind != "failed_deployment" or row.severity != "info")
 
 
 def limit(share: str, minimum: int, of: int) -> int:
@@ -131,7 +131,7 @@ def read_facts(folder: Path, as_of: datetime) -> Facts:
         node_seen={name: record.seen.at for name, record in actual.nodes.items()},
         service_seen={target: seen.seen_at for target, seen in actual.observations.items()},
         healthy={t for t, record in actual.services.items() if record.status in case.rules["healthy_words"]},
-        deployments={t: [row["begun_at"] for row in rows] for t, rows in actual.deployments.items()},
+        deployments={t: [row["begun_at"] for row in rows if row["begun_at"]] for t, rows in actual.deployments.items()},
     )
     trace(facts, desired.services)
     for target, entry in facts.services.items():

@@ -230,14 +230,13 @@ def quorum(inputs: Inputs, row: Candidate, others: list[Candidate]) -> Iterator[
 
 def needs(inputs: Inputs, row: Candidate, others: list[Candidate]) -> Iterator[Hit]:
     facts, wanted = inputs.facts, (row.rule or {}).get("needs", [])
-    others = [t for t in facts.healthy if t[1] == row.target[1] and t != row.target]
-    if "other_instance_healthy" in wanted and all(facts.is_offline(node) for node, _ in others):
+    instances = [t for t in facts.healthy if t[1] == row.target[1] and t != row.target]
+    if "other_instance_healthy" in wanted and all(facts.is_offline(node) for node, _ in instances):
         yield "needs:other_instance_healthy", "wait", EVER
     if "no_open_incident" in wanted and facts.has(row.target, "unresolved_incident"):
         yield "needs:no_open_incident", "wait", EVER
     ours = inputs.book.of(row.target)
-    begun = [at for at in facts.deployments.get(row.target, []) if at is not None]
-    recent = [at for at in begun if all(is_foreign(at, attempt) for attempt in ours)]
+    recent = [at for at in facts.deployments.get(row.target, []) if all(is_foreign(at, attempt) for attempt in ours)]
     if "no_recent_deployment" in wanted and recent and facts.as_of < max(recent) + 30 * M:
         yield "needs:no_recent_deployment", "wait", max(recent) + 30 * M
     disk = [drift for drift in facts.drift[row.node, "all"] if drift.kind == "node_pressure" and not drift.held_by]
@@ -289,7 +288,7 @@ def cooldown(inputs: Inputs, row: Candidate, others: list[Candidate]) -> Iterato
 def breaker(inputs: Inputs, row: Candidate, others: list[Candidate]) -> Iterator[Hit]:
     if not row.is_mutating:
         return
-    moments = []
+    moments: list[datetime | None] = []
     for scope in ["fleet", *sorted(row.nodes)]:
         moments += of_scope(inputs, scope, [other for other in others if scope == "fleet" or scope in other.nodes])
     if moments:
@@ -318,8 +317,8 @@ def of_scope(inputs: Inputs, scope: str, others: list[Candidate]) -> Iterator[da
 def is_tripped(rows: list[Attempt], scope: str, numbers: dict[str, Any]) -> bool:
     problems = {(row.target, row.said["problem_at"]) for row in rows}
     if scope == "fleet":
-        return len(problems) >= numbers["breaker_failures"]
-    return len(problems) >= numbers["breaker_node_failures"] or any(row.outcome == "worse" for row in rows)
+        return bool(len(problems) >= numbers["breaker_failures"])
+    return bool(len(problems) >= numbers["breaker_node_failures"]) or any(row.outcome == "worse" for row in rows)
 
 
 def collateral(inputs: Inputs, row: Candidate, others: list[Candidate]) -> Iterator[Hit]:

@@ -52,6 +52,7 @@ def find_outcome(before: Memory, after: Memory, facts: Facts, attempt: Attempt) 
 
 def deadline(row: dict[str, Any], attempt: Attempt) -> Any:
     """Return D."""
+    assert attempt.ended_at is not None
     within = attempt.number("verify_within")
     return attempt.ended_at + within + min(row["paused_s"], within)
 
@@ -60,7 +61,7 @@ def is_superseded(facts: Facts, attempt: Attempt) -> bool:
     target = attempt.target
     if not facts.is_desired(target) or facts.hashes.get(target) != attempt.said["desired_hash"]:
         return True
-    return any(at > attempt.started_at and is_foreign(at, attempt) for at in facts.deployments.get(target, []) if at)
+    return any(at > attempt.started_at and is_foreign(at, attempt) for at in facts.deployments.get(target, []))
 
 
 def is_foreign(begun_at: datetime, attempt: Attempt) -> bool:

@@ -170,6 +170,19 @@ def test_7a_trouble_within_the_stable_time_is_a_relapse(minutes):
     )
 
 
+def test_only_a_later_world_than_that_of_the_recovery_shows_a_relapse():
+    lab = broken()
+    lab.act(WEB, NOON)
+    lab.mend(WEB)
+    recovered_at = lab.settle(later(seconds=30), "recovered")
+    lab.break_it(WEB)
+    lab.run(recovered_at + timedelta(seconds=30), world_at=recovered_at)
+    assert "relapsed" not in lab.kinds()
+    lab.run(recovered_at + timedelta(seconds=60))
+
+    assert "relapsed" in lab.kinds()
+
+
 def test_7b_trouble_behind_the_stable_time_is_a_new_problem():
     lab = broken()
     lab.act(WEB, NOON)
