@@ -25,9 +25,9 @@ from tests.crash.driver import run
 from tests.crash.invariants import find_violations
 from tests.faults import Fault, Killed, injected
 from tests.faults.cases import case
-from tests.faults.lab import Lab, call, clean_environment
+from tests.faults.lab import Lab, call
 from tests.helpers.episodes import DAY, judged, last_run, paths, recommended
-from tests.helpers.program import SUPERVISOR
+from tests.helpers.program import SUPERVISOR, clean_environment
 
 FOREIGN = b'{"id": 1, "message": "checked"}'
 DOWN = {"a/web": "exited", "a/db": "ok", "b/cache": "ok"}

@@ -15,8 +15,9 @@ from stages.derive import derive_state
 from tests.helpers.frames import NOON, actual, ago, batch, in_agreement, judged
 from tests.helpers.strategies import ages, inventories, worlds
 
-for_all = settings(max_examples=max(8, settings.default.max_examples // 4))
-for_many = settings(max_examples=max(30, settings.default.max_examples))
+EXAMPLES = settings().max_examples
+for_all = settings(max_examples=max(8, EXAMPLES // 4))
+for_many = settings(max_examples=max(30, EXAMPLES))
 
 
 def reversed_rows(frames):

@@ -86,8 +86,8 @@ FLEETS = int(os.environ.get("FLEETS", "4"))
 def judge_random_fleet(fleet: Fleet, folder: Path, capsys: pytest.CaptureFixture[str], *, is_there: bool) -> object:
     """Reconcile a random fleet in this process, with files of acting beside its settings or without."""
     fleet.write(folder)
-    for file in (folder / "world").rglob("*"):  # the time of a world that does not say one
-        os.utime(file, (fleet.as_of.timestamp(),) * 2, follow_symlinks=False)
+    for path in (folder / "world").rglob("*"):  # the time of a world that does not say one
+        os.utime(path, (fleet.as_of.timestamp(),) * 2, follow_symlinks=False)
     actions = {"actions": {"automation": "off"}} if is_there else {}
     if is_there:
         for file in ("policy.yaml", "operators.yaml", "executor.yaml"):
