@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.policy_oracle.facts import Target
-from tests.policy_oracle.words import LADDER_FAILURES, NEUTRAL, S
+from tests.policy_oracle.words import CLASSES, LADDER_FAILURES, NEUTRAL, S
 
 Record = dict[str, Any]
 
@@ -105,6 +106,7 @@ def settled_order(row: Attempt) -> tuple[datetime, int]:
 class Book:
     """What the journals come to."""
 
+    operators: dict[int, dict[str, Any]] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     intents: dict[str, Intent] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
@@ -128,9 +130,9 @@ class Book:
         return [row for row in self.attempts if row.target == target]
 
 
-def fold(records: Iterable[Record], as_of: datetime) -> Book:
+def fold(records: Iterable[Record], as_of: datetime, operators: dict[int, dict[str, Any]]) -> Book:
     """Return the book; what an executor never ended is taken for lost in time (14.6)."""
-    book = Book()
+    book = Book(operators)
     for record in sorted(records, key=lambda row: row["n"]):
         book.records.append(record)
         handler = HANDLERS.get(record["kind"])
@@ -160,11 +162,20 @@ def proposed(book: Book, record: Record) -> None:
 
 def approved(book: Book, record: Record) -> None:
     intent = book.intents.get(record["intent_id"])
-    if intent is None or not (intent.state == "pending" or (intent.state == "approved" and record["overrides"])):
+    if intent is None or not may_approve(book.operators.get(record["uid"]), intent.said):
+        return
+    if not (intent.state == "pending" or (intent.state == "approved" and record["overrides"])):
         return
     intent.yes.append(record)
     if len({row["uid"] for row in intent.yes if row["ends_at"] > record["at"]}) >= intent.said["approvals"]:
         intent.state = "approved"
+
+
+def may_approve(person: dict[str, Any] | None, said: Record, risk: str | None = None) -> bool:
+    """Return whether a class on a target is one's to approve (18)."""
+    if person is None or (risk or said["class"]) not in person.get("classes", CLASSES):
+        return False
+    return any(fnmatchcase(f"{said['node']}/{said['service']}", glob) for glob in person.get("targets", ["*"]))
 
 
 def rejected(book: Book, record: Record) -> None:

@@ -1,12 +1,11 @@
 """One run (ACTIONS 13.4, 13.5, 15.2): the decisions, what is written of outcomes and problems, and the memory."""
 
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.policy_oracle import guards
 from tests.policy_oracle import memory as remember
-from tests.policy_oracle.book import Record, fold
+from tests.policy_oracle.book import Record, fold, may_approve
 from tests.policy_oracle.candidates import (
     Candidate,
     Inputs,
@@ -17,7 +16,7 @@ from tests.policy_oracle.candidates import (
 )
 from tests.policy_oracle.facts import Facts, Target
 from tests.policy_oracle.outcomes import close, settle
-from tests.policy_oracle.words import CLASSES, NUMBERS, SEVERITIES, read_number
+from tests.policy_oracle.words import NUMBERS, SEVERITIES, read_number
 
 
 class Run:
@@ -47,8 +46,8 @@ def decide(
 ) -> Run:
     """Decide one run; the arguments are plain values."""
     counted = {**NUMBERS, **{name: read_number(name, value) for name, value in numbers.items()}}
-    book = fold(records, facts.as_of)
     by_uid = {row["uid"]: row for row in operators}
+    book = fold(records, facts.as_of, by_uid)
     inputs = Inputs(facts, policy, counted, by_uid, book, episodes, acks, flapping)
     run = Run()
     workable = set()
@@ -138,10 +137,8 @@ def is_valid(inputs: Inputs, row: Candidate, said: Record) -> bool:
 
 def may(inputs: Inputs, row: Candidate, said: Record) -> bool:
     """Return whether who said it may approve the class on the target."""
-    person = inputs.operators.get(said["uid"])
-    if person is None or row.risk not in person.get("classes", CLASSES):
-        return False
-    return any(fnmatchcase("/".join(row.target), glob) for glob in person.get("targets", ["*"]))
+    where = {"node": row.target[0], "service": row.target[1]}
+    return may_approve(inputs.operators.get(said["uid"]), where, row.risk)
 
 
 def describe(inputs: Inputs, row: Candidate) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def is_superseded(facts: Facts, attempt: Attempt) -> bool:
 def is_foreign(begun_at: datetime, attempt: Attempt) -> bool:
     """Return whether a deployment is not ours: none that began while a verb that deploys was running."""
     is_within = attempt.started_at <= begun_at and (attempt.ended_at is None or begun_at <= attempt.ended_at)
-    return not (attempt.verb in {"redeploy", "failover"} and is_within)
+    return not (attempt.verb in {"restart", "redeploy", "failover"} and is_within)
 
 
 def from_world(row: dict[str, Any], facts: Facts, attempt: Attempt) -> str | None:
