@@ -120,7 +120,7 @@ class _Reader:
         self.loader = yaml.CSafeLoader if loader == "c" else yaml.SafeLoader
         self.desired = Desired()
         self.files: list[bool] = []
-        """Of each file of services whether it could be read."""
+        """Of each file of services, and of each node without one, whether it could be read."""
 
     def read(self) -> Desired:
         for folder in sorted(path for path in (self.root / "hosts").iterdir() if path.is_dir()):
@@ -180,6 +180,8 @@ class _Reader:
         found = self.read_services(node, folder / "services.yaml", None)
         for stack, path in stacks.items():
             found += self.read_services(node, path, stack)
+        if not stacks and not (folder / "services.yaml").exists():
+            self.files.append(True)  # it asks for nothing, which is known
         self.name_apart(found)
         node.bad = {service.name for service in found if not service.is_readable}
         self.desired.services |= {service.target: service for service in found if service.is_readable}
