@@ -56,3 +56,7 @@ class Api:
         related = {"id": [f"prefect.flow-run.{run_id}"]}
         wanted = {"event": {"prefix": ["runtime-supervisor."]}, "any_resource": related}
         return list(self.api("/events/filter", {"filter": wanted, "limit": 50})["events"])
+
+    def events_of(self, ids: list[str]) -> list[Any]:
+        """Return the Prefect events with these ids, of whichever run: the same event is kept once."""
+        return list(self.api("/events/filter", {"filter": {"id": {"id": ids}}, "limit": 50})["events"])

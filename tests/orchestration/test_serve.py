@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from flows.files.lock import hold_lock
+from flows.orchestration.prefect_events import to_prefect_event
 from flows.run.cycle import run_once
 from flows.settings import load_settings
 from tests.orchestration.supervised import EVENING, HOMELAB, PAGE
@@ -42,9 +43,10 @@ def recommended():
     return report.judgement.recommendations["recommendation_id"].to_list()
 
 
-def test_each_event_of_the_log_is_a_prefect_event_with_its_node_and_service(served, evening, news):
-    served.wait(lambda: len(served.events(evening["id"])) >= len(news), 120)
-    events = served.events(evening["id"])
+def test_each_event_of_the_log_is_a_prefect_event_with_its_node_and_service(served, news):
+    ids = [str(to_prefect_event(line)["id"]) for line in news]
+    served.wait(lambda: len(served.events_of(ids)) == len(news), 120)
+    events = served.events_of(ids)
 
     told = {event["payload"]["event"]["payload"]["event_id"]: event for event in events}
     assert set(told) == {line["payload"]["event_id"] for line in news}
