@@ -40,15 +40,13 @@ APPEARED = """new Promise((done) => {
 @contextmanager
 def serve(folder: Path) -> Iterator[tuple[str, Path, subprocess.Popen[bytes]]]:
     """Yield the page's address, the world's folder and the process, once a run was recorded."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = find_port()
     environment = prepare(folder) | {"SUPERVISOR_WEB__PORT": str(port)}
     process = subprocess.Popen(WATCH, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + PATIENCE_S
-        while not _is_healthy(address):
+        while not answers(address, "/healthz"):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         yield address, folder / "home" / "world", process
@@ -57,9 +55,17 @@ def serve(folder: Path) -> Iterator[tuple[str, Path, subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def _is_healthy(address: str) -> bool:
+def find_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(address: str, path: str) -> bool:
+    """Return whether a server gives what it is asked for."""
     try:
-        return httpx.get(f"{address}/healthz").status_code == 200
+        return httpx.get(f"{address}{path}").status_code == 200
     except httpx.TransportError:
         return False
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from flows.errors import HistoryError
 from flows.files.foreign import FileFaultError, MissingFileError, read_file
+from flows.sources.snapshots.git_owners import check_stores, follow
 
 MOST_REFS = 100_000
 _REF_BYTES = 4096
@@ -47,17 +48,18 @@ def find_git_folder(folder: Path) -> GitFolder:
     """Return the repository that a folder is in, or is; raises `HistoryError` where there is none.
 
     A bare repository counts where it is named, never where a folder lies within one: it could have come in a commit.
-    A folder above belongs to the user of the folder, to root or to us, or is not looked at.
+    A folder above belongs to the user of the folder, to root or to us, or is not looked at. Where it is elsewhere, it is
+    its own user's there as well.
     """
     folder = folder.resolve()
     if _is_repository(folder):
-        return GitFolder(folder, _common(folder), "")
+        return _open(folder, "")
     trusted = {0, os.geteuid(), *({folder.stat().st_uid} if folder.exists() else ())}
     for parent in (folder, *folder.parents):
         found = _dot_git(parent, trusted)
         if found is not None:
             prefix = folder.relative_to(parent).as_posix()
-            return GitFolder(found, _common(found), "" if prefix == "." else prefix)
+            return _open(found, "" if prefix == "." else prefix)
     raise HistoryError(f"{folder}: is in no Git repository")
 
 
@@ -69,15 +71,22 @@ def _dot_git(parent: Path, trusted: set[int]) -> Path | None:
     place = parent / ".git"
     if not os.path.lexists(place) or place.lstat().st_uid not in trusted:
         return None
-    if place.is_file():
+    owner = place.lstat().st_uid
+    if place.is_file() and not place.is_symlink():
         named = _read_text(place).strip().removeprefix("gitdir:").strip()
         place = parent / named
-    return place if _is_repository(place) else None
+    return follow(place, owner) if _is_repository(place) else None
 
 
-def _common(own: Path) -> Path:
+def _open(own: Path, prefix: str) -> GitFolder:
+    owner = own.stat().st_uid
     pointer = own / "commondir"
-    return (own / _read_text(pointer).strip()).resolve() if pointer.is_file() else own
+    common = follow(own / _read_text(pointer).strip(), owner) if pointer.is_file() else own
+    owner = common.stat().st_uid
+    check_stores(common / "objects", owner)
+    if os.path.lexists(common / "refs"):
+        follow(common / "refs", owner)
+    return GitFolder(own, common, prefix)
 
 
 def _read_text(path: Path, max_bytes: int = _REF_BYTES) -> str:
@@ -141,8 +150,6 @@ def _refs(folder: GitFolder) -> dict[str, str]:
         if text.startswith("ref:"):
             text = _read_text(folder.common / name.rpartition("/")[0] / text.rpartition("/")[2]).strip()
         _add_ref(found, name, text)
-        if len(found) > MOST_REFS:
-            raise HistoryError(f"{folder.common}: more than {MOST_REFS} branches and tags")
     return found
 
 
@@ -152,7 +159,11 @@ def _add_ref(found: dict[str, str], name: str, digest: str) -> None:
 
 
 def _loose_refs(common: Path) -> Iterator[Path]:
+    seen = 0
     for folder, _, files in os.walk(common / "refs"):
+        seen += len(files)
+        if seen > MOST_REFS:
+            raise HistoryError(f"{common}: more than {MOST_REFS} branches and tags")
         for name in files:
             path = Path(folder) / name
             if not path.is_symlink():
