@@ -12,6 +12,7 @@ from flows.observer.observer import Observer
 from flows.reconcile import ParameterPath, gather_settings
 from flows.settings import Settings
 from flows.text.escape import show
+from schemas.spoken import count
 
 
 @flow(name="observe", flow_run_name="looking", persist_result=False, log_prints=False)
@@ -38,4 +39,4 @@ async def _look_once(settings: Settings) -> str:
         await observer.look_once()
     nodes = observer.memory.nodes.values()
     seen = sum(node.look is not None and node.look.reason_class is None for node in nodes)
-    return f"{seen} of {len(nodes)} nodes seen"
+    return f"{seen} of {count(len(nodes), 'node')} seen"

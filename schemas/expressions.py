@@ -5,6 +5,7 @@ from datetime import timedelta
 import polars as pl
 
 from schemas.rules import Rules
+from schemas.spoken import STEPS, Step
 from schemas.words import ALL, Health, RunMode
 
 EXITED = "exited (n)"
@@ -63,14 +64,22 @@ def seconds(duration: timedelta) -> pl.Expr:
     return pl.lit(duration.total_seconds(), dtype=pl.Float64)
 
 
-def spoken_age(age: pl.Expr) -> pl.Expr:
-    """Return an age in seconds as an operator says it: `42 s`, `17 min`, `5 h`, `3 d`."""
-    units = [(120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")]
-    spoken = pl.format("{} d", (age / 86_400).floor().cast(pl.Int64))
-    for limit, size, unit in reversed(units):
-        short = pl.format("{} " + unit, (age / size).floor().cast(pl.Int64))
-        spoken = pl.when(age < limit).then(short).otherwise(spoken)
-    return spoken
+def spoken_age(age_s: pl.Expr) -> pl.Expr:
+    """Return a duration in seconds as `schemas.spoken.spoken` says it; null stays null."""
+    left_s = age_s.clip(lower_bound=0).floor().cast(pl.Int64)
+    first, *others = STEPS
+    chain = pl.when(left_s < first.limit_s).then(_spoken_by(first, left_s))
+    for step in others:
+        chain = chain.when(left_s < step.limit_s).then(_spoken_by(step, left_s))
+    return chain.otherwise(None)
+
+
+def _spoken_by(step: Step, left_s: pl.Expr) -> pl.Expr:
+    whole = pl.format(f"{{}} {step.unit}", left_s // step.size_s)
+    if not step.part_s:
+        return whole
+    parts = left_s % step.size_s // step.part_s
+    return pl.when(parts > 0).then(pl.format(f"{{}} {{}} {step.part}", whole, parts)).otherwise(whole)
 
 
 def target(node: str = "node", service: str = "service") -> pl.Expr:

@@ -17,6 +17,7 @@ from schemas.policy import Need, Policy, margin_of
 from schemas.problem import count_failures, count_no_effect
 from schemas.scene import Scene, limit_collateral, limit_of, spell_target
 from schemas.schedule import Schedule, fits, next_allowed
+from schemas.spoken import count
 from schemas.verb import TRAITS, Mode, Verb, is_mutating
 from schemas.verification import is_foreign, qualifies
 from schemas.words import ALL, FLEET, Action, DriftKind
@@ -380,9 +381,10 @@ def _grow(base: timedelta, factor: int, failures: int, longest: timedelta) -> ti
 
 
 def _collateral(case: Case, ground: _Ground) -> Hits:
-    count = ground.scene.dependants.get(case.target, 0)
-    if count > limit_collateral(ground.scene, ground.numbers) and not case.is_approved:
-        yield make_hit(Guard.COLLATERAL, f"{count} clean services depend on it", "an approval")
+    dependants = ground.scene.dependants.get(case.target, 0)
+    if dependants > limit_collateral(ground.scene, ground.numbers) and not case.is_approved:
+        text = f"{count(dependants, 'clean service')} {'depends' if dependants == 1 else 'depend'} on it"
+        yield make_hit(Guard.COLLATERAL, text, "an approval")
 
 
 def _approval(case: Case, _: _Ground) -> Hits:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from schemas.episode import Episode, Judged, Key, Recommended, Target
+from schemas.spoken import count
 from schemas.words import Action
 
 KEPT = {
@@ -52,12 +53,12 @@ def _divert(row: Recommended, before: list[Episode], as_of: datetime, openings: 
     is_settled = open_actions and Action.DIAGNOSTICS not in open_actions
     if row.action in KEPT or is_settled or not is_flapping(before, as_of, openings, window):
         return row
-    count = count_openings(before, as_of, window) + (0 if open_actions else 1)
+    flaps = count(count_openings(before, as_of, window) + (0 if open_actions else 1), "opening")
     kinds = " and ".join(kind.replace("_", " ") for kind in row.causing_kinds)
-    hours = f"{window.total_seconds() / 3600:g} h"
+    hours = f"{window.total_seconds() / 3600:g} h"  # a window is named in hours, as its setting is: not `1 d`
     return replace(
         row,
         action=Action.DIAGNOSTICS,
         recommendation_id=f"diagnostics{row.recommendation_id.removeprefix(row.action.replace('_', '-'))}",
-        reason=f"It flaps, {count} openings within {hours}, now with {kinds}: find the cause before repairing it again.",
+        reason=f"It flaps, {flaps} within {hours}, now with {kinds}: find the cause before repairing it again.",
     )

@@ -8,7 +8,8 @@ import typer
 
 from flows.commands import options
 from flows.errors import SettingsError
-from flows.text.spoken import count, size
+from flows.text.spoken import size
+from schemas.spoken import count
 
 HELP = """The worlds and inventories that runs have read: what replay, backfill and you can look at again.
 

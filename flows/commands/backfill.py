@@ -65,10 +65,11 @@ def backfill(
             done = sorted(_watched(map_days(work, days, jobs or os.cpu_count() or 1), advance), key=lambda one: one.day)
         if events is not None:
             from flows.past.events import write_events
+            from schemas.spoken import count
 
             with progress(len(found), "events") as advance:
-                count = write_events(events, judge, days, settings, advance)
-            typer.echo(f"{count} events written to {events}", err=True)
+                written = write_events(events, judge, days, settings, advance)
+            typer.echo(f"{count(written, 'event')} written to {events}", err=True)
         judge.close()
     return _report(done, snapshots.problems)
 
@@ -81,6 +82,7 @@ def _watched(results: "Iterable[DayDone]", advance: Any) -> "Iterator[DayDone]":
 
 def _report(done: "list[DayDone]", passed_over: tuple[str, ...]) -> int:
     from flows.text.escape import show_line
+    from schemas.spoken import count
 
     judged, known = sum(one.judged_count for one in done), sum(one.known_count for one in done)
     problems = [problem for one in done for problem in one.problems]
@@ -90,5 +92,5 @@ def _report(done: "list[DayDone]", passed_over: tuple[str, ...]) -> int:
         typer.echo(f"and {len(problems) - MOST_PROBLEMS} more", err=True)
     for text in passed_over[:MOST_PROBLEMS]:
         typer.echo(f"passed over {show_line(text)}", err=True)
-    typer.echo(f"{judged} judged, {known} known already, {len(problems)} passed over, {len(done)} days")
+    typer.echo(f"{judged} judged, {known} known already, {len(problems)} passed over, {count(len(done), 'day')}")
     return 1 if problems and not judged and not known else 0

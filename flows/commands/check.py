@@ -8,7 +8,7 @@ import typer
 
 from flows.commands import options
 from flows.render.progress import working
-from flows.text.spoken import count
+from schemas.spoken import count
 
 if TYPE_CHECKING:
     from flows.views.check import Inspection

@@ -53,7 +53,7 @@ def _make(folder: Path, days: int) -> None:
     from flows.commands.backfill import backfill
     from flows.past.example import MOMENTS, play_evening, write_homelab, write_month
     from flows.render.progress import progress, working
-    from flows.text.spoken import count
+    from schemas.spoken import count
 
     making = folder / "supervisor.yaml.making"
     if making.exists():

@@ -71,8 +71,8 @@ def _look_at_engine() -> "Finding":
 def to_lines(found: "list[Finding]") -> Iterator[str]:
     """Return the screen: a section for each group, and last of all what stands in the way."""
     from flows.text.escape import show
-    from flows.text.spoken import count
     from flows.views.doctor import Word
+    from schemas.spoken import count
 
     colors = {Word.OK: "green", Word.NOTE: "yellow", Word.FAULT: "red"}
     width = max(len(finding.name) for finding in found) + 2

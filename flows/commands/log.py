@@ -57,6 +57,7 @@ def verify(
     from flows.ledger.chain import verify_chain
     from flows.ledger.checkpoint import read_known, require_known
     from flows.text.escape import show
+    from schemas.spoken import count
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint}, config)
     named = files or _own_files(settings)
@@ -65,11 +66,11 @@ def verify(
     verdict = verify_chain(named, known.head if known else None)
     if verdict.break_at is not None:
         typer.echo(f"{show(verdict.break_at.path)}:{verdict.break_at.number}: {verdict.problem}")
-        typer.echo(f"{verdict.event_count} events before it follow each other")
+        typer.echo(f"{count(verdict.event_count, 'event')} before it, each follows the one before")
         return 2
     if is_live and not verdict.event_count:
         require_known(settings.places.checkpoint, settings.places.state_dir)
-    typer.echo(f"{verdict.event_count} events, each follows the one before it")
+    typer.echo(f"{count(verdict.event_count, 'event')}, each follows the one before it")
     if verdict.event_count and not verdict.is_from_the_beginning:
         typer.echo("earlier events are not in these files: give the rotated parts as well to cover them")
     bare = verdict.bare if files else ()
@@ -153,11 +154,12 @@ def replay(
     """Append what the log lacks; return 0."""
     from flows.ledger.chain import read_event_lines
     from flows.ledger.emit import open_emitter
+    from schemas.spoken import count
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint, "state_dir": state_dir}, config)
     with open_emitter(settings.places) as emitter:
-        count = emitter.write_again(found for file in files for found in read_event_lines(file))
-    typer.echo(f"{count} events written again")
+        written = emitter.write_again(found for file in files for found in read_event_lines(file))
+    typer.echo(f"{count(written, 'event')} written again")
     return 0
 
 

@@ -100,12 +100,15 @@ async def _observe(observer: "Observer", *, once: bool, take_over: bool) -> int:
 def _print_look(observer: "Observer") -> None:
     """Print what was seen, in a line, and a line for each node that could not be."""
     from flows.text.escape import show
+    from schemas.spoken import count
 
     nodes = observer.memory.nodes.values()
     failing = [node for node in nodes if node.look is None or node.look.reason_class is not None]
     services = sum(one.gone_looks < 2 for of_node in observer.memory.services.values() for one in of_node.values())
     seen = len(nodes) - len(failing)
-    print(f"{seen} of {len(nodes)} nodes seen, {services} services; generation {observer.memory.generation}")
+    print(
+        f"{seen} of {count(len(nodes), 'node')} seen, {count(services, 'service')}; generation {observer.memory.generation}"
+    )
     for node in failing:
         if node.look is not None:
             print(f"  {show(node.node)}: {node.status}: {node.look.reason_class}: {show(node.look.reason, limit=500)}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import options
-from flows.text.spoken import count
+from schemas.spoken import count
 
 if TYPE_CHECKING:
     from flows.past.replay import Comparison

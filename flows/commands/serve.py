@@ -139,7 +139,8 @@ def tell_schedule(settings: "Settings") -> str:
     """Return when runs come, in words."""
     from datetime import UTC, datetime
 
-    from flows.text.spoken import spoken, spoken_clock
+    from flows.text.spoken import spoken_clock
+    from schemas.spoken import spoken
 
     if settings.serve_cron is not None:
         return f"it runs by the cron schedule '{settings.serve_cron}', in UTC"

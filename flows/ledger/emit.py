@@ -40,6 +40,7 @@ from flows.ledger.skipped_run import write_attempt
 from schemas.action_event import Acting
 from schemas.episode import REMEMBERED_OPENINGS, Episode, Key, Transitions
 from schemas.last_run import LastAttempt, LastRun
+from schemas.spoken import count
 from schemas.words import Outcome
 
 MAX_EVENTS = 20_000
@@ -163,10 +164,10 @@ class Emitter:
         happens, or is completed by the next run; before the intent is written, an error leaves everything as it was.
         """
         acting = acting or Acting(known=self._checkpoint.known.acting)
-        count = len(transitions.changes) + len(acting.events)
-        if count > self._max_events:
+        size = len(transitions.changes) + len(acting.events)
+        if size > self._max_events:
             raise EmitError(
-                f"refused: {count} events in one run are more than the {self._max_events} of"
+                f"refused: {size} events in one run are more than the {self._max_events} of"
                 " limits.max_events; nothing was written"
             )
         _check_files(files)
@@ -338,9 +339,9 @@ class Emitter:
         ]
         if strangers:
             self.warnings.append(
-                f"{self._log.path}: {len(strangers)} events in it claim to be ours and are not from this state folder:"
-                " forged, of another supervisor that shares the log, or newer than a state that was restored; they are"
-                " not believed ('supervisor log verify' names the first)"
+                f"{self._log.path}: {count(len(strangers), 'event')} in it claiming to be ours, not from this state folder:"
+                " forged, of another supervisor that shares the log, or newer than a state that was restored; not"
+                " believed ('supervisor log verify' names the first)"
             )
 
     def _save(self, checkpoint: Checkpoint) -> None:

@@ -11,8 +11,9 @@ from flows.past.replay import Comparison
 from flows.render.document import dump
 from flows.render.tabulate import Column, tabulate
 from flows.text.escape import markdown, show
-from flows.text.spoken import bare_moment, count, said, spoken, spoken_target
+from flows.text.spoken import bare_moment, said, spoken_target
 from schemas.comparison import Change
+from schemas.spoken import count, spoken
 from schemas.words import State
 
 MOST_ROWS = 100

@@ -8,19 +8,10 @@ import typer
 from flows.render import tones
 from flows.text.escape import show
 from flows.text.rows import rows
-from flows.text.spoken import (
-    count,
-    instant,
-    percent,
-    spoken,
-    spoken_moment,
-    spoken_name,
-    spoken_since,
-    spoken_target,
-    spoken_text,
-)
+from flows.text.spoken import instant, percent, spoken_moment, spoken_name, spoken_since, spoken_target, spoken_text
 from flows.views.dependencies import Branch
 from flows.views.explain import Explanation, Row
+from schemas.spoken import count, spoken
 from schemas.words import FLEET, Action, EventType, Severity
 
 MOST_EPISODES = 10

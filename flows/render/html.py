@@ -11,8 +11,9 @@ from flows.render.figures import draw_causes
 from flows.render.heartbeat import Heartbeats, draw_heartbeats
 from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timeline
 from flows.text.escape import show
-from flows.text.spoken import percent, said, spoken, spoken_moment, spoken_target, spoken_text
+from flows.text.spoken import percent, said, spoken_moment, spoken_target, spoken_text
 from flows.views.fleet_page import Page, list_causes, list_nodes
+from schemas.spoken import spoken
 from schemas.words import ALL
 
 MOST_BARS = 20

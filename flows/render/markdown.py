@@ -8,8 +8,9 @@ import polars as pl
 from flows.ledger.event_line import WrittenEvent
 from flows.run.result import RunReport
 from flows.text.escape import markdown
-from flows.text.spoken import said, spoken, spoken_moment, spoken_target
+from flows.text.spoken import said, spoken_moment, spoken_target
 from schemas.episode import Target
+from schemas.spoken import spoken
 from schemas.words import Severity, State, Transition
 
 MOST_ROWS = 200

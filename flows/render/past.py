@@ -14,9 +14,10 @@ from flows.render.document import dump
 from flows.render.table import SEVERITY_STYLE, STATE_STYLE
 from flows.render.tabulate import Column, tabulate
 from flows.text.escape import csv_cell, markdown, show
-from flows.text.spoken import bare_moment, count, percent, said, spoken, spoken_target, zone_name
+from flows.text.spoken import bare_moment, percent, said, spoken_target, zone_name
 from schemas.drift_episode import DriftEpisode
 from schemas.frame import columns as columns_of
+from schemas.spoken import count, spoken
 from schemas.words import Severity, State
 
 SCHEMA_VERSION = 1

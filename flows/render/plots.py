@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 
 from flows.past.study import Past
-from flows.text.spoken import count as counted
-from flows.text.spoken import spoken, spoken_moment, spoken_name
+from flows.text.spoken import spoken_moment, spoken_name
 from schemas.expressions import target
+from schemas.spoken import count as counted
+from schemas.spoken import spoken
 from schemas.words import FLEET, Severity, State
 
 Shape = dict[str, Any]

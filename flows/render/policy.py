@@ -8,12 +8,12 @@ import typer
 from flows.past.policy_replay import Replayed
 from flows.render.document import dump
 from flows.text.escape import show
-from flows.text.spoken import count as _count
 from flows.text.spoken import spoken_moment
 from flows.views.policy_cases import Tried
 from flows.views.policy_check import PolicyInspection
 from schemas.canonical import spell_instant
 from schemas.policy import FaultSeverity, PolicyFault
+from schemas.spoken import count as _count
 
 COLORS = {FaultSeverity.ERROR: "red", FaultSeverity.WARNING: "yellow"}
 

@@ -7,9 +7,9 @@ import typer
 
 from flows.render import tones
 from flows.text.escape import show
-from flows.text.spoken import count, instant, spoken_moment, spoken_since, spoken_target, spoken_text
+from flows.text.spoken import instant, spoken_moment, spoken_since, spoken_target, spoken_text
 from flows.views.status import Status
-from schemas.spoken import spoken
+from schemas.spoken import count, spoken
 from schemas.words import EventType, Severity, State
 
 MOST = 15

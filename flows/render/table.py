@@ -12,10 +12,11 @@ from rich.text import Text
 from flows.render import tones
 from flows.text.escape import show, show_lines
 from flows.text.extent import name_some, say_extent
-from flows.text.spoken import count, said, spoken, spoken_moment, spoken_target
+from flows.text.spoken import said, spoken_moment, spoken_target
 from schemas.episode import Target
 from schemas.expressions import target
 from schemas.run import Judgement
+from schemas.spoken import count, spoken
 from schemas.words import ALL, Action, EventType, ExplainedBy, HeldBy, Outcome, Severity, State
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from flows.run.attention import Attention
 from flows.run.decide import Before, Habits, Prints
 from flows.run.gather import Inputs
 from flows.settings import Settings
+from flows.text.spoken import instant
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Episode, Key
 from schemas.last_run import LastRun
-from schemas.rules import spell_patience
+from schemas.spoken import count, spoken
 from schemas.wait import Patience, Wait
 from schemas.words import DriftKind
 from stages.acknowledge import Acknowledged
@@ -56,7 +57,7 @@ def remark(found: Acknowledged) -> tuple[str, ...]:
         for row in found.unmatched
     )
     lapsed = (
-        f"the acknowledgement of {'/'.join(row.target)} by {row.owner} ran out at {row.until:%Y-%m-%dT%H:%M:%SZ}"
+        f"the acknowledgement of {'/'.join(row.target)} by {row.owner} ran out at {instant(row.until)}"
         for row in found.lapsed
     )
     return (*unmatched, *lapsed)
@@ -65,7 +66,13 @@ def remark(found: Acknowledged) -> tuple[str, ...]:
 def remark_waits(waits: tuple[Wait, ...], open_after: Mapping[DriftKind, Patience]) -> tuple[str, ...]:
     """Return a sentence for each drift that waits."""
     return tuple(
-        f"{'/'.join(wait.target)}: no episode opens yet, {wait.kind} was seen in {wait.run_count} run(s) since"
-        f" {wait.first_seen_at:%H:%M:%SZ} and must last {spell_patience(open_after.get(wait.kind, Patience()))}"
+        f"{'/'.join(wait.target)}: no episode opens yet, {wait.kind} was seen in {count(wait.run_count, 'run')} since"
+        f" {instant(wait.first_seen_at)} and must last {_say(open_after.get(wait.kind, Patience()))}"
         for wait in waits
     )
+
+
+def _say(patience: Patience) -> str:
+    if patience.run_count:
+        return count(patience.run_count, "run")
+    return spoken(patience.duration.total_seconds())

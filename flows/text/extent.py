@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flows.text.spoken import count, spoken_moment, spoken_since
+from flows.text.spoken import spoken_moment, spoken_since
+from schemas.spoken import count
 
 MOST_NAMED = 3
 

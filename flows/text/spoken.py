@@ -1,15 +1,14 @@
-"""How people read times, durations, numbers and names, decided once; and how documents write instants.
+"""How people read times, shares, names, and how documents write instants; durations, counts: `schemas.spoken`.
 
 Files, JSON and messages stay in UTC; what people read has the zone of `use_zone`. Imports nothing heavy.
 """
 
 from datetime import UTC, datetime, tzinfo
 
+from schemas.spoken import spoken
 from schemas.words import ALL
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-_FINE = 14 * _DAY
-"""From here on the hours of a duration say nothing."""
+_DAY = 86_400
 MOMENT = "%Y-%m-%d %H:%M"
 
 
@@ -74,30 +73,9 @@ def spoken_clock(moment: datetime) -> str:
     return f"{local(moment):%H:%M:%S}"
 
 
-def spoken(age_s: float) -> str:
-    """Return a duration in its two largest units at most: `45 s`, `22 min`, `1 h 22 min`, `1 d 4 h`, `30 d`."""
-    left_s = int(max(age_s, 0))
-    if left_s < _MINUTE:
-        return f"{left_s} s"
-    if left_s < _HOUR:
-        return f"{left_s // _MINUTE} min"
-    if left_s < _DAY:
-        return _two(left_s // _HOUR, "h", left_s % _HOUR // _MINUTE, "min")
-    return _two(left_s // _DAY, "d", left_s % _DAY // _HOUR if left_s < _FINE else 0, "h")
-
-
-def _two(large: int, unit: str, small: int, part: str) -> str:
-    return f"{large} {unit} {small} {part}" if small else f"{large} {unit}"
-
-
 def spoken_since(moment: datetime, now: datetime) -> str:
     """Return how long ago a moment was; one in the future counts as now."""
     return spoken((now - moment).total_seconds())
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """Return so many of something: `1 episode`, `12 episodes`, `1,024 services`."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def percent(ratio: float, observed_s: float) -> str:

@@ -19,7 +19,8 @@ from flows.ledger.checkpoint import read_known
 from flows.setting_sources import PREFIX
 from flows.settings import Loaded, Settings
 from flows.telling.outbox import VARIABLE, is_address, read_addresses
-from flows.text.spoken import count, size, spoken_moment, spoken_since
+from flows.text.spoken import size, spoken_moment, spoken_since
+from schemas.spoken import count
 
 PACKAGES = ("polars", "pandera", "pydantic", "msgspec", "rich", "typer", "apprise", "tzdata")
 EXTRAS = {

@@ -15,6 +15,7 @@ from flows.run.clock import read_now
 from flows.settings import Settings
 from schemas.attempt import Attempt
 from schemas.ledger import AttemptOutcome
+from schemas.spoken import count, spoken
 from stages.fold_ledger import fold_ledger
 
 SPAN = timedelta(days=90)
@@ -120,8 +121,8 @@ def spell_effectiveness(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     for row in rows:
         share = "-" if row["recovered_share"] is None else f"{row['recovered_share']:.0%}"
         interval = f" ({row['interval'][0]:.0%} to {row['interval'][1]:.0%})" if row["interval"] else ""
-        time = f", median {row['median_recovery_s']} s" if row["median_recovery_s"] is not None else ""
+        time = f", median {spoken(row['median_recovery_s'])}" if row["median_recovery_s"] is not None else ""
         alone = f"; by itself {row['cleared_alone']} of {row['seen_alone']}" if row["seen_alone"] else ""
         what = f"{row['verb']} of {row['service']} ({', '.join(row['causing_kinds']) or 'asked for'})"
-        lines.append(f"{what}: {row['attempts']} attempts, recovered {share}{interval}{time}{alone}")
+        lines.append(f"{what}: {count(row['attempts'], 'attempt')}, recovered {share}{interval}{time}{alone}")
     return lines or ["nothing was done in the last 90 days"]

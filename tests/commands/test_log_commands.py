@@ -119,7 +119,7 @@ def test_verify_reads_compressed_parts_and_says_what_it_does_not_cover(told, sup
     packed.write_bytes(gzip.compress((told / "agent-events.log.1").read_bytes()))
 
     alone = supervisor("verify", str(packed), *checkpoint)
-    assert (alone.return_value, alone.stdout.splitlines()[0]) == (0, "1 events, each follows the one before it")
+    assert (alone.return_value, alone.stdout.splitlines()[0]) == (0, "1 event, each follows the one before it")
     assert "not covered: whether events are missing at the end" in alone.stdout
     assert supervisor("verify", str(packed), str(paths(told).event_log), *checkpoint).stdout.splitlines() == [
         "4 events, each follows the one before it"

@@ -128,7 +128,7 @@ def test_behind_an_old_backup_what_no_record_confirms_is_told_and_not_believed(t
 
     with open_emitter(paths(tmp_path)) as emitter:
         assert [row.service for row in emitter.episodes.values() if row.is_open] == ["web"]
-        assert "3 events in it claim to be ours" in emitter.warnings[0]
+        assert "3 events in it claiming to be ours" in emitter.warnings[0]
 
 
 def forge(folder, **changes):
@@ -175,7 +175,7 @@ def test_a_forged_event_in_the_midst_of_a_run_does_not_either(tmp_path):
         forge(tmp_path, service="db")
         conclusions = judged(recommended("web"), recommended("db"), as_of=NOON + timedelta(seconds=1))
         lines = emitter.commit(decide_transitions(emitter.episodes, conclusions, reminder_interval=DAY), last_run())
-        assert "1 events in it claim to be ours" in emitter.warnings[-1]
+        assert "1 event in it claiming to be ours" in emitter.warnings[-1]
     assert len(lines) == 1
     assert len(real_events(tmp_path, "db")) == 1
 
@@ -192,7 +192,7 @@ def test_a_rebuilt_checkpoint_believes_its_chain_and_no_other(tmp_path):
 
     with open_emitter(paths(tmp_path), confirm=confirm) as emitter:
         assert {row.service for row in emitter.episodes.values()} == {"web", "db"}
-        assert "1 events in it claim" in emitter.warnings[-1]
+        assert "1 event in it claiming" in emitter.warnings[-1]
 
 
 def test_a_forged_event_behind_our_last_is_not_believed(tmp_path):
@@ -425,10 +425,10 @@ def test_runs_that_share_only_the_log_tell_of_each_other_and_swallow_nothing(tmp
         run(tmp_path, 0, ["web"])
         transitions = decide_transitions(emitter.episodes, judged(recommended("db")), reminder_interval=DAY)
         emitter.commit(transitions, last_run())
-        assert "1 events in it claim to be ours" in emitter.warnings[-1]
+        assert "1 event in it claiming to be ours" in emitter.warnings[-1]
 
     assert [row.service for row in read_episodes(sharing).values()] == ["db"]
-    assert "1 events in it claim to be ours" in warnings_of(tmp_path)[0]
+    assert "1 event in it claiming to be ours" in warnings_of(tmp_path)[0]
     assert [row.service for row in read_episodes(paths(tmp_path)).values()] == ["web"]
 
 

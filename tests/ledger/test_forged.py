@@ -70,7 +70,7 @@ def test_the_real_event_is_written_and_the_false_one_is_named(settings):
     report = reconcile(settings, 1)
 
     assert [event.episode.service for event in events(settings) if event.event_id != FALSE_ID] == ["web", "db"]
-    assert any("claim to be ours" in note for note in report.notes)
+    assert any("claiming to be ours" in note for note in report.notes)
     code, said = verify(settings)
     assert code == 2
     assert f"{settings.event_log}:2: follows an event that another one follows as well" in said
@@ -101,4 +101,4 @@ def test_a_lost_checkpoint_does_not_believe_a_line_that_no_run_of_the_history_st
     report = reconcile(settings, 3, "web")
 
     assert [event.episode.service for event in events(settings) if event.event_id != FALSE_ID] == ["web", "web", "db"]
-    assert any("claim to be ours" in note for note in report.notes)
+    assert any("claiming to be ours" in note for note in report.notes)

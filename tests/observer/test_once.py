@@ -55,7 +55,7 @@ def test_a_look_writes_the_five_files_and_a_manifest(place, tmp_path):
         place.node("piha", fake.url, "  web: {}\n")
         done = place.observe()
 
-    assert "1 of 1 nodes seen, 1 services; generation 1" in done.out
+    assert "1 of 1 node seen, 1 service; generation 1" in done.out
     node, record = place.read("nodes")["piha"], place.read("services")["piha/web"]
     assert (node["status"], node["engine"]) == ("online", {"kind": "docker", "version": "26.1.5", "api": "1.45"})
     assert (record["status"], record["parts"], record["restarts"]) == ("healthy", {"good": 1, "total": 1}, 0)

@@ -19,7 +19,7 @@ def test_a_run_looks_once_and_writes_the_world(tmp_path):
         (folder / "node.yaml").write_text(json.dumps({"observe": {"docker": fake.url}}))
         state = observe(inventory=tmp_path / "inv", world=tmp_path / "world", return_state=True)
 
-    assert (state.name, state.message) == ("Completed", "1 of 1 nodes seen")
+    assert (state.name, state.message) == ("Completed", "1 of 1 node seen")
     assert json.loads((tmp_path / "world/services.json").read_text())["piha/web"]["status"] == "healthy"
 
 

@@ -4,31 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.text.spoken import (
-    count,
-    percent,
-    read_zone,
-    spoken,
-    spoken_moment,
-    spoken_target,
-    spoken_text,
-    use_zone,
-    with_article,
-)
+from flows.text.spoken import percent, read_zone, spoken_moment, spoken_target, spoken_text, use_zone, with_article
 from schemas.words import Action, DriftKind
 
 EVENING = datetime(2026, 6, 3, 19, 42, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("age_s", "said"),
-    [
-        (-5, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (4920, "1 h 22 min"),
-        (86_399, "23 h 59 min"), (86_400, "1 d"), (100_800, "1 d 4 h"), (14 * 86_400 + 7200, "14 d"),
-    ],
-)  # fmt: skip
-def test_a_duration_has_its_two_largest_units(age_s, said):
-    assert spoken(age_s) == said
 
 
 @pytest.mark.parametrize(
@@ -61,14 +40,6 @@ def test_a_zone_that_is_none_is_refused():
 
 def test_a_node_is_called_by_its_name_alone():
     assert (spoken_target("saturn", "all"), spoken_target("piha", "web")) == ("saturn", "piha/web")
-
-
-def test_a_count_has_its_plural():
-    assert (count(1, "episode"), count(0, "episode"), count(1024, "service")) == (
-        "1 episode",
-        "0 episodes",
-        "1,024 services",
-    )
 
 
 @pytest.mark.parametrize("word", [*Action, *DriftKind])

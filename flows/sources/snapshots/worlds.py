@@ -15,8 +15,8 @@ from flows.files.foreign import FileFaultError, MissingFileError, read_file
 from flows.sources.snapshots.git_objects import GitObjects, OddObjectError
 from flows.sources.snapshots.moment_names import parse_moment_name
 from flows.sources.world.files import FILES, REQUIRED, WorldFiles, file_limits
-from flows.text.spoken import count
 from schemas.limits import Limits
+from schemas.spoken import count
 
 WORLD_FOLDERS = ("", "world", "state/world")
 DEEPEST = 5
