@@ -67,11 +67,10 @@ def seconds(duration: timedelta) -> pl.Expr:
 def spoken_age(age_s: pl.Expr) -> pl.Expr:
     """Return a duration in seconds as `schemas.spoken.spoken` says it; null stays null."""
     left_s = age_s.clip(lower_bound=0).floor().cast(pl.Int64)
-    first, *others = STEPS
-    chain = pl.when(left_s < first.limit_s).then(_spoken_by(first, left_s))
-    for step in others:
-        chain = chain.when(left_s < step.limit_s).then(_spoken_by(step, left_s))
-    return chain.otherwise(None)
+    said: pl.Expr = pl.lit(None, dtype=pl.String)
+    for step in reversed(STEPS):
+        said = pl.when(left_s < step.limit_s).then(_spoken_by(step, left_s)).otherwise(said)
+    return said
 
 
 def _spoken_by(step: Step, left_s: pl.Expr) -> pl.Expr:

@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from rich._export_format import CONSOLE_SVG_FORMAT
@@ -96,6 +97,8 @@ def photograph_report(file: Path) -> bool:
         page = Path(folder) / "report.html"
         command = [*SUPERVISOR, "report", *EVENING, "--output", str(page)]
         subprocess.run(command, cwd=ROOT, env=_environment(), capture_output=True, check=True)
+        evening = datetime.fromisoformat(EVENING[-1]).timestamp()
+        page.write_text(page.read_text().replace("<head>", f'<head><meta name="now" content="{evening}">', 1))
         return _photograph(page.as_uri(), "1000,720", file, Path(folder))
 
 

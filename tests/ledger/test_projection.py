@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from flows.errors import SettingsError
-from flows.ledger.actions.memory_file import Remembered, read_remembered, write_remembered
+from flows.files.sealed import seal, unseal
+from flows.ledger.actions.memory_file import VERSION, Remembered, read_remembered, write_remembered
 from flows.ledger.actions.places import ActionPlace
 from flows.ledger.actions.projection import project_actions, show_actions
 from schemas.attempt import Intent, IntentState
@@ -147,3 +148,14 @@ def test_a_memory_of_somebody_else_is_not_believed(place):
     place.memory.write_text("{")
     with pytest.raises(SettingsError, match="next run"):
         read_remembered(place)
+
+
+def test_a_memory_that_a_newer_supervisor_wrote_is_refused_and_stays(place):
+    write_remembered(place, Remembered(as_of=NOON, world_at=NOON, memory=Memory(), episodes=()))
+    newer = unseal(place.memory.read_bytes()).replace(b'"v":%d' % VERSION, b'"v":99')
+    place.memory.write_bytes(seal(newer))
+    before = place.memory.read_bytes()
+
+    with pytest.raises(SettingsError, match="newer supervisor"):
+        read_remembered(place)
+    assert place.memory.read_bytes() == before
