@@ -1,6 +1,6 @@
 """Chains: what the targets that are asked about depend on, and what depends on them, directly or over others."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import polars as pl
@@ -41,67 +41,68 @@ def trace_chains(
     roots = pl.DataFrame(rows, schema=dict.fromkeys(_KEY, pl.String), orient="row")
     if dependencies.is_empty() or roots.is_empty():
         return Chains(roots.clear(), roots.clear())
-    shared = dependencies.filter(pl.col("node").is_null())
-    names = {*dependencies["dependency"], *shared["service"]}
-    there = services.filter(pl.col("service").is_in(sorted(names))).select(_TARGET)
-    declared = _declare(there, dependencies)
-    nearby = declared.filter(pl.col("is_near")).select(*_TARGET, "dependency")
-    far = declared.filter(~pl.col("is_near")).select(*_TARGET, "dependency")
-    needed = far.group_by("dependency").len().filter(pl.col("len") > MOST).select("dependency")
-    spread = there.group_by("service").len().filter(pl.col("len") > MOST).select("service")
-    above = _close(roots, lambda rows: _climb(rows, nearby, far, there, spread))
-    below = _close(roots, lambda rows: _descend(rows, nearby, far, needed))
+    there, wanted = services.select(_TARGET), dependencies.select(*_TARGET, "dependency", "scope")
+    above = _close(roots, lambda rows: _climb(rows, there, wanted))
+    below = _close(roots, lambda rows: _descend(rows, there, wanted))
     return Chains(above, below)
 
 
-def _declare(there: pl.DataFrame, dependencies: pl.DataFrame) -> pl.DataFrame:
-    """Return each service's dependencies, and whether one is met on its own node."""
-    wanted = dependencies.select(*_TARGET, "dependency", "scope")
-    own = wanted.filter(pl.col("node").is_not_null())
-    shared = wanted.filter(pl.col("node").is_null()).drop("node").join(there, on="service").select(own.columns)
-    beside = there.select("node", dependency="service", is_beside=pl.lit(True))
-    is_beside = pl.col("is_beside").fill_null(False)
-    declared = (own if shared.is_empty() else pl.concat([own, shared])).join(
-        beside, on=["node", "dependency"], how="left"
-    )
-    is_local, is_external = pl.col("scope") == DependencyScope.LOCAL, pl.col("scope") == DependencyScope.EXTERNAL
-    return declared.filter(~is_local | is_beside).with_columns(is_near=~is_external & is_beside).unique()
-
-
-def _close(roots: pl.DataFrame, step: object) -> pl.DataFrame:
+def _close(roots: pl.DataFrame, step: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
     """Return all that is reached from the roots by one step after the other, the roots themselves left out."""
     known, fresh = roots, roots
     for _ in range(ROUNDS):
-        fresh = step(fresh).unique().join(known, on=_KEY, how="anti")  # type: ignore[operator]
+        fresh = step(fresh).unique().join(known, on=_KEY, how="anti")
         if fresh.is_empty():
             break
         known = pl.concat([known, fresh])
     return known.join(roots, on=_KEY, how="anti")
 
 
-def _climb(
-    rows: pl.DataFrame, nearby: pl.DataFrame, far: pl.DataFrame, there: pl.DataFrame, spread: pl.DataFrame
-) -> pl.DataFrame:
+def _climb(rows: pl.DataFrame, there: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Return what the rows depend on: of a fleet's dependencies, theirs alone are looked at."""
+    named = wanted.join(rows, on="service", how="semi")
+    own, shared = named.join(rows, on=_TARGET, how="semi"), named.filter(pl.col("node").is_null())
+    nearby, far = _declare(own, shared, there)
     local = rows.join(nearby, on=_TARGET).select(*_ROOT, "node", service="dependency")
     names = rows.join(far, on=_TARGET).select(*_ROOT, service="dependency").unique()
+    instances = there.join(names, on="service", how="semi")
+    spread = instances.group_by("service").len().filter(pl.col("len") > MOST)
     marks = names.select(*_ROOT, pl.lit(ANY).alias("node"), "service")
-    instances = names.join(spread, on="service", how="anti").join(there, on="service").select(_KEY)
-    return pl.concat([local.select(_KEY), marks.select(_KEY), instances])
+    few = names.join(spread, on="service", how="anti").join(instances, on="service").select(_KEY)
+    return pl.concat([local.select(_KEY), marks.select(_KEY), few])
 
 
-def _descend(rows: pl.DataFrame, nearby: pl.DataFrame, far: pl.DataFrame, needed: pl.DataFrame) -> pl.DataFrame:
+def _descend(rows: pl.DataFrame, there: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Return what depends on the rows: of a fleet's dependencies, those of their names are looked at."""
+    names = rows.select(*_ROOT, dependency="service").unique()
+    named = wanted.join(names, on="dependency", how="semi")
+    nearby, far = _declare(named.drop_nulls("node"), named.filter(pl.col("node").is_null()), there)
     local = rows.join(nearby, left_on=_TARGET, right_on=["node", "dependency"]).select(
         *_ROOT, "node", service="service_right"
     )
-    names = rows.select(*_ROOT, dependency="service").unique()
+    needed = far.group_by("dependency").len().filter(pl.col("len") > MOST)
     few = names.join(needed, on="dependency", how="anti").join(far, on="dependency").select(_KEY)
-    many = names.join(needed, on="dependency", how="semi")
-    if many.is_empty():
-        return pl.concat([local.select(_KEY), few])
     first = (
-        far.join(many, on="dependency", how="semi")
+        far.join(needed, on="dependency", how="semi")
         .sort(["dependency", *_TARGET])
         .group_by("dependency", maintain_order=True)
         .head(MOST)
     )
-    return pl.concat([local.select(_KEY), few, many.join(first, on="dependency").select(_KEY)])
+    return pl.concat([local.select(_KEY), few, names.join(first, on="dependency").select(_KEY)])
+
+
+def _declare(own: pl.DataFrame, shared: pl.DataFrame, there: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the dependencies that are met on their own node, and those that are looked for everywhere.
+
+    `own` are those of one service, `shared` those of a name wherever it is.
+    """
+    meant = shared.drop("node").join(there, on="service").select(own.columns)
+    beside = there.join(pl.concat([own, shared]), left_on="service", right_on="dependency", how="semi")
+    declared = pl.concat([own, meant]).join(
+        beside.select("node", dependency="service", is_beside=pl.lit(True)), on=["node", "dependency"], how="left"
+    )
+    is_beside = pl.col("is_beside").fill_null(False)
+    is_local, is_external = pl.col("scope") == DependencyScope.LOCAL, pl.col("scope") == DependencyScope.EXTERNAL
+    known = declared.filter(~is_local | is_beside).with_columns(is_near=~is_external & is_beside).unique()
+    links = known.select(*_TARGET, "dependency", "is_near")
+    return links.filter("is_near").drop("is_near"), links.filter(~pl.col("is_near")).drop("is_near")
