@@ -139,6 +139,21 @@ def test_what_is_named_a_hundred_times_is_held_once(tmp_path):
     assert found.contents == {"services.json": big}
 
 
+def test_headers_that_describe_no_file_leave_nothing_in_memory(tmp_path):
+    headers = [pax(b"".join(b"16 key%08d=\n" % (number * 1000 + each) for each in range(1000))) for number in range(40)]
+    (tmp_path / f"{NAME}.tar").write_bytes(b"".join(headers) + a_world())
+
+    tracemalloc.start()
+    try:
+        worlds = list(read_tar_worlds(tmp_path / f"{NAME}.tar", Limits()))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(worlds) == 1
+    assert peak_bytes < 1_000_000
+
+
 def test_an_archive_with_nothing_of_a_world_is_given_up_in_time(tmp_path, monkeypatch):
     monkeypatch.setattr(tar_stream, "MOST_SECONDS", 0.2)
     other = header(b"0", octal(2_000_000_000), b"other")

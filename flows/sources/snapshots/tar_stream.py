@@ -17,6 +17,9 @@ MOST_SECONDS = 60.0
 """Without a file that is wanted."""
 LATEST = 4_102_444_800
 """The year 2100."""
+_SPARSE = "GNU.sparse"
+_HEARD = ("path", "size", "mtime", _SPARSE)
+"""What of PAX headers is kept until their file comes: there can be headers without end. Of `GNU.sparse.*`, that it is there."""
 _SKIPPED_AT_ONCE = 1024 * 1024
 _REGULAR = {b"0", b"\0", b"7"}
 _WITHOUT_CONTENT = {b"1", b"2", b"3", b"4", b"5", b"6"}
@@ -67,7 +70,7 @@ class TarStream:
                 extra |= self._read_extra(kind, _number(header[124:136]))
                 continue
             self._left = 0 if kind in _WITHOUT_CONTENT else _padded(size)
-            if kind in _REGULAR and not any(key.startswith("GNU.sparse") for key in extra):
+            if kind in _REGULAR and _SPARSE not in extra:
                 name = extra.get("path") or _name(header)
                 if name and len(name) <= LONGEST_NAME and not name.endswith("/"):
                     yield Entry(name, size, _time(header, extra))
@@ -178,5 +181,7 @@ def _parse_pax(data: bytes) -> Iterator[tuple[str, str]]:
             raise TarError("a PAX header is damaged")
         record = data[place + len(digits) + 1 : place + int(digits)]
         key, _, value = record.rstrip(b"\n").partition(b"=")
-        yield key.decode("utf-8", "replace"), value.decode("utf-8", "replace")
+        name = _SPARSE if key.startswith(_SPARSE.encode()) else key.decode("utf-8", "replace")
+        if name in _HEARD:
+            yield name, value.decode("utf-8", "replace")
         place += int(digits)
