@@ -261,7 +261,9 @@ def sweep_outputs(place: ActionPlace, keep: timedelta) -> None:
 
 
 def _make_flow() -> "Flow[..., Any]":
-    from prefect import flow, get_run_logger
+    from prefect import get_run_logger
+
+    from flows.orchestration.own_flow import flow
 
     @flow(name="act", retries=0, persist_result=False, validate_parameters=False)
     def act(config: str | None = None) -> list[str]:

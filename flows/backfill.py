@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
-from prefect import flow, get_run_logger, runtime, task
+from prefect import get_run_logger, runtime, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
@@ -15,6 +15,7 @@ from pydantic import AfterValidator, AwareDatetime
 
 from flows.errors import SettingsError
 from flows.ledger.history_writer import hold_history
+from flows.orchestration.own_flow import flow
 from flows.past.day import Day, group_days
 from flows.past.make_days import Backfiller, DayDone, map_days
 from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots

@@ -2,13 +2,13 @@
 
 import dask
 from distributed.security import Security
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect_dask import DaskTaskRunner
 from pydantic import AwareDatetime
 
 from flows.backfill import backfill
 from flows.errors import SettingsError
+from flows.orchestration.own_flow import flow
 from flows.orchestration.shard import ShardedStep
 from flows.reconcile import ParameterPath, run_in_flow
 from flows.run.result import RunReport

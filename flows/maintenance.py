@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 from pydantic import AfterValidator
 
 from flows.ledger.archive import open_archive
 from flows.ledger.archive_writer import edit_archive, shrink_archive
 from flows.ledger.history_writer import compact as compact_days
 from flows.ledger.history_writer import hold_history
+from flows.orchestration.own_flow import flow
 from flows.settings import load_settings
 
 

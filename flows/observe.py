@@ -3,12 +3,13 @@
 import asyncio
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Failed
 
 from flows.errors import BusyError, SupervisorError
 from flows.observer.observer import Observer
+from flows.orchestration.own_flow import flow
 from flows.reconcile import ParameterPath, gather_settings
 from flows.settings import Settings
 from flows.text.escape import show

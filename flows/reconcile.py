@@ -5,12 +5,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from prefect import flow, get_run_logger, runtime
+from prefect import get_run_logger, runtime
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Failed
 from pydantic import AfterValidator, AwareDatetime
 
 from flows.errors import BusyError, SettingsError, SupervisorError
+from flows.orchestration.own_flow import flow
 from flows.orchestration.prefect_events import publish_events
 from flows.orchestration.run_page import find_next_run, label_run, locate_history, name_run, publish_artifacts
 from flows.orchestration.tasks import TaskStep
