@@ -45,6 +45,11 @@ def find_file(config: Path | None, inventory: object) -> Path | None:
     return found
 
 
+def find_settings_below() -> list[str]:
+    """Return the folders of this one that have settings of their own: those that `observe --init` wrote, perhaps."""
+    return sorted(file.parent.name for file in Path().glob(f"*/{FILE_NAME}") if not file.parent.name.startswith("."))
+
+
 def _check_trust(file: Path) -> None:
     """Refuse a file that nobody named and that others wrote or can: it says what is written where, and who acts."""
     invited = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""

@@ -87,7 +87,7 @@ def _write(root: Target, news: News, rows: list[Trouble], before: Outage | None,
     is_old = before is None and worst.opened_at < moment.as_of
     word = f"still open since {worst.opened_at:%Y-%m-%d %H:%M} UTC" if is_old else str(news)
     word = "needs a person" if worst.plight else word
-    lines = [f"{name(row.target)}: {row.text}" for row in worst_first[:MOST_LINES]]
+    lines = [_say(row) for row in worst_first[:MOST_LINES]]
     lines += [f"and {len(rows) - MOST_LINES} more"] if len(rows) > MOST_LINES else []
     lines += [] if before is None else _say_ended(set(before.signatures) - {row.target for row in rows}, moment)
     lines += [f"open since {worst.opened_at:%Y-%m-%d %H:%M} UTC"] if before else []
@@ -113,6 +113,12 @@ def _say_ended(ended: set[Target], moment: _Moment) -> list[str]:
     well = sorted(ended - set(moment.removed) - set(moment.open_now))
     lines = [f"resolved: {', '.join(map(name, well[:MOST_LINES]))}"] if well else []
     return lines + ([f"no longer asked for: {', '.join(map(name, gone[:MOST_LINES]))}"] if gone else [])
+
+
+def _say(row: Trouble) -> str:
+    """Return what is wrong, with the target's name once."""
+    named = name(row.target)
+    return row.text if row.text.startswith(named) else f"{named}: {row.text}"
 
 
 def name(target: Target) -> str:

@@ -1,5 +1,6 @@
 """What `supervisor` alone shows: what to do next, here."""
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,14 @@ def show_first_screen() -> int:
 
 
 def _next_steps(settings: "Settings") -> Iterator[str]:
+    from flows.setting_sources import find_settings_below
     from flows.text.escape import show
 
     if not (settings.inventory / "hosts").is_dir():
         yield f"There is no inventory here ({show(settings.inventory.absolute() / 'hosts')} is not there). Next:"
         yield ""
+        for folder in find_settings_below()[:3]:
+            yield f"  {f'cd {show(shlex.quote(folder))}':50} it has settings and an inventory of its own"
         yield "  supervisor observe --init lab                      write one of what runs on this machine"
         yield "  supervisor watch --observe --inventory lab         then look, judge and tell, until Ctrl-C"
     elif not settings.world.is_dir():

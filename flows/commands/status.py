@@ -1,5 +1,6 @@
 """`supervisor status`: the last run at a glance, from the checkpoint alone."""
 
+import shlex
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -48,4 +49,15 @@ def status(
         typer.echo(json.dumps(to_document(found), indent=2))
     else:
         print_lines(to_lines(found, options.repeat({"checkpoint": checkpoint, "state_dir": state_dir}, config, as_of)))
+        if found.last_run is None:
+            _point_below()
     return found.exit_code
+
+
+def _point_below() -> None:
+    from flows.setting_sources import find_settings_below
+    from flows.text.escape import show
+
+    for folder in find_settings_below()[:3]:
+        file = show(shlex.quote(f"{folder}/supervisor.yaml"))
+        typer.echo(f"{show(folder)}/ has settings of its own: ask in there, or with --config {file}")

@@ -12,7 +12,7 @@ from flows.text.spoken import instant, percent, spoken_moment, spoken_name, spok
 from flows.views.dependencies import Branch
 from flows.views.explain import Explanation, Row
 from schemas.spoken import count, spoken
-from schemas.words import FLEET, Action, EventType, Severity
+from schemas.words import FLEET, Action, EventType, SeenState, Severity
 
 MOST_EPISODES = 10
 MOST_MEMBERS = 60
@@ -65,7 +65,8 @@ def _place(row: Row) -> str:
 
 def _actual(found: Explanation) -> Iterator[str]:
     for row in found.actual:
-        said = [_say_value(name, value) for name, value in row.items() if name not in _QUIET and value]
+        told = {name: value for name, value in row.items() if value and name not in _QUIET}
+        said = [_say_value(name, value) for name, value in told.items() if value != SeenState.READABLE]
         yield f"{', '.join(said) or 'a record'}{_dim('  ' + show(row['file']) + '#' + show(row['key']))}"
     if not found.actual:
         yield "the world has no record of it"

@@ -8,7 +8,6 @@ from flows.run.attention import Attention
 from flows.run.decide import Before, Habits, Prints
 from flows.run.gather import Inputs
 from flows.settings import Settings
-from flows.text.spoken import instant
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Episode, Key
 from schemas.last_run import LastRun
@@ -57,7 +56,7 @@ def remark(found: Acknowledged) -> tuple[str, ...]:
         for row in found.unmatched
     )
     lapsed = (
-        f"the acknowledgement of {'/'.join(row.target)} by {row.owner} ran out at {instant(row.until)}"
+        f"the acknowledgement of {'/'.join(row.target)} by {row.owner} ran out at {row.until:%Y-%m-%d %H:%M} UTC"
         for row in found.lapsed
     )
     return (*unmatched, *lapsed)
@@ -67,7 +66,7 @@ def remark_waits(waits: tuple[Wait, ...], open_after: Mapping[DriftKind, Patienc
     """Return a sentence for each drift that waits."""
     return tuple(
         f"{'/'.join(wait.target)}: no episode opens yet, {wait.kind} was seen in {count(wait.run_count, 'run')} since"
-        f" {instant(wait.first_seen_at)} and must last {_say(open_after.get(wait.kind, Patience()))}"
+        f" {wait.first_seen_at:%H:%M:%S} UTC and must last {_say(open_after.get(wait.kind, Patience()))}"
         for wait in waits
     )
 

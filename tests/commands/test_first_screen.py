@@ -43,6 +43,17 @@ def next_command(shown):
     return re.search(r"^  (supervisor \S+(?: --init)?)", shown, re.MULTILINE)[1]
 
 
+def test_whoever_stands_above_the_lab_is_told_to_go_there(here, capsys):
+    add_inventory(here / "my lab")
+    (here / "my lab/supervisor.yaml").write_text("")
+
+    assert (_run([]), _run(["status"]), _run(["reconcile"])) == (0, 3, 1)
+    shown = capsys.readouterr()
+    assert "  cd 'my lab' " in shown.out
+    assert "--config my lab/supervisor.yaml" in shown.out.replace("'", "")
+    assert "holds hosts/ ('my lab' in it would do)" in shown.err
+
+
 def test_without_an_inventory_the_next_step_is_to_make_one(here, capsys):
     assert _run([]) == 0
     assert next_command(capsys.readouterr().out) == "supervisor observe --init"

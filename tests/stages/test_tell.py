@@ -101,7 +101,7 @@ def test_what_waited_for_one_that_is_well_belongs_to_what_it_waits_for_now():
     told = tell_outages(outages, [trouble(WEB), trouble(ZIGBEE, root=WEB)], frozenset(), NOON + HOUR)
 
     assert [message.title for message in told.messages] == [
-        "mqtt on piha resolved after 60 min",
+        "mqtt on piha resolved after 1 h",
         "web on vps error changed (+1 more)",
     ]
     assert told.messages[0].body == "resolved: mqtt on piha"

@@ -177,7 +177,11 @@ class _Listing:
     def _list_hosts(self) -> None:
         if not is_folder(self.root / HOSTS):
             how = "with --inventory, or as inventory in supervisor.yaml"
-            raise InventoryError(f"{self.root / HOSTS}: no such folder; name the folder that holds {HOSTS}/ {how}")
+            below = [path.parent.name for path in sorted(self.root.glob(f"*/{HOSTS}")) if is_folder(path)][:3]
+            there = f" ({' and '.join(map(quote, below))} in it would do)" if below else ""
+            raise InventoryError(
+                f"{self.root / HOSTS}: no such folder; name the folder that holds {HOSTS}/{there} {how}"
+            )
         self._list_folders_of(HOSTS)
         if HOSTS in self.unreadable:
             raise InventoryError(f"{self.root / HOSTS}: {self.unreadable[HOSTS]}")
