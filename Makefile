@@ -8,13 +8,14 @@ JOBS ?= 2
 PYTEST = .venv/bin/pytest -n $(JOBS) --dist
 # What is killed and cut off writes to a disk, as it does where it is installed; all else to memory (tests/conftest.py).
 ON_DISK = TMPDIR=$${TMPDIR:-/tmp}
-MARKED = server or browser or postgres or crash or dask or slow or engine
+SERVED = server or browser or postgres or crash or dask
+MARKED = $(SERVED) or slow or engine
 PACKAGES = flows stages schemas
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs notebook pictures test manual test-quick mutants test-marked test-engines test-all lint format lock crash-test power-test bench bench-check fuzz sbom audit hooks clean wheelhouse
+.PHONY: help install demo docs notebook pictures test manual test-quick mutants test-slow test-marked test-engines test-all lint format lock crash-test power-test bench bench-check fuzz sbom audit hooks clean wheelhouse
 
 help: ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,14 +60,17 @@ test-quick: dev-editable ## Run the tests of the rules alone (seconds), while a 
 mutants: .venv/.dev ## Break the code on purpose, and see that the tests notice
 	.venv/bin/python -m tests.mutants $(MUTANTS)
 
-test-marked: dev-$(INSTALL_MODE) ## Run the tests that need a server, a browser, strace or time
-	$(ON_DISK) tools/with-postgres.sh $(PYTEST) loadscope -m "($(MARKED)) and not engine" --timeout 600 $(PYTEST_ARGS)
+test-slow: dev-$(INSTALL_MODE) ## Run the catalogue of faults, the wide tables, the long and the many
+	$(PYTEST) worksteal -m "slow and not ($(SERVED) or engine)" --timeout 600 $(PYTEST_ARGS)
+
+test-marked: dev-$(INSTALL_MODE) ## Run the tests that need a server, a browser, a database or strace
+	$(ON_DISK) tools/with-postgres.sh $(PYTEST) loadscope -m "($(SERVED)) and not engine" --timeout 600 $(PYTEST_ARGS)
 
 test-engines: dev-$(INSTALL_MODE) wheelhouse ## Run the tests on real Docker engines, in a lab on this machine (needs root)
 	.venv/bin/python -m tests.lab.base || [ $$? = 77 ]
 	$(ON_DISK) .venv/bin/python -m tests.lab enter -- .venv/bin/pytest -n 0 -m engine --timeout 300 $(PYTEST_ARGS) || [ $$? = 77 ]
 
-test-all: test test-marked test-engines ## Run all tests
+test-all: test test-slow test-marked test-engines ## Run all tests
 
 lint: .venv/.dev ## Check style, types and layers
 	.venv/bin/ruff check .

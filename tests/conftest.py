@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 import typer.main
 from hypothesis import HealthCheck, settings
 
@@ -16,14 +17,15 @@ import flows
 # of them, as before a change lands.
 settings.register_profile(
     "suite",
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("thorough", settings.get_profile("suite"), max_examples=150)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "suite")
+settings.load_profile(PROFILE)
 
 # Last, so that an installed wheel is what the tests import, and only `tests` itself comes from the tree.
 sys.path.append(str(Path(__file__).parents[1]))
@@ -50,6 +52,31 @@ def _is_of_use(folder):
 # What is written is flushed, as ever; on a disk the tests would do little else but wait for it.
 if "TMPDIR" not in os.environ and _is_of_use(SHARED_MEMORY):
     os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
+
+
+def _keep_to_a_core():
+    """Give each worker a core of its own: to hand a frame of three rows from core to core takes longer than to work on it.
+
+    Not before a change lands: there the threads of polars run beside each other, as they do where it is installed.
+    """
+    cores, worker = sorted(os.sched_getaffinity(0)), os.environ.get("PYTEST_XDIST_WORKER", "")
+    if PROFILE == "suite" and worker:
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
+_keep_to_a_core()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark all but the first case of each wide table as slow."""
+    seen = set()
+    for item in items:
+        if item.get_closest_marker("wide"):
+            table = item.nodeid.partition("[")[0]
+            if table in seen:
+                item.add_marker("slow")
+            seen.add(table)
 
 
 def pytest_collection_finish():

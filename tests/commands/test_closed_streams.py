@@ -8,6 +8,8 @@ from tests.helpers.frames import NOON
 from tests.helpers.past_worlds import inventory, world, write
 from tests.helpers.program import SUPERVISOR, call, clean_environment
 
+pytestmark = pytest.mark.wide
+
 AT_NOON = f"--as-of {NOON:%Y-%m-%dT%H:%M:%SZ}"
 
 

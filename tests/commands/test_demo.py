@@ -36,6 +36,7 @@ def made(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_evening_has_a_past(made):
     known = read_known(made / "supervisor-checkpoint.json")
     ages = {episode.recommendation_id: EVENING - episode.opened_at for episode in known.episodes.values()}

@@ -42,6 +42,7 @@ def has_namespaces() -> bool:
     return tools and subprocess.run([*WITHOUT_NETWORK, "true"], capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_namespaces(), reason="needs setpriv and network namespaces")
 def test_ntfy_takes_the_messages_of_a_closed_run_and_without_network_they_wait_and_that_is_said(tmp_path):
     command = [*CLOSED, *SUPERVISOR, "reconcile", "--quiet", "--as-of", EVENING]

@@ -12,6 +12,8 @@ from tests.helpers.frames import NOON
 from tests.helpers.past_worlds import inventory, world, write
 from tests.past.test_backfill import keep
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.fixture
 def say(tmp_path, monkeypatch, capsys):

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 from flows.commands import policy
 from flows.errors import SupervisorError
 
+pytestmark = pytest.mark.wide
+
 EXAMPLES = Path("examples/policy").absolute()
 RULES = "rules:\n  - {id: all, match: {}, mode: auto, ladder: [restart, restart, redeploy, diagnostics]}\n"
 CASE = """\

@@ -14,6 +14,8 @@ from flows.settings import load_settings
 from schemas.ledger import Result
 from tests.helpers.acting_home import Home
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.mark.parametrize(
     ("kinds", "is_requested", "look"),

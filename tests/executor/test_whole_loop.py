@@ -11,6 +11,8 @@ from flows.files.lock import hold_lock
 from tests.helpers.acting_home import START, Home
 from tests.helpers.kept import Kept
 
+pytestmark = pytest.mark.wide
+
 APPROVE = """rules:
   - {id: ask, match: {}, mode: approve}
 """
@@ -29,7 +31,7 @@ def kept(tmp_path_factory):
     moments["sick"] = Kept(home, folder / "sick")
     turn(home, 2)
     moments["restarted"] = Kept(home, folder / "restarted")
-    turn(home, 13)
+    turn(home, 7)
     moments["repaired"] = Kept(home, folder / "repaired")
     home = moments["well"].back()
     home.write("policy.yaml", APPROVE)
@@ -140,6 +142,7 @@ def test_what_exits_well_and_stays_sick_is_no_success(sick):
     assert len(home.calls()) == 1
 
 
+@pytest.mark.slow
 def test_a_failed_script_stays_failed_and_what_is_seen_decides(sick):
     home = sick
     (home.folder / "hands" / "answers" / "run").write_text("1")
@@ -193,6 +196,7 @@ def test_what_is_asked_starts_when_somebody_says_yes(asked):
     }
 
 
+@pytest.mark.slow
 def test_what_was_rejected_is_not_asked_again(asked):
     home = asked
     [action] = home.run("actions", "list", "--json").json["actions"]
@@ -203,6 +207,7 @@ def test_what_was_rejected_is_not_asked_again(asked):
     assert [path.parent.name for path in home.actions.glob("*/*-piha-web.json")] == ["rejected"]
 
 
+@pytest.mark.slow
 def test_an_approval_of_what_is_well_again_starts_nothing(asked):
     home = asked
     [action] = home.run("actions", "list", "--json").json["actions"]
@@ -344,6 +349,7 @@ def test_a_fault_in_the_allow_list_starts_nothing(home):
     assert home.run("act", "--once").code == 1
 
 
+@pytest.mark.slow
 def test_a_policy_with_a_fault_holds_nothing_and_is_told(sick):
     home = sick
     home.write("policy.yaml", "rules:\n  - {id: a, match: {}, mode: auto, coldown: 5m}\n")

@@ -21,6 +21,8 @@ from tests.faults.cases import case
 from tests.faults.lab import NOON, SEEN, Lab
 from tests.helpers.kept import Kept
 
+pytestmark = pytest.mark.slow
+
 GOOD = {"a/web": {"status": "ok"}, "a/db": {"status": "ok"}, "b/cache": {"status": "ok"}}
 OTHERS = '{"a/web":{"status":"ok"},"a/db":{"status":"ok"},"b/cache":'
 

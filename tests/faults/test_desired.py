@@ -19,6 +19,8 @@ from tests.faults.cases import case
 from tests.faults.lab import NOBODY, Lab, call
 from tests.helpers.kept import Kept
 
+pytestmark = pytest.mark.slow
+
 A_MISSES_DB = {"a/web": "healthy", "b/cache": "healthy"}
 NO_NAME = "cannot name a service: it must start with a letter or a digit"
 FILE = "hosts/a/services.yaml"

@@ -26,6 +26,8 @@ from flows.telling.outbox import MOST_SINGLE
 from tests.faults.cases import case
 from tests.faults.lab import SEEN, Lab, call
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = [
     "\x1b]52;c;aGk=\x07\x1b]0;title\x07\x1b]8;;http://evil.example\x07\x1b[2J\x9b31m",
     "\r\b\b\boverwritten\x7f",

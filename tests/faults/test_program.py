@@ -35,6 +35,8 @@ from tests.faults.lab import NOON, Lab, call
 from tests.faults.test_desired import as_nobody
 from tests.helpers.program import SUPERVISOR
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 DOWN = {"a/web": "exited", "a/db": "ok", "b/cache": "ok"}
 HOSTILE = "\x1b]52;c;aGk=\x07\x1b]0;t\x07\x1b]8;;http://evil\x07\x1b[2J\x9b31m\r\b\u202e[/][link=http://evil]x[/link]"
@@ -386,7 +388,6 @@ def advisories():
 
 @pytest.mark.skipif(not Path(sys.executable).with_name("pip-audit").exists(), reason="needs pip-audit")
 @case("SEC-015")
-@pytest.mark.slow
 def test_a_known_weakness_fails_the_audit_and_so_does_a_database_that_is_not_there(tmp_path, advisories):
     recipe = re.search(r"^audit:.*\n\t\.venv/bin/pip-audit (.*?) -r", (ROOT / "Makefile").read_text(), re.MULTILINE)
     told = []
@@ -400,7 +401,6 @@ def test_a_known_weakness_fails_the_audit_and_so_does_a_database_that_is_not_the
 
 
 @case("SEC-015")
-@pytest.mark.slow
 def test_the_bill_of_materials_names_every_package_of_the_lock(tmp_path):
     recipe = re.search(r"^sbom:(?:.*\n\t)+(PYTHONWARNINGS=.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     command = (

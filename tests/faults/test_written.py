@@ -29,6 +29,8 @@ from tests.faults.lab import Lab, call
 from tests.helpers.episodes import DAY, judged, last_run, paths, recommended
 from tests.helpers.program import SUPERVISOR, clean_environment
 
+pytestmark = pytest.mark.slow
+
 FOREIGN = b'{"id": 1, "message": "checked"}'
 DOWN = {"a/web": "exited", "a/db": "ok", "b/cache": "ok"}
 GOOD = {"a/web": "ok", "a/db": "ok", "b/cache": "ok"}

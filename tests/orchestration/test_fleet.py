@@ -32,6 +32,7 @@ def test_the_same_seed_gives_the_same_fleet(tmp_path: Path) -> None:
     assert dict(contents(tmp_path / "one")) == dict(contents(tmp_path / "other"))
 
 
+@pytest.mark.slow
 def test_a_nominal_fleet_has_no_drift(tmp_path: Path) -> None:
     assert outcome(tmp_path, state="nominal")["drift"] == []
 

@@ -52,6 +52,7 @@ def test_a_server_has_a_password_a_token_and_one_origin(tmp_path):
     assert environment["PREFECT_API_URL"] == "http://127.0.0.1:4205/api"
 
 
+@pytest.mark.slow
 def test_a_server_forgets_a_run_and_an_event_after_thirty_days(tmp_path):
     environment = server_environment(tmp_path / "prefect", "127.0.0.1", 4205, {})
     said = "from prefect.settings import get_current_settings as s; v = s().server.services.db_vacuum; "

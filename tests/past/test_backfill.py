@@ -31,6 +31,8 @@ from tests.helpers.past_worlds import commit, inventory, world, write
 from tests.helpers.thorough import IS_THOROUGH
 from tests.ledger.test_history import Dying
 
+pytestmark = pytest.mark.wide
+
 STEP = timedelta(hours=6)
 HOUR = timedelta(hours=1)
 
@@ -107,6 +109,7 @@ def test_a_backfill_by_other_rules_takes_the_place_of_the_one_before(tmp_path, s
     assert files(settings.state_dir) == files(other.state_dir)
 
 
+@pytest.mark.slow
 def test_one_by_other_rules_that_is_killed_anywhere_is_completed(tmp_path, settings, monkeypatch):
     source = keep(tmp_path / "kept", 2, down=(0, 1))
     other = settings.model_copy(update={"state_dir": tmp_path / "other"})
@@ -137,6 +140,7 @@ def test_a_live_run_stays_beside_a_backfill_by_other_rules(tmp_path, settings):
     assert table(settings, "runs")["source"].sort().to_list() == ["backfill", "live"]
 
 
+@pytest.mark.slow
 def test_one_that_was_stopped_and_resumed_is_as_if_it_had_not_been(tmp_path, settings):
     source = keep(tmp_path / "kept", 12, down=(2, 3, 7))
     backfill(settings, source)
@@ -148,6 +152,7 @@ def test_one_that_was_stopped_and_resumed_is_as_if_it_had_not_been(tmp_path, set
     assert files(other.state_dir) == files(settings.state_dir)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["drift", "recommendations", "runs"])
 def test_a_day_that_was_killed_between_its_tables_is_completed(tmp_path, settings, lost):
     source = keep(tmp_path / "kept", 8, down=(2, 3))

@@ -19,6 +19,8 @@ from tests.helpers.frames import NOON
 from tests.helpers.past_worlds import inventory, world, write
 from tests.helpers.thorough import few_or
 
+pytestmark = pytest.mark.wide
+
 SERVICES = ["piha/web", "piha/db", "vps/web", "vps/mail"]
 RULES = [
     {},

@@ -16,6 +16,8 @@ from flows.views.policy_check import check_policy
 from tests.helpers.frames import NOON
 from tests.helpers.past_worlds import inventory, world, write
 
+pytestmark = pytest.mark.wide
+
 STEP = timedelta(minutes=1)
 AUTO = "rules: [{id: all, match: {}, mode: auto}]\n"
 ASK = "rules: [{id: ask, match: {}, mode: approve}]\n"
@@ -71,6 +73,7 @@ def test_where_people_always_say_yes_what_is_asked_starts(settings, past, tmp_pa
     assert counts["old"]["started", "piha/web"] == counts["old"]["asked", "piha/web"] == 3
 
 
+@pytest.mark.slow
 def test_a_scene_of_before_grown_older_is_the_scene_made_anew(settings, past, tmp_path, monkeypatch):
     short = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=past)
     made = []

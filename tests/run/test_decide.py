@@ -22,6 +22,8 @@ from stages.derive import derive_state
 from tests.helpers.examples import HOMELAB, example_names, load_expected
 from tests.helpers.frames import NOON, actual, ago, desired, judged
 
+pytestmark = pytest.mark.wide
+
 WORLDS = [name for name in example_names() if load_expected(name).outcome == "completed"]
 
 

@@ -7,6 +7,8 @@ from flows.run.judge import judge
 from schemas.rules import Rules
 from tests.helpers.frames import actual, advice, ago, batch, desired, judged, kinds
 
+pytestmark = pytest.mark.wide
+
 WEB = "piha/web"
 EXITED = {"target": WEB, "status": "exited"}
 BOTH = ["piha", "lte"]

@@ -39,6 +39,7 @@ def changed_paths(folder, *options):
     return {path for path in paths if not path.startswith(HARMLESS)}
 
 
+@pytest.mark.slow
 def test_a_run_changes_only_the_log_the_checkpoint_and_the_state_folder(tmp_path):
     own = tmp_path / "own"
     own.mkdir()

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from schemas.schedule import SEARCH, Schedule, find_end, find_odd_bounds, fits, is_allowed, next_allowed
 from schemas.window import Window, WindowFaultError, is_open, parse_window
 
+pytestmark = pytest.mark.wide
+
 MINUTE = timedelta(minutes=1)
 BERLIN = "Europe/Berlin"
 CHANGES = [

@@ -16,8 +16,8 @@ from tests.helpers.frames import NOON, actual, ago, batch, in_agreement, judged
 from tests.helpers.strategies import ages, inventories, worlds
 
 EXAMPLES = settings().max_examples
-for_all = settings(max_examples=max(8, EXAMPLES // 4))
-for_many = settings(max_examples=max(30, EXAMPLES))
+for_all = settings(max_examples=max(4, EXAMPLES // 4))
+for_many = settings(max_examples=max(12, EXAMPLES // 2))
 
 
 def reversed_rows(frames):

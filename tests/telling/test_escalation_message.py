@@ -26,6 +26,7 @@ def home(tmp_path):
     return home
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of Apprise
 def test_an_escalation_rides_on_the_outages_message_with_what_was_collected(home, monkeypatch):
     (home.folder / "hands" / "output").write_text("worker 3 is out of memory\ntoken=abc123\n\x1b[31mred\n")
@@ -46,6 +47,7 @@ def test_an_escalation_rides_on_the_outages_message_with_what_was_collected(home
     assert "\x1b" not in last
 
 
+@pytest.mark.slow
 def test_the_platforms_words_are_written_where_they_are_wanted(home):
     home.fall_sick("piha/web")
     for _ in range(5):

@@ -25,6 +25,8 @@ from tests.helpers import frames
 from tests.helpers.examples import HOMELAB
 from tests.helpers.homelab import EVENING, environment, reconcile, supervisor
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

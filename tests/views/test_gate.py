@@ -22,6 +22,8 @@ from stages.acknowledge import acknowledge
 from tests.helpers import frames
 from tests.helpers.frames import NOON
 
+pytestmark = pytest.mark.wide
+
 STANDARDS = Path(__file__).parents[1] / "standards"
 FAILED = {"target": "piha/db", "status": "failed"}
 

@@ -64,6 +64,7 @@ def test_the_pages_say_what_is_asked_with_the_command_to_copy(home, page):
     assert "<td>approve</td>" in page.get("/policy").text
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("name", "kind"), [("approve", "approved"), ("reject", "rejected")])
 def test_an_answer_is_about_the_intent_that_was_shown_and_says_who_gave_it_where(home, page, name, kind):
     said = answer(home, page, name)
@@ -92,6 +93,7 @@ def test_the_form_shows_what_would_run_and_what_it_waits_for(home, page):
     assert (gone.status_code, "is not asked any more" in gone.text) == (409, True)
 
 
+@pytest.mark.slow
 def test_through_the_page_more_than_what_is_safe_needs_a_line_in_the_operators_file(home, page):
     home.write("policy.yaml", POLICY % "redeploy")
     home.run("reconcile", "-q")
@@ -104,6 +106,7 @@ def test_through_the_page_more_than_what_is_safe_needs_a_line_in_the_operators_f
     assert home.run(*command).code == 0
 
 
+@pytest.mark.slow
 def test_a_hold_and_a_halt_reach_the_ledger_and_the_page(home, page):
     csrf = sign_in(page, home.folder / "state")
     held = page.post("/do/hold", data={"csrf": csrf, "target": "piha/web", "reason": "new disk", "until": "2h"})

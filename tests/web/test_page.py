@@ -14,6 +14,8 @@ from flows.web.operator import PLACES
 from tests.helpers.homelab import supervisor
 from tests.helpers.paged import browse, settings_of, write_home, write_world
 
+pytestmark = pytest.mark.wide
+
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
 PAGES = ("/", "/wall", "/services", "/past", "/actions", "/policy", "/target/piha/web", "/target/piha/all")
 

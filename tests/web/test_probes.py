@@ -9,6 +9,8 @@ import pytest
 from flows.run.cycle import run_once
 from tests.helpers.paged import DEED, find_csrf, settings_of, sign_in
 
+pytestmark = pytest.mark.wide
+
 
 def acknowledged(folder):
     file = folder / "state/acknowledgements.json"

@@ -9,6 +9,8 @@ from flows.sources.formats.instants import parse_instant
 from schemas.words import Outcome
 from tests.helpers.fleet_on_disk import BAD, NOON, OK, UP, WEB, advice_of, ago, drift_of, events_of, reconcile, write
 
+pytestmark = pytest.mark.wide
+
 FIVE = "services: [s1, s2, s3, s4, s5]"
 
 

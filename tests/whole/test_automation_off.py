@@ -18,6 +18,8 @@ from tests.helpers.program import call
 from tests.helpers.random_fleet import Fleet, make_fleet
 from tests.helpers.twists import TWISTS
 
+pytestmark = pytest.mark.wide
+
 GARBAGE = "rules: [this is: {no policy\n"
 ACTING = ("flows.sources.policy", "flows.run.actions", "flows.ledger.actions", "flows.run.acting", "schemas.policy")
 TAKEN = re.compile(r"·?\s+[\d.]+ s$", re.MULTILINE)
@@ -101,6 +103,7 @@ def judge_random_fleet(fleet: Fleet, folder: Path, capsys: pytest.CaptureFixture
     return code, re.sub(TAKEN, "", shown.out), shown.err, files(folder)
 
 
+@pytest.mark.slow
 def test_nor_in_random_fleets(tmp_path, capsys, monkeypatch):
     codes = Counter()
     here = tmp_path / "here"

@@ -11,6 +11,7 @@ from schemas.limits import Limits
 LIMITS = Path(__file__).parents[2] / "docs" / "limits.md"
 
 
+@pytest.mark.slow
 def test_what_is_refused_at_sight_needs_no_memory():
     assert main(["--memory-mib", "1536", "--inputs", "items,bytes,flow,externals-4000"]) == 0
 

@@ -15,11 +15,14 @@ from tests.helpers.coverage import LINES, lines_reached
 from tests.helpers.real_run import run_in
 from tests.helpers.thorough import IS_THOROUGH
 
+pytestmark = pytest.mark.wide
+
 RICH = (21, 50, 25, 36, 40, 5, 37, 11, 17, 7, 16, 53, 64, 4, 12, 14)
 """Fleets that between them reach nearly all lines of the specification that any of the first eighty do."""
 FLEETS = range(60) if IS_THOROUGH else RICH
 
 
+@pytest.mark.slow
 def test_on_random_fleets(tmp_path: Path) -> None:
     reached: Counter[str] = Counter()
     for seed in FLEETS:

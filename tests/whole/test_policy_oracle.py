@@ -7,6 +7,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.policy_oracle.against import compare, make_world
 
 CASES = int(os.environ.get("CASES", "0"))
@@ -27,6 +29,7 @@ OUTCOMES = {
 VERDICTS = {"none", "observe", "suggest", "refuse", "wait", "ask", "start"}
 
 
+@pytest.mark.slow
 def test_on_random_cases(tmp_path: Path) -> None:
     worlds = range(-(-CASES // PER_WORLD)) if CASES else WORLDS
     guards: Counter[str] = Counter()

@@ -13,10 +13,15 @@ from flows.run.result import RunReport
 from tests.helpers.field import Case, Run, read_cases, shown_all, shown_drift, write_run
 from tests.helpers.real_run import run_in
 
-CASES = read_cases()
+FIRST = {case.name.partition(" ")[0]: case.name for case in reversed(read_cases())}
+"""The first case of each report; the others are slow together."""
+CASES = [
+    pytest.param(case, id=case.name, marks=[] if case.name in FIRST.values() else [pytest.mark.slow])
+    for case in read_cases()
+]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES)
 def test_the_case_comes_out_right(case: Case, tmp_path: Path) -> None:
     for run in case:
         write_run(tmp_path, run)
