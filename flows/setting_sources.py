@@ -19,6 +19,7 @@ ALIAS_VARIABLE = "NODE_ALIAS_MAP"
 SECTIONS = ("limits", "actions", "web")
 PREFIX = "SUPERVISOR_"
 PATHS = ("inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "metrics_file", "report_file")
+SITE_PATHS = ("state_dir", "checkpoint")
 ACTION_PATHS = ("policy", "actions_dir", "executor_config", "operators", "clock")
 
 
@@ -82,10 +83,21 @@ def read_file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     if isinstance(actions, dict):
         actions.setdefault("policy", POLICY_NAME)
         _place(actions, ACTION_PATHS, file.parent)
+    sites = values.get("sites")
+    if isinstance(sites, dict):
+        _place(sites, list(sites), file.parent)
+        for site in sites.values():
+            if isinstance(site, dict):
+                _place(site, SITE_PATHS, file.parent)
+                _place_history(site, file.parent)
+    _place_history(values, file.parent)
+    return values, lines
+
+
+def _place_history(values: dict[str, Any], folder: Path) -> None:
     history = values.get("history")
     if isinstance(history, str) and "://" not in history:
-        values["history"] = str(file.parent / Path(history).expanduser())
-    return values, lines
+        values["history"] = str(folder / Path(history).expanduser())
 
 
 def _place(values: dict[str, Any], names: Iterable[str], folder: Path) -> None:

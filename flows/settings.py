@@ -102,6 +102,41 @@ class WebSettings(BaseModel):
     url: str | None = Field(None, description="where the page is reached, for links to it")
 
 
+class Site(BaseModel):
+    """Another site, whose own supervisor judges it: where its outputs are seen from here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state_dir: UserPath = Field(description="its state folder, or a copy of it")
+    checkpoint: UserPath | None = Field(
+        None, description="its checkpoint; else checkpoint.json in that folder or beside it"
+    )
+    history: str | None = Field(None, description="its history, if not in its state folder; s3:// too")
+    url: str | None = Field(None, pattern="^https?://", description="where its own page is")
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """Return where its checkpoint is looked for."""
+        inside, beside = (folder / "checkpoint.json" for folder in (self.state_dir, self.state_dir.parent))
+        return self.checkpoint or (beside if beside.exists() and not inside.exists() else inside)
+
+    @property
+    def history_root(self) -> Path | str:
+        """Return where its history is."""
+        return self.history if self.history and "://" in self.history else Path(self.history or self.state_dir)
+
+    def __str__(self) -> str:
+        return str(self.state_dir)
+
+
+def _in_folder(site: object) -> object:
+    """Return a site of which its state folder alone is named."""
+    return {"state_dir": site} if isinstance(site, str | Path) else site
+
+
+SiteByFolder = Annotated[Site, BeforeValidator(_in_folder)]
+
+
 class Settings(Rules, PastRules):
     """The rules' settings, and where things are; each field's environment variable is `SUPERVISOR_<FIELD>`."""
 
@@ -154,6 +189,10 @@ class Settings(Rules, PastRules):
     notify_severity: Severity = Field(Severity.WARNING, description="tell SUPERVISOR_NOTIFY_URLS of no less than this")
     notify_per_hour: Count = Field(12, description="and send no more messages than this within an hour")
     run_ttl: Duration = Field(RUN_TTL, description="supervisor status: an older last run is stale")
+    sites: dict[str, SiteByFolder] = Field(
+        default_factory=dict,
+        description="other sites to show beside this one: name: its state folder, as seen from here",
+    )
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
     actions: ActionSettings = Field(default_factory=ActionSettings, description="what may be done, and how often")
     web: WebSettings = Field(default_factory=WebSettings, description="the page")

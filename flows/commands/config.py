@@ -31,7 +31,7 @@ PAST = "The past"
 GROUPS = {
     PLACES: (
         "inventory", "world", "runtime_summary", "event_log", "checkpoint", "state_dir", "log_owners", "history",
-        "history_url", "metrics_file", "report_file", "node_alias_map",
+        "history_url", "metrics_file", "report_file", "sites", "node_alias_map",
     ),
     "What a run writes and shows": (
         "emit_mode", "cloudevents", "keep_history", "keep_archive", "archive_max_world_bytes", "timezone", "commands",

@@ -13,6 +13,8 @@ from schemas.spoken import count
 
 if TYPE_CHECKING:
     from flows.past.study import Past
+    from flows.render.past import Pasts
+    from flows.settings import Settings
 
 HELP = """Show drift over time: episodes, time to recovery, hours of drift, availability, worst offenders.
 
@@ -21,6 +23,7 @@ Examples:
 \b
   supervisor history --since 30d --node piha
   supervisor history --since 2026-05-01 --until 2026-06-01 --format csv
+  supervisor history --site cabin --site office
   supervisor history compact
 """
 
@@ -51,9 +54,10 @@ def history(
     output: Annotated[PastFormat, typer.Option("--format", help="CSV has the episodes.")] = PastFormat.TABLE,
     where: options.HistoryPlace = None,
     state_dir: options.StateDir = None,
+    site: Annotated[list[str] | None, typer.Option("--site", help="This site of the setting sites alone.")] = None,
     config: options.Config = None,
 ) -> int:
-    """Print the period."""
+    """Print the period, of this place, or of the setting's sites; return 1 where that of a site cannot be read."""
     if context.invoked_subcommand is not None:
         return 0
     begin, end = options.parse_period(since, until)
@@ -62,11 +66,15 @@ def history(
     from flows.render.screen import print_lines
 
     settings = options.load({"state_dir": state_dir, "history": where}, config)
+
+    def study(root: Path | str) -> "Past":
+        return study_past(root, settings.past_rules(), begin, end, node=_lower(node), service=_lower(service))
+
+    if site or (settings.sites and state_dir is None and where is None):
+        return _print_sites(settings, site or [], study, output)
     with working("reading the history"):
-        past = study_past(
-            settings.history_root(), settings.past_rules(), begin, end, node=_lower(node), service=_lower(service)
-        )
-    _print(past, output)
+        past = study(settings.history_root())
+    _print({"": past}, output)
     for text in past.left_out:
         typer.echo(f"left out {_shown(text)}", err=True)
     if past.spans.is_empty():
@@ -79,6 +87,25 @@ def history(
         question = _ask_what_is_meant(whole, _lower(node), _lower(service))
         print_lines([f"note: no run of this period asks for {asked}, or shows drift of it{question}"], err=True)
     return 0
+
+
+def _print_sites(
+    settings: "Settings", names: list[str], study: "Callable[[Path | str], Past]", output: PastFormat
+) -> int:
+    from flows.past.sites import choose_sites, study_sites
+    from flows.render.progress import working
+
+    chosen = choose_sites(settings, names)
+    with working("reading the histories"):
+        found = study_sites(chosen, study)
+    pasts = {one.name: one.past for one in found if one.past is not None}
+    if pasts:
+        _print(pasts, output)
+    for one in found:
+        texts = [f"left out {text}" for text in one.past.left_out] if one.past else [str(one.problem)]
+        for text in texts:
+            typer.echo(f"{_shown(one.name)}: {_shown(text)}", err=True)
+    return 0 if len(pasts) == len(found) else 1
 
 
 def _ask_what_is_meant(past: "Past", node: str | None, service: str | None) -> str:
@@ -95,20 +122,20 @@ def _lower(name: str | None) -> str | None:
     return name.strip().lower() if name else None
 
 
-def _print(past: "Past", output: PastFormat) -> None:
+def _print(pasts: "Pasts", output: PastFormat) -> None:
     from flows.render import past as render
 
     if output is PastFormat.TABLE:
         from flows.render.terminal import open_console
 
-        render.print_past(past, open_console())
+        render.print_past(pasts, open_console())
         return
     written = {
         PastFormat.JSON: render.past_to_json,
         PastFormat.CSV: render.past_to_csv,
         PastFormat.MARKDOWN: render.past_to_markdown,
     }
-    typer.echo(written[output](past), nl=output is PastFormat.JSON)
+    typer.echo(written[output](pasts), nl=output is PastFormat.JSON)
 
 
 def compact(

@@ -13,6 +13,7 @@ from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timel
 from flows.text.escape import show
 from flows.text.spoken import percent, said, spoken_moment, spoken_target, spoken_text
 from flows.views.fleet_page import Page, list_causes, list_nodes
+from flows.views.sites import SiteSeen, find_worst
 from schemas.spoken import spoken
 from schemas.words import ALL
 
@@ -79,6 +80,8 @@ def list_content(page: Page, past: Mapping[str, Any] | None = None) -> dict[str,
         "run": _tell_run(page),
         "standing": page.attention.acknowledged.standing.to_dicts() if page.attention else [],
         "acknowledged": _acknowledged(page),
+        "sites": [_tell_site(site) for site in page.sites],
+        "overview": find_worst(page.sites) if page.is_overview else None,
         "acting": page.acting,
         "decided": list_decisions(page.acting),
         "nodes": nodes,
@@ -86,6 +89,23 @@ def list_content(page: Page, past: Mapping[str, Any] | None = None) -> dict[str,
         "causes": draw_causes(list_causes(page)),
         "drifted": list(_drifted(nodes, past["beats"])),
         **past,
+    }
+
+
+def _tell_site(site: SiteSeen) -> dict[str, Any]:
+    """Return a site as a row: its state and age, of how much, what is to be done there, and what is wrong with that."""
+    run = site.status.last_run if site.status else None
+    counts = run.counts if run else {}
+    return {
+        "name": site.name,
+        "url": site.url,
+        "tone": site.tone,
+        "state": str(run.state) if run else None,
+        "at": run.as_of if run else None,
+        "services": counts.get("asked_service_count"),
+        "services_well": counts.get("well_service_count"),
+        "todo": [(name, counts.get(f"{name}_count", 0)) for name in ("required", "blocked", "recommended")],
+        "problem": site.problem,
     }
 
 

@@ -2,8 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import polars as pl
 from rich.console import Console, Group, RenderableType
@@ -49,19 +49,37 @@ EPISODE = (
 """A column that is short has its year in the headline."""
 
 Row = dict[str, Any]
+Pasts = Mapping[str, Past]
+"""The past of each site by its name; of this place alone under an empty one."""
 
 
-def print_past(past: Past, console: Console) -> None:
+class Table(NamedTuple):
+    """A table of the past."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: list[tuple[object, ...]]
+    total: int
+    """How many rows there are in all."""
+
+    def by_site(self, sites: Iterable[str]) -> "Table":
+        """Return it with the site of each row in front."""
+        rows = [(site, *row) for site, row in zip(sites, self.rows, strict=False)]
+        return self._replace(columns=(Column("site"), *self.columns), rows=rows)
+
+
+def print_past(pasts: Pasts, console: Console) -> None:
     """Print the states, the worst offenders, the actions and the newest episodes."""
-    for part in _parts(past, console):
+    for part in _parts(pasts, console):
         console.print(part)
 
 
-def _parts(past: Past, console: Console) -> Iterator[RenderableType]:
-    yield _headline(past)
-    if past.spans.height:
-        yield _states(past)
-    for title, headings, rows, total in _tables(past):
+def _parts(pasts: Pasts, console: Console) -> Iterator[RenderableType]:
+    for site, past in pasts.items():
+        yield _name(site) + _headline(past)
+        if past.spans.height:
+            yield _states(past)
+    for title, headings, rows, total in _tables(pasts):
         cells = [[_cell_text(cell) for cell in row] for row in rows]
         yield Group("", tabulate(console, headings, cells, title))
         if total > len(rows):
@@ -70,6 +88,10 @@ def _parts(past: Past, console: Console) -> Iterator[RenderableType]:
 
 def _cell_text(cell: object) -> Text:
     return Text(show(cell), style=SEVERITY_STYLE[cell] if isinstance(cell, Severity) else "")
+
+
+def _name(site: str) -> Text:
+    return Text(f"{show(site)}: " if site else "", style="bold")
 
 
 def _headline(past: Past) -> Text:
@@ -97,16 +119,28 @@ def state_hours(past: Past) -> dict[State, float]:
     return {state: round(hours.get(state.value, 0.0), 3) for state in State}
 
 
-def _tables(past: Past) -> Iterator[tuple[str, tuple[Column, ...], list[tuple[object, ...]], int]]:
-    """Return each table: its title, headings, rows, and how many rows there are in all."""
-    worst = past.reliability.filter(pl.col("episode_count") > 0)
-    if worst.height:
-        yield "worst offenders", OFFENDER, [_offender(row) for row in _rows(worst.head(MOST_ROWS))], worst.height
-    if past.actions.height:
-        yield "was it followed by recovery", ACTION, [_action(row) for row in _rows(past.actions)], 0
-    if past.episodes.height:
-        newest = past.episodes.sort("opened_at", descending=True, maintain_order=True).head(MOST_ROWS)
-        yield "newest episodes", EPISODE, [_episode(row) for row in _rows(newest)], past.episodes.height
+def _tables(pasts: Pasts) -> Iterator[Table]:
+    """Return each table that has a row; of several sites with the site as its first column."""
+    parts = pasts.items()
+    worst = _join((site, past.reliability.filter(pl.col("episode_count") > 0)) for site, past in parts)
+    actions = _join((site, past.actions) for site, past in parts)
+    newest = _join((site, past.episodes) for site, past in parts).sort(
+        "opened_at", descending=True, maintain_order=True
+    )
+    if len(pasts) > 1:
+        worst = worst.sort("unavailable_s", "drift_s", "episode_count", descending=True, maintain_order=True)
+    tables = (
+        Table("worst offenders", OFFENDER, [_offender(row) for row in _rows(worst.head(MOST_ROWS))], worst.height),
+        Table("was it followed by recovery", ACTION, [_action(row) for row in _rows(actions)], 0),
+        Table("newest episodes", EPISODE, [_episode(row) for row in _rows(newest.head(MOST_ROWS))], newest.height),
+    )
+    for table, frame in zip(tables, (worst, actions, newest), strict=True):
+        if table.rows:
+            yield table if list(pasts) == [""] else table.by_site(frame["site"])
+
+
+def _join(parts: Iterable[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
+    return pl.concat([frame.with_columns(pl.lit(site).alias("site")) for site, frame in parts])
 
 
 def _offender(row: Row) -> tuple[object, ...]:
@@ -144,14 +178,13 @@ def _episode(row: Row) -> tuple[object, ...]:
     )
 
 
-def past_to_markdown(past: Past) -> str:
+def past_to_markdown(pasts: Pasts) -> str:
     """Return the same in Markdown."""
-    parts = [
-        "## History",
-        markdown(_headline(past).plain),
-        *([markdown(_states(past).plain)] if past.spans.height else []),
-    ]
-    for title, columns, rows, total in _tables(past):
+    parts = ["## History"]
+    for site, past in pasts.items():
+        parts.append(markdown((_name(site) + _headline(past)).plain))
+        parts += [markdown(_states(past).plain)] if past.spans.height else []
+    for title, columns, rows, total in _tables(pasts):
         headings = tuple(column.heading for column in columns)
         lines = [headings, ("---",) * len(headings), *[tuple(markdown(cell) for cell in row) for row in rows]]
         parts += [f"### {title}", "\n".join(f"| {' | '.join(line)} |" for line in lines)]
@@ -160,28 +193,34 @@ def past_to_markdown(past: Past) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def past_to_json(past: Past) -> str:
-    """Return all of it as one JSON document."""
-    return dump(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "run_count": past.spans.height,
-            "left_out": [show(text, limit=2000) for text in past.left_out],
-            "state_hours": state_hours(past),
-            "reliability": _plain(past.reliability),
-            "actions": _plain(past.actions),
-            "episodes": _plain(past.episodes),
-        },
-        indent=2,
-    )
+def past_to_json(pasts: Pasts) -> str:
+    """Return all of it as one JSON document; of sites, one for each in `sites`."""
+    if list(pasts) == [""]:
+        return dump({"schema_version": SCHEMA_VERSION, **_to_document(pasts[""])}, indent=2)
+    sites = [{"site": show(site), **_to_document(past)} for site, past in pasts.items()]
+    return dump({"schema_version": SCHEMA_VERSION, "sites": sites}, indent=2)
 
 
-def past_to_csv(past: Past) -> str:
+def _to_document(past: Past) -> Row:
+    return {
+        "run_count": past.spans.height,
+        "left_out": [show(text, limit=2000) for text in past.left_out],
+        "state_hours": state_hours(past),
+        "reliability": _plain(past.reliability),
+        "actions": _plain(past.actions),
+        "episodes": _plain(past.episodes),
+    }
+
+
+def past_to_csv(pasts: Pasts) -> str:
     """Return the episodes as CSV, a cell that a spreadsheet would take for a formula behind an apostrophe."""
     lines = io.StringIO()
     writer = csv.writer(lines, lineterminator="\n")
-    writer.writerow(columns_of(DriftEpisode))
-    writer.writerows([_cell(value) for value in row.values()] for row in _plain(past.episodes))
+    first = [] if list(pasts) == [""] else ["site"]
+    writer.writerow([*first, *columns_of(DriftEpisode)])
+    for site, past in pasts.items():
+        named = [site][: len(first)]
+        writer.writerows([_cell(value) for value in (*named, *row.values())] for row in _plain(past.episodes))
     return lines.getvalue()
 
 

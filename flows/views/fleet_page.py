@@ -15,8 +15,10 @@ from flows.run.gather import Inputs, read_inputs
 from flows.run.preview import think_of_acting
 from flows.run.result import RunReport
 from flows.settings import Settings
+from flows.sources.inventory.files import HOSTS
 from flows.views.now import decide_now, read_last
 from flows.views.rhythm import MOST_RUNS, expect_next
+from flows.views.sites import SiteSeen, read_sites
 from flows.views.status import Status, read_status
 from schemas.desired import Desired
 from schemas.expressions import target
@@ -47,6 +49,10 @@ class Page:
     past: Past | None = None
     past_problem: str | None = None
     """Why nothing can be said of the past."""
+    sites: tuple[SiteSeen, ...] = ()
+    """Other sites, each judged by its own supervisor."""
+    is_overview: bool = False
+    """There is no inventory here: it shows its sites alone."""
 
     @property
     def next_run_at(self) -> datetime | None:
@@ -76,6 +82,8 @@ def gather_page(
     try:
         inputs = read(settings, as_of)
     except (WorldUnreadableError, InventoryError) as error:
+        if page.sites and not (settings.inventory / HOSTS).is_dir():
+            return replace(page, is_overview=True, past_problem=page.past_problem if page.past else None)
         return replace(page, problem=str(error))
     return _judge(page, settings, inputs, read_last(settings))
 
@@ -103,6 +111,7 @@ def _look_back(settings: Settings, as_of: datetime, period: timedelta, known_pas
         status=status,
         past=past,
         past_problem=past_problem,
+        sites=read_sites(settings, as_of),
     )
 
 

@@ -118,6 +118,7 @@ class Fleet:
             self.settings.state_dir / ACKNOWLEDGEMENTS,
             self.settings.actions.policy,
             *sorted(journals.glob("*.jsonl")),
+            *(site.checkpoint_file for site in self.settings.sites.values()),
         ):
             yield _stamp(path)
 
@@ -142,6 +143,7 @@ class Fleet:
                     run_ttl=before.run_ttl,
                     problem=f"the page cannot judge: {error}",
                     status=before.status,
+                    sites=before.sites,
                 )
             )
 

@@ -632,7 +632,7 @@ def test_a_past_that_is_not_there_is_empty_and_typed(tmp_path):
 
     assert past.episodes.height == past.spans.height == 0
     assert pl.Null not in past.episodes.dtypes
-    assert past_to_csv(past).splitlines()[0].startswith("node,service") or "," in past_to_csv(past)
+    assert past_to_csv({"": past}).splitlines()[0].startswith("kind,node,service")
 
 
 @case("HIS-010", "HIS-011")

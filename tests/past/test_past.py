@@ -28,7 +28,7 @@ def study(folder, **narrowed):
 
 def told(past) -> str:
     told = StringIO()
-    print_past(past, Console(file=told, width=200, highlight=False))
+    print_past({"": past}, Console(file=told, width=200, highlight=False))
     return told.getvalue()
 
 
@@ -73,13 +73,13 @@ def test_the_terminal_shows_no_control_character(tmp_path):
 def test_a_cell_that_is_a_formula_is_neutralised(tmp_path):
     write_run(tmp_path, renamed(a_run(0), "=HYPERLINK(1)"))
 
-    assert ",'=HYPERLINK(1)," in past_to_csv(study(tmp_path))
+    assert ",'=HYPERLINK(1)," in past_to_csv({"": study(tmp_path)})
 
 
 def test_the_json_document_has_every_episode(tmp_path):
     write_run(tmp_path, a_run(0))
 
-    document = json.loads(past_to_json(study(tmp_path)))
+    document = json.loads(past_to_json({"": study(tmp_path)}))
 
     assert document["episodes"][0]["opened_at"] == "2026-05-27T12:00:00.000000Z"
     assert document["episodes"][0]["resolved_at"] is None
@@ -88,4 +88,4 @@ def test_the_json_document_has_every_episode(tmp_path):
 def test_markdown_cells_cannot_break_the_table(tmp_path):
     write_run(tmp_path, renamed(a_run(0), "a|b"))
 
-    assert "a\\|b/mosquitto" in past_to_markdown(study(tmp_path))
+    assert "a\\|b/mosquitto" in past_to_markdown({"": study(tmp_path)})

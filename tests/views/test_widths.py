@@ -71,7 +71,7 @@ def past(tmp_path_factory):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_past_is_a_table_with_its_targets_whole(past, width):
-    lines = lines_of(lambda console: print_past(past, console), width)
+    lines = lines_of(lambda console: print_past({"": past}, console), width)
     head = next(line for line in lines if line.startswith("opened"))
     rows = lines[lines.index(head) + 1 :]
 
