@@ -109,7 +109,8 @@ class _Desk:
         self.sight = sight
         self.interest = interest
         self.wanted = pl.DataFrame(sorted(interest), schema=dict.fromkeys(_TARGET, pl.String), orient="row")
-        self.services = sight.desired.services.join(self.wanted, on=_TARGET, how="semi")
+        named = sight.desired.services.join(self.wanted, on="service", how="semi")
+        self.services = named.join(self.wanted, on=_TARGET, how="semi")
         self.nodes = tuple(_Node(*row) for row in sight.desired.nodes.select(_Node._fields).iter_rows())
         self.disks = frozenset(sight.nodes.filter("has_disk_pressure")["node"])
         told = pl.col("kind").is_in(_OF_NODES) | (pl.col("held_by") == HeldBy.MAINTENANCE)
@@ -346,9 +347,11 @@ def _flapping(episodes: Iterable[Episode], past: PastRules, as_of: datetime) -> 
             open_targets.add(episode.target)
     found = {}
     for target, moments in openings.items():
-        recent = sorted((at for at in moments if as_of - past.flapping_window < at <= as_of), reverse=True)
         wanted = past.flapping_openings - (target not in open_targets)
-        if len(recent) >= wanted >= 1:
+        if not 1 <= wanted <= len(moments):
+            continue
+        recent = sorted((at for at in moments if as_of - past.flapping_window < at <= as_of), reverse=True)
+        if len(recent) >= wanted:
             found[target] = recent[wanted - 1] + past.flapping_window
     return found
 
