@@ -36,15 +36,17 @@ CREATE TABLE IF NOT EXISTS file (
 CREATE INDEX IF NOT EXISTS file_content ON file (content);
 """
 _VERSION = 1
+KEPT_LEVEL, PASSING_LEVEL = 9, 1
+"""Of zstd: for what is kept for months, and for what is deleted in an hour."""
 
 
 class Archive(ArchiveReader):
     """An archive that is open for writing; what is added is there once the `with` block ends without an error."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        """Keep the connection."""
+    def __init__(self, connection: sqlite3.Connection, path: Path, level: int) -> None:
+        """Keep the connection; `level` is that of zstd."""
         super().__init__(connection, path)
-        self._compressor = zstandard.ZstdCompressor(level=9)
+        self._compressor = zstandard.ZstdCompressor(level=level)
 
     def add_world(self, files: WorldFiles, *, even_unchanged: bool = False) -> bool:
         """Keep a world, unless the one before it has the same files; return whether it was kept.
@@ -85,15 +87,14 @@ class Archive(ArchiveReader):
         ).lastrowid
         self.connection.executemany(
             "INSERT INTO file (snapshot, name, content) VALUES (?, ?, ?)",
-            [(snapshot, name, self._keep(data)) for name, data in contents.items()],
+            [(snapshot, name, self._keep(data, digests[name])) for name, data in contents.items()],
         )
 
     def _forget(self, kind: str, as_of: datetime) -> None:
         self.connection.execute("DELETE FROM snapshot WHERE kind = ? AND as_of = ?", (kind, to_micros(as_of)))
 
-    def _keep(self, data: bytes) -> int:
+    def _keep(self, data: bytes, digest: bytes) -> int:
         """Return the row of a content, which is compressed and kept where it is new."""
-        digest = hashlib.sha256(data).digest()
         known = self.connection.execute("SELECT id FROM content WHERE digest = ?", (digest,)).fetchone()
         if known:
             return int(known[0])
@@ -135,14 +136,17 @@ class Archive(ArchiveReader):
 
 
 @contextmanager
-def edit_archive(state_dir: Path) -> Iterator[Archive]:
-    """Open the archive of a state folder for writing, made where there is none; one transaction, all or nothing."""
+def edit_archive(state_dir: Path, *, level: int = KEPT_LEVEL) -> Iterator[Archive]:
+    """Open the archive of a state folder for writing, made where there is none; one transaction, all or nothing.
+
+    `level` is that of zstd.
+    """
     path = state_dir / FILE_NAME
     make_folder(state_dir)
     connection = _connect(path)
     try:
         connection.execute("BEGIN IMMEDIATE")
-        yield Archive(connection, path)
+        yield Archive(connection, path, level)
         connection.execute("COMMIT")
     except sqlite3.DatabaseError as error:
         raise HistoryError(f"{path}: the archive cannot be written: {error}") from None

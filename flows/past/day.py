@@ -161,6 +161,12 @@ def group_days(snapshots: Iterable[SnapshotRef]) -> list[Day]:
     return [Day(day, tuple(group)) for day, group in days]
 
 
+def join_days(days: Sequence[Day], count: int) -> list[Day]:
+    """Return stretches of so many days, each by the date of its first: where nothing is written, days need not be apart."""
+    stretches = (days[start : start + count] for start in range(0, len(days), count))
+    return [Day(part[0].day, tuple(ref for day in part for ref in day.snapshots)) for part in stretches]
+
+
 def within(snapshots: Iterable[SnapshotRef], since: datetime | None, until: datetime | None) -> list[SnapshotRef]:
     """Return the snapshots with `since` <= `as_of` < `until`."""
     return [

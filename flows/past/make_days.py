@@ -5,9 +5,10 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -143,11 +144,15 @@ def map_days(work: Callable[[Day], Result], days: list[Day], jobs: int) -> Itera
     if jobs <= 1 or len(days) <= 1:
         yield from map(work, days)
         return
+    waiting = iter(days)
     with _single_threaded(), _pool(work, jobs) as pool:
         with _deaf_to_interrupts():
-            futures = [pool.submit(_work, day) for day in days]
-        for future in as_completed(futures):
-            yield future.result()  # type: ignore[misc]
+            at_work = {pool.submit(_work, day) for day in islice(waiting, 2 * jobs)}
+        while at_work:
+            done, at_work = wait(at_work, return_when=FIRST_COMPLETED)
+            # Only so many days ahead of who asks for them: a year of them would not fit into memory.
+            at_work |= {pool.submit(_work, day) for day in islice(waiting, len(done))}
+            yield from (future.result() for future in done)  # type: ignore[misc]
 
 
 @contextmanager

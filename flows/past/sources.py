@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.errors import HistoryError, SettingsError
 from flows.files.scratch import scratch_folder
 from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, open_archive
-from flows.ledger.archive_writer import Archive, edit_archive
+from flows.ledger.archive_writer import PASSING_LEVEL, Archive, edit_archive
 from flows.past.archive_source import ArchivedInventories, ArchiveSource
 from flows.past.day import Judge, within
 from flows.settings import Settings
@@ -34,7 +34,8 @@ def open_snapshots(source: Path, limits: Limits, zone: tzinfo = UTC) -> Iterator
         yield GitSource(source, limits)
     elif tars := find_tars(source):
         with scratch_folder() as unpacked:
-            problems = [_import_tar(tar, unpacked, limits, zone) for tar in tars]
+            with edit_archive(unpacked, level=PASSING_LEVEL) as archive:
+                problems = [_import_tar(tar, archive, limits, zone) for tar in tars]
             yield ArchiveSource(unpacked, tuple(problem for problem in problems if problem))
     elif source.is_dir():
         yield FolderSource(source, limits, zone)
@@ -51,14 +52,13 @@ def find_snapshots(source: SnapshotSource, since: datetime | None, until: dateti
     return within(found, since, until)
 
 
-def _import_tar(tar: Path, folder: Path, limits: Limits, zone: tzinfo) -> str | None:
+def _import_tar(tar: Path, archive: Archive, limits: Limits, zone: tzinfo) -> str | None:
     """Add a tar's worlds to an archive; return why it could not be read to its end, where that is so."""
-    with edit_archive(folder) as archive:
-        try:
-            for world in read_tar_worlds(tar, limits, zone):
-                _add_part(archive, world)
-        except HistoryError as error:
-            return str(error)
+    try:
+        for world in read_tar_worlds(tar, limits, zone):
+            _add_part(archive, world)
+    except HistoryError as error:
+        return str(error)
     return None
 
 
