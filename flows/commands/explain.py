@@ -51,7 +51,7 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Print it and return 0."""
-    moment = options.parse_moment(as_of) or datetime.now(UTC)
+    moment = options.parse_as_of(as_of) or datetime.now(UTC)
     begin = options.parse_since(since, moment)
     from flows.commands.reconcile import make_hints
     from flows.render.explanation import to_document, to_lines

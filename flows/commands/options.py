@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _SAME = ("inventory", "world", "checkpoint", "state_dir")
 
+FIRST_YEAR, LAST_YEAR = 1970, 2100
 POINT = "30d or 12h ago, a date (UTC), or an ISO 8601 moment"
 Inventory = Annotated[Path | None, typer.Option("--inventory", help="The folder that holds hosts/.")]
 World = Annotated[Path | None, typer.Option("--world", help="The folder that the observer writes.")]
@@ -71,6 +72,14 @@ def parse_moment(text: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!a} is no ISO 8601 moment such as 2026-05-27T18:00:00Z") from None
     raise typer.BadParameter(f"{text!a} has no time zone; write 2026-05-27T18:00:00Z") from None
+
+
+def parse_as_of(text: str | None) -> datetime | None:
+    """Return the moment to judge at; `BadParameter` for one whose neighbours no calendar has, such as 9999-12-31."""
+    moment = parse_moment(text)
+    if moment is not None and not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise typer.BadParameter(f"{text!a} is no moment to judge at; write one from {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
 
 
 def _read_moment(text: str) -> datetime:

@@ -158,7 +158,7 @@ def explain(
 
     given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}
     settings = options.load(given, config)
-    found = explain_policy(settings, target, options.parse_moment(as_of) or read_now(settings))
+    found = explain_policy(settings, target, options.parse_as_of(as_of) or read_now(settings))
     if as_json:
         from flows.render.document import dump
 

@@ -73,7 +73,7 @@ def reconcile(
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 where drift would be 2.")] = False,
 ) -> int:
     """Run once and return the exit code."""
-    moment = options.parse_moment(as_of)
+    moment = options.parse_as_of(as_of)
     from flows.render.report_file import ReportFile
     from flows.run.cycle import run_once
 

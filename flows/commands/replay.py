@@ -97,7 +97,7 @@ def what_if(
     config: options.Config = None,
 ) -> int:
     """Judge against both inventories and print what differs."""
-    moment = options.parse_moment(as_of) or datetime.now(UTC)
+    moment = options.parse_as_of(as_of) or datetime.now(UTC)
     from flows.render.progress import working
     from flows.views.what_if import compare_inventories
 

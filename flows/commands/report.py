@@ -42,7 +42,7 @@ def report(
     as_of: options.AsOf = None,
 ) -> int:
     """Write it; return 0, or 3 where nothing can be said of the present."""
-    moment = options.parse_moment(as_of) or datetime.now(UTC)
+    moment = options.parse_as_of(as_of) or datetime.now(UTC)
     begin = options.parse_since(since, moment)
     if begin >= moment:
         raise typer.BadParameter("--since must lie before the moment of the report")

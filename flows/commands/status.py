@@ -36,7 +36,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Print the last run and return its exit code."""
-    now = options.parse_moment(as_of) or datetime.now(UTC)
+    now = options.parse_as_of(as_of) or datetime.now(UTC)
     from flows.render.screen import print_lines
     from flows.render.status import to_document, to_lines
     from flows.views.status import read_status

@@ -40,6 +40,7 @@ RANGES = {
     "365d": timedelta(days=365),
 }
 MONTH = RANGES["30d"]
+YEARS = (1970, 2100)
 LASTING = {"cache-control": "max-age=3600"}
 
 
@@ -186,10 +187,12 @@ def _read_range(since: str, until: str, now: datetime) -> tuple[datetime, dateti
 
 
 def _read_day(text: str) -> datetime | None:
+    """Return the day's first moment; None where it is no day, or none that a history can have."""
     try:
-        return datetime.combine(date.fromisoformat(text), midnight(), UTC)
+        day = datetime.combine(date.fromisoformat(text), midnight(), UTC)
     except ValueError:
         return None
+    return day if YEARS[0] <= day.year < YEARS[1] else None
 
 
 def _page_with_part(context: Context, session: Session | None, name: str) -> HTMLResponse:

@@ -109,6 +109,7 @@ def test_without_a_terminal_there_is_no_escape_code_and_narrow_is_readable(lab):
     [
         (["reconcile", "--inventry", "x"], "No such option: --inventry (Possible options: --inventory)"),
         (["reconsile"], "No such command 'reconsile'. Did you mean 'reconcile'?"),
+        (["reconcile", "--as-of", "9999-12-31T23:59:59Z"], "is no moment to judge at; write one from 1970"),
         (["reconcile", "--as-of", "yesterday"], "is no ISO 8601 moment such as"),
         (["reconcile", "--config", "/nowhere/supervisor.yaml"], "/nowhere/supervisor.yaml: no such settings file"),
     ],

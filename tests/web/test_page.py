@@ -232,7 +232,17 @@ def test_each_service_has_a_row_of_its_days_and_can_be_found(open_page, folder):
     assert "1 of 3" in found
 
 
-@pytest.mark.parametrize("asked", ["since=7d", "since=2026-01-01&until=2026-01-31", "since=never", "until=%00"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "since=7d",
+        "since=2026-01-01&until=2026-01-31",
+        "since=never",
+        "until=%00",
+        "until=9999-12-31",
+        "until=0001-01-01",
+    ],
+)
 def test_every_range_of_the_past_is_answered(quiet_page, asked):
     answer = quiet_page.get(f"/past?{asked}")
 
