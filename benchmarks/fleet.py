@@ -44,13 +44,24 @@ class Plan:
     """Services of each node."""
     seed: int
     state: State
+    first: int = 0
+    """The number of its first node: a site of a larger fleet begins in the middle."""
+    of: int = 0
+    """Nodes of the whole fleet, on which dependencies lean; as many as it has itself where it is whole."""
     random: Random = field(init=False)
     is_drifting: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Seed the one random number generator."""
-        self.random = Random(f"{self.seed} {self.nodes} {self.services}")
+        begin = f" {self.first}" if self.first else ""
+        self.random = Random(f"{self.seed} {self.nodes} {self.services}{begin}")
+        self.of = self.of or self.nodes
         self.is_drifting = self.state == "drifting"
+
+    @property
+    def numbers(self) -> range:
+        """Return the numbers of its nodes."""
+        return range(self.first, self.first + self.nodes)
 
     def chance(self, per_mille: float) -> bool:
         """Return whether a rare thing happens."""
@@ -59,10 +70,29 @@ class Plan:
 
 def write_fleet(folder: Path, nodes: int, services: int, seed: int = 1, state: State = "drifting") -> Fleet:
     """Write an inventory and a world of `nodes` x `services` into a folder, and return where they are."""
-    plan = Plan(nodes, services, seed, state)
+    return write_plan(folder, Plan(nodes, services, seed, state))
+
+
+def write_sites(folder: Path, sites: int, nodes: int, services: int, seed: int = 1) -> list[Fleet]:
+    """Write a drifting fleet as sites of `nodes` x `services`, each a folder whose services lean on those of others."""
+    plans = (Plan(nodes, services, seed, "drifting", site * nodes, sites * nodes) for site in range(sites))
+    fleets = []
+    for number, plan in enumerate(plans):
+        site = folder / f"site-{number:03d}"
+        fleets.append(write_plan(site, plan))
+        places = {"inventory": ".", "world": "world", "state_dir": "state"}
+        places |= {"checkpoint": "state/checkpoint.json", "event_log": "state/events.log"}
+        with (site / "supervisor.yaml").open("a", encoding="utf-8") as file:
+            file.writelines(f"{name}: {site / place}\n" for name, place in places.items())
+        (site / "state").mkdir(mode=0o700)
+    return fleets
+
+
+def write_plan(folder: Path, plan: Plan) -> Fleet:
+    """Write what is planned, and return where it is."""
     write_inventory(folder, plan)
     write_world(folder / "world", plan)
-    aliases = {alias_of(n): node_name(n) for n in range(nodes) if alias_of(n) != node_name(n)}
+    aliases = {alias_of(n): node_name(n) for n in plan.numbers if alias_of(n) != node_name(n)}
     lines = [f"  {alias}: {node}\n" for alias, node in aliases.items()]
     write(folder / "supervisor.yaml", "node_alias_map:\n" + "".join(lines) if lines else "node_alias_map: {}\n")
     return Fleet(folder, folder / "world", AS_OF, {"node_alias_map": aliases})
@@ -103,13 +133,13 @@ SPARE = "spare"
 def write_inventory(folder: Path, plan: Plan) -> None:
     """Write `hosts/`, `inventory/topology.yaml` and `services/`."""
     topology = ["nodes:\n"]
-    for n in range(plan.nodes):
+    for n in plan.numbers:
         host = folder / "hosts" / node_name(n)
         write(host / "services.yaml", "services:\n" + "".join(service_block(n, k, plan) for k in range(plan.services)))
         connectivity = "intermittent" if n % 20 == 3 else "stable"
         write(host / "capabilities.yaml", f"capabilities:\n  operational:\n    connectivity: {connectivity}\n")
         topology.append(f"  {node_name(n)}:\n    roles: [worker]\n")
-    if plan.is_drifting:
+    if plan.is_drifting and not plan.first:
         topology.append(f"  {SPARE}:\n    services: [web]\n")
     write(folder / "inventory" / "topology.yaml", "".join(topology))
     for k in range(7, plan.services, 40):
@@ -149,7 +179,7 @@ def dependencies_of(n: int, k: int, plan: Plan) -> tuple[str, str]:
         return "", service_name(n - 40, 1) if n > 40 else ""
     if k == 1:
         # Gateways lean on gateways of lower nodes; two neighbours in five hundred lean on each other.
-        partner = n ^ 1 if n % 500 in {10, 11} and n ^ 1 < plan.nodes else None
+        partner = n ^ 1 if n % 500 in {10, 11} and n ^ 1 < plan.of else None
         lower = random.randrange(n) if n and random.random() < 0.2 else None
         return "", ", ".join(service_name(other, 1) for other in (partner, lower) if other is not None)
     if k < 3:
@@ -159,8 +189,8 @@ def dependencies_of(n: int, k: int, plan: Plan) -> tuple[str, str]:
         local = service_name(n, k + 1)
     draw = random.random()
     if draw < 0.04:
-        return local, service_name(random.randrange(plan.nodes), 1)
-    return local, service_name(random.randrange(plan.nodes), 2) if draw < 0.07 and plan.services > 2 else ""
+        return local, service_name(random.randrange(plan.of), 1)
+    return local, service_name(random.randrange(plan.of), 2) if draw < 0.07 and plan.services > 2 else ""
 
 
 # ---- world ----
@@ -175,7 +205,7 @@ def write_world(folder: Path, plan: Plan) -> None:
     with (folder / "services.json").open("w", encoding="utf-8", newline="\n") as file:
         file.write("{")
         separator = "\n"
-        for n in range(plan.nodes):
+        for n in plan.numbers:
             nodes[alias_of(n)] = node_record(n, plan, incidents)
             for line in service_lines(n, plan, deployments, incidents):
                 file.write(separator + line)
@@ -184,7 +214,7 @@ def write_world(folder: Path, plan: Plan) -> None:
             file.write(separator + line)
             separator = ",\n"
         file.write("\n}\n")
-    if plan.is_drifting:
+    if plan.is_drifting and not plan.first:
         nodes |= {name: {"status": "online", "last_seen": stamp(15, 0)} for name in (SPARE, "retired")}
     dump(folder / "nodes.json", {key: record for key, record in nodes.items() if record is not None})
     dump(folder / "deployments.json", deployments)
@@ -195,8 +225,8 @@ def write_world(folder: Path, plan: Plan) -> None:
 def left_over(plan: Plan) -> Iterator[str]:
     """Yield what runs in a drifting world where nobody asks for it: a gateway of another node, all of the spare one."""
     if plan.is_drifting:
-        places = [f"{SPARE}/{name}" for name in "xyz"]
-        places += [f"{alias_of(n - 1)}/{service_name(n, 1)}" for n in range(plan.nodes) if is_moved(n)]
+        places = [] if plan.first else [f"{SPARE}/{name}" for name in "xyz"]
+        places += [f"{alias_of(n - 1)}/{service_name(n, 1)}" for n in plan.numbers[1:] if is_moved(n)]
         yield from (f'"{place}": {{"status": "ok", "last_seen": {SEEN[0][0]}}}' for place in places)
 
 
@@ -228,7 +258,7 @@ def node_record(n: int, plan: Plan, incidents: dict[str, object]) -> object:
     """Return a node's record: in a drifting world a few per mille, and always one, are not well."""
     age_s, status = 15 + n % 40, ("online", "Online", "ready", "up")[n % 4]
     draw = plan.random.random() * 1000 if plan.is_drifting else 1000
-    if draw < 5 or (plan.is_drifting and n == plan.nodes // 3):
+    if draw < 5 or (plan.is_drifting and n == plan.first + plan.nodes // 3):
         age_s, status = (60 * 90, status) if draw < 2 else (age_s, "offline")
         incidents[f"inc-{EPOCH - 900}-{alias_of(n)}-all"] = incident_record(n, None, n, "incident")
     elif draw < 6:
@@ -263,7 +293,7 @@ FAULT_OF = [fault for fault, share in FAULTS.items() for _ in range(share)]
 def service_lines(n: int, plan: Plan, deployments: dict[str, object], incidents: dict[str, object]) -> Iterator[str]:
     """Yield a node's lines of `services.json`, and add what is under way on it to the two other files."""
     node = alias_of(n)
-    is_vanished = plan.is_drifting and (plan.chance(3) or n == plan.nodes * 2 // 3)
+    is_vanished = plan.is_drifting and (plan.chance(3) or n == plan.first + plan.nodes * 2 // 3)
     for k in range(plan.services):
         name = service_name(n, k)
         seen = seen_at(n, k, plan)

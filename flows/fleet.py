@@ -1,18 +1,34 @@
-"""The reconcile flow for a fleet that one process is too slow for: the same run, its nodes judged on Dask."""
+"""Flows for a fleet that is too much for one process: one world in shards of nodes, or many sites with a world each."""
+
+import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import dask
 from distributed.security import Security
+from prefect import get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
 from prefect_dask import DaskTaskRunner
 from pydantic import AwareDatetime
 
 from flows.backfill import backfill
-from flows.errors import SettingsError
+from flows.errors import SettingsError, SupervisorError
 from flows.orchestration.own_flow import flow
 from flows.orchestration.shard import ShardedStep
+from flows.orchestration.tasks import as_task
 from flows.reconcile import ParameterPath, run_in_flow
+from flows.run.exchange import SiteEnd, ask_site, find_sites, join_sites, run_site, show_site
 from flows.run.result import RunReport
+from flows.run.step import Result
 from flows.settings import Settings, load_settings
+from flows.text.escape import show
+from schemas.words import Outcome
+from schemas.words import State as FleetState
+
+RETRIES = 2
+"""A worker that dies in the middle of a task takes it along; it is idempotent."""
 
 IN_MEMORY = {
     # A worker that runs short of memory would write pickles to its disk; it waits instead.
@@ -76,3 +92,51 @@ def reconcile_fleet(
 def make_step(settings: Settings) -> ShardedStep:
     """Return what runs the steps of a fleet's run."""
     return ShardedStep(settings.fleet_shards)
+
+
+@flow(
+    name="reconcile-sites",
+    flow_run_name="reconciling",
+    task_runner=make_task_runner(load_settings().settings),
+    persist_result=False,
+    log_prints=False,
+)
+def reconcile_sites(as_of: AwareDatetime | None = None) -> State[list[SiteEnd]]:
+    """Do the run of each site that `fleet_sites` names, each with what the others show of what its services need.
+
+    Each worker has one site in memory at a time. A site is asked what it needs of others, then shown what is needed, and
+    judged and recorded by itself, under its own lock; one that cannot be read is skipped, and the others stand.
+    """
+    try:
+        pattern = load_settings().settings.fleet_sites
+        if pattern is None:
+            raise SettingsError("fleet_sites: not set; it names the settings files of the sites")
+        sites = find_sites(pattern)
+    except SupervisorError as error:
+        return Failed(message=show(error))
+    moment = as_of or datetime.now(UTC)
+    asked = sorted({name for names in as_tasks(ask_site, [(site, moment) for site in sites]) for name in names})
+    shown, twice = join_sites(as_tasks(show_site, [(site, moment, asked) for site in sites]))
+    if twice:
+        get_run_logger().warning("nodes of two sites, told of once: %s", ", ".join(map(show, twice)))
+    return end_sites(as_tasks(run_site, [(site, as_of, shown, moment) for site in sites]))
+
+
+def as_tasks(function: Callable[..., Result], calls: list[tuple[Any, ...]]) -> list[Result]:
+    """Return what the function gives for each call, each a task; of a worker that dies, another does it again."""
+    task = as_task(function).with_options(retries=RETRIES)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sending large graph")
+        futures = [task.submit(*call) for call in calls]
+    return [future.result() for future in futures]
+
+
+def end_sites(ends: list[SiteEnd]) -> State[list[SiteEnd]]:
+    """Return the state that the flow run ends in: that of the worst site, and which came to no conclusions."""
+    lost = [f"{end.site.parent.name}: {end.problem}" for end in ends if end.problem]
+    worst = max((list(FleetState).index(end.state) for end in ends if end.state), default=None)
+    said = f"{len(ends)} sites, {sum(end.event_count for end in ends)} events"
+    message = show("; ".join([said, *lost]))
+    if any(end.outcome is Outcome.FAILED for end in ends):
+        return Failed(message=message, data=ends)
+    return Completed(name=None if worst is None else list(FleetState)[worst].capitalize(), message=message, data=ends)

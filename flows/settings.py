@@ -177,6 +177,9 @@ class Settings(Rules, PastRules):
     observe_every: PositiveDuration = Field(
         timedelta(seconds=30), description="supervisor observe: time between looks at a node"
     )
+    fleet_sites: str | None = Field(
+        None, description="reconcile-sites: the settings files of its sites, such as /srv/sites/*/supervisor.yaml"
+    )
     fleet_shards: Count = Field(4, description="reconcile-fleet: parts that the nodes are judged in")
     dask_workers: Count = Field(2, description="reconcile-fleet: processes on this machine")
     dask_address: str | None = Field(None, description="reconcile-fleet: a Dask scheduler, in place of own processes")

@@ -5,8 +5,11 @@ from typing import Annotated, NamedTuple
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from schemas.desired import Dependency
 from schemas.frame import Frame, Instant
 from schemas.words import DependencyScope
+
+TARGET = ["node", "service"]
 
 
 class Link(Frame):
@@ -90,3 +93,10 @@ class Block(Frame):
 
         name = "block"
         unique = ["as_of", "node", "service", "cause_node", "cause_service"]
+
+
+def declared(services: pl.DataFrame, dependencies: DataFrame[Dependency]) -> pl.DataFrame:
+    """Return the dependencies of the services: one that is declared for a service is one of each node that runs it."""
+    own = dependencies.filter(pl.col("node").is_not_null()).join(services, on=TARGET, how="semi")
+    shared = dependencies.filter(pl.col("node").is_null()).drop("node").join(services.select(TARGET), on="service")
+    return pl.concat([own, shared.select(own.columns)])

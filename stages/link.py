@@ -8,10 +8,9 @@ from schemas.actual import ObservedService
 from schemas.desired import Dependency, Desired
 from schemas.drift import WAITING, Drift
 from schemas.frame import columns, dtypes, empty
-from schemas.link import NAME, CycleMember, Instance, Link, Links
+from schemas.link import NAME, TARGET, CycleMember, Instance, Link, Links, declared
 from schemas.words import DependencyScope, RunMode
 
-TARGET = ["node", "service"]
 MOST_ROUNDS = 20
 """Steps of a chain that are followed one by one; of a longer one, everything broken is linked at once."""
 
@@ -118,25 +117,17 @@ def _reached(links: pl.DataFrame, broken: pl.DataFrame) -> pl.DataFrame:
     ).unique()
 
 
-def _declared(services: pl.DataFrame, dependencies: pl.DataFrame) -> pl.DataFrame:
-    """Return the dependencies of the services: one that is declared for a service is one of each node that runs it."""
-    wanted = dependencies.select("node", "service", "dependency", "scope", "is_completion")
-    own = wanted.filter(pl.col("node").is_not_null()).join(services, on=TARGET, how="semi")
-    shared = wanted.filter(pl.col("node").is_null()).drop("node").join(services, on="service")
-    return pl.concat([own, shared.select(own.columns)]).unique()
-
-
 def _resolve(services: pl.DataFrame, dependencies: pl.DataFrame, instances: pl.DataFrame) -> pl.DataFrame:
-    declared = _declared(services, dependencies)
+    wanted = declared(services, dependencies).select(*TARGET, "dependency", "scope", "is_completion").unique()
     there = instances.select("node", dependency="service")
-    nearby = declared.filter(pl.col("scope") != DependencyScope.EXTERNAL).join(
+    nearby = wanted.filter(pl.col("scope") != DependencyScope.EXTERNAL).join(
         there, on=["node", "dependency"], how="semi"
     )
     is_anywhere = pl.col("scope") == DependencyScope.ANYWHERE
     elsewhere = pl.concat(
         [
-            declared.filter(pl.col("scope") == DependencyScope.EXTERNAL),
-            declared.filter(is_anywhere).join(nearby.filter(is_anywhere), on=[*TARGET, "dependency"], how="anti"),
+            wanted.filter(pl.col("scope") == DependencyScope.EXTERNAL),
+            wanted.filter(is_anywhere).join(nearby.filter(is_anywhere), on=[*TARGET, "dependency"], how="anti"),
         ]
     ).join(there, on="dependency", how="semi")
     resolved = [

@@ -129,9 +129,8 @@ def _conclude(
         return _without_conclusion(settings, Outcome.FAILED, str(error), as_of, emitter)
     last = emitter.last_run if emitter else None
     before, notes = read_before(settings, emitter.episodes if emitter else {}, last)
-    decision = decide(
-        inputs.desired, inputs.actual, settings.rules(), before, habits_of(settings), prints_of(inputs), step
-    )
+    rules, habits, prints = settings.rules(), habits_of(settings), prints_of(inputs)
+    decision = decide(inputs.desired, inputs.actual, rules, before, habits, prints, step, inputs.elsewhere)
     older = find_older(decision.judgement, last, as_of, settings.clock_tolerance)
     if older is not None:
         return _without_conclusion(settings, Outcome.SKIPPED, f"{older}; {MAKE_ONE}", as_of, emitter)

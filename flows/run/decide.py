@@ -23,6 +23,7 @@ from schemas.frame import dtypes
 from schemas.rules import Rules
 from schemas.run import Judgement
 from schemas.settling import Settling
+from schemas.shown import Shown
 from schemas.wait import Patience, SettlingService, Wait
 from schemas.words import DriftKind, EmitMode
 from stages.acknowledge import acknowledge
@@ -85,9 +86,14 @@ def decide(
     habits: Habits,
     prints: Prints,
     step: Step = call,
+    elsewhere: Shown | None = None,
 ) -> Decision:
-    """Return what one desired state, a batch of one snapshot and what was before come to; pure, whatever runs the steps."""
-    judgement = judge(desired, actual, rules, step, remember_settling(before.settling, actual.snapshots["as_of"][0]))
+    """Return what one desired state, a batch of one snapshot and what was before come to; pure, whatever runs the steps.
+
+    `elsewhere` is what other sites showed.
+    """
+    settling = remember_settling(before.settling, actual.snapshots["as_of"][0])
+    judgement = judge(desired, actual, rules, step, settling, elsewhere)
     return step(conclude, judgement, desired, actual, rules, before, habits, prints)
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from flows.errors import WorldUnreadableError
+from flows.errors import SupervisorError, WorldUnreadableError
+from flows.ledger.elsewhere import read_elsewhere
 from flows.run.deadline import end_in_time
 from flows.run.step import Trait, mark
 from flows.settings import Settings
@@ -22,10 +23,12 @@ from flows.sources.world.actual import LoadedWorld, WorldFiles, dangling_aliases
 from flows.sources.world.files import SERVICES
 from flows.sources.world.memory import WorldMemory
 from flows.sources.world.owners import doubt_owners
+from flows.text.spoken import instant
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.rejected import Doubtful
 from schemas.rules import Rules
+from schemas.shown import Shown
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Inputs:
     inventory_fingerprint: str
     world_fingerprint: str
     notes: tuple[str, ...] = ()
+    elsewhere: Shown | None = None
+    """What other sites showed, where their services are known to each other and it is not too old."""
 
 
 class InputReader:
@@ -65,6 +70,7 @@ class InputReader:
         world, notes = read_actual(settings, inventory.desired, as_of, self._world)
         of_rules = fingerprint_rules(settings.rules())
         of_inventory, of_world = inventory.fingerprint, world_fingerprint(world.files.contents)
+        elsewhere, remarks = read_others(settings, as_of)
         fingerprint = fingerprint_input(of_inventory, of_world, of_rules, settings.node_alias_map)
         return Inputs(
             inventory.desired,
@@ -75,7 +81,8 @@ class InputReader:
             of_rules,
             of_inventory,
             of_world,
-            notes,
+            (*notes, *remarks),
+            elsewhere,
         )
 
 
@@ -84,6 +91,20 @@ def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
     """Return both inputs, without leaving a trace; see `InputReader`. Raises `DeadlineError` as a run does."""
     with end_in_time(settings.deadline):
         return InputReader(settings, is_caching=False).read_inputs(settings, as_of)
+
+
+def read_others(settings: Settings, as_of: datetime) -> tuple[Shown | None, tuple[str, ...]]:
+    """Return what other sites showed, no older than a world may be, and a note where there is some that is not used."""
+    try:
+        elsewhere = read_elsewhere(settings.places.state_dir)
+    except SupervisorError as error:
+        return None, (f"{error}; what other sites show is not used",)
+    if elsewhere is None:
+        return None, ()
+    age = as_of - elsewhere.shown_at
+    if -settings.clock_tolerance <= age <= settings.world_ttl:
+        return elsewhere.shown, ()
+    return None, (f"what other sites showed is of {instant(elsewhere.shown_at)}: too old, or of the future; not used",)
 
 
 def read_desired(settings: Settings) -> tuple[Desired, InventoryFiles]:

@@ -18,7 +18,8 @@ def decide_now(settings: Settings, inputs: Inputs, known: Known | None = None) -
     """Return what a run on these inputs would decide, with its remarks among the notes."""
     last = known or read_last(settings)
     before, notes = read_before(settings, last.episodes, last.last_run)
-    decision = decide(inputs.desired, inputs.actual, settings.rules(), before, habits_of(settings), prints_of(inputs))
+    rules, habits, prints = settings.rules(), habits_of(settings), prints_of(inputs)
+    decision = decide(inputs.desired, inputs.actual, rules, before, habits, prints, elsewhere=inputs.elsewhere)
     attention = decision.attention
     noted = replace(attention, notes=(*notes, *remark(attention.acknowledged)))
     return replace(decision, attention=noted)

@@ -180,7 +180,7 @@ def think_again(
     inputs = reader.read_inputs(settings, as_of)
     told = _recall(place, settings.actions.act_world_ttl, as_of)
     settling = remember_settling(told.settling, inputs.actual.snapshots["as_of"][0])
-    judgement = judge(inputs.desired, inputs.actual, settings.rules(), remembered=settling)
+    judgement = judge(inputs.desired, inputs.actual, settings.rules(), remembered=settling, elsewhere=inputs.elsewhere)
     remembered = Remembered(told.episodes, told.acknowledgements, settings.past_rules())
     thought = think_of(
         settings,

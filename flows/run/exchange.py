@@ -1,0 +1,112 @@
+"""Sites that know of each other: what each asks and shows, and the run of each with what the others showed."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+from pandera.typing.polars import DataFrame
+
+from flows.errors import SettingsError, SupervisorError
+from flows.ledger.checkpoint import Known, read_known
+from flows.ledger.elsewhere import Elsewhere, write_elsewhere
+from flows.run.cycle import run_once
+from flows.run.decide import remember_settling
+from flows.run.gather import InputReader
+from flows.run.judge import survey
+from flows.settings import load_settings
+from schemas.drift import Drift
+from schemas.link import Links
+from schemas.shown import Shown, join_shown, pick
+from schemas.words import Outcome, State
+from stages.link import link_dependencies
+from stages.share import find_needs, share
+
+
+class SiteEnd(NamedTuple):
+    """What the run of one site came to."""
+
+    site: Path
+    """Its settings file."""
+    outcome: Outcome
+    state: State | None
+    event_count: int
+    problem: str | None
+    """Why it came to no conclusions, or could not be written."""
+
+
+def ask_site(site: Path, as_of: datetime) -> tuple[str, ...]:
+    """Return the names that broken services of a site need and no service of it gives; none of one that cannot be read."""
+    try:
+        shown, _ = _look(site, as_of)
+    except SupervisorError:
+        return ()
+    return tuple(find_needs(shown)["dependency"].unique().sort())
+
+
+def show_site(site: Path, as_of: datetime, asked: Collection[str]) -> Shown | None:
+    """Return what a site shows the others; None of one that cannot be read."""
+    try:
+        shown, links = _look(site, as_of)
+    except SupervisorError:
+        return None
+    return share(shown, links, asked)
+
+
+def _look(site: Path, as_of: datetime) -> tuple[Shown, Links]:
+    settings = load_settings(config=site).settings
+    inputs = InputReader(settings, is_caching=True).read_inputs(settings, as_of)
+    known = read_known(settings.places.checkpoint) or Known()
+    settling = remember_settling(known.last_run.settling if known.last_run else (), as_of)
+    shown = survey(inputs.desired, inputs.actual, settings.rules(), remembered=settling).shown
+    return shown, link_dependencies(inputs.desired, shown.services, _all_standing(shown.drift))
+
+
+def _all_standing(drift: DataFrame[Drift]) -> DataFrame[Drift]:
+    return Drift.validate(drift.with_columns(held_by=pl.lit(None, dtype=drift.schema["held_by"])))
+
+
+def join_sites(parts: Iterable[Shown | None]) -> tuple[Shown, tuple[str, ...]]:
+    """Return what all sites show, and the nodes that two of them have: what the second shows of such a node is left out."""
+    whole, twice = join_shown([]), set[str]()
+    for part in parts:
+        if part is not None:
+            both = part.desired.nodes.join(whole.desired.nodes, on="node", how="semi").select("node")
+            twice |= set(both["node"])
+            whole = join_shown([whole, pick(part, partial(pl.DataFrame.join, other=both, on="node", how="anti"))])
+    return whole, tuple(sorted(twice))
+
+
+def run_site(site: Path, as_of: datetime | None, shown: Shown, shown_at: datetime) -> SiteEnd:
+    """Do the run of one site, with what all sites showed; what is wrong with one is its own end, and no exception."""
+    try:
+        settings = load_settings(config=site).settings
+        write_elsewhere(settings.places.state_dir, Elsewhere(shown, shown_at))
+        report = run_once(settings, as_of)
+    except SupervisorError as error:
+        return SiteEnd(site, Outcome.FAILED, None, 0, str(error))
+    return SiteEnd(site, report.outcome, report.state, len(report.events), report.emit_error or report.error)
+
+
+def find_sites(pattern: str) -> list[Path]:
+    """Return the settings files of the sites, sorted by path.
+
+    Raises `SettingsError` where there is none, one is wrong, or two sites keep what they write in one place.
+    """
+    root = Path(pattern).expanduser().absolute()
+    sites = sorted(path for path in Path(root.anchor).glob(str(root.relative_to(root.anchor))) if path.is_file())
+    if not sites:
+        raise SettingsError(f"fleet_sites: {pattern!a} matches no file; it names the settings file of each site")
+    owners: dict[Path, Path] = {}
+    for site in sites:
+        places = load_settings(config=site).settings.places
+        for place in (places.checkpoint, places.state_dir):
+            other = owners.setdefault(place, site)
+            if other != site:
+                raise SettingsError(
+                    f"{site}: its state is kept in {place}, which is that of {other} as well; set checkpoint and"
+                    " state_dir of each site, and none of them in the environment"
+                )
+    return sites

@@ -1,0 +1,176 @@
+"""Sites with a world each that know of each other: what one process comes to on all of it, and none falls with another."""
+
+import json
+import shutil
+import threading
+import time
+
+import pytest
+
+from benchmarks.fleet import AS_OF, write_sites
+from benchmarks.peers.plain import judge as judge_plainly
+from flows.errors import SettingsError
+from flows.ledger.elsewhere import FILE, read_elsewhere
+from flows.run.exchange import ask_site, find_sites, join_sites, run_site, show_site
+from flows.settings import load_settings
+from flows.views.now import read_last
+from schemas.words import Outcome
+
+RECORDS = ("nodes", "services", "deployments", "incidents")
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    """Three sites, whose gateways lean on each other in chains over all of them."""
+    return write_sites(tmp_path / "sites", sites=3, nodes=40, services=12)
+
+
+def settings_files(fleet):
+    return find_sites(str(fleet[0].inventory.parent / "*/supervisor.yaml"))
+
+
+def judge_as_one(fleet, folder):
+    """Return what the independent script says of the same fleet as one inventory and one world."""
+    world = folder / "world"
+    world.mkdir(parents=True)
+    for site in fleet:
+        for name in ("hosts", "services"):
+            shutil.copytree(site.inventory / name, folder / name, dirs_exist_ok=True)
+    for name in RECORDS:
+        parts = [json.loads((site.world / f"{name}.json").read_text()) for site in fleet]
+        (world / f"{name}.json").write_text(json.dumps({key: row for part in parts for key, row in part.items()}))
+    shutil.copy(fleet[0].world / "runtime-summary.json", world)
+    (folder / "inventory").mkdir()
+    topologies = [(site.inventory / "inventory/topology.yaml").read_text().partition("\n")[2] for site in fleet]
+    (folder / "inventory/topology.yaml").write_text("".join(["nodes:\n", *topologies]))
+    aliases = {alias: node for site in fleet for alias, node in site.rules["node_alias_map"].items()}
+    return judge_plainly(folder, world, AS_OF, {"node_alias_map": aliases}, "c")["recommendations"]
+
+
+def run_all(sites):
+    """Do by hand what the flow does on its workers."""
+    asked = sorted({name for site in sites for name in ask_site(site, AS_OF)})
+    shown, twice = join_sites([show_site(site, AS_OF, asked) for site in sites])
+    return [run_site(site, AS_OF, shown, AS_OF) for site in sites], twice
+
+
+def open_episodes(site):
+    return [one for one in read_last(load_settings(config=site).settings).episodes.values() if one.is_open]
+
+
+def advice_of(sites):
+    return sorted(
+        (one.node, one.service, one.action.value, one.severity.value, list(one.root_causes or ()))
+        for site in sites
+        for one in open_episodes(site)
+    )
+
+
+def far_causes(site, fleet_of_site):
+    own = {path.name for path in (fleet_of_site.inventory / "hosts").iterdir()}
+    return [cause for one in open_episodes(site) for cause in one.root_causes or () if cause.split("/")[0] not in own]
+
+
+def test_sites_apart_come_to_what_one_process_comes_to_on_all_of_them(fleet, tmp_path):
+    sites = settings_files(fleet)
+
+    run_all(sites)
+
+    plain = judge_as_one(fleet, tmp_path / "whole")
+    keys = ("node", "service", "action", "severity", "root_causes")
+    assert advice_of(sites) == sorted(tuple(row[key] for key in keys) for row in plain)
+    assert far_causes(sites[1], fleet[1])
+    assert far_causes(sites[2], fleet[2])
+
+
+def test_a_site_that_cannot_be_read_is_skipped_and_the_others_stand(fleet):
+    sites = settings_files(fleet)
+    (fleet[1].world / "services.json").write_text('{"torn": ')
+
+    ends, _ = run_all(sites)
+
+    assert [end.outcome for end in ends] == [Outcome.COMPLETED, Outcome.SKIPPED, Outcome.COMPLETED]
+    assert "services.json" in ends[1].problem
+    assert all(end.event_count for end in (ends[0], ends[2]))
+
+
+def test_what_other_sites_showed_is_used_for_as_long_as_a_world_may_be_old(fleet):
+    sites = settings_files(fleet)
+    ends, _ = run_all(sites)
+    place = load_settings(config=sites[2]).settings.places.state_dir
+    told = read_elsewhere(place)
+
+    again = run_site(sites[2], AS_OF, told.shown, AS_OF)
+    aged = run_site(sites[2], AS_OF, told.shown, AS_OF.replace(hour=1))
+
+    assert ends[2].event_count > 0 == again.event_count
+    assert aged.event_count > 0
+    assert not far_causes(sites[2], fleet[2])
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [('{"version": 2, "shown_at": "2026-05-12T12:00:00Z", "desired": {}, "shown": {}}', "newer"), ("[", "remove it")],
+)
+def test_a_file_of_elsewhere_that_cannot_be_used_is_told_and_judged_without(fleet, said, problem):
+    from flows.run.cycle import run_once
+
+    settings = load_settings(config=settings_files(fleet)[0]).settings
+    (settings.places.state_dir / FILE).write_text(said)
+
+    report = run_once(settings, AS_OF)
+
+    assert report.outcome is Outcome.COMPLETED
+    assert any(problem in note and FILE in note for note in report.notes)
+
+
+def test_two_sites_that_keep_their_state_in_one_place_are_refused(fleet):
+    second = fleet[1].inventory / "supervisor.yaml"
+    second.write_text(second.read_text().replace("site-001/state", "site-000/state"))
+
+    with pytest.raises(SettingsError, match=r"site-001/supervisor\.yaml: its state is kept in .*site-000"):
+        settings_files(fleet)
+
+
+def test_a_node_of_two_sites_is_told_of_once(fleet):
+    host = "node-00045"  # its gateway is broken, and others lean on it
+    shutil.copytree(fleet[1].inventory / "hosts" / host, fleet[0].inventory / "hosts" / host)
+
+    _, twice = run_all(settings_files(fleet))
+
+    assert host in twice
+
+
+@pytest.mark.dask
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_on_dask_each_event_comes_once_though_a_worker_is_killed_in_the_middle(fleet, tmp_path, monkeypatch, client):
+    pytest.importorskip("prefect_dask")
+    from flows.fleet import make_task_runner, reconcile_sites
+
+    for name in ("EVENT_LOG", "CHECKPOINT", "STATE_DIR", "INVENTORY", "WORLD"):
+        monkeypatch.delenv(f"SUPERVISOR_{name}")  # each site has its own
+    monkeypatch.setenv("SUPERVISOR_FLEET_SITES", str(tmp_path / "sites/*/supervisor.yaml"))
+    killed = threading.Event()
+    threading.Thread(target=kill_a_worker, args=(tmp_path / "sites", killed), daemon=True).start()
+    runner = make_task_runner(load_settings({"dask_workers": 2}).settings)
+
+    ended = reconcile_sites.with_options(task_runner=runner)(as_of=AS_OF, return_state=True)
+
+    assert killed.wait(1), ended
+    assert (ended.name, {end.outcome for end in ended.result()}) == ("Unstable", {Outcome.COMPLETED})
+    for site in settings_files(fleet):
+        events = [json.loads(line)["payload"]["event_id"] for line in (site.parent / "state/events.log").read_text().splitlines()]
+        assert len(events) == len(set(events)) == len(list(open_episodes(site))) > 0
+
+
+def kill_a_worker(sites, killed):
+    """Kill one of the workers as soon as the first site is told what the others show."""
+    import psutil
+
+    while not any(sites.glob(f"*/state/{FILE}")):
+        time.sleep(0.01)
+    workers = [one for one in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(one.cmdline())]
+    workers[0].kill()
+    killed.set()
