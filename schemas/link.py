@@ -5,7 +5,6 @@ from typing import Annotated, NamedTuple
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from schemas.desired import Dependency
 from schemas.frame import Frame, Instant
 from schemas.words import DependencyScope
 
@@ -95,7 +94,7 @@ class Block(Frame):
         unique = ["as_of", "node", "service", "cause_node", "cause_service"]
 
 
-def declared(services: pl.DataFrame, dependencies: DataFrame[Dependency]) -> pl.DataFrame:
+def declared(services: pl.DataFrame, dependencies: pl.DataFrame) -> pl.DataFrame:
     """Return the dependencies of the services: one that is declared for a service is one of each node that runs it."""
     own = dependencies.filter(pl.col("node").is_not_null()).join(services, on=TARGET, how="semi")
     shared = dependencies.filter(pl.col("node").is_null()).drop("node").join(services.select(TARGET), on="service")

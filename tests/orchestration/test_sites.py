@@ -16,6 +16,8 @@ from flows.settings import load_settings
 from flows.views.now import read_last
 from schemas.words import Outcome
 
+pytestmark = pytest.mark.slow
+
 RECORDS = ("nodes", "services", "deployments", "incidents")
 
 
@@ -143,7 +145,6 @@ def test_a_node_of_two_sites_is_told_of_once(fleet):
 
 @pytest.mark.dask
 @pytest.mark.server
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_on_dask_each_event_comes_once_though_a_worker_is_killed_in_the_middle(fleet, tmp_path, monkeypatch, client):
     pytest.importorskip("prefect_dask")
@@ -161,7 +162,10 @@ def test_on_dask_each_event_comes_once_though_a_worker_is_killed_in_the_middle(f
     assert killed.wait(1), ended
     assert (ended.name, {end.outcome for end in ended.result()}) == ("Unstable", {Outcome.COMPLETED})
     for site in settings_files(fleet):
-        events = [json.loads(line)["payload"]["event_id"] for line in (site.parent / "state/events.log").read_text().splitlines()]
+        events = [
+            json.loads(line)["payload"]["event_id"]
+            for line in (site.parent / "state/events.log").read_text().splitlines()
+        ]
         assert len(events) == len(set(events)) == len(list(open_episodes(site))) > 0
 
 

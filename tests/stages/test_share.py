@@ -13,6 +13,7 @@ from flows.run.exchange import join_sites
 from flows.run.judge import judge, survey
 from schemas.actual import Actual
 from schemas.desired import Desired
+from schemas.drift import Drift
 from schemas.rules import Rules
 from schemas.run import Judgement
 from stages.link import find_cycles, link_dependencies
@@ -66,7 +67,7 @@ def judge_apart(sites: list[tuple[Desired, Actual]]) -> list[Judgement]:
     for want, have in sites:
         shown = survey(want, have, RULES).shown
         standing = shown.drift.with_columns(held_by=pl.lit(None, dtype=shown.drift.schema["held_by"]))
-        known.append((shown, link_dependencies(want, shown.services, standing)))
+        known.append((shown, link_dependencies(want, shown.services, Drift.validate(standing))))
     asked = {name for shown, _ in known for name in find_needs(shown)["dependency"]}
     elsewhere, twice = join_sites([share(shown, links, asked) for shown, links in known])
     assert not twice
