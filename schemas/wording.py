@@ -1,4 +1,7 @@
-"""What is said to people of each finding: templates by kind and cause, which `recommend` and `explain` share.
+"""What is said to people of each finding: templates by kind and cause, which `recommend` fills in.
+
+Whatever shows a recommendation, `explain` too, shows that sentence. What `explain` says of the rules themselves, those that did
+not apply included, is about no finding, and stands in `flows/views/decisions.py`.
 
 `{name}` stands for a column of evidence in words; see `fill`.
 """

@@ -18,13 +18,12 @@ def check_inventory(desired: Desired, links: Links) -> DataFrame[Unread]:
     """Return the inventory's faults and, as warnings, what is odd about what could be read, sorted by place.
 
     Odd is: a dependency that no inventory has, a cycle of dependencies, a node that only the topology names or only
-    `hosts/` (where there is a topology), a service that the topology lists and the node's own file does not, targets that
-    would share an id, and a container that two services of a node claim. A service on several nodes, or one that the
-    topology's list leaves out, is how fleets are.
+    `hosts/` (where there is a topology), a service that the topology lists and the node's own file does not, and targets that
+    would share an id. A service on several nodes, or one that the topology's list leaves out, is how fleets are.
     """
     odd = [
         *(_dangling(desired), _cycles(desired, links), _nodes(desired)),
-        *(_topology(desired), _shared(desired), _claimed(desired)),
+        *(_topology(desired), _shared(desired)),
     ]
     found = pl.concat([desired.unread, *(_warn(rows) for rows in odd)])
     return Unread.validate(found.sort("file", "line", "problem", nulls_last=True))
@@ -55,21 +54,6 @@ def _dangling(desired: Desired) -> pl.DataFrame:
         problem=pl.when(pl.col("scope") == "local")
         .then(pl.format("'{}' needs '{}' on the same node, where no inventory asks for it", "service", "dependency"))
         .otherwise(pl.format("'{}' needs '{}', which no inventory asks for", "service", "dependency")),
-    )
-
-
-def _claimed(desired: Desired) -> pl.DataFrame:
-    """Return the names of containers that two services of a node claim: they are nobody's."""
-    own = desired.services.select("node", name="service")
-    claims = desired.names.unique().join(own, on=["node", "name"], how="anti")
-    shared = claims.filter(pl.len().over("node", "name") > 1).group_by("node", "name", maintain_order=True)
-    claimants = shared.agg(pl.col("service").min(), both=pl.col("service").sort().str.join(" and "))
-    return claimants.join(desired.services.select("node", "service", "file", "line"), on=["node", "service"]).select(
-        "file",
-        "line",
-        problem=pl.format(
-            "{} of {} both claim the container '{}': its records count for neither", "both", "node", "name"
-        ),
     )
 
 

@@ -66,6 +66,8 @@ class Plan:
     unread_nodes: frozenset[str] = frozenset()
     """Nodes whose services cannot be read: what runs there keeps its last names."""
     problems: tuple[str, ...] = field(default=())
+    places: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Where each service is asked for: node, service, file, line."""
 
 
 def read_plan(settings: Settings) -> Plan:
@@ -82,6 +84,7 @@ def read_plan(settings: Settings) -> Plan:
         Selector.validate(pl.DataFrame(selectors, schema=dtypes(Selector), orient="row")),
         unread,
         tuple(reader.problems),
+        desired.services.select("node", "service", "file", "line"),
     )
 
 
@@ -93,18 +96,25 @@ def name_this_host(aliases: Mapping[str, str]) -> frozenset[str]:
 
 
 def find_doubles(plan: Plan) -> list[str]:
-    """Return a sentence for each container, project or unit that two entries of a node select, with both lines."""
-    names = plan.selectors.filter(pl.col("kind") != SelectorKind.PROBE)
+    """Return a sentence for each container, project or unit that two entries of a node select, with both places."""
+    what = ["node", "kind", "value", "part"]
+    names = plan.selectors.filter(pl.col("kind") != SelectorKind.PROBE).select(*what, "service").unique()
     twice = (
-        names.group_by("node", "kind", "value", "part", maintain_order=True)
-        .agg("service", "line")
-        .filter(pl.col("service").list.n_unique() > 1)
+        names.join(plan.places, on=["node", "service"])
+        .sort("file", "line")
+        .group_by(what, maintain_order=True)
+        .agg("service", "file", "line")
+        .filter(pl.col("service").list.len() > 1)
     )
-    return [
-        f"hosts/{node}/services.yaml:{lines[1]}: {services[1]} selects the {kind} {value!a} that {services[0]} in line"
-        f" {lines[0]} selects; say it at one of them"
-        for node, kind, value, _, services, lines in twice.iter_rows()
-    ]
+    return [_say_double(row) for row in twice.iter_rows(named=True)]
+
+
+def _say_double(row: Mapping[str, Any]) -> str:
+    (one, other), (file, here), (first, line) = (row[name][:2] for name in ("service", "file", "line"))
+    there = f"line {first}" if file == here else f"{file}:{first}"
+    counts = ", so that its records count for neither" if row["kind"] == SelectorKind.CONTAINER else ""
+    what = f"{here}:{line}: {other} selects the {row['kind']} {row['value']!a}"
+    return f"{what} that {one} in {there} selects{counts}; say it at one of them"
 
 
 def warn_of_plain(plan: Plan) -> list[str]:

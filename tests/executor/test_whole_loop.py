@@ -20,7 +20,9 @@ APPROVE = """rules:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    """Return a home at the moments that the tests begin at, by name."""
+    """Return a home at the moments that the tests begin at, by name: well; with a service that died, just before it is restarted; right
+    after that; when it was seen to be well for long; and where the restart is asked for, and nobody answered.
+    """
     folder = tmp_path_factory.mktemp("loop")
     home = Home(folder / "home")
     home.configure(start_grace="0s")
@@ -41,34 +43,12 @@ def kept(tmp_path_factory):
     return moments
 
 
-@pytest.fixture
-def home(kept):
-    """Return it before anything happened."""
-    return kept["well"].back()
+def begin_at(moment):
+    """Return a fixture: the home as it was then."""
+    return pytest.fixture(lambda kept: kept[moment].back())
 
 
-@pytest.fixture
-def sick(kept):
-    """Return it with a service that died, just before it is restarted."""
-    return kept["sick"].back()
-
-
-@pytest.fixture
-def restarted(kept):
-    """Return it right after that."""
-    return kept["restarted"].back()
-
-
-@pytest.fixture
-def repaired(kept):
-    """Return it when the service has been seen to be well for long."""
-    return kept["repaired"].back()
-
-
-@pytest.fixture
-def asked(kept):
-    """Return it where the restart is asked for, and nobody answered."""
-    return kept["asked"].back()
+home, sick, restarted, repaired, asked = map(begin_at, ("well", "sick", "restarted", "repaired", "asked"))
 
 
 def turn(home, count=1, **duration):

@@ -35,11 +35,6 @@ def warnings(contents):
             id="a local dependency on another node",
         ),
         pytest.param(
-            {"hosts/a/services.yaml": "services: {web: {containers: [x, y]}, db: {container_name: X}, y: , z: }"},
-            ["hosts/a/services.yaml:1: db and web of a both claim the container 'x': its records count for neither"],
-            id="a container that two services claim",
-        ),
-        pytest.param(
             {"hosts/a/app/compose.yaml": "services:\n  web:\n    depends_on: [ghost]\n"},
             ["hosts/a/app/compose.yaml:3: 'web' needs 'ghost', which no inventory asks for"],
             id="in a compose file",

@@ -95,18 +95,35 @@ def test_a_fault_of_the_inventory_is_one_without_a_world_as_well(tmp_path, optio
     assert call("check", "--inventory", str(tmp_path), *options) == 1
 
 
-def test_two_entries_that_select_the_same_container_are_a_fault_with_both_lines(tmp_path):
-    (tmp_path / "hosts/piha").mkdir(parents=True)
-    services = ["services:", "  web: {container_name: shop}", "  db: {}", "  api: {container_name: shop}"]
-    (tmp_path / "hosts/piha/services.yaml").write_text("\n".join(services))
+@pytest.mark.parametrize(
+    ("file", "entries", "said"),
+    [
+        pytest.param(
+            "services.yaml",
+            "{web: {container_name: shop}, db: {}, api: {containers: [Shop, x]}}",
+            "services.yaml:4: api selects the container 'shop' that web in line 2 selects",
+            id="of one file",
+        ),
+        pytest.param(
+            "app/compose.yaml",
+            "{web: {image: w, container_name: shop}, db: {image: d}, api: {image: a, container_name: shop}}",
+            "app/compose.yaml:4: api selects the container 'shop' that web in line 2 selects",
+            id="of a compose file",
+        ),
+    ],
+)
+def test_a_container_that_two_entries_select_is_one_fault_with_both_places(tmp_path, file, entries, said):
+    path = tmp_path / "hosts/piha" / file
+    path.parent.mkdir(parents=True)
+    path.write_text("services: " + entries.replace("{", "{\n", 1).replace("}, ", "},\n"))
 
     done = CliRunner().invoke(app, ["check", "--no-world", "--inventory", str(tmp_path)], standalone_mode=False)
 
+    printed = " ".join(done.output.split())
     assert done.return_value == 1
-    assert "hosts/piha/services.yaml:4: api selects the container 'shop' that web in line 2 selects" in " ".join(
-        done.output.split()
-    )
-    assert "1 fault" in done.output
+    assert f"hosts/piha/{said}, so that its records count for neither; say it at one of them" in printed
+    assert printed.count("shop") == 1
+    assert "1 fault, 0 warnings" in printed
 
 
 def call(*arguments):
