@@ -10,6 +10,7 @@ PYTEST = .venv/bin/pytest -n $(JOBS) --dist
 ON_DISK = TMPDIR=$${TMPDIR:-/tmp}
 SERVED = server or browser or postgres or crash or dask
 MARKED = $(SERVED) or slow or engine
+QUICK = tests/stages tests/run/test_scenarios.py tests/run/test_guards.py tests/run/test_first_table.py tests/run/test_step.py
 PACKAGES = flows stages schemas
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
@@ -55,7 +56,7 @@ test: dev-$(INSTALL_MODE) ## Run the tests that need nothing else
 	$(PYTEST) worksteal -m "not ($(MARKED))" $(PYTEST_ARGS)
 
 test-quick: dev-editable ## Run the tests of the rules alone (seconds), while a stage changes
-	$(PYTEST) worksteal -m "not ($(MARKED))" tests/stages tests/run $(PYTEST_ARGS)
+	$(PYTEST) worksteal -m "not ($(MARKED))" $(QUICK) --ignore tests/stages/test_properties.py $(PYTEST_ARGS)
 
 mutants: .venv/.dev ## Break the code on purpose, and see that the tests notice
 	.venv/bin/python -m tests.mutants $(MUTANTS)

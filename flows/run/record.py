@@ -33,8 +33,8 @@ from schemas.action_event import Acting
 from schemas.desired import Desired
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
+from schemas.last_run import LastRun
 from schemas.numbers import Automation
-from schemas.run import Judgement
 from schemas.wait import Wait
 from schemas.words import Outcome
 from stages.record import record_runs
@@ -59,6 +59,15 @@ class Recorded(NamedTuple):
     acting: "Round | None"
 
 
+class Planned(NamedTuple):
+    """What a run leaves behind."""
+
+    last_run: LastRun
+    """For the checkpoint."""
+    rows: History | None
+    """For the history; None where none is kept."""
+
+
 def record(
     emitter: Emitter,
     settings: Settings,
@@ -72,35 +81,48 @@ def record(
     The history's files are named in the emitter's intent, so that they and the events come together or not at all.
     A history on object storage cannot be: it follows the commit.
     """
-    as_of = decision.concluded.as_of
+    before = emitter.last_run
     acting, attention = _act(emitter, settings, inputs, decision, is_live)
-    root, before = settings.history_root(), emitter.last_run
+    root = settings.history_root()
     if emitter.generation == 1:
         _follow_generation(emitter, root)
-    rows = _rows(emitter, inputs, decision.judgement, as_of) if settings.keep_history else None
-    if rows is not None and isinstance(root, Path) and emitter.generation > 1 and not (root / FOLDER).exists():
-        emitter.warnings.append(f"{root / FOLDER}: the history of earlier runs is not there; it begins anew")
-    files = _prepare(root, rows) if rows is not None and isinstance(root, Path) else []
-    remembered = remember_run(decision.judgement, attention, outcome_of(inputs.desired), as_of)
+    found = plan_record(settings, inputs, decision, attention, taken_s, emitter.generation)
+    files = _prepare(emitter, root, found.rows) if found.rows is not None and isinstance(root, Path) else []
+    # Before the commit: the world of a run that is killed behind it would be in the history, and nowhere to be read again.
+    _archive(emitter, settings, inputs, found.last_run.as_of)
+    committed = acting.commit_with(found.last_run.state) if acting else _put_away(emitter.acting)
+    events = emitter.commit(decision.transitions, found.last_run, files, committed)
+    if found.rows is not None:
+        _finish_history(emitter, root, found, before.as_of if before is not None and is_live else None)
+    if acting is not None:
+        emitter.warnings += _show_acting(settings, acting)
+    return Recorded(events, decision.waits, attention, acting)
+
+
+def plan_record(
+    settings: Settings,
+    inputs: Inputs,
+    decision: Decision,
+    attention: Attention,
+    taken_s: Mapping[str, float],
+    generation: int,
+) -> Planned:
+    """Return what a run leaves, as its number of the history; nothing is read or written."""
+    as_of = decision.concluded.as_of
+    outcome = outcome_of(inputs.desired)
     last_run = replace(
-        remembered,
+        remember_run(decision.judgement, attention, outcome, as_of),
         waits=decision.waits,
         settling=decision.settling,
         taken_s=taken_s,
         input_fingerprint=inputs.fingerprint,
         inventory=str(settings.inventory.absolute()),
     )
-    # Before the commit: the world of a run that is killed behind it would be in the history, and nowhere to be read again.
-    _archive(emitter, settings, inputs, as_of)
-    committed = acting.commit_with(last_run.state) if acting else _put_away(emitter.acting)
-    events = emitter.commit(decision.transitions, last_run, files, committed)
-    if rows is not None and not isinstance(root, Path):
-        _write(emitter, root, rows)
-    elif rows is not None and before is not None and is_live and is_due(before.as_of, as_of, emitter.generation):
-        _join_days(emitter, root, as_of)
-    if acting is not None:
-        emitter.warnings += _show_acting(settings, acting)
-    return Recorded(events, decision.waits, attention, acting)
+    if not settings.keep_history:
+        return Planned(last_run, None)
+    prints = (inputs.rules_fingerprint, inputs.inventory_fingerprint, inputs.world_fingerprint)
+    facts = _facts(generation, as_of, outcome, inputs.fingerprint, *prints)
+    return Planned(last_run, record_runs(facts, inputs.desired, decision.judgement))
 
 
 def _act(
@@ -172,7 +194,9 @@ def record_without_conclusion(
     emitter.note_skipped(as_of, error, outcome)
     if settings.keep_history:
         _write(
-            emitter, settings.history_root(), record_runs(_facts(emitter, as_of, outcome, NO_INPUT, NO_INPUT, "", ""))
+            emitter,
+            settings.history_root(),
+            record_runs(_facts(emitter.generation, as_of, outcome, NO_INPUT, NO_INPUT, "", "")),
         )
 
 
@@ -191,26 +215,30 @@ def _write(emitter: Emitter, root: Path | str, rows: History) -> None:
         emitter.warnings.append(f"this run is not in the history: {error.filename or root}: {error.strerror or error}")
 
 
-def _prepare(root: Path, rows: History) -> list[Pending]:
+def _prepare(emitter: Emitter, root: Path, rows: History) -> list[Pending]:
+    if emitter.generation > 1 and not (root / FOLDER).exists():
+        emitter.warnings.append(f"{root / FOLDER}: the history of earlier runs is not there; it begins anew")
     sweep_temporaries(root.absolute())
     return prepare_run(root.absolute(), rows)
 
 
-def _rows(emitter: Emitter, inputs: Inputs, judgement: Judgement, as_of: datetime) -> History:
-    outcome = outcome_of(inputs.desired)
-    prints = (inputs.rules_fingerprint, inputs.inventory_fingerprint, inputs.world_fingerprint)
-    facts = _facts(emitter, as_of, outcome, inputs.fingerprint, *prints)
-    return record_runs(facts, inputs.desired, judgement)
+def _finish_history(emitter: Emitter, root: Path | str, found: Planned, before: datetime | None) -> None:
+    """Write what could not wait for the commit, or join the days; `before` is the live run before this live one."""
+    as_of = found.last_run.as_of
+    if found.rows is not None and not isinstance(root, Path):
+        _write(emitter, root, found.rows)
+    elif before is not None and is_due(before, as_of, emitter.generation):
+        _join_days(emitter, root, as_of)
 
 
 def _facts(
-    emitter: Emitter, as_of: datetime, outcome: Outcome, input_: str, rules: str, *sources: str
+    generation: int, as_of: datetime, outcome: Outcome, input_: str, rules: str, *sources: str
 ) -> DataFrame[RunFacts]:
     inventory, world = sources
     facts = {
         "as_of": as_of,
         "run_id": derive_run_id(input_, rules, as_of),
-        "generation": emitter.generation,
+        "generation": generation,
         "outcome": outcome.value,
         "source": LIVE,
         "host": socket.gethostname(),
