@@ -70,17 +70,18 @@ def fold_ledger(ledger: Ledger, operators: Iterable[Operator], numbers: Numbers)
     A record that its role may not write, that names nobody who may say it, or that does not follow from the state of
     its intent, is ignored and told. A start without leave is told as well, and counts as an attempt all the same.
     """
-    fold = _Fold({operator.uid: operator for operator in operators}, numbers)
+    fold = Fold(operators, numbers)
     for entry in sorted(ledger.entries, key=lambda entry: entry.n):
         fold.take(entry)
     return fold.close(ledger.broken)
 
 
-class _Fold:
-    """The book while it is written."""
+class Fold:
+    """The book while it is written: whoever writes the ledger itself can take in what is new, and close it again and again."""
 
-    def __init__(self, operators: dict[int, Operator], numbers: Numbers) -> None:
-        self.operators = operators
+    def __init__(self, operators: Iterable[Operator], numbers: Numbers) -> None:
+        """Begin with an empty ledger."""
+        self.operators = {operator.uid: operator for operator in operators}
         self.numbers = numbers
         self.intents: dict[str, Intent] = {}
         self.attempts: dict[int, Attempt] = {}
@@ -119,18 +120,18 @@ class _Fold:
         return None
 
     def close(self, broken: str | None) -> Book:
-        """Return the book."""
+        """Return the book as it is now; what is taken in later does not change it."""
         attempts = tuple(self.attempts[n] for n in sorted(self.attempts))
         return Book(
-            intents=self.intents,
+            intents={**self.intents},
             attempts=attempts,
             problems=give_attempts(self.problems.values(), attempts),
-            closed_at=self.closed_at,
+            closed_at={**self.closed_at},
             requests=tuple(self.requests.values()),
             holds=tuple(self.holds),
             halts=tuple(self.halts),
-            resets=self.resets,
-            attested=self.attested,
+            resets={**self.resets},
+            attested={**self.attested},
             able=self.able,
             fence=self.fence,
             fence_host=self.fence_host,
@@ -174,7 +175,7 @@ class _Fold:
         return operator is not None and operator.may_approve(intent.risk, f"{intent.node}/{intent.service}")
 
 
-def _take_proposed(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_proposed(fold: Fold, entry: Entry, record: Any) -> str | None:
     before = fold.intents.get(record.intent_id)
     if before and (before.state not in {_S.CANCELLED, _S.REJECTED} or before.was_started):
         return f"the intent is {before.state} already"
@@ -209,12 +210,12 @@ def _take_proposed(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _requesters_consent(fold: _Fold, record: Any) -> tuple[Consent, ...]:
+def _requesters_consent(fold: Fold, record: Any) -> tuple[Consent, ...]:
     asking = fold.requests.get(record.requested)
     return () if asking is None else (consent_of(asking, record.risk, fold.numbers),)
 
 
-def _take_withdrawn(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_withdrawn(fold: Fold, entry: Entry, record: Any) -> str | None:
     intent = fold.find("withdrawn", record.intent_id)
     if isinstance(intent, str):
         return intent
@@ -224,7 +225,7 @@ def _take_withdrawn(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_expired(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_expired(fold: Fold, entry: Entry, record: Any) -> str | None:
     intent = fold.find("expired", record.intent_id)
     if isinstance(intent, str):
         return intent
@@ -232,7 +233,7 @@ def _take_expired(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_verified(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_verified(fold: Fold, entry: Entry, record: Any) -> str | None:
     n = fold.latest.get(record.intent_id)
     intent = fold.intents.get(record.intent_id)
     if n is None or fold.attempts[n].outcome is not None:
@@ -252,7 +253,7 @@ def _take_verified(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_relapsed(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_relapsed(fold: Fold, entry: Entry, record: Any) -> str | None:
     n = fold.latest.get(record.intent_id)
     if n is None or fold.attempts[n].outcome is not AttemptOutcome.RECOVERED:
         return "it was not recovered"
@@ -266,7 +267,7 @@ def _take_relapsed(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_problem_opened(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_problem_opened(fold: Fold, entry: Entry, record: Any) -> str | None:
     target = Target(record.node, record.service)
     if target in fold.problems:
         return "a problem of the target is open"
@@ -281,7 +282,7 @@ def _take_problem_opened(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_problem_closed(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_problem_closed(fold: Fold, entry: Entry, record: Any) -> str | None:
     target = Target(record.node, record.service)
     problem = fold.problems.get(target)
     if problem is None or problem.problem_at != record.problem_at:
@@ -291,7 +292,7 @@ def _take_problem_closed(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_escalated(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_escalated(fold: Fold, entry: Entry, record: Any) -> str | None:
     target = Target(record.node, record.service)
     problem = fold.problems.get(target)
     if problem is None or problem.escalated is not None:
@@ -300,7 +301,7 @@ def _take_escalated(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_approved(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_approved(fold: Fold, entry: Entry, record: Any) -> str | None:
     intent = fold.intents.get(record.intent_id)
     breaks_glass = intent is not None and intent.state is _S.APPROVED and bool(record.overrides)
     if intent is None or (intent.state is not _S.PENDING and not breaks_glass):
@@ -321,7 +322,7 @@ def _take_approved(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_rejected(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_rejected(fold: Fold, entry: Entry, record: Any) -> str | None:
     intent = fold.find("rejected", record.intent_id)
     if isinstance(intent, str):
         return intent
@@ -330,19 +331,19 @@ def _take_rejected(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_requested(fold: _Fold, entry: Entry, record: Any) -> None:
+def _take_requested(fold: Fold, entry: Entry, record: Any) -> None:
     fold.requests[entry.n] = Asking(entry.n, entry.at, entry.by.uid, entry.by.name, record)
 
 
-def _take_hold(fold: _Fold, entry: Entry, record: Any) -> None:
+def _take_hold(fold: Fold, entry: Entry, record: Any) -> None:
     fold.holds.append(Held(record.target, entry.by.name, entry.at, record.until, record.reason))
 
 
-def _take_release(fold: _Fold, _: Entry, record: Any) -> None:
+def _take_release(fold: Fold, _: Entry, record: Any) -> None:
     fold.holds = [hold for hold in fold.holds if hold.target != record.target]
 
 
-def _take_reset(fold: _Fold, entry: Entry, record: Any) -> None:
+def _take_reset(fold: Fold, entry: Entry, record: Any) -> None:
     fold.resets[record.target] = entry.n
     node, _, service = record.target.partition("/")
     problem = fold.problems.get(Target(node, service))
@@ -350,27 +351,27 @@ def _take_reset(fold: _Fold, entry: Entry, record: Any) -> None:
         fold.problems[problem.target] = replace(problem, is_reset=True)
 
 
-def _take_halt(fold: _Fold, entry: Entry, record: Any) -> None:
+def _take_halt(fold: Fold, entry: Entry, record: Any) -> None:
     fold.halts.append(Halted(entry.by.name, entry.at, record.until, record.reason, record.abort))
 
 
-def _take_resume(fold: _Fold, _: Entry, __: Any) -> None:
+def _take_resume(fold: Fold, _: Entry, __: Any) -> None:
     fold.halts = []
 
 
-def _take_attest_down(fold: _Fold, entry: Entry, record: Any) -> None:
+def _take_attest_down(fold: Fold, entry: Entry, record: Any) -> None:
     fold.attested[record.node] = Attested(entry.at, entry.by.name)
 
 
-def _take_take_over(fold: _Fold, _: Entry, record: Any) -> None:
+def _take_take_over(fold: Fold, _: Entry, record: Any) -> None:
     fold.taken_over_by = record.host
 
 
-def _take_claimed(fold: _Fold, entry: Entry, _: Any) -> None:
+def _take_claimed(fold: Fold, entry: Entry, _: Any) -> None:
     fold.fence, fold.fence_host, fold.taken_over_by = entry.n, entry.by.host, None
 
 
-def _take_capabilities(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_capabilities(fold: Fold, entry: Entry, record: Any) -> str | None:
     if record.part is None:
         fold.able, fold.parts = Able(entry.at, record), []
         return None
@@ -385,7 +386,7 @@ def _take_capabilities(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_started(fold: _Fold, entry: Entry, record: Any) -> None:
+def _take_started(fold: Fold, entry: Entry, record: Any) -> None:
     intent = fold.intents.get(record.intent_id)
     is_illegal = intent is None or intent.state is not _S.APPROVED or intent.was_started
     if is_illegal:
@@ -404,7 +405,7 @@ def _take_started(fold: _Fold, entry: Entry, record: Any) -> None:
         fold.end_request(intent)
 
 
-def _take_ended(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_ended(fold: Fold, entry: Entry, record: Any) -> str | None:
     n = fold.latest.get(record.intent_id)
     if n is None or record.fence < fold.attempts[n].fence:
         return "no attempt of it was started under this fence"
@@ -416,7 +417,7 @@ def _take_ended(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _take_lost(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_lost(fold: Fold, entry: Entry, record: Any) -> str | None:
     n = fold.latest.get(record.intent_id)
     if n is None or fold.attempts[n].ended_at is not None:
         return "no attempt of it is running"
@@ -425,13 +426,13 @@ def _take_lost(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-def _verify_next(fold: _Fold, entry: Entry, intent_id: str) -> None:
+def _verify_next(fold: Fold, entry: Entry, intent_id: str) -> None:
     intent = fold.intents.get(intent_id)
     if intent is not None and intent.state is _S.RUNNING:
         fold.move(entry, intent, _S.VERIFYING)
 
 
-def _take_refused(fold: _Fold, entry: Entry, record: Any) -> str | None:
+def _take_refused(fold: Fold, entry: Entry, record: Any) -> str | None:
     intent = fold.find("refused", record.intent_id)
     if isinstance(intent, str):
         return intent
@@ -440,7 +441,7 @@ def _take_refused(fold: _Fold, entry: Entry, record: Any) -> str | None:
     return None
 
 
-_TAKERS: dict[str, Callable[[_Fold, Entry, Any], str | None]] = {
+_TAKERS: dict[str, Callable[[Fold, Entry, Any], str | None]] = {
     "proposed": _take_proposed,
     "withdrawn": _take_withdrawn,
     "expired": _take_expired,

@@ -40,7 +40,7 @@ from schemas.scene import Scene
 from schemas.verb import TRAITS, Mode
 from schemas.words import ALL
 from stages.begin_attempt import begin_attempt
-from stages.fold_ledger import fold_ledger
+from stages.fold_ledger import Fold
 from stages.trace_chains import Chains, trace_chains
 
 PEOPLE = tuple(Operator(name=f"person {number}", uid=1000 + number) for number in range(1, 6))
@@ -93,6 +93,8 @@ class Simulation:
     deciding: set[str] = field(default_factory=set)
     """The rules that decided something."""
     _book: Book | None = None
+    _fold_so_far: Fold | None = None
+    _folded_count: int = 0
     scenes: dict[Any, Scene] = field(default_factory=dict)
     """What was seen, by all that it follows from."""
     _sign: Any = None
@@ -127,8 +129,13 @@ class Simulation:
         return as_of - world_at > self.numbers.act_world_ttl, world_at > as_of + self.numbers.clock_skew
 
     def _fold(self) -> Book:
+        """Return the ledger folded; of a year's, only what is new is taken in."""
         if self._book is None:
-            self._book = fold_ledger(Ledger(entries=tuple(self.entries)), PEOPLE, self.numbers)
+            self._fold_so_far = self._fold_so_far or Fold(PEOPLE, self.numbers)
+            for entry in self.entries[self._folded_count :]:
+                self._fold_so_far.take(entry)
+            self._folded_count = len(self.entries)
+            self._book = self._fold_so_far.close(None)
         return self._book
 
     def _look(self, runs: JudgedRuns, as_of: datetime, world_at: datetime, book: Book) -> Scene:

@@ -14,7 +14,9 @@ from flows.past.policy_sleep import Sleep
 from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 from flows.settings import Settings
 from flows.sources.policy.policy_file import read_policy
+from schemas.ledger import Ledger
 from schemas.numbers import Automation
+from stages.fold_ledger import fold_ledger
 from tests.helpers.frames import NOON
 from tests.helpers.past_worlds import inventory, world, write
 
@@ -69,6 +71,8 @@ def test_in_any_past_what_is_passed_over_comes_to_what_deciding_it_comes_to(seed
     def replay():
         both = Simulation(policy, *options), Simulation(policy, *options)
         replay_policies(judged, *both)
+        anew = fold_ledger(Ledger(entries=tuple(both[0].entries)), policy_replay.PEOPLE, numbers)
+        assert both[0]._fold() == anew
         return [(one.entries, one.counts, one.memory, one.deciding) for one in both]
 
     fast = replay()
