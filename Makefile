@@ -62,7 +62,7 @@ mutants: .venv/.dev ## Break the code on purpose, and see that the tests notice
 	.venv/bin/python -m tests.mutants $(MUTANTS)
 
 test-slow: dev-$(INSTALL_MODE) ## Run the catalogue of faults, the wide tables, the long and the many
-	$(PYTEST) worksteal -m "slow and not ($(SERVED) or engine)" --timeout 600 $(PYTEST_ARGS)
+	$(PYTEST) loadscope -m "slow and not ($(SERVED) or engine)" --timeout 600 $(PYTEST_ARGS)
 
 test-marked: dev-$(INSTALL_MODE) ## Run the tests that need a server, a browser, a database or strace
 	$(ON_DISK) tools/with-postgres.sh $(PYTEST) loadscope -m "($(SERVED)) and not engine" --timeout 600 $(PYTEST_ARGS)

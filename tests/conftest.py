@@ -54,17 +54,15 @@ if "TMPDIR" not in os.environ and _is_of_use(SHARED_MEMORY):
     os.environ["TMPDIR"] = tempfile.tempdir = str(SHARED_MEMORY)
 
 
-def _keep_to_a_core():
+def pytest_configure(config):
     """Give each worker a core of its own: to hand a frame of three rows from core to core takes longer than to work on it.
 
-    Not before a change lands: there the threads of polars run beside each other, as they do where it is installed.
+    Not before a change lands: there the threads of polars run beside each other, as they do where it is installed. Nor where the
+    marked tests run, whose servers would get no more than that core.
     """
     cores, worker = sorted(os.sched_getaffinity(0)), os.environ.get("PYTEST_XDIST_WORKER", "")
-    if PROFILE == "suite" and worker:
+    if PROFILE == "suite" and worker and config.option.markexpr.startswith("not "):
         os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
-
-
-_keep_to_a_core()
 
 
 @pytest.hookimpl(tryfirst=True)

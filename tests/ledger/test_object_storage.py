@@ -1,5 +1,6 @@
 """The same history on object storage, against a local S3 server."""
 
+import importlib.util
 import logging
 from datetime import timedelta
 
@@ -16,7 +17,8 @@ from tests.ledger.test_history import DAY, a_run
 
 boto3 = pytest.importorskip("boto3")
 pytest.importorskip("s3fs")
-server = pytest.importorskip("moto.server")
+if importlib.util.find_spec("moto") is None:
+    pytest.skip("moto is not installed", allow_module_level=True)
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,6 +29,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def endpoint():
+    from moto import server  # takes half a second, in whatever process only collects these tests, too
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     running = server.ThreadedMotoServer(port=0, verbose=False)
     running.start()
