@@ -22,9 +22,11 @@ from stages.reliability import measure_reliability
 from stages.sighting import sight_drift
 from stages.span import measure_spans
 
-_RUN = ["run_id", "as_of", "generation", "state", "inventory_fingerprint"]
-_DRIFT = ["run_id", "kind", "node", "service", "severity", "held_by", "incident_id"]
-_ADVICE = ["run_id", "node", "service", "action", "causing_kinds"]
+_ASKED = {
+    "runs": ["run_id", "as_of", "generation", "state", "inventory_fingerprint"],
+    "drift": ["run_id", "kind", "node", "service", "severity", "held_by", "incident_id"],
+    "recommendations": ["run_id", "node", "service", "action", "causing_kinds"],
+}
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,9 @@ def study_past(
 
     def read() -> list[pl.DataFrame]:
         runs, drift, advice = (
-            scan_history(root, table, since, until, without=left_out) for table in ("runs", "drift", "recommendations")
+            scan_history(root, table, since, until, without=left_out, names=names) for table, names in _ASKED.items()
         )
-        drift, advice = drift.filter(of_node), advice.filter(of_node)
-        frames = pl.collect_all([runs.select(_RUN), drift.select(_DRIFT), advice.select(_ADVICE)])
+        frames = pl.collect_all([runs, drift.filter(of_node), advice.filter(of_node)])
         return [*frames, _read_monitored(root, frames[0]).filter(of_node)]
 
     left_out = find_damage(root, since, until)

@@ -32,9 +32,10 @@ def _find_runs(
 ) -> tuple[set[datetime], set[tuple[datetime, str, str]]]:
     """Return the moments of the runs, and the targets that each had a recommendation for."""
     damaged = find_damage(root, since)  # the run itself tells of it, where it matters
-    runs = scan_history(root, "runs", since, without=damaged).filter(pl.col("generation") > generation)
-    rows = scan_history(root, "recommendations", since, without=damaged).select("as_of", "node", "service").collect()
-    return set(runs.select("as_of").collect()["as_of"]), set(rows.iter_rows())
+    runs = scan_history(root, "runs", since, without=damaged, names=["as_of", "generation"])
+    rows = scan_history(root, "recommendations", since, without=damaged, names=["as_of", "node", "service"]).collect()
+    behind = runs.filter(pl.col("generation") > generation).collect()
+    return set(behind["as_of"]), set(rows.iter_rows())
 
 
 def _is_shown(event: OwnEvent, open_: set[tuple[datetime, str, str]]) -> bool:

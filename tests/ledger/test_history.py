@@ -182,6 +182,24 @@ def test_a_period_over_several_days_begins_and_ends_at_its_moments(tmp_path, zon
     assert sorted(found["as_of"]) == [NOON + timedelta(hours=hour) for hour in hours if 16 <= hour < 72]
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 500])
+def test_the_columns_that_are_wanted_are_the_same_however_many_files_are_read_at_a_time(tmp_path, monkeypatch, at_once):
+    day = 24 * 60
+    for minutes in (0, 1, day, day + 1, day + 2, 2 * day):
+        write_run(tmp_path, a_run(minutes))
+    merge_day(LocalStorage(tmp_path), "runs", DAY)
+    monkeypatch.setattr("flows.ledger.history.AT_ONCE", at_once)
+    period = (NOON + timedelta(minutes=1), NOON + timedelta(days=2))
+
+    for table, names in (("runs", ["run_id", "state"]), ("drift", ["service", "run_id"])):
+        wanted = scan_history(tmp_path, table, *period, names=names).collect()
+        assert wanted.sort("run_id").equals(
+            scan_history(tmp_path, table, *period).select(names).collect().sort("run_id")
+        )
+        assert wanted.height == 4
+    assert scan_history(tmp_path, "runs", NOON + timedelta(days=9), names=["run_id"]).collect().columns == ["run_id"]
+
+
 def test_compaction_leaves_one_file_a_table_and_the_same_rows(tmp_path):
     for minutes in (0, 5, 10):
         write_run(tmp_path, a_run(minutes))
