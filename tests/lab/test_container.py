@@ -1,5 +1,6 @@
 """The image of examples/container, built and run by its compose file on a real engine; `make test-engines` makes what it needs first."""
 
+import hashlib
 import http.client
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from tests.lab.base import BASE_IMAGE
 from tests.lab.node import until
+from tests.lab.places import CACHE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/container"
@@ -54,18 +56,47 @@ class Compose:
             return answer.status, answer.read().decode(), (answer.headers["set-cookie"] or "").partition(";")[0]
 
 
+def docker(node, *arguments, **streams):
+    return subprocess.run(["docker", "-H", node.url, *arguments], check=True, **(streams or {"capture_output": True}))
+
+
 def build(node):
+    """Build the image; what the Containerfile installs before the program is kept for the next lab."""
     if not BASE_IMAGE.exists() or not (ROOT / "build/wheelhouse").exists():
         pytest.skip("needs what `make test-engines` makes first: python -m tests.lab.base, make wheelhouse")
-    with BASE_IMAGE.open("rb") as layer:
-        subprocess.run(
-            ["docker", "-H", node.url, "import", "-", "base:1"], stdin=layer, check=True, capture_output=True
-        )
-    choices = ["--build-arg", "BASE=base:1", "--build-arg", "PIP_NO_INDEX=1", "--network", "none", "-t", IMAGE]
+    kept = CACHE / f"packages-{sum_of_packages()}.tar"
+    if kept.exists():
+        with kept.open("rb") as images:
+            docker(node, "load", stdin=images, stdout=subprocess.DEVNULL)
+    else:
+        with BASE_IMAGE.open("rb") as layer:
+            docker(node, "import", "-", "base:1", stdin=layer, stdout=subprocess.DEVNULL)
+        make_image(node, "packages:1", "--target", "packages")
+        for older in CACHE.glob("packages-*.tar"):
+            older.unlink()
+        docker(node, "save", "-o", kept.with_suffix(".new"), "base:1", "packages:1")
+        kept.with_suffix(".new").rename(kept)
+    make_image(node, IMAGE, "--cache-from", "packages:1")
+
+
+def make_image(node, name, *choices):
+    choices = [*choices, "--build-arg", "BASE=base:1", "--build-arg", "PIP_NO_INDEX=1", "--network", "none", "-t", name]
     command = ["docker", "-H", node.url, "build", "-f", EXAMPLE / "Containerfile", *choices, ROOT]
     without_plugin = {**os.environ, "DOCKER_BUILDKIT": "0"}
     built = subprocess.run(command, env=without_plugin, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
+
+
+def sum_of_packages():
+    """Return what changes with anything that the stage `packages` is made of."""
+    files = [EXAMPLE / "Containerfile", EXAMPLE / "requirements.lock", ROOT / "requirements.lock"]
+    wheels = sorted(path.name for path in (ROOT / "build/wheelhouse").iterdir())
+    parts = [
+        *(file.read_bytes() for file in files),
+        *(name.encode() for name in wheels),
+        str(BASE_IMAGE.stat().st_mtime_ns).encode(),
+    ]
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()[:16]
 
 
 def sign_in(compose):
