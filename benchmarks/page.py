@@ -109,7 +109,7 @@ async def _listen(address: str, stop: asyncio.Event, seen: dict[int, float]) -> 
 
 async def _change(world: Path, seen: list[dict[int, float]], seconds: float) -> dict[int, float]:
     """Write a world a second, and wait until the last is on every page, or for long; return when each was written."""
-    written = {}
+    written: dict[int, float] = {}
     begun = time.monotonic()
     while time.monotonic() - begun < seconds:
         number = len(written)

@@ -133,7 +133,7 @@ def soak_observe(folder: Path) -> Iterator[Subject]:
     made = [composed("shop", f"s{number}", serial=number) for number in range(10)]
     node = folder / "inventory" / "hosts" / "piha"
     node.mkdir(parents=True)
-    services = {f"s{number}": {} for number in range(10)}
+    services: dict[str, dict[str, str]] = {f"s{number}": {} for number in range(10)}
     (node / "services.yaml").write_text(json.dumps({"services": services}))
     with FakeEngine(made, folder / "engine") as engine:
         (node / "node.yaml").write_text(json.dumps({"observe": {"docker": engine.url}}))
