@@ -77,7 +77,7 @@ def measure(root: Path, workers: int) -> str:
     return (
         f"{wall_s:.1f} s ({outcomes}; {sum(end.event_count for end in ends)} events); processor: workers {busy_s:.1f} s,"
         f" coordinator {mine.ru_utime + mine.ru_stime - used.ru_utime - used.ru_stime:.1f} s; peaks: workers"
-        f" {' and '.join(f'{peak:.0f}' for peak in peaks)} MiB, coordinator {peak_mib():.0f} MiB; what all show, as each is told:"
+        f" {' and '.join(f'{peak:.0f}' for peak in peaks)} MiB, coordinator {peak_mib():.0f} MiB; what each is told, on average:"
         f" {shown / 2**20:.2f} MiB"
     )
 

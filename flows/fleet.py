@@ -119,7 +119,7 @@ def reconcile_sites(as_of: AwareDatetime | None = None) -> State[list[SiteEnd]]:
     shown, twice = join_sites(as_tasks(show_site, [(site, moment, asked) for site in sites]))
     if twice:
         get_run_logger().warning("nodes of two sites, told of once: %s", ", ".join(map(show, twice)))
-    return end_sites(as_tasks(run_site, [(site, as_of, shown, moment) for site in sites]))
+    return end_sites(as_tasks(run_site, [(site, as_of, told, moment) for site, told in zip(sites, shown, strict=True)]))
 
 
 def as_tasks(function: Callable[..., Result], calls: list[tuple[Any, ...]]) -> list[Result]:

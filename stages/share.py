@@ -4,12 +4,13 @@ from collections.abc import Collection
 from typing import Any
 
 import polars as pl
+import rustworkx as rx
 
 from schemas.desired import Dependency
 from schemas.drift import UNAVAILABLE, WAITING
 from schemas.frame import columns
 from schemas.link import NAME, TARGET, Links, declared
-from schemas.shown import Shown, join_shown
+from schemas.shown import Shown, join_shown, pick
 from schemas.words import ALL, DependencyScope, DriftKind, RunMode
 
 MOST_SHOWN = 100
@@ -32,13 +33,59 @@ def share(shown: Shown, links: Links, asked: Collection[str]) -> Shown:
     """
     wanted = pl.Series(sorted(asked), dtype=pl.String).implode()
     named = _instances(shown).filter(pl.col("service").is_in(wanted))
-    given = named.join(_down(shown), on=TARGET, how="anti").sort(TARGET).unique("service", keep="first")
+    given = named.join(_given(shown), on=TARGET, how="semi").sort(TARGET).unique("service", keep="first")
     gone = _first(named.join(given, on="service", how="anti"), shown)
     seeds = pl.concat([find_needs(shown).select(TARGET), gone]).unique()
     told = pl.concat([_connected(seeds, _edges(shown, links)), given]).unique()
     strange = _open_ones(shown).filter(pl.col("service").is_in(wanted))
     nodes = pl.concat([told.select("node"), strange.select("node")]).unique()
     return _restrict(shown, nodes, pl.concat([told, _witnesses(shown, nodes)]).unique(), strange)
+
+
+def find_parts(whole: Shown) -> pl.DataFrame:
+    """Return `node`, `service`, `part`: what of all that sites showed hangs together, by a number.
+
+    Names that nobody gives hold together what needs them and what they were; so does a node of which nothing is well.
+    """
+    far = whole.desired.dependencies.filter(pl.col("scope") == DependencyScope.EXTERNAL)
+    lost = far.join(_given(whole), left_on="dependency", right_on="service", how="anti")
+    there = _instances(whole).join(lost.select(service="dependency"), on="service", how="semi")
+    nearby = whole.desired.dependencies.filter(pl.col("scope") == DependencyScope.LOCAL)
+    well = whole.desired.services.join(_broken(whole), on=TARGET, how="anti")
+    dark = whole.desired.services.join(well, on="node", how="anti")
+    pairs = pl.concat(
+        [
+            nearby.select(*TARGET, to_node="node", to_service="dependency"),
+            lost.select(*TARGET, to_node=pl.lit(NAME), to_service="dependency"),
+            there.select(*TARGET, to_node=pl.lit(NAME), to_service="service"),
+            dark.select(*TARGET, to_node="node", to_service=pl.lit(ALL)),
+        ]
+    )
+    return _number_parts(pairs)
+
+
+def _number_parts(pairs: pl.DataFrame) -> pl.DataFrame:
+    ends = pairs.select(node="to_node", service="to_service")
+    names = pl.concat([pairs.select(TARGET), ends]).unique().with_row_index("id")
+    to = names.select(to_node="node", to_service="service", to="id")
+    edges = pairs.join(names, on=TARGET).join(to, on=["to_node", "to_service"])
+    graph = rx.PyGraph(multigraph=False)
+    graph.add_nodes_from(range(names.height))
+    graph.add_edges_from_no_data(list(edges.select("id", "to").iter_rows()))
+    members = list(enumerate(rx.connected_components(graph)))
+    rows = [(member, number) for number, component in members for member in component]
+    numbered = pl.DataFrame(rows, schema={"id": pl.UInt32, "part": pl.UInt32}, orient="row")
+    return names.join(numbered, on="id").select(*TARGET, "part")
+
+
+def pick_related(whole: Shown, parts: pl.DataFrame, own: Shown) -> Shown:
+    """Return what of all that sites showed hangs together with what one of them did, and who gives what that needs."""
+    mine = parts.join(own.desired.services, on=TARGET, how="semi").select("part").unique()
+    related = pl.concat([parts.join(mine, on="part", how="semi").select(TARGET), own.desired.services.select(TARGET)])
+    needed = whole.desired.dependencies.join(related, on=TARGET, how="semi").select(service="dependency")
+    giving = _given(whole).join(needed, on="service", how="semi")
+    nodes = pl.concat([related, giving]).select("node").unique()
+    return pick(whole, lambda rows: rows.join(nodes, on="node", how="semi"))
 
 
 def _restrict(shown: Shown, nodes: pl.DataFrame, targets: pl.DataFrame, strange: pl.DataFrame) -> Shown:
@@ -64,7 +111,7 @@ def _left_open(services: pl.DataFrame, shown: Shown) -> pl.DataFrame:
     here = _instances(shown)
     wanted = declared(services, shown.desired.dependencies).unique().with_row_index("id")
     nearby = wanted.join(here, left_on=NAMED, right_on=TARGET, how="semi").select("id", is_nearby=pl.lit(True))
-    given = here.join(_down(shown), on=TARGET, how="anti").select(dependency="service")
+    given = _given(shown).select(dependency="service")
     is_anywhere = pl.col("scope") == DependencyScope.ANYWHERE
     scope = pl.when(~is_anywhere).then("scope").when("is_nearby").then(_scope(DependencyScope.LOCAL))
     resolved = wanted.join(nearby, on="id", how="left").with_columns(
@@ -82,6 +129,11 @@ def _scope(scope: DependencyScope) -> pl.Expr:
 def _instances(shown: Shown) -> pl.DataFrame:
     unmonitored = shown.desired.nodes.filter(~pl.col("is_monitored"))
     return shown.desired.services.join(unmonitored, on="node", how="anti").select(TARGET)
+
+
+def _given(shown: Shown) -> pl.DataFrame:
+    """Return the services that are there for whoever needs them."""
+    return _instances(shown).join(_down(shown), on=TARGET, how="anti")
 
 
 def _open_ones(shown: Shown) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Sites that know of each other: what each asks and shows, and the run of each with what the others showed."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from schemas.link import Links
 from schemas.shown import Shown, join_shown, pick
 from schemas.words import Outcome, State
 from stages.link import link_dependencies
-from stages.share import find_needs, share
+from stages.share import find_needs, find_parts, pick_related, share
 
 
 class SiteEnd(NamedTuple):
@@ -68,19 +68,25 @@ def _all_standing(drift: DataFrame[Drift]) -> DataFrame[Drift]:
     return Drift.validate(drift.with_columns(held_by=pl.lit(None, dtype=drift.schema["held_by"])))
 
 
-def join_sites(parts: Iterable[Shown | None]) -> tuple[Shown, tuple[str, ...]]:
-    """Return what all sites show, and the nodes that two of them have: what the second shows of such a node is left out."""
-    whole, twice = join_shown([]), set[str]()
+def join_sites(parts: Sequence[Shown | None]) -> tuple[list[Shown], tuple[str, ...]]:
+    """Return for each site what the others show of what hangs together with what it shows itself.
+
+    Behind it the nodes that two sites have: what the second of them shows of such a node is left out.
+    """
+    kept, twice, known = list[Shown](), set[str](), pl.DataFrame(schema={"node": pl.String})
     for part in parts:
-        if part is not None:
-            both = part.desired.nodes.join(whole.desired.nodes, on="node", how="semi").select("node")
-            twice |= set(both["node"])
-            whole = join_shown([whole, pick(part, partial(pl.DataFrame.join, other=both, on="node", how="anti"))])
-    return whole, tuple(sorted(twice))
+        told = part or join_shown([])
+        both = told.desired.nodes.join(known, on="node", how="semi").select("node")
+        twice |= set(both["node"])
+        kept.append(pick(told, partial(pl.DataFrame.join, other=both, on="node", how="anti")))
+        known = pl.concat([known, kept[-1].desired.nodes.select("node")])
+    whole = join_shown(kept)
+    numbered = find_parts(whole)
+    return [pick_related(whole, numbered, own) for own in kept], tuple(sorted(twice))
 
 
 def run_site(site: Path, as_of: datetime | None, shown: Shown, shown_at: datetime) -> SiteEnd:
-    """Do the run of one site, with what all sites showed; what is wrong with one is its own end, and no exception."""
+    """Do the run of one site, with what others showed of what it needs; its fault is its own end, and no exception."""
     try:
         settings = load_settings(config=site).settings
         write_elsewhere(settings.places.state_dir, Elsewhere(shown, shown_at))

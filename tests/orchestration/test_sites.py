@@ -53,7 +53,7 @@ def run_all(sites):
     """Do by hand what the flow does on its workers."""
     asked = sorted({name for site in sites for name in ask_site(site, AS_OF)})
     shown, twice = join_sites([show_site(site, AS_OF, asked) for site in sites])
-    return [run_site(site, AS_OF, shown, AS_OF) for site in sites], twice
+    return [run_site(site, AS_OF, told, AS_OF) for site, told in zip(sites, shown, strict=True)], twice
 
 
 def open_episodes(site):

@@ -71,7 +71,7 @@ def judge_apart(sites: list[tuple[Desired, Actual]]) -> list[Judgement]:
     asked = {name for shown, _ in known for name in find_needs(shown)["dependency"]}
     elsewhere, twice = join_sites([share(shown, links, asked) for shown, links in known])
     assert not twice
-    return [judge(*site, RULES, elsewhere=elsewhere) for site in sites]
+    return [judge(*site, RULES, elsewhere=told) for site, told in zip(sites, elsewhere, strict=True)]
 
 
 def in_order(frame: pl.DataFrame) -> pl.DataFrame:
