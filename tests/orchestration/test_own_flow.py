@@ -7,11 +7,11 @@ import os
 import pickle
 
 import pytest
-from prefect.client.schemas.objects import StateType
+from prefect._internal.result_records import ResultRecordMetadata
+from prefect.client.schemas.objects import State, StateType
 from prefect.filesystems import LocalFileSystem
-from prefect.results import ResultRecordMetadata, ResultStore
+from prefect.results import ResultStore
 from prefect.serializers import PickleSerializer
-from prefect.states import State
 
 import flows.reconcile  # noqa: F401 - a run imports it before it begins
 
