@@ -180,6 +180,10 @@ class Settings(Rules, PastRules):
     fleet_sites: str | None = Field(
         None, description="reconcile-sites: the settings files of its sites, such as /srv/sites/*/supervisor.yaml"
     )
+    inputs: str | None = Field(
+        None,
+        description="reconcile-sites: s3://… with inventory/ and world/, fetched into the state folder for each run",
+    )
     fleet_shards: Count = Field(4, description="reconcile-fleet: parts that the nodes are judged in")
     dask_workers: Count = Field(2, description="reconcile-fleet: processes on this machine")
     dask_address: str | None = Field(None, description="reconcile-fleet: a Dask scheduler, in place of own processes")

@@ -105,7 +105,7 @@ class RemoteStorage:
     def __init__(self, root: str) -> None:
         """Connect; raises `HistoryError` where the address' kind needs a package that is not installed."""
         self.root = root.rstrip("/")
-        self._files = _file_system(self.root)
+        self._files = open_remote(self.root)[0]
 
     def folders(self, path: str) -> list[str]:
         """Return the names of the folders in a folder, sorted; none where it does not exist."""
@@ -142,10 +142,12 @@ class RemoteStorage:
             self._files.rm_file(self.location(path))
 
 
-def _file_system(root: str) -> Any:
+def open_remote(root: str) -> tuple[Any, str]:
+    """Return what fsspec opens of an address, and the address' path there; `HistoryError` where a package is missing."""
     import fsspec
 
     try:
-        return fsspec.core.url_to_fs(root)[0]
+        files, path = fsspec.core.url_to_fs(root)
     except (ImportError, ValueError) as error:
         raise HistoryError(f"{root}: {error}; for s3:// install the extra 's3'") from None
+    return files, path.rstrip("/")

@@ -16,7 +16,8 @@ from flows.run.cycle import run_once
 from flows.run.decide import remember_settling
 from flows.run.gather import InputReader
 from flows.run.judge import survey
-from flows.settings import load_settings
+from flows.settings import Settings, load_settings
+from flows.sources.fetched import fetch_inputs
 from schemas.drift import Drift
 from schemas.link import Links
 from schemas.shown import Shown, join_shown, pick
@@ -40,6 +41,7 @@ class SiteEnd(NamedTuple):
 def ask_site(site: Path, as_of: datetime) -> tuple[str, ...]:
     """Return the names that broken services of a site need and no service of it gives; none of one that cannot be read."""
     try:
+        _fetch(site)
         shown, _ = _look(site, as_of)
     except SupervisorError:
         return ()
@@ -55,8 +57,29 @@ def show_site(site: Path, as_of: datetime, asked: Collection[str]) -> Shown | No
     return share(shown, links, asked)
 
 
-def _look(site: Path, as_of: datetime) -> tuple[Shown, Links]:
+def _fetch(site: Path) -> None:
     settings = load_settings(config=site).settings
+    if settings.inputs is not None:
+        limits = settings.limits
+        most = limits.max_inventory_bytes + limits.max_world_file_bytes + 4 * limits.max_other_file_bytes
+        fetch_inputs(settings.inputs, _copy_of(settings), most)
+
+
+def _load(site: Path) -> Settings:
+    """Return the settings of a site; of one whose inputs are on object storage, with the copy in place of them."""
+    settings = load_settings(config=site).settings
+    if settings.inputs is None:
+        return settings
+    copy = _copy_of(settings)
+    return settings.model_copy(update={"inventory": copy / "inventory", "world": copy / "world"})
+
+
+def _copy_of(settings: Settings) -> Path:
+    return settings.state_dir.absolute() / "inputs"
+
+
+def _look(site: Path, as_of: datetime) -> tuple[Shown, Links]:
+    settings = _load(site)
     inputs = InputReader(settings, is_caching=True).read_inputs(settings, as_of)
     known = read_known(settings.places.checkpoint) or Known()
     settling = remember_settling(known.last_run.settling if known.last_run else (), as_of)
@@ -88,7 +111,7 @@ def join_sites(parts: Sequence[Shown | None]) -> tuple[list[Shown], tuple[str, .
 def run_site(site: Path, as_of: datetime | None, shown: Shown, shown_at: datetime) -> SiteEnd:
     """Do the run of one site, with what others showed of what it needs; its fault is its own end, and no exception."""
     try:
-        settings = load_settings(config=site).settings
+        settings = _load(site)
         write_elsewhere(settings.places.state_dir, Elsewhere(shown, shown_at))
         report = run_once(settings, as_of)
     except SupervisorError as error:

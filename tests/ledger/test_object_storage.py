@@ -11,6 +11,7 @@ from flows.files.storage import open_storage
 from flows.ledger.history import ask_history, scan_history
 from flows.ledger.history_writer import compact, write_day, write_run
 from flows.past.study import study_past
+from flows.sources.fetched import fetch_inputs
 from schemas.history import TABLES
 from schemas.rules import PastRules
 from tests.ledger.test_history import DAY, a_run
@@ -87,3 +88,14 @@ def test_a_day_is_added_to_what_is_there_and_the_past_is_studied(root):
 def test_an_address_of_an_unknown_kind_is_a_clear_error():
     with pytest.raises(HistoryError, match="nowhere://"):
         open_storage("nowhere://bucket")
+
+
+def test_the_inputs_of_a_site_are_fetched_from_it(root, endpoint, tmp_path):
+    bucket = root.removeprefix("s3://").partition("/")[0]
+    store = boto3.client("s3", endpoint_url=endpoint)
+    for said in (b"{}", b'{"piha": {}}'):
+        store.put_object(Bucket=bucket, Key="state/world/nodes.json", Body=said)
+
+        fetch_inputs(root, tmp_path, 1000)
+
+        assert (tmp_path / "world/nodes.json").read_bytes() == said
