@@ -104,7 +104,10 @@ class Engine:
         )
 
     def _is_due(self, line: Listed, ping: Ping, now: float) -> bool:
-        """Return whether a container is to be inspected: what is new, changed, young or was not for ten minutes."""
+        """Return whether a container is to be inspected: what is new, changed, young or was not for ten minutes.
+
+        What starts again and again may be met between two starts each time, and its line is the same then.
+        """
         known = self._remembered.get(line.id)
         if known is None:
             return True
@@ -114,7 +117,8 @@ class Engine:
         # The list of Podman says nothing of health.
         has_check = known.inspected.config is not None and known.inspected.config.healthcheck is not None
         is_silent = ping.kind == "podman" and has_check
-        return is_old or is_silent or known.line != _line(line) or bool(YOUNG.match(line.status or ""))
+        is_moving = line.state == "restarting" or bool(YOUNG.match(line.status or ""))
+        return is_old or is_silent or is_moving or known.line != _line(line)
 
     def _is_line_alone(self, line: Listed) -> bool:
         """Return whether only the list tells of a container, since it could not be inspected."""

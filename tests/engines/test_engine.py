@@ -104,6 +104,14 @@ def test_an_end_with_another_code_is_inspected_again(socket):
     assert [look.containers[0].exit_code for look in found] == [0, 137]
 
 
+def test_the_restarts_of_a_container_that_is_met_between_two_starts_each_time_are_seen(socket):
+    one = container(state="restarting", restart_count=2)
+    with FakeEngine([one], socket) as fake:
+        found = looks(fake, 2, lambda _: one.update(restart_count=3))
+
+    assert [look.containers[0].restart_count for look in found] == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("task", "number"), [("shop_web.2.x9k", "2"), ("shop_web.node7.x9k", "node7"), ("other.2.x", None), ("", None)]
 )
