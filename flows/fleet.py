@@ -1,7 +1,8 @@
 """Flows for a fleet that is too much for one process: one world in shards of nodes, or many sites with a world each."""
 
 import warnings
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import dask
 from distributed.security import Security
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect_dask import DaskTaskRunner
 from pydantic import AwareDatetime
@@ -108,27 +110,38 @@ def reconcile_sites(as_of: AwareDatetime | None = None) -> State[list[SiteEnd]]:
     judged and recorded by itself, under its own lock; one that cannot be read is skipped, and the others stand.
     """
     try:
-        pattern = load_settings().settings.fleet_sites
-        if pattern is None:
+        settings = load_settings().settings
+        if settings.fleet_sites is None:
             raise SettingsError("fleet_sites: not set; it names the settings files of the sites")
-        sites = find_sites(pattern)
+        sites = find_sites(settings.fleet_sites)
     except SupervisorError as error:
         return Failed(message=show(error))
-    moment = as_of or datetime.now(UTC)
-    asked = sorted({name for names in as_tasks(ask_site, [(site, moment) for site in sites]) for name in names})
-    shown, twice = join_sites(as_tasks(show_site, [(site, moment, asked) for site in sites]))
-    if twice:
-        get_run_logger().warning("nodes of two sites, told of once: %s", ", ".join(map(show, twice)))
-    return end_sites(as_tasks(run_site, [(site, as_of, told, moment) for site, told in zip(sites, shown, strict=True)]))
+    moment, at_once = as_of or datetime.now(UTC), 2 * settings.dask_workers
+    asked = sorted(
+        {name for names in as_tasks(ask_site, at_once, ((site, moment) for site in sites)) for name in names}
+    )
+    joined = join_sites(as_tasks(show_site, at_once, ((site, moment, asked) for site in sites)))
+    if joined.twice:
+        get_run_logger().warning("nodes of two sites, told of once: %s", ", ".join(map(show, joined.twice)))
+    calls = ((site, as_of, told, moment) for site, told in zip(sites, joined.tell(), strict=True))
+    return end_sites(list(as_tasks(run_site, at_once, calls)))
 
 
-def as_tasks(function: Callable[..., Result], calls: list[tuple[Any, ...]]) -> list[Result]:
-    """Return what the function gives for each call, each a task; of a worker that dies, another does it again."""
+def as_tasks(function: Callable[..., Result], at_once: int, calls: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+    """Yield what the function gives for each call, each a task, so many at once that no worker waits.
+
+    All of them at once would hold what every site is told, many times over. Of a worker that dies, another does it again.
+    """
     task = as_task(function).with_options(retries=RETRIES)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sending large graph")
-        futures = [task.submit(*call) for call in calls]
-    return [future.result() for future in futures]
+    under_way: deque[PrefectFuture[Result]] = deque()
+    for call in calls:
+        if len(under_way) == at_once:
+            yield under_way.popleft().result()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            under_way.append(task.submit(*call))
+    while under_way:
+        yield under_way.popleft().result()
 
 
 def end_sites(ends: list[SiteEnd]) -> State[list[SiteEnd]]:

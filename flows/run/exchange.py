@@ -1,6 +1,6 @@
 """Sites that know of each other: what each asks and shows, and the run of each with what the others showed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -91,21 +91,31 @@ def _all_standing(drift: DataFrame[Drift]) -> DataFrame[Drift]:
     return Drift.validate(drift.with_columns(held_by=pl.lit(None, dtype=drift.schema["held_by"])))
 
 
-def join_sites(parts: Sequence[Shown | None]) -> tuple[list[Shown], tuple[str, ...]]:
-    """Return for each site what the others show of what hangs together with what it shows itself.
+class Joined(NamedTuple):
+    """What all sites show, and what of it hangs together."""
 
-    Behind it the nodes that two sites have: what the second of them shows of such a node is left out.
-    """
+    sites: list[Shown]
+    whole: Shown
+    parts: pl.DataFrame
+    twice: tuple[str, ...]
+    """The nodes that two sites have: what the second of them shows of such a node is left out."""
+
+    def tell(self) -> Iterator[Shown]:
+        """Yield for each site what the others show of what hangs together with what it shows itself."""
+        return (pick_related(self.whole, self.parts, own) for own in self.sites)
+
+
+def join_sites(shown: Iterable[Shown | None]) -> Joined:
+    """Return what the sites show together; None of one that could not be read."""
     kept, twice, known = list[Shown](), set[str](), pl.DataFrame(schema={"node": pl.String})
-    for part in parts:
+    for part in shown:
         told = part or join_shown([])
         both = told.desired.nodes.join(known, on="node", how="semi").select("node")
         twice |= set(both["node"])
         kept.append(pick(told, partial(pl.DataFrame.join, other=both, on="node", how="anti")))
         known = pl.concat([known, kept[-1].desired.nodes.select("node")])
     whole = join_shown(kept)
-    numbered = find_parts(whole)
-    return [pick_related(whole, numbered, own) for own in kept], tuple(sorted(twice))
+    return Joined(kept, whole, find_parts(whole), tuple(sorted(twice)))
 
 
 def run_site(site: Path, as_of: datetime | None, shown: Shown, shown_at: datetime) -> SiteEnd:

@@ -52,8 +52,9 @@ def judge_as_one(fleet, folder):
 def run_all(sites):
     """Do by hand what the flow does on its workers."""
     asked = sorted({name for site in sites for name in ask_site(site, AS_OF)})
-    shown, twice = join_sites([show_site(site, AS_OF, asked) for site in sites])
-    return [run_site(site, AS_OF, told, AS_OF) for site, told in zip(sites, shown, strict=True)], twice
+    joined = join_sites(show_site(site, AS_OF, asked) for site in sites)
+    ends = [run_site(site, AS_OF, told, AS_OF) for site, told in zip(sites, joined.tell(), strict=True)]
+    return ends, joined.twice
 
 
 def open_episodes(site):
@@ -112,7 +113,7 @@ def test_what_other_sites_showed_is_used_for_as_long_as_a_world_may_be_old(fleet
 
 @pytest.mark.parametrize(
     ("said", "problem"),
-    [('{"version": 2, "shown_at": "2026-05-12T12:00:00Z", "desired": {}, "shown": {}}', "newer"), ("[", "remove it")],
+    [('{"version": 2, "shown_at": "2026-05-12T12:00:00Z", "frames": {}}', "newer"), ("[", "remove it")],
 )
 def test_a_file_of_elsewhere_that_cannot_be_used_is_told_and_judged_without(fleet, said, problem):
     from flows.run.cycle import run_once
