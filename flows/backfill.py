@@ -17,7 +17,7 @@ from flows.errors import SettingsError
 from flows.ledger.history_writer import hold_history
 from flows.orchestration.own_flow import flow
 from flows.past.day import Day, group_days
-from flows.past.make_days import Backfiller, DayDone, map_days
+from flows.past.make_days import Backfiller, DayDone, make_days
 from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 from flows.reconcile import ParameterPath, gather_settings
 from flows.settings import Settings
@@ -97,7 +97,7 @@ def _check_places(settings: Settings, source: Path, inventory_git: Path | None) 
 @task(cache_policy=NO_CACHE, persist_result=False, retries=1)
 def backfill_month(work: Backfiller, days: list[Day], jobs: int) -> list[DayDone]:
     """Make the history of some days; what a failed attempt did is not done again."""
-    return list(map_days(work, days, jobs))
+    return list(make_days(work, days, jobs))
 
 
 def _log(done: list[DayDone], passed_over: tuple[str, ...]) -> int:

@@ -17,9 +17,11 @@ def settle(
     """Return each desired service that is settling in each snapshot, and the first of the runs in a row that saw it so.
 
     `remembered` is what the run before the first of these snapshots came to. A first sight after `as_of` (the clock was
-    set back) counts as now.
+    set back) counts as now. No row of runs goes on over midnight, UTC: a day of the past comes out the same whichever
+    days are judged with it.
     """
-    runs = snapshots.select("as_of").sort("as_of").with_row_index("run").with_columns(pl.col("run").cast(pl.Int64))
+    number = pl.int_range(pl.len()) + pl.col("as_of").dt.date().rle_id()
+    runs = snapshots.select("as_of").sort("as_of").select("as_of", run=number.cast(pl.Int64))
     seen = (
         observed.filter(pl.col("is_desired") & (pl.col("health") == Health.SETTLING))
         .join(runs, on="as_of")

@@ -49,7 +49,7 @@ def backfill(
     begin, end = options.parse_period(since, until)
     from flows.ledger.history_writer import hold_history
     from flows.past.day import group_days
-    from flows.past.make_days import Backfiller, map_days
+    from flows.past.make_days import Backfiller, make_days
     from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
     from flows.render.progress import progress, working
 
@@ -62,7 +62,9 @@ def backfill(
         days = group_days(found)
         with hold_history(settings.places), progress(len(found)) as advance:
             work = Backfiller(judge, settings.history_root())
-            done = sorted(_watched(map_days(work, days, jobs or os.cpu_count() or 1), advance), key=lambda one: one.day)
+            done = sorted(
+                _watched(make_days(work, days, jobs or os.cpu_count() or 1), advance), key=lambda one: one.day
+            )
         if events is not None:
             from flows.past.events import write_events
             from schemas.spoken import count

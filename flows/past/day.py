@@ -25,6 +25,8 @@ from schemas.run import Judgement
 
 MOST_HELD_BYTES = 32 * 1024 * 1024
 """Of worlds that are judged in one call; decoded and judged, they take about ten times as much."""
+DAYS_AT_ONCE = 7
+"""Of a small fleet, seven days are judged in a third of the time of seven times one."""
 
 
 class Day(NamedTuple):
@@ -84,9 +86,9 @@ class Judge:
         self.inventories.close()
 
     def read_day(self, day: Day, problems: list[Problem]) -> Iterator[tuple[str, list[WorldFiles]]]:
-        """Return the worlds of a day by the version of the inventory that was in force, in the order of time.
+        """Return the worlds of a day or a stretch of days by the version of the inventory in force, in the order of time.
 
-        A day of large worlds comes in parts, so that not all of it is held at once.
+        Large worlds come in parts, so that not all of them are held at once.
         """
         dated = ((self._version_at(snapshot, problems), snapshot) for snapshot in day.snapshots)
         for version, group in groupby(dated, key=lambda pair: pair[0]):
@@ -143,16 +145,24 @@ class Judge:
 
 
 def _in_parts(worlds: Iterable[WorldFiles]) -> Iterator[list[WorldFiles]]:
-    part: list[WorldFiles] = []
-    size_bytes = 0
+    """Yield as many whole days together as may be held at once; a larger day is cut as it is where it comes alone."""
+    earlier: list[WorldFiles] = []
+    today: list[WorldFiles] = []
+    earlier_bytes = today_bytes = 0
     for world in worlds:
-        part.append(world)
-        size_bytes += sum(map(len, world.contents.values()))
-        if size_bytes > MOST_HELD_BYTES:
-            yield part
-            part, size_bytes = [], 0
-    if part:
-        yield part
+        if today and world.as_of.date() > today[-1].as_of.date():
+            earlier, earlier_bytes = earlier + today, earlier_bytes + today_bytes
+            today, today_bytes = [], 0
+        today.append(world)
+        today_bytes += sum(map(len, world.contents.values()))
+        if earlier and earlier_bytes + today_bytes > MOST_HELD_BYTES:
+            yield earlier
+            earlier, earlier_bytes = [], 0
+        if today_bytes > MOST_HELD_BYTES:
+            yield today
+            today, today_bytes = [], 0
+    if earlier or today:
+        yield earlier + today
 
 
 def group_days(snapshots: Iterable[SnapshotRef]) -> list[Day]:
@@ -161,10 +171,15 @@ def group_days(snapshots: Iterable[SnapshotRef]) -> list[Day]:
     return [Day(day, tuple(group)) for day, group in days]
 
 
-def join_days(days: Sequence[Day], count: int) -> list[Day]:
-    """Return stretches of so many days, each by the date of its first: where nothing is written, days need not be apart."""
-    stretches = (days[start : start + count] for start in range(0, len(days), count))
-    return [Day(part[0].day, tuple(ref for day in part for ref in day.snapshots)) for part in stretches]
+def stretch(days: Sequence[Day], jobs: int) -> list[list[Day]]:
+    """Return the days by several that are judged together, for so many processes."""
+    count = max(1, min(DAYS_AT_ONCE, len(days) // jobs))
+    return [list(days[start : start + count]) for start in range(0, len(days), count)]
+
+
+def join_days(days: Sequence[Day]) -> Day:
+    """Return days as one, by the date of the first: what comes of each is the same, and judging them together is fast."""
+    return Day(days[0].day, tuple(ref for day in days for ref in day.snapshots))
 
 
 def within(snapshots: Iterable[SnapshotRef], since: datetime | None, until: datetime | None) -> list[SnapshotRef]:

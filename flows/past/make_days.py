@@ -4,13 +4,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
 
@@ -19,13 +20,14 @@ from flows.files.storage import open_storage
 from flows.ledger.history import ask_history, find_day_damage, list_days, read_day, scan_day
 from flows.ledger.history_check import DamagedHistoryError
 from flows.ledger.history_writer import derive_run_id, finish_day, write_day
-from flows.past.day import Batch, Day, Judge, Problem
+from flows.past.day import Batch, Day, Judge, Problem, join_days, stretch
 from flows.sources.world.actual import WorldFiles
 from schemas.frame import dtypes
 from schemas.history import History, RunFacts
 from schemas.words import Outcome
 from stages.record import record_runs
 
+Days = TypeVar("Days")
 Result = TypeVar("Result")
 BACKFILL = "backfill"
 
@@ -42,46 +44,89 @@ class DayDone(NamedTuple):
 
 @dataclass
 class Backfiller:
-    """Makes the history of a day; can be sent to another process."""
+    """Makes the history of days; can be sent to another process."""
 
     judge: Judge
     history: Path | str
 
-    def __call__(self, day: Day) -> DayDone:
-        """Judge the snapshots of a day that the history does not have, and write the day's files.
+    def __call__(self, days: Sequence[Day]) -> list[DayDone]:
+        """Judge the snapshots of days that the history does not have, and write each day's files.
 
-        The files depend on the runs that the day has then, and on nothing else: not on how many processes worked, nor
-        on how often one was killed in between. A day of which a file is damaged is left as it is, and named.
+        The files depend on the runs that the day has then, and on nothing else: not on which days come with it, on how
+        many processes worked, nor on how often one was killed in between. A day of which a file is damaged is left as
+        it is, and named.
         """
+        begun = [self._begin(day) for day in days]
+        sound = {one.day.day: one for one in begun if not one.problems}
+        if sound:
+            self._make(sound)
+        return [DayDone(one.day, one.judged_count, one.known_count, tuple(one.problems)) for one in begun]
+
+    def _begin(self, day: Day) -> "_Making":
         try:
-            return self._make(day)
+            return _Making(day, _known_runs(self.history, day))
         except DamagedHistoryError as error:
-            return DayDone(day, 0, 0, (Problem(day.snapshots[0].as_of, f"the day {day.day}: {error}"),))
+            return _Making(day, problems=[_refusal(day, error)])
 
-    def _make(self, day: Day) -> DayDone:
+    def _make(self, days: "dict[date, _Making]") -> None:
         problems: list[Problem] = []
-        known = _known_runs(self.history, day)
-        batches: list[Batch] = []
-        known_count = 0
-        for version, worlds in self.judge.read_day(day, problems):
-            new = [world for world in worlds if self._run_id(version, world) not in known]
-            known_count += len(worlds) - len(new)
+        unwritten = list(days.values())
+        for version, worlds in self.judge.read_day(join_days([one.day for one in unwritten]), problems):
+            while unwritten[0].day.day < worlds[0].as_of.date():
+                self._write(unwritten.pop(0))
+            new = [world for world in worlds if self._is_new(version, world, days[world.as_of.date()])]
             batch = self.judge.judge_worlds(version, new, problems) if new else None
-            batches += [batch] if batch else []
-        if batches:
-            write_day(self.history, day.day, join_histories([to_history(batch) for batch in batches]))
-        elif known_count:
-            finish_day(self.history, day.day)
-        judged_count = sum(len(batch.prints) for batch in batches)
-        return DayDone(day, judged_count, known_count, tuple(problems))
+            for day, rows in _by_day(to_history(batch)).items() if batch else ():
+                days[day].histories.append(rows)
+        for one in unwritten:
+            self._write(one)
+        for problem in problems:
+            days[problem.as_of.date()].problems.append(problem)
 
-    def _run_id(self, version: str, world: WorldFiles) -> str:
+    def _is_new(self, version: str, world: WorldFiles, day: "_Making") -> bool:
         prints = self.judge.fingerprint(version, world)
-        return derive_run_id(prints.input, prints.rules, world.as_of)
+        is_new = derive_run_id(prints.input, prints.rules, world.as_of) not in day.known
+        day.known_count += not is_new
+        return is_new
+
+    def _write(self, one: "_Making") -> None:
+        try:
+            if one.histories:
+                write_day(self.history, one.day.day, join_histories(one.histories))
+                one.judged_count = sum(rows.runs.height for rows in one.histories)
+            elif one.known_count:
+                finish_day(self.history, one.day.day)
+        except DamagedHistoryError as error:
+            one.known_count, one.problems = 0, [_refusal(one.day, error)]
+        one.histories = []
 
     def close(self) -> None:
         """Let go of what is open."""
         self.judge.close()
+
+
+@dataclass
+class _Making:
+    """A day on its way."""
+
+    day: Day
+    known: frozenset[str] = frozenset()
+    """The runs that the history has of it."""
+    problems: list[Problem] = field(default_factory=list)
+    histories: list[History] = field(default_factory=list)
+    known_count: int = 0
+    judged_count: int = 0
+
+
+def _refusal(day: Day, error: DamagedHistoryError) -> Problem:
+    return Problem(day.snapshots[0].as_of, f"the day {day.day}: {error}")
+
+
+def _by_day(rows: History) -> dict[date, History]:
+    """Return the rows of each day."""
+    of_day = pl.col("as_of").dt.date()
+    days = rows.runs["as_of"].dt.date().unique(maintain_order=True)
+    return {day: History(*(table.filter(of_day == day) for table in rows)) for day in days}  # type: ignore[arg-type]
 
 
 def _known_runs(history: Path | str, day: Day) -> frozenset[str]:
@@ -125,22 +170,28 @@ def join_histories(parts: list[History]) -> History:
     return History(*(pl.concat(tables) for tables in zip(*parts, strict=True)))
 
 
-_worker: Callable[[Day], object] | None = None
+_worker: Callable[[Any], object] | None = None
 
 
-def _start_worker(work: Callable[[Day], object], parent: int) -> None:
+def _start_worker(work: Callable[[Any], object], parent: int) -> None:
     global _worker  # noqa: PLW0603 - a process of the pool has one job, which it keeps between days
     end_with(parent)
     _worker = work
 
 
-def _work(day: Day) -> object:
+def _work(days: object) -> object:
     assert _worker is not None  # noqa: S101 - the pool starts every process with one
-    return _worker(day)
+    return _worker(days)
 
 
-def map_days(work: Callable[[Day], Result], days: list[Day], jobs: int) -> Iterator[Result]:
-    """Return what `work` makes of each day, in any order, by so many processes; with one, right here and in order."""
+def make_days(work: Backfiller, days: list[Day], jobs: int) -> Iterator[DayDone]:
+    """Make the history of days, in any order, by so many processes; yield what became of each."""
+    for done in map_days(work, stretch(days, jobs), jobs):
+        yield from done
+
+
+def map_days(work: Callable[[Days], Result], days: list[Days], jobs: int) -> Iterator[Result]:
+    """Return what `work` makes of each of the days, in any order, by so many processes; with one, right here and in order."""
     if jobs <= 1 or len(days) <= 1:
         yield from map(work, days)
         return
@@ -156,7 +207,7 @@ def map_days(work: Callable[[Day], Result], days: list[Day], jobs: int) -> Itera
 
 
 @contextmanager
-def _pool(work: Callable[[Day], object], jobs: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(work: Callable[[Any], object], jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Give a pool that is left without waiting for days that were not begun, where the caller gives up."""
     # polars' threads do not survive a fork
     context = multiprocessing.get_context("spawn")

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flows.ledger.archive import open_archive
-from flows.past.day import group_days, join_days
+from flows.past.day import group_days, join_days, stretch
 from flows.past.make_days import map_days
 from flows.past.policy_replay import Assume, Replayed, Simulation, replay_policies
 from flows.past.policy_runs import DayReader, JudgedRuns, in_order
@@ -15,9 +15,6 @@ from flows.settings import Settings
 from flows.sources.policy.policy_file import read_policy
 from schemas.numbers import Automation
 from schemas.policy import Policy
-
-DAYS_AT_ONCE = 4
-"""Four days of a small fleet are judged in half the time of four times one; more of them take memory."""
 
 
 def study_policies(
@@ -63,9 +60,10 @@ def _judge_runs(
         with open_archive(settings.state_dir):
             pass
     with open_snapshots((source or settings.state_dir).absolute(), settings.limits) as snapshots:
-        days = join_days(group_days(find_snapshots(snapshots, since, until)), DAYS_AT_ONCE)
+        jobs = jobs or os.cpu_count() or 1
+        days = [join_days(part) for part in stretch(group_days(find_snapshots(snapshots, since, until)), jobs)]
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, None, snapshots))
-        done = map_days(DayReader(judge), days, jobs or os.cpu_count() or 1)
+        done = map_days(DayReader(judge), days, jobs)
         for batch in in_order(done, days):
             yield JudgedRuns(batch, settings.rules())

@@ -91,8 +91,7 @@ def test_backfilling_what_was_live_finds_the_same_run(settings):
     run_once(settings, NOON)
     with open_snapshots(settings.state_dir, settings.limits) as snapshots:
         judge = make_judge(settings, snapshots, choose_inventories(settings, None, snapshots))
-        [day] = group_days(snapshots.list_snapshots())
-        done = Backfiller(judge, settings.history_root())(day)
+        [done] = Backfiller(judge, settings.history_root())(group_days(snapshots.list_snapshots()))
         judge.close()
 
     assert (done.judged_count, done.known_count) == (0, 1)

@@ -18,7 +18,7 @@ from flows.ledger.history import ask_history, scan_history
 from flows.ledger.history_writer import sweep_temporaries
 from flows.past.day import group_days
 from flows.past.events import write_events
-from flows.past.make_days import Backfiller, DayDone, map_days
+from flows.past.make_days import Backfiller, DayDone, make_days
 from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.past.study import study_past
 from flows.run.cycle import run_once
@@ -60,7 +60,7 @@ def backfill(
         judge = make_judge(settings, snapshots, choose_inventories(settings, git, snapshots))
         days = group_days(snapshots.list_snapshots())
         snapshots.close()
-        done = list(map_days(Backfiller(judge, settings.history_root()), days[:stop], jobs))
+        done = list(make_days(Backfiller(judge, settings.history_root()), days[:stop], jobs))
         judge.close()
     return done
 
@@ -166,6 +166,22 @@ def test_a_day_that_was_killed_between_its_tables_is_completed(tmp_path, setting
     backfill(settings, source)
 
     assert files(settings.state_dir) == whole
+
+
+@pytest.mark.parametrize("most_held_bytes", [700, 10**6])
+def test_a_day_comes_out_the_same_whichever_days_are_judged_with_it(tmp_path, settings, monkeypatch, most_held_bytes):
+    source = keep(tmp_path / "kept", 12, down=tuple(range(1, 11)))
+    for file in source.rglob("services.json"):
+        file.write_bytes(file.read_bytes().replace(b"exited", b"starting"))
+    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    monkeypatch.setattr("flows.past.day.MOST_HELD_BYTES", most_held_bytes)
+
+    backfill(settings, source, jobs=1)
+    for day in range(1, 5):
+        backfill(other, source, stop=day)
+
+    assert files(other.state_dir) == files(settings.state_dir)
+    assert table(settings, "drift")["held_by"].unique().len() == 2
 
 
 @pytest.mark.slow
