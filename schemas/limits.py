@@ -1,6 +1,7 @@
 """Limits for what comes from outside: no honest homelab meets them, and nothing above them is read."""
 
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -41,6 +42,7 @@ class Limits(BaseModel):
     retry_pause: Duration = Field(timedelta(seconds=0.2), description="pause before each of them")
     max_read_rounds: Count = Field(5, description="times to read again what changed while it was read")
 
+    @cached_property
     def of_other_files(self) -> "Limits":
         """Return the limits of one of the world's files other than `services.json`."""
         others = {

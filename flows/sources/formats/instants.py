@@ -68,6 +68,7 @@ def to_microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
+@lru_cache(maxsize=65_536, typed=True)
 def _parse_number(value: float) -> int | None:
     for parts in PER_SECOND:
         if EARLIEST_S * parts <= value <= LATEST_S * parts:

@@ -40,7 +40,7 @@ class TimeReader:
 
     def read(self, record: Record, field: str, file: str, key: str) -> int | None:
         """Return the field's moment; none where there is none, or it is in doubt."""
-        return self.read_seen(record, field, file, key)[0]
+        return self.read_seen(record, field, file, key)[0] if field in record else None
 
     def read_seen(self, record: Record, field: str, file: str, key: str) -> tuple[int | None, SeenState]:
         """Return the field's moment, and what else the field says."""
@@ -78,9 +78,14 @@ def read_word(record: Record, field: str, max_length: int) -> str | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else to_json(value)
+    check_length(text, field, max_length)
+    return text.strip().lower() if isinstance(value, str) else text
+
+
+def check_length(text: str, field: str, max_length: int) -> None:
+    """Refuse a word that is too long: raises `UnusableNameError`."""
     if len(text) > max_length:
         raise UnusableNameError(f"'{field}' has {len(text)} characters; at most {max_length} are allowed")
-    return text.strip().lower() if isinstance(value, str) else text
 
 
 def read_text(record: Record, field: str, max_length: int) -> str | None:

@@ -47,7 +47,7 @@ class WorldFiles(NamedTuple):
 
 def file_limits(name: str, limits: Limits) -> Limits:
     """Return what a file of the world may be at most: `services.json` has as many records as all others together."""
-    return limits if name == SERVICES else limits.of_other_files()
+    return limits if name == SERVICES else limits.of_other_files
 
 
 class LastingWorldFaultError(WorldUnreadableError):

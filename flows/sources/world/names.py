@@ -49,13 +49,14 @@ class WorldNames:
         self.read_node = lru_cache(65_536)(self._read_node)
         self.read_service = lru_cache(65_536)(self._read_service)
         self.read_target = lru_cache(65_536)(self._read_target)
+        self.is_cut = lru_cache(65_536)(self._is_cut)
 
     def is_exact(self, text: str) -> bool:
         """Return whether a node's name is an alias or a known node just so, and was not cut to one."""
         name = normalize_name(text)
         return name in self._aliases or name in self._known
 
-    def is_cut(self, text: str) -> bool:
+    def _is_cut(self, text: str) -> bool:
         """Return whether a usable node's name was taken for a known node that it is not just so."""
         return not self.is_exact(text) and self.read_node(text) in self._known
 
@@ -103,10 +104,13 @@ class WorldNames:
 
 def field_text(record: Mapping[str, object], *names: str) -> str:
     """Return the first of the fields that is there; raises `UnusableNameError` where none is, or it is no text."""
-    value = next((record[name] for name in names if record.get(name) is not None), None)
-    if not isinstance(value, str):
-        raise UnusableNameError(f"no usable '{names[0]}'")
-    return value
+    for name in names:
+        value = record.get(name)
+        if isinstance(value, str):
+            return value
+        if value is not None:
+            break
+    raise UnusableNameError(f"no usable '{names[0]}'")
 
 
 def incident_service(record: Mapping[str, object], names: WorldNames) -> str:

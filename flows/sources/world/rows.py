@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -13,6 +13,7 @@ from flows.sources.formats.json_strict import Unfit, describe
 from flows.sources.world.fields import (
     Record,
     TimeReader,
+    check_length,
     printable,
     read_pressure,
     read_status,
@@ -44,13 +45,18 @@ class Observed(NamedTuple):
     """One record of a node or a service that can be read, before it is known whether others are of the same target."""
 
     row: Row
-    written: str
-    """How the record names its node."""
+    """Its fifth value is when it was seen, its last one the record's key."""
     spelling: tuple[str, ...]
-    """How it names its target."""
-    seen_at: int
-    """0 where it says no readable time."""
-    key: str
+    """How the record names its target, the node first."""
+
+
+class Named(NamedTuple):
+    """Node and service of a record."""
+
+    spelling: tuple[str, str]
+    """As it writes them."""
+    target: tuple[str, str]
+    """As the inventory does."""
 
 
 class WorldRows:
@@ -73,6 +79,8 @@ class WorldRows:
         self._limits = limits
         self._rules = rules
         self._times = TimeReader(0, rules)
+        # A batch has the same keys in every snapshot; a bound keeps a hostile world from filling the memory.
+        self._read_key = lru_cache(65_536)(partial(_read_key, names))
         self._source = ""
         self._most_rejected = 0
 
@@ -127,12 +135,12 @@ class WorldRows:
                 reason = record.reason if isinstance(record, Unfit) else str(error)
                 self._reject(NODES, key, reason, target)
                 continue
-            found.setdefault(target, []).append(Observed(row, name, (name,), row[4] or 0, key))
+            found.setdefault(target, []).append(Observed(row, (name,)))
         for target, observed in found.items():
             chosen, others = self._choose(NODES, target, observed)
             if chosen is not None:
-                names = sorted({printable(other.written) for other in others})
-                self.nodes.append((*chosen.row[:-1], names, chosen.key))
+                names = sorted({printable(other.spelling[0]) for other in others})
+                self.nodes.append((*chosen.row[:-1], names, chosen.row[-1]))
         self._tell_cut(written)
 
     def _read_node_row(self, node: str, record: Record, key: str) -> Row:
@@ -176,15 +184,14 @@ class WorldRows:
         for key, record in records.entries:
             target: Target = ()
             try:
-                spelling = _spell_service(key, record, is_keyed=records.is_keyed)
-                target = self._names.read_node(spelling[0]), self._names.read_service(spelling[1])
+                spelling, target = self._read_key(key) if records.is_keyed else _read_named(self._names, key, record)
                 written.add(spelling[0])
                 row = self._read_service_row(target, _fields(record), key)
             except UnusableNameError as error:
                 reason = record.reason if isinstance(record, Unfit) else str(error)
                 self._reject(SERVICES, key, reason, target or self._claim(key, record, is_keyed=records.is_keyed))
                 continue
-            found.setdefault(target, []).append(Observed(row, spelling[0], spelling, row[4] or 0, key))
+            found.setdefault(target, []).append(Observed(row, spelling))
         for target, observed in found.items():
             chosen, _ = self._choose(SERVICES, target, observed)
             if chosen is not None:
@@ -195,7 +202,7 @@ class WorldRows:
         status = record.get("status")
         if not isinstance(status, str) or not status.strip():
             raise UnusableNameError(f"no usable 'status': expected a text, found {_describe_status(record)}")
-        read_word(record, "status", self._limits.max_word_length)
+        check_length(status, "status", self._limits.max_word_length)
         seen_at, state = self._times.read_seen(record, "last_seen", SERVICES, key)
         since_at = self._times.read(record, "since", SERVICES, key)
         incident_id = read_text(record, "incident_id", self._limits.max_key_length)
@@ -206,8 +213,7 @@ class WorldRows:
         record = record.value if isinstance(record, Unfit) else record
         for own_keyed in (True, False) if is_keyed else (False,):
             try:
-                node, service = _spell_service(key, record, is_keyed=own_keyed)
-                return self._names.read_node(node), self._names.read_service(service)
+                return (_read_key(self._names, key) if own_keyed else _read_named(self._names, key, record))[1]
             except UnusableNameError:
                 continue
         given = [record.get("node")] if isinstance(record, dict) else []
@@ -229,15 +235,15 @@ class WorldRows:
         times = Counter(one.spelling for one in observed)
         for one in observed:
             if times[one.spelling] > 1:
-                self._reject(file, one.key, f"{'/'.join(target)} comes twice", target)
+                self._reject(file, one.row[-1], f"{'/'.join(target)} comes twice", target)
         ranked = sorted((one for one in observed if times[one.spelling] == 1), key=partial(self._rank, target))
         for one in ranked[1:]:
             reason = f"another record of {'/'.join(target)} has its exact name, is newer, or is spelled as the inventory does"
-            self._reject(file, one.key, reason, target)
+            self._reject(file, one.row[-1], reason, target)
         return (ranked[0], ranked[1:]) if ranked else (None, [])
 
     def _rank(self, target: Target, one: Observed) -> tuple[bool, int, bool]:
-        return not self._names.is_exact(one.written), -one.seen_at, one.spelling != target
+        return not self._names.is_exact(one.spelling[0]), -(one.row[4] or 0), one.spelling != target
 
     def _tell_cut(self, written: "set[str] | frozenset[str]") -> None:
         """Keep which names were taken for a known node that they are not just so."""
@@ -315,14 +321,21 @@ class WorldRows:
         )
 
 
-def _spell_service(key: str, record: Any, *, is_keyed: bool) -> tuple[str, str]:
-    """Return node and service as a record names them, by its key `node/service` where it has one, else by its fields."""
-    if is_keyed:
-        return _split(key)
+def _read_key(names: WorldNames, key: str) -> Named:
+    """Return the service of a record by its key `node/service`; raises `UnusableNameError`."""
+    return _read_spelling(names, _split(key))
+
+
+def _read_named(names: WorldNames, key: str, record: Any) -> Named:
+    """Return the service of a record by its fields."""
     fields = _fields(record)
     if fields.get("node") is None and isinstance(fields.get("id"), str):
-        return _split(fields["id"])
-    return field_text(fields, "node"), field_text(fields, "service", "name")
+        return _read_spelling(names, _split(fields["id"]))
+    return _read_spelling(names, (field_text(fields, "node"), field_text(fields, "service", "name")))
+
+
+def _read_spelling(names: WorldNames, spelling: tuple[str, str]) -> Named:
+    return Named(spelling, (names.read_node(spelling[0]), names.read_service(spelling[1])))
 
 
 def _split(key: str) -> tuple[str, str]:
