@@ -36,17 +36,17 @@ CREATE TABLE IF NOT EXISTS file (
 CREATE INDEX IF NOT EXISTS file_content ON file (content);
 """
 _VERSION = 1
-KEPT_LEVEL, PASSING_LEVEL = 9, 1
-"""Of zstd: for what is kept for months, and for what is deleted in an hour."""
+LEVEL = 9
+"""Of zstd, for what is kept for months."""
 
 
 class Archive(ArchiveReader):
     """An archive that is open for writing; what is added is there once the `with` block ends without an error."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, level: int) -> None:
-        """Keep the connection; `level` is that of zstd."""
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        """Keep the connection."""
         super().__init__(connection, path)
-        self._compressor = zstandard.ZstdCompressor(level=level)
+        self._compressor = zstandard.ZstdCompressor(level=LEVEL)
 
     def add_world(self, files: WorldFiles, *, even_unchanged: bool = False) -> bool:
         """Keep a world, unless the one before it has the same files; return whether it was kept.
@@ -136,17 +136,14 @@ class Archive(ArchiveReader):
 
 
 @contextmanager
-def edit_archive(state_dir: Path, *, level: int = KEPT_LEVEL) -> Iterator[Archive]:
-    """Open the archive of a state folder for writing, made where there is none; one transaction, all or nothing.
-
-    `level` is that of zstd.
-    """
+def edit_archive(state_dir: Path) -> Iterator[Archive]:
+    """Open the archive of a state folder for writing, made where there is none; one transaction, all or nothing."""
     path = state_dir / FILE_NAME
     make_folder(state_dir)
     connection = _connect(path)
     try:
         connection.execute("BEGIN IMMEDIATE")
-        yield Archive(connection, path, level)
+        yield Archive(connection, path)
         connection.execute("COMMIT")
     except sqlite3.DatabaseError as error:
         raise HistoryError(f"{path}: the archive cannot be written: {error}") from None

@@ -1,22 +1,21 @@
 """What a user names as the past, opened: which kind of source it is, and where its inventory comes from."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from flows.errors import HistoryError, SettingsError
 from flows.files.scratch import scratch_folder
-from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, open_archive
-from flows.ledger.archive_writer import PASSING_LEVEL, Archive, edit_archive
+from flows.ledger.archive import FILE_NAME, INVENTORY, open_archive
 from flows.past.archive_source import ArchivedInventories, ArchiveSource
 from flows.past.day import Judge, within
 from flows.settings import Settings
 from flows.sources.snapshots.git_objects import GitObjects
 from flows.sources.snapshots.inventories import GitInventories, InventorySource, OneInventory
+from flows.sources.snapshots.packed import PackedSource, Packer
 from flows.sources.snapshots.tars import find_tars, read_tar_worlds
 from flows.sources.snapshots.worlds import FolderSource, GitSource, SnapshotRef, SnapshotSource
-from flows.sources.world.files import WorldFiles
 from schemas.limits import Limits
 from schemas.rules import Rules
 
@@ -25,7 +24,7 @@ from schemas.rules import Rules
 def open_snapshots(source: Path, limits: Limits, zone: tzinfo = UTC) -> Iterator[SnapshotSource]:
     """Give the snapshots of an archive, of a Git repository, of tar archives, or of a folder of folders.
 
-    Tar archives, which cannot be read out of order, are made into a temporary archive; of a torn one, what is whole.
+    Tar archives, which cannot be read out of order, are laid down for the time being; of a torn one, what is whole.
     A name without a time zone is in `zone`. Raises `SettingsError` where it is none of them.
     """
     if (source / FILE_NAME).is_file():
@@ -34,9 +33,7 @@ def open_snapshots(source: Path, limits: Limits, zone: tzinfo = UTC) -> Iterator
         yield GitSource(source, limits)
     elif tars := find_tars(source):
         with scratch_folder() as unpacked:
-            with edit_archive(unpacked, level=PASSING_LEVEL) as archive:
-                problems = [_import_tar(tar, archive, limits, zone) for tar in tars]
-            yield ArchiveSource(unpacked, tuple(problem for problem in problems if problem))
+            yield PackedSource(unpacked, _unpack(tars, unpacked, limits, zone))
     elif source.is_dir():
         yield FolderSource(source, limits, zone)
     else:
@@ -52,22 +49,23 @@ def find_snapshots(source: SnapshotSource, since: datetime | None, until: dateti
     return within(found, since, until)
 
 
-def _import_tar(tar: Path, archive: Archive, limits: Limits, zone: tzinfo) -> str | None:
-    """Add a tar's worlds to an archive; return why it could not be read to its end, where that is so."""
+def _unpack(tars: list[Path], folder: Path, limits: Limits, zone: tzinfo) -> tuple[str, ...]:
+    """Lay down the worlds of tars in a folder; return why some could not be read to their end."""
+    try:
+        with closing(Packer(folder)) as packer:
+            problems = [_unpack_one(tar, packer, limits, zone) for tar in tars]
+    except OSError as error:
+        raise HistoryError(f"{folder}: the archives cannot be unpacked here: {error.strerror}") from None
+    return tuple(problem for problem in problems if problem)
+
+
+def _unpack_one(tar: Path, packer: Packer, limits: Limits, zone: tzinfo) -> str | None:
     try:
         for world in read_tar_worlds(tar, limits, zone):
-            _add_part(archive, world)
+            packer.add(world)
     except HistoryError as error:
         return str(error)
     return None
-
-
-def _add_part(archive: Archive, world: WorldFiles) -> None:
-    """Add a world, or more of the files of one that is there."""
-    part = archive.find_latest(WORLD, world.as_of)
-    is_split = part is not None and part.as_of == world.as_of
-    earlier = archive.read_contents(part.snapshot) if part and is_split else {}
-    archive.add_world(world._replace(contents={**earlier, **world.contents}), even_unchanged=True)
 
 
 def choose_inventories(settings: Settings, git: Path | None, source: SnapshotSource) -> InventorySource:

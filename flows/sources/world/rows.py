@@ -184,7 +184,7 @@ class WorldRows:
         for key, record in records.entries:
             target: Target = ()
             try:
-                spelling, target = self._read_key(key) if records.is_keyed else _read_named(self._names, key, record)
+                spelling, target = self._read_key(key) if records.is_keyed else _read_named(self._names, record)
                 written.add(spelling[0])
                 row = self._read_service_row(target, _fields(record), key)
             except UnusableNameError as error:
@@ -213,7 +213,7 @@ class WorldRows:
         record = record.value if isinstance(record, Unfit) else record
         for own_keyed in (True, False) if is_keyed else (False,):
             try:
-                return (_read_key(self._names, key) if own_keyed else _read_named(self._names, key, record))[1]
+                return (_read_key(self._names, key) if own_keyed else _read_named(self._names, record))[1]
             except UnusableNameError:
                 continue
         given = [record.get("node")] if isinstance(record, dict) else []
@@ -326,7 +326,7 @@ def _read_key(names: WorldNames, key: str) -> Named:
     return _read_spelling(names, _split(key))
 
 
-def _read_named(names: WorldNames, key: str, record: Any) -> Named:
+def _read_named(names: WorldNames, record: Any) -> Named:
     """Return the service of a record by its fields."""
     fields = _fields(record)
     if fields.get("node") is None and isinstance(fields.get("id"), str):
