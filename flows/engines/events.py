@@ -13,6 +13,8 @@ from flows.engines.reasons import LookError
 RECONNECT_S = 540.0
 """Before a proxy ends an idle stream, which the usual one does after ten minutes."""
 PAUSE_S = 5.0
+FIRST_LOOK_S = 1.0
+"""Before it is asked again whether a look has found what the engine speaks."""
 FILTERS = {
     "type": ["container"],
     "event": ["start", "die", "oom", "destroy", "rename", "pause", "unpause", "health_status"],
@@ -31,7 +33,7 @@ async def follow_events(engine: Engine, tell: Callable[[], None]) -> None:
                 await asyncio.sleep(PAUSE_S)
             else:
                 tell()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(FIRST_LOOK_S)
 
 
 async def _follow(engine: Engine, tell: Callable[[], None]) -> None:

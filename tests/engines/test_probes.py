@@ -19,7 +19,7 @@ NOT_AUTHORIZED = bytes([0x20, 2, 0, 5])
 def serving(answer):
     """Answer each connection with these bytes after its first ones came; None: never."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.2)
+        server.settimeout(0.02)
         stop = threading.Event()
         kept = []
 
@@ -108,7 +108,7 @@ def test_an_address_that_is_none_says_what_is_expected(address, scheme):
 )
 def test_a_broker_is_asked_in_its_own_language(answer, is_ok, detail, monkeypatch):
     pytest.importorskip("aiomqtt")
-    monkeypatch.setattr(probes, "MQTT_S", 1.0)
+    monkeypatch.setattr(probes, "MQTT_S", 0.3)
     with serving(answer) as port:
         found = ask(f"mqtt://127.0.0.1:{port}")
 

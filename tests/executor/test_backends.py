@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import pytest
 
+from flows.executor import runner
 from flows.executor.backends import engine
 from flows.executor.backends.command_line import read_result
 from flows.executor.backends.engine import ComposeBackend, DockerBackend, judge_state
@@ -105,7 +106,9 @@ def test_a_script_that_is_no_program_provably_sent_nothing(script, tmp_path):
 @pytest.mark.parametrize(
     ("timeout_s", "is_stopped", "result"), [(0.3, False, Result.TIMED_OUT), (30, True, Result.ABORTED)]
 )
-def test_a_script_that_takes_too_long_is_never_failed(script, timeout_s, is_stopped, result):
+def test_a_script_that_takes_too_long_is_never_failed(script, timeout_s, is_stopped, result, monkeypatch):
+    monkeypatch.setattr(runner, "LOOK_S", 0.1)
+
     assert script("sleep 60").run(order(timeout_s=timeout_s), lambda: is_stopped).result is result
 
 
@@ -233,7 +236,7 @@ class Listener(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def listener():
     server = http.server.HTTPServer(("127.0.0.1", 0), Listener)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/act"
     server.shutdown()
     server.server_close()

@@ -82,7 +82,7 @@ class Inbox(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def inbox():
     server = HTTPServer(("127.0.0.1", 0), Inbox)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"json://127.0.0.1:{server.server_port}/"
     server.shutdown()
     server.server_close()

@@ -381,7 +381,7 @@ class Advisories(BaseHTTPRequestHandler):
 @pytest.fixture
 def advisories():
     server = HTTPServer(("127.0.0.1", 0), Advisories)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/v1/query"
     server.shutdown()
     server.server_close()

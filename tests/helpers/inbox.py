@@ -40,6 +40,6 @@ def open_inbox(host: str = "127.0.0.1") -> Iterator[Inbox]:
             pass
 
     with HTTPServer((host, 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield Inbox(f"json://{host}:{server.server_port}/", posts)
         server.shutdown()

@@ -5,6 +5,7 @@ import json
 import time
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 
@@ -17,6 +18,21 @@ from flows.settings import Settings
 from schemas.look_words import NodeStatus, ReasonClass
 from schemas.observed import Node, NodeLook
 from tests.helpers.fake_engine import FakeEngine, asked_for, composed
+
+
+WAITS = {
+    "flows.observer.loop": ("READ_PLAN_S", "TAKE_IN_S", "HINT_S", "HINTS_EVERY_S", "PUBLISH_EVERY_S"),
+    "flows.observer.observer": ("PUBLISH_EVERY_S",),
+    "flows.engines.events": ("PAUSE_S", "FIRST_LOOK_S"),
+}
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch):
+    """Let what the loop waits for be a tenth as long: nothing here is about how long it is."""
+    for module, names in WAITS.items():
+        for name in names:
+            monkeypatch.setattr(f"{module}.{name}", getattr(import_module(module), name) / 10)
 
 
 @pytest.fixture
@@ -100,7 +116,9 @@ def test_a_stream_of_events_that_ends_is_a_look_and_is_opened_again(settings, tm
     asyncio.run(run())
 
 
-def test_a_hung_node_does_not_hold_up_the_others(settings, tmp_path):
+def test_a_hung_node_does_not_hold_up_the_others(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("flows.engines.engine.LIST_S", 1.0)
+
     async def run():
         with FakeEngine([], tmp_path / "a") as hung, FakeEngine([composed("shop", "web")], tmp_path / "b") as fine:
             hung.hung.add("/_ping")
@@ -115,9 +133,7 @@ def test_a_hung_node_does_not_hold_up_the_others(settings, tmp_path):
     assert (nodes["hung"]["status"], nodes["piha"]["status"]) == ("unobservable", "online")
 
 
-def test_a_node_that_comes_into_the_inventory_is_looked_at(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("flows.observer.loop.READ_PLAN_S", 0.2)
-
+def test_a_node_that_comes_into_the_inventory_is_looked_at(settings, tmp_path):
     async def run():
         with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
             write_node(settings, "piha", fake.url, WEB)
@@ -129,9 +145,7 @@ def test_a_node_that_comes_into_the_inventory_is_looked_at(settings, tmp_path, m
     asyncio.run(run())
 
 
-def test_an_unreadable_inventory_is_complained_of_and_the_old_one_goes_on(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("flows.observer.loop.READ_PLAN_S", 0.2)
-
+def test_an_unreadable_inventory_is_complained_of_and_the_old_one_goes_on(settings, tmp_path):
     async def run():
         with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
             write_node(settings, "piha", fake.url, WEB)

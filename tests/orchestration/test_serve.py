@@ -95,7 +95,7 @@ def inbox():
     """Return the messages that are posted to its address."""
     server = HTTPServer(("127.0.0.1", 0), Inbox)
     server.received = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()

@@ -31,7 +31,7 @@ def settings(tmp_path):
     return Settings(inventory=tmp_path, world=tmp_path / "world", **quick)
 
 
-def later(action, seconds=0.2):
+def later(action, seconds=0.05):
     threading.Timer(seconds, action).start()
 
 
@@ -63,7 +63,7 @@ def test_an_input_that_is_replaced_by_a_rename_is_noticed(tmp_path, settings, st
 
 
 def test_a_folder_that_is_replaced_as_a_whole_is_followed(tmp_path, settings, stop, monkeypatch):
-    monkeypatch.setattr("flows.run.watch.LOOK_AGAIN", timedelta(seconds=0.2))
+    monkeypatch.setattr("flows.run.watch.LOOK_AGAIN", timedelta(seconds=0.1))
     runs = watch_inputs(settings, stop)
     next(runs)
     (tmp_path / "world").rename(tmp_path / "old")
@@ -75,7 +75,7 @@ def test_a_folder_that_is_replaced_as_a_whole_is_followed(tmp_path, settings, st
 
 
 def test_a_world_that_is_not_there_yet_is_waited_for(tmp_path, settings, stop, monkeypatch):
-    monkeypatch.setattr("flows.run.watch.LOOK_AGAIN", timedelta(seconds=0.2))
+    monkeypatch.setattr("flows.run.watch.LOOK_AGAIN", timedelta(seconds=0.1))
     (tmp_path / "world").rmdir()
     runs = watch_inputs(settings, stop)
     next(runs)
@@ -85,21 +85,21 @@ def test_a_world_that_is_not_there_yet_is_waited_for(tmp_path, settings, stop, m
 
 
 def test_ages_grow_without_a_change_so_that_a_run_is_due_after_a_while(settings, stop):
-    often = settings.model_copy(update={"watch_max_interval": timedelta(seconds=0.3)})
+    often = settings.model_copy(update={"watch_max_interval": timedelta(seconds=0.1)})
 
     assert list(islice(watch_inputs(often, stop), 3)) == ["start", "interval", "interval"]
 
 
 def test_changes_that_follow_each_other_are_one_run_in_the_least_interval(tmp_path, settings, stop):
-    seldom = settings.model_copy(update={"watch_min_interval": timedelta(seconds=1)})
+    seldom = settings.model_copy(update={"watch_min_interval": timedelta(seconds=0.4)})
     runs = watch_inputs(seldom, stop)
     next(runs)
     begun = time.monotonic()
     for number in range(3):
-        later(lambda: (tmp_path / "world" / "services.json").write_text("{}"), 0.1 * (number + 1))
+        later(lambda: (tmp_path / "world" / "services.json").write_text("{}"), 0.05 * (number + 1))
 
     assert next(runs) == "change"
-    assert time.monotonic() - begun >= 0.9
+    assert time.monotonic() - begun >= 0.36
 
 
 def test_the_end_is_at_once(settings, stop):
@@ -148,10 +148,11 @@ def test_only_files_that_may_be_inputs_count(path, expected):
 def test_what_a_run_of_ours_writes_beside_the_inputs_starts_no_run(tmp_path, settings, stop, place):
     inside = tmp_path / "world" / ("state" if place == "state_dir" else f"{place}.json")
     (tmp_path / "world" / "state").mkdir()
-    settings = settings.model_copy(update={place: inside, "watch_max_interval": timedelta(seconds=2)})
+    settings = settings.model_copy(update={place: inside, "watch_max_interval": timedelta(seconds=0.3)})
     runs = watch_inputs(settings, stop)
     next(runs)
     written = inside / "a.json" if place == "state_dir" else inside
-    later(lambda: (written.write_text("{}"), written.with_name(f"{written.name}.bak").write_text("{}")))
+    written.write_text("{}")
+    written.with_name(f"{written.name}.bak").write_text("{}")
 
     assert next(runs) == "interval"

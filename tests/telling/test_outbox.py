@@ -151,7 +151,7 @@ def receiver():
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         server.status, server.posted = 200, posted
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
