@@ -1,5 +1,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
+# Compiled modules, those of the tests too, are kept: to compile them again is a tenth of what all tests take.
+unexport PYTHONDONTWRITEBYTECODE
 # `editable` for work in this folder; `wheel` tests what users install, as CI does.
 INSTALL_MODE ?= editable
 JOBS ?= 2

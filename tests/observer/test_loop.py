@@ -19,7 +19,6 @@ from schemas.look_words import NodeStatus, ReasonClass
 from schemas.observed import Node, NodeLook
 from tests.helpers.fake_engine import FakeEngine, asked_for, composed
 
-
 WAITS = {
     "flows.observer.loop": ("READ_PLAN_S", "TAKE_IN_S", "HINT_S", "HINTS_EVERY_S", "PUBLISH_EVERY_S"),
     "flows.observer.observer": ("PUBLISH_EVERY_S",),
