@@ -9,7 +9,9 @@ from flows.sources.inventory import parse_pool
 from flows.sources.inventory.cache import InventoryCache
 from flows.sources.inventory.cache_file import MAX_INVENTORIES, READERS, ROOT, SealedFile
 from flows.sources.inventory.desired import read_inventory
-from flows.sources.inventory.parse_many import File, parse_many
+from flows.sources.inventory.parse_many import parse_many
+from flows.sources.inventory.parse_pool import File
+from flows.sources.inventory.services_file import parse_services
 from schemas.limits import Limits
 from schemas.rules import Rules
 
@@ -46,7 +48,7 @@ def count_parsed(monkeypatch):
     """Return a list that each file goes to which is parsed from now on."""
     parsed = []
     monkeypatch.setattr(
-        "flows.sources.inventory.cache.parse_on_all_cores",
+        "flows.sources.inventory.cache.parse_many",
         lambda files, *how: parsed.extend(files) or parse_many(files, *how),
     )
     return parsed
@@ -187,7 +189,9 @@ def test_workers_give_what_one_process_does(fleet, monkeypatch):
     monkeypatch.setattr(parse_pool, "_core_count", lambda: 3)
     files = [File(path.read_bytes(), False) for path in sorted(fleet.glob("hosts/*/services.yaml"))]
 
-    assert parse_pool.parse_on_all_cores(files, LIMITS, Rules()) == parse_many(files, LIMITS, Rules())
+    assert parse_pool.parse_on_all_cores(files, LIMITS, Rules()) == [
+        parse_services(file.data, LIMITS) for file in files
+    ]
 
 
 def test_a_worker_that_cannot_be_had_is_done_without(fleet, monkeypatch):
@@ -196,4 +200,6 @@ def test_a_worker_that_cannot_be_had_is_done_without(fleet, monkeypatch):
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     files = [File(path.read_bytes(), False) for path in sorted(fleet.glob("hosts/*/services.yaml"))]
 
-    assert parse_pool.parse_on_all_cores(files, LIMITS, Rules()) == parse_many(files, LIMITS, Rules())
+    assert parse_pool.parse_on_all_cores(files, LIMITS, Rules()) == [
+        parse_services(file.data, LIMITS) for file in files
+    ]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from flows.sources.inventory.parse_many import DEPENDENCY_FIELDS, SERVICE_FIELDS, ParsedFiles, _add_plain
-from flows.sources.inventory.plain_services import _AMBIGUOUS, recognise_services
+from flows.sources.inventory.plain_plan import AMBIGUOUS
+from flows.sources.inventory.plain_services import PlainReader
 from flows.sources.inventory.services_file import SPECIAL, DependencyRow, ParsedServices, ServiceRow, parse_services
 from schemas.limits import Limits
 
@@ -51,16 +51,24 @@ PIECES = [
 LIMITS = Limits()
 
 
-def as_parsed(data: bytes, limits: Limits = LIMITS) -> ParsedServices | None:
-    plain = recognise_services(data, limits)
+def recognise_services(data: bytes, limits: Limits) -> ParsedServices | None:
+    """Return what the recogniser says, in the strict reader's words."""
+    reader = PlainReader(limits)
+    plain = reader.read(data)
     if plain is None:
         return None
-    found = ParsedFiles.none()
-    _add_plain(found, 0, plain)
-    found.hashes[:] = plain.entries
-    services = zip(*(getattr(found, name) for name in SERVICE_FIELDS), strict=True)
-    declared = zip(*(getattr(found, name) for name in DEPENDENCY_FIELDS), strict=True)
-    return ParsedServices(tuple(map(ServiceRow._make, services)), tuple(map(DependencyRow._make, declared)))
+    read = [(name, reader.entries[number], line) for name, number, line in zip(*plain, strict=True)]
+    services = [ServiceRow(name, *entry[:6], entry.whole, line) for name, entry, line in read]
+    declared = [
+        DependencyRow(name, one.dependency, one.scope, one.is_completion, line + one.offset)
+        for name, entry, line in read
+        for one in entry.dependencies
+    ]
+    return ParsedServices(tuple(services), tuple(declared))
+
+
+def as_parsed(data: bytes) -> ParsedServices | None:
+    return recognise_services(data, LIMITS)
 
 
 def mutated(text: str, seed: int) -> str:
@@ -199,7 +207,7 @@ def test_any_word_in_any_place_is_read_as_the_strict_reader_does_or_left_to_it(p
 
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_-]{1,6}", fullmatch=True).filter(
-    lambda name: name not in {*SPECIAL, "all", *_AMBIGUOUS}
+    lambda name: name not in {*SPECIAL, "all", *AMBIGUOUS}
 )
 VALUES = st.sampled_from(
     ["/opt/x", "app", "true", "false", "8080", "1.5", '"80:80"', "'x y'", "[]", "[a, b]", "{}", "null"]

@@ -36,9 +36,9 @@ from flows.sources.inventory.other_files import (
     parse_service,
     parse_topology,
 )
-from flows.sources.inventory.pack import Pack, empty_pack, pack_files
-from flows.sources.inventory.parse_many import File
-from flows.sources.inventory.parse_pool import parse_on_all_cores
+from flows.sources.inventory.pack import Pack, empty_pack, join_packs, keep_files, pack_files
+from flows.sources.inventory.parse_many import parse_many
+from flows.sources.inventory.parse_pool import File
 from flows.sources.inventory.rows import Parsers
 from flows.sources.inventory.services_file import ParsedServices, parse_services
 from schemas.desired import (
@@ -138,7 +138,9 @@ class InventoryCache:
         known = wanted.join(pack.files, on="digest")
         self._pack = pack = self._forget(pack, known)
         numbers = dict(zip(known["path"], known["file"], strict=True))
-        return KnownServices(numbers, pack.services, pack.dependencies, pack.warnings, pack.entries)
+        return KnownServices(
+            numbers, pack.list_services(), pack.list_dependencies(), pack.warnings, pack.list_entries()
+        )
 
     def parsers(self) -> Parsers:
         """Return parsers that ask first whether a file says what one said before."""
@@ -160,6 +162,13 @@ class InventoryCache:
             whole = whole._replace(documents=pl.DataFrame(documents, schema=whole.documents.schema))
             self._pack_file.write({name: frame_to_bytes(frame) for name, frame in whole._asdict().items()})
 
+    def read_again(self, fingerprint: str) -> InventoryFiles:
+        """Return the files that had this fingerprint; raises `InventoryError` where they are not those any more."""
+        files = list_inventory(self.inventory, self.limits)
+        if inventory_fingerprint(files) != fingerprint:
+            raise InventoryError(f"{self.inventory}: changed during the run")
+        return files
+
     def _load_seen(self) -> tuple[bytes, KeptInventory | None]:
         parts = self._seen_file.read() if self._seen_file else None
         if parts is None:
@@ -169,14 +178,8 @@ class InventoryCache:
         except (pl.exceptions.PolarsError, pandera.errors.SchemaErrors, KeyError, OSError):
             return b"", None
         fingerprint = bytes(parts["fingerprint"]).decode()
-        kept = KeptInventory(Desired._make(frames), fingerprint, partial(self._read_again, fingerprint))
+        kept = KeptInventory(Desired._make(frames), fingerprint, partial(self.read_again, fingerprint))
         return bytes(parts["look"]), kept
-
-    def _read_again(self, fingerprint: str) -> InventoryFiles:
-        files = list_inventory(self.inventory, self.limits)
-        if inventory_fingerprint(files) != fingerprint:
-            raise InventoryError(f"{self.inventory}: changed during the run")
-        return files
 
     def _load_pack(self) -> Pack:
         if self._pack is None:
@@ -191,26 +194,22 @@ class InventoryCache:
         new = new.filter(~pl.col("digest").is_in(list(self._others)))
         if not new.height:
             return pack
-        digests = new["digest"].to_list()
+        first = max(pack.files["file"], default=-1) + 1
+        new = new.with_row_index("file", first)
         files = [File(contents[path], is_compose_path(path)) for path in new["path"]]
-        parsed = parse_on_all_cores(files, self.limits, self.rules)
-        self._others.update((digests[number], other) for number, other in parsed.others.items())
-        added = pack_files(parsed, digests, first=max(pack.files["file"], default=-1) + 1)
-        self._is_new |= added.files.height > 0
-        both = Pack(*(pl.concat(pair) for pair in zip(pack, added, strict=True)))
-        return both._replace(entries=both.entries.unique("entry_hash"))
+        for part in parse_many(files, self.limits, self.rules, first):
+            self._others.update((new["digest"][number - first], other) for number, other in part.others.items())
+            pack = join_packs(pack, pack_files(part))
+        good = new.filter(~pl.col("digest").is_in(list(self._others))).select(pack.files.columns)
+        self._is_new |= good.height > 0
+        return pack._replace(files=pl.concat([pack.files, good]))
 
     def _forget(self, pack: Pack, known: pl.DataFrame) -> Pack:
         """Return the pack without what the inventory does not have any more."""
         if known["file"].n_unique() == pack.files.height:
             return pack
         self._is_new = True
-        frames = {
-            name: getattr(pack, name).join(known, on="file", how="semi", maintain_order="left")
-            for name in ("files", "services", "dependencies", "warnings")
-        }
-        entries = pack.entries.join(frames["services"], on="entry_hash", how="semi")
-        return pack._replace(**frames, entries=entries)
+        return keep_files(pack, known["file"])
 
     def _parse_services(self, data: bytes, limits: Limits, rules: Rules, *, is_compose: bool) -> ParsedServices:
         known = self._others.get(_digest(data, is_compose))

@@ -8,6 +8,8 @@ from flows.sources.inventory.cache import InventoryCache, KeptInventory
 from flows.sources.inventory.desired import build_desired
 from flows.sources.inventory.files import InventoryLook, list_and_look, look_at_inventory
 
+HELD_BYTES = 16 * 1024 * 1024
+"""Of a larger inventory the files are not held in memory, but read again where they are asked for."""
 SETTLED_NS = 2_000_000_000
 """A file that changed less than this before it was looked at may change again without a sign in its stamp."""
 
@@ -26,8 +28,11 @@ def read_kept_inventory(cache: InventoryCache) -> KeptInventory:
     desired = build_desired(files, limits, cache=cache, rules=cache.rules)
     kept = KeptInventory(desired, inventory_fingerprint(files), lambda: files)
     # A read that failed may succeed the next time, without a sign in any stamp.
-    if is_settled(look, looked_ns) and files.unreadable == look.unreadable:
-        cache.keep_stamps(look, kept)
+    if not is_settled(look, looked_ns) or files.unreadable != look.unreadable:
+        return kept
+    if sum(map(len, files.contents.values())) > HELD_BYTES:
+        kept = kept._replace(read_files=partial(cache.read_again, kept.fingerprint))
+    cache.keep_stamps(look, kept)
     return kept
 
 

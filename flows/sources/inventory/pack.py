@@ -1,5 +1,7 @@
 """What files of an inventory say, as frames: of many files at once, and with a number for each file in place of its path."""
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -9,28 +11,25 @@ from schemas.words import DependencyScope, RunMode
 
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "files": {"digest": pl.Binary, "file": pl.UInt32},
-    "services": {
-        "file": pl.UInt32,
-        "service": pl.String,
+    "services": {"file": pl.UInt32, "service": pl.String, "number": pl.UInt32, "line": pl.Int32},
+    "entries": {
         "is_monitored": pl.Boolean,
         "run": pl.Enum(RunMode),
         "is_never_restarted": pl.Boolean,
         "role": pl.String,
         "exposure": pl.String,
         "deployment_model": pl.String,
+        "entry": pl.String,
         "entry_hash": pl.String,
-        "line": pl.Int32,
     },
     "dependencies": {
-        "file": pl.UInt32,
-        "service": pl.String,
+        "number": pl.UInt32,
         "dependency": pl.String,
         "scope": pl.Enum(DependencyScope),
         "is_completion": pl.Boolean,
-        "line": pl.Int32,
+        "offset": pl.Int32,
     },
     "warnings": {"file": pl.UInt32, "line": pl.Int32, "column": pl.Int32, "problem": pl.String},
-    "entries": {"entry": pl.String, "entry_hash": pl.String},
     "documents": {"digest": pl.Binary, "document": pl.Binary},
 }
 
@@ -40,12 +39,28 @@ class Pack(NamedTuple):
 
     files: pl.DataFrame
     services: pl.DataFrame
-    dependencies: pl.DataFrame
-    warnings: pl.DataFrame
+    """Each with the number of its entry, which is its row of `entries`."""
     entries: pl.DataFrame
-    """Entries of services as canonical JSON, each once."""
+    dependencies: pl.DataFrame
+    """What entries declare, with the lines from the service's name to it."""
+    warnings: pl.DataFrame
     documents: pl.DataFrame
     """What the other, smaller files say: a JSON document each, by the digest of their content and kind."""
+
+    def list_services(self) -> pl.DataFrame:
+        """Return the services with what their entries say, but for the whole of it."""
+        entries = self.entries.drop("entry")[self.services["number"]]
+        return pl.concat([self.services.drop("number"), entries], how="horizontal")
+
+    def list_dependencies(self) -> pl.DataFrame:
+        """Return the dependencies of the services."""
+        declared = self.services.join(self.dependencies, on="number", maintain_order="left_right")
+        line = pl.col("line") + pl.col("offset")
+        return declared.select("file", "service", "dependency", "scope", "is_completion", line)
+
+    def list_entries(self) -> pl.DataFrame:
+        """Return each entry with its hash."""
+        return self.entries.select("entry", "entry_hash")
 
 
 def empty_pack() -> Pack:
@@ -53,43 +68,38 @@ def empty_pack() -> Pack:
     return Pack(**{name: pl.DataFrame(schema=schema) for name, schema in _SCHEMAS.items()})
 
 
-def pack_files(parsed: ParsedFiles, digests: list[bytes], first: int) -> Pack:
-    """Return what parsed files say, by the digest of each, numbered from `first` on."""
-    schemas = empty_pack()
-    good = [number for number in range(len(digests)) if number not in parsed.others]
+def join_packs(one: Pack, other: Pack) -> Pack:
+    """Return both as one; files have different numbers in them."""
+    behind = pl.col("number") + one.entries.height
+    services, dependencies = (frame.with_columns(behind) for frame in (other.services, other.dependencies))
+    other = other._replace(services=services, dependencies=dependencies)
+    return Pack(*(pl.concat(pair) for pair in zip(one, other, strict=True)))
+
+
+def keep_files(pack: Pack, files: pl.Series) -> Pack:
+    """Return the pack with what some of its files say, by number."""
+    is_kept = pl.col("file").is_in(files.implode())
+    kept, services, warnings = (frame.filter(is_kept) for frame in (pack.files, pack.services, pack.warnings))
+    numbers = services["number"].unique().sort().alias("before").to_frame().with_row_index("number")
+    services, dependencies = (
+        frame.rename({"number": "before"}).join(numbers, on="before", maintain_order="left").select(frame.columns)
+        for frame in (services, pack.dependencies)
+    )
+    return Pack(kept, services, pack.entries[numbers["before"]], dependencies, warnings, pack.documents)
+
+
+def pack_files(part: ParsedFiles) -> Pack:
+    """Return what parsed files say, by their numbers; their digests are left to the caller."""
+    declared = [(number, *one) for number, entry in enumerate(part.entries) for one in entry.dependencies]
+    places, faults = zip(*part.warnings, strict=True) if part.warnings else ((), ())
+    columns: dict[str, list[Sequence[Any]]] = {
+        "services": [part.files, part.services, part.numbers, part.lines],
+        "entries": [*zip(*(entry[:-1] for entry in part.entries), strict=True)],
+        "dependencies": [*zip(*declared, strict=True)],
+        "warnings": [places, *zip(*faults, strict=True)],
+    }
     frames = {
-        "files": {"digest": [digests[number] for number in good], "file": good},
-        "services": {
-            "file": parsed.files,
-            "service": parsed.services,
-            "is_monitored": parsed.are_monitored,
-            "run": parsed.runs,
-            "is_never_restarted": parsed.are_never_restarted,
-            "role": parsed.roles,
-            "exposure": parsed.exposures,
-            "deployment_model": parsed.deployment_models,
-            "entry_hash": parsed.hashes,
-            "line": parsed.lines,
-        },
-        "dependencies": {
-            "file": parsed.dependency_files,
-            "service": parsed.dependents,
-            "dependency": parsed.dependencies,
-            "scope": parsed.scopes,
-            "is_completion": parsed.are_completions,
-            "line": parsed.dependency_lines,
-        },
-        "warnings": {
-            "file": [number for number, _ in parsed.warnings],
-            "line": [warning.line for _, warning in parsed.warnings],
-            "column": [warning.column for _, warning in parsed.warnings],
-            "problem": [warning.problem for _, warning in parsed.warnings],
-        },
+        name: pl.DataFrame(dict(zip_longest(_SCHEMAS[name], values, fillvalue=())), schema=_SCHEMAS[name])
+        for name, values in columns.items()
     }
-    numbered = {
-        name: pl.DataFrame(columns, schema=getattr(schemas, name).schema).with_columns(pl.col("file") + first)
-        for name, columns in frames.items()
-    }
-    texts = {"entry": list(parsed.entries.keys()), "entry_hash": list(parsed.entries.values())}
-    entries = pl.DataFrame(texts, schema=schemas.entries.schema)
-    return Pack(**numbered, entries=entries, documents=schemas.documents)
+    return empty_pack()._replace(**frames)

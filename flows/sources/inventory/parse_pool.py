@@ -11,15 +11,23 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from flows.sources.inventory.parse_many import File, ParsedFiles, join_parsed, parse_many
+from flows.sources.inventory.services_file import ParsedServices, parse_services
 from schemas.limits import Limits
 from schemas.rules import Rules
 
-POOL_BYTES = 16 * 1024 * 1024
+POOL_BYTES = 1024 * 1024
 """Below it, a second process costs more time than it saves."""
+
+
+class File(NamedTuple):
+    """One file to parse."""
+
+    data: bytes
+    is_compose: bool
 
 
 class Work(msgspec.Struct):
@@ -32,16 +40,20 @@ class Work(msgspec.Struct):
     """As JSON."""
 
 
-def parse_on_all_cores(files: Sequence[File], limits: Limits, rules: Rules) -> ParsedFiles:
-    """Return what `parse_many` returns; where no worker can be had, this process does all the work."""
+def parse_on_all_cores(files: Sequence[File], limits: Limits, rules: Rules) -> list[ParsedServices]:
+    """Return what `parse_services` returns of each file; where no worker can be had, this process does all the work."""
     workers = _core_count() - 1
     if workers < 1 or _count_bytes(files) < POOL_BYTES or not sys.executable:
-        return parse_many(files, limits, rules)
+        return _parse(files, limits, rules)
     own, *shares = _share_out(files, workers + 1)
     with ThreadPoolExecutor(len(shares)) as threads:
         asked = [threads.submit(_ask_worker, share, limits, rules) for share in shares]
-        parts = [parse_many(own, limits, rules), *(future.result() for future in asked)]
-    return join_parsed(parts, [len(own), *map(len, shares)])
+        parsed = _parse(own, limits, rules)
+        return parsed + [one for future in asked for one in future.result()]
+
+
+def _parse(files: Sequence[File], limits: Limits, rules: Rules) -> list[ParsedServices]:
+    return [parse_services(file.data, limits, rules, is_compose=file.is_compose) for file in files]
 
 
 def _count_bytes(files: Sequence[File]) -> int:
@@ -59,7 +71,7 @@ def _share_out(files: Sequence[File], count: int) -> list[list[File]]:
     return shares
 
 
-def _ask_worker(files: list[File], limits: Limits, rules: Rules) -> ParsedFiles:
+def _ask_worker(files: list[File], limits: Limits, rules: Rules) -> list[ParsedServices]:
     """Return a worker's answer; the share of a worker that fails is parsed here."""
     work = msgspec.msgpack.encode(Work(files, limits.model_dump_json().encode(), rules.model_dump_json().encode()))
     paths = os.pathsep.join(path for path in sys.path if Path(path).is_absolute())
@@ -73,8 +85,8 @@ def _ask_worker(files: list[File], limits: Limits, rules: Rules) -> ParsedFiles:
             env={**os.environ, "PYTHONPATH": paths},
             check=True,
         )
-        return msgspec.msgpack.decode(answer.stdout, type=ParsedFiles)
-    return parse_many(files, limits, rules)
+        return msgspec.msgpack.decode(answer.stdout, type=list[ParsedServices])
+    return _parse(files, limits, rules)
 
 
 def _core_count() -> int:
@@ -88,7 +100,7 @@ def main() -> None:
     """Parse the files of the standard input."""
     work = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)
     limits, rules = Limits.model_validate_json(work.limits), Rules.model_validate_json(work.rules)
-    parsed = parse_many(work.files, limits, rules)
+    parsed = _parse(work.files, limits, rules)
     sys.stdout.buffer.write(msgspec.msgpack.encode(parsed))
 
 

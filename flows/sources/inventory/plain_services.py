@@ -8,25 +8,24 @@ judged here: the answer is None, and the strict reader, which is the reference, 
 
 import re
 from functools import lru_cache
+from itertools import accumulate
+from operator import itemgetter
 from string import ascii_letters
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flows.sources.formats.yaml_scalars import read_scalar
-from flows.sources.inventory.dependency_lists import SCOPES
-from flows.sources.inventory.entry_hash import NULL, dump_canonical
-from flows.sources.inventory.services_file import KNOWN, SPECIAL, TEXTS
-from flows.sources.inventory.tree_reader import suggest
+from flows.sources.inventory.entry import Entry, EntryDependency
+from flows.sources.inventory.entry_hash import NULL, dump_canonical, hash_list
+from flows.sources.inventory.plain_plan import AMBIGUOUS, MAX_DEPTH, Plan, plan_entry
 from schemas.limits import Limits
-from schemas.words import ALL, DependencyScope
-
-MAX_DEPTH = 6
-"""Levels below a service; what is deeper is left to the strict reader."""
+from schemas.words import ALL, RunMode
 
 _KEY = r"[a-z][a-z0-9_-]*+"
-_COMMENT = r"(?: ++#[\x20-\x7e\xa1-\u024f]*+| *+)\n"
-_BLANK = r"(?: *+#[\x20-\x7e\xa1-\u024f]*+| *+)\n"
+_COMMENT = r"#[\x20-\x7e\xa1-\u024f]*+"
+_REST = rf"(?: ++{_COMMENT}| *+)"
+_BLANK = rf"(?: *+{_COMMENT}| *+)"
 _INNER = r"[A-Za-z0-9_./,()=@%+~-]++(?::[A-Za-z0-9_./]++)*+"
-_UNCLEAR = r"(?![tTfFnNyYoO](?i:rue|alse|ull|o|es|n|ff|)(?: *+\n| ++#| *+[,\]]))"
+_UNCLEAR = r"(?![tTfFnNyYoO](?i:rue|alse|ull|o|es|n|ff|)(?: *+\Z| ++#| *+[,\]]))"
 _PLAIN = rf"{_UNCLEAR}(?=[A-Za-z/]){_INNER}(?: (?=[A-Za-z0-9_./(+~-]){_INNER})*+"
 _NUMBER = r"(?:0|[1-9][0-9]{0,14}+)(?:\.[0-9]{1,15}+)?+"
 _QUOTED = r"\"[\x20\x21\x23-\x5b\x5d-\x7e]*+\"|'[\x20-\x26\x28-\x7e]*+'"
@@ -34,151 +33,144 @@ _ITEM = rf" *+{_UNCLEAR}[A-Za-z][A-Za-z0-9_.-]*+ *+"
 _LIST = rf"\[(?:\]|{_ITEM}(?:,{_ITEM})*+\])"
 _VALUE = rf"{_PLAIN}|true|false|null|{_NUMBER}|{_LIST}|{_QUOTED}|\{{\}}"
 
-_HEAD = re.compile(rf"(?:---\n)?+(?:{_BLANK})*+services:{_COMMENT}(?:{_BLANK})*+")
-_SERVICE = re.compile(rf"  ({_KEY}):{_COMMENT}((?:(?:    .*+| *+#.*+| *+)\n)*+)")
-_LINE = re.compile(
-    rf"^(?:( *+(?:{_KEY}:|-)(?: (?=[^ #\n]))?+)(?:(?<= )({_VALUE}))?+{_COMMENT}|{_BLANK})",
-    re.MULTILINE,
-)
+_HEAD = re.compile(rf"(?:---\n)?+(?:{_BLANK}\n)*+services:{_REST}(?:\n{_BLANK})*+")
+_SERVICE = re.compile(rf"\n  ({_KEY}):(?![^ \n])")
+"""Where a service begins, if its file is plain; what stands between two of them is an entry, and is judged as one."""
+_NAMED = re.compile(_REST)
+_LINE = re.compile(rf"( *+(?:{_KEY}:|-)(?: (?=[^ #]))?+)(?:(?<= )({_VALUE}))?+{_REST}|{_BLANK}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*+")
-_AMBIGUOUS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
+_UNUSABLE = AMBIGUOUS | {ALL}
 _CONSTANTS = frozenset({"true", "false", "null"})
 _WORD_START = frozenset(f"{ascii_letters}/")
 """No plain value that begins so holds what JSON escapes."""
-_SCOPES: dict[tuple[str, ...], DependencyScope] = {(): DependencyScope.ANYWHERE}
-_SCOPES |= {(name,): scope for name, scope in SCOPES.items()}
+_LEAD = itemgetter(0)
 
 
 class PlainServices(NamedTuple):
-    """What a plain file says, by columns: its services in file order, and the dependencies that they declare."""
+    """What a plain file says, by columns: its services in file order."""
 
     services: list[str]
+    numbers: list[int]
+    """The place of each service's entry among those of the reader."""
     lines: list[int]
-    are_monitored: list[bool]
-    texts: tuple[list[str | None], ...]
-    """Of each of `TEXTS`, what each service says."""
-    entries: list[str]
-    """All that the file says of each service, as canonical JSON."""
-    dependents: list[str]
-    """The service that declares the dependency of the same place in the lists below."""
-    dependencies: list[str]
-    scopes: list[DependencyScope]
-    dependency_lines: list[int]
 
 
-class Plan(NamedTuple):
-    """Where a service with a certain sequence of keys says what: its lines, the one below its name being 0."""
+class Line(NamedTuple):
+    """One line below a service's name."""
 
-    switches: tuple[int, ...]
-    texts: tuple[int | None, ...]
-    """The line of each of `TEXTS`."""
-    template: str
-    """The entry as canonical JSON, with a place for each value."""
-    values: tuple[int, ...]
-    """The lines whose values stand in these places."""
-    lists: tuple[tuple[int, DependencyScope], ...]
-    """Lines that hold a list of dependencies, in brackets."""
-    items: tuple[tuple[int, DependencyScope], ...]
-    """Lines that hold one dependency, behind a dash."""
+    lead: str
+    """Its indentation and key (or dash), with a space at its end where a value follows; of a line without a key, ""."""
+    value: str
+    """As it is written."""
+    told: str
+    """As canonical JSON."""
+    words: tuple[str, ...] | None
+    """The dependencies that it can hold: those of a list in brackets, or one behind a dash; none where it can hold none."""
 
 
-class Entry(NamedTuple):
-    """What is said below a service's name."""
-
-    line_count: int
-    is_monitored: bool
-    texts: tuple[str | None, ...]
-    """Of each of `TEXTS`, what it says."""
-    whole: str
-    """All of it, as canonical JSON."""
-    dependencies: tuple[tuple[int, DependencyScope, str], ...]
-    """Each with its line, the one below the service's name being 0."""
+class _NotPlainError(Exception):
+    """The strict reader must decide."""
 
 
-def recognise_services(data: bytes, limits: Limits) -> PlainServices | None:
-    """Return the services of a file of the plain shape, or None where the strict reader must decide."""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    text = text if text.endswith("\n") else text + "\n"
-    most_values = 2 * text.count("\n") + text.count(",") + 2
-    if most_values > limits.max_yaml_nodes or limits.max_yaml_depth < MAX_DEPTH + 3:
-        return None
-    head = _HEAD.match(text)
-    found = _read_services(text, head.end()) if head else None
-    return found if found is not None and _are_names(found, limits.max_name_length) else None
+class _Numbers(dict[str, int]):
+    """The number of each entry that was met, by the text behind the service's name."""
+
+    def __init__(self, max_name_length: int) -> None:
+        self.entries: list[Entry] = []
+        self.heights: list[int] = []
+        """How many lines each of them has, that of the name with them."""
+        self._max_name_length = max_name_length
+
+    def __missing__(self, text: str) -> int:
+        entry = _read_entry(text, self._max_name_length)
+        self[text] = len(self.entries)
+        self.entries.append(entry)
+        self.heights.append(text.count("\n") + 1)
+        return self[text]
 
 
-def _are_names(found: PlainServices, max_length: int) -> bool:
-    """Return whether the services have different names, and each name, which has the right characters, is usable."""
-    names = {*found.services}
-    if len(names) != len(found.services) or not names:
-        return False
-    names.update(found.dependencies)
-    return ALL not in names and max(map(len, names)) <= max_length and names.isdisjoint(_AMBIGUOUS)
+class PlainReader:
+    """Reads files one after the other, and each entry once: of a fleet's services many are alike but for their names."""
 
+    def __init__(self, limits: Limits) -> None:
+        """Begin with no entry."""
+        self._limits = limits
+        self._numbers = _Numbers(limits.max_name_length)
+        self.entries = self._numbers.entries
 
-def _read_services(text: str, position: int) -> PlainServices | None:
-    found = PlainServices([], [], [], tuple([] for _ in TEXTS), [], [], [], [], [])
-    line = text.count("\n", 0, position) + 1
-    for service in _SERVICE.finditer(text, position):
-        name, body = service.groups()
-        entry = _read_entry(body)
-        if service.start() != position or entry is None:
+    def read(self, data: bytes) -> PlainServices | None:
+        """Return the services of a file of the plain shape, or None where the strict reader must decide."""
+        try:
+            return self._read(data) if self._is_small(data) else None
+        except (_NotPlainError, UnicodeDecodeError):
             return None
-        _add_service(found, name, line, entry)
-        position = service.end()
-        line += entry.line_count + 1
-    return found if position == len(text) else None
+
+    def _is_small(self, data: bytes) -> bool:
+        """Return whether the file is below the limits of a YAML file, whatever it says."""
+        limits = self._limits
+        most_values = 2 * len(data) + 2
+        if most_values > limits.max_yaml_nodes:
+            most_values = 2 * data.count(b"\n") + data.count(b",") + 4
+        return most_values <= limits.max_yaml_nodes and limits.max_yaml_depth >= MAX_DEPTH + 3
+
+    def _read(self, data: bytes) -> PlainServices | None:
+        head, *parts = _SERVICE.split(data.decode("utf-8").removesuffix("\n"))
+        services, numbers = parts[::2], [*map(self._numbers.__getitem__, parts[1::2])]
+        if not _HEAD.fullmatch(head) or not _are_names(services, self._limits.max_name_length):
+            return None
+        heights = map(self._numbers.heights.__getitem__, numbers)
+        *lines, _ = accumulate(heights, initial=head.count("\n") + 2)
+        return PlainServices(services, numbers, lines)
 
 
-def _add_service(found: PlainServices, name: str, line: int, entry: Entry) -> None:
-    found.services.append(name)
-    found.lines.append(line)
-    found.are_monitored.append(entry.is_monitored)
-    for texts, text in zip(found.texts, entry.texts, strict=True):
-        texts.append(text)
-    found.entries.append(entry.whole)
-    for index, scope, word in entry.dependencies:
-        found.dependents.append(name)
-        found.dependencies.append(word)
-        found.scopes.append(scope)
-        found.dependency_lines.append(line + 1 + index)
+def _are_names(services: list[str], max_length: int) -> bool:
+    """Return whether the services have different names, and each name, which has the right characters, is usable."""
+    names = {*services}
+    return len(names) == len(services) > 0 and _UNUSABLE.isdisjoint(names) and max(map(len, names)) <= max_length
 
 
-@lru_cache(maxsize=16_384)
-def _read_entry(body: str) -> Entry | None:
-    """Return what the lines below a service's name say, or None where not all of it has one meaning.
-
-    Of a fleet's services many are alike but for their names, so that each entry is understood once.
-    """
-    parts = _LINE.findall(body)
-    leads, values = zip(*parts, strict=True) if parts else ((), ())
-    plan = _plan(leads)
-    if len(parts) != body.count("\n") or plan is None:
-        return None
-    dependencies = _read_dependencies(plan, values)
-    if dependencies is None or not all(values[index] in {"true", "false"} for index in plan.switches):
-        return None
+def _read_entry(text: str, max_name_length: int) -> Entry:
+    """Return what stands behind a service's name, in its line and in those below it."""
+    rest, *texts = text.split("\n")
+    lines = [*map(_read_line, texts)]
+    plan = plan_entry(tuple(map(_LEAD, lines)))
+    if plan is None or not _NAMED.fullmatch(rest):
+        raise _NotPlainError
+    switches = {lines[index].value for index in plan.switches}
+    if switches and not switches <= {"true", "false"}:
+        raise _NotPlainError
+    role, exposure, model = [None if place is None else _to_text(lines[place].value) for place in plan.texts]
+    whole = plan.template % tuple([lines[index].told for index in plan.values])
+    dependencies = _read_dependencies(plan, lines, max_name_length)
+    is_monitored = "false" not in switches
     return Entry(
-        len(parts),
-        all(values[index] == "true" for index in plan.switches),
-        tuple([None if place is None else _to_text(values[place]) for place in plan.texts]),
-        plan.template % tuple([_to_json(values[index]) for index in plan.values]),
-        dependencies,
+        is_monitored, RunMode.SERVICE, False, role, exposure, model, whole, hash_list(whole, NULL), dependencies
     )
 
 
-def _read_dependencies(plan: Plan, values: tuple[str, ...]) -> tuple[tuple[int, DependencyScope, str], ...] | None:
-    """Return the line, the scope and the name of each dependency; None where one comes twice, or is no plain word."""
-    if not all(values[index].startswith("[") for index, _ in plan.lists):
-        return None
-    if not all(_WORD.fullmatch(values[index]) for index, _ in plan.items):
-        return None
-    found = [(index, scope, word.lower()) for index, scope in plan.lists for word in _WORD.findall(values[index])]
-    found += [(index, scope, values[index].lower()) for index, scope in plan.items]
-    return tuple(found) if len({word for _, _, word in found}) == len(found) else None
+@lru_cache(maxsize=65_536)
+def _read_line(text: str) -> Line:
+    """Return what a line below a service's name says."""
+    found = _LINE.fullmatch(text)
+    if found is None:
+        raise _NotPlainError
+    lead, value = found.groups("")
+    can_depend = _WORD.fullmatch(value) if lead.endswith("- ") else value.startswith("[")
+    words = tuple(_WORD.findall(value.lower())) if can_depend else None
+    return Line(lead, value, _to_json(value) if value else "", words)
+
+
+def _read_dependencies(plan: Plan, lines: list[Line], max_name_length: int) -> tuple[EntryDependency, ...]:
+    """Return what an entry declares: no dependency twice, and each a usable name."""
+    found: list[EntryDependency] = []
+    for index, scope in plan.declared:
+        words = lines[index].words
+        if words is None or not _UNUSABLE.isdisjoint(words) or max(map(len, words), default=0) > max_name_length:
+            raise _NotPlainError
+        found += [EntryDependency(word, scope, False, index + 1) for word in words]
+    if len(found) > 1 and len({one.dependency for one in found}) < len(found):
+        raise _NotPlainError
+    return tuple(found)
 
 
 def _to_json(value: str) -> str:
@@ -208,105 +200,3 @@ def _to_plain(value: str) -> object:
     if value[0] == "[":
         return [word.strip(" ") for word in value[1:-1].split(",")] if value != "[]" else []
     return {} if value == "{}" else read_scalar(value)
-
-
-@lru_cache(maxsize=4096)
-def _plan(leads: tuple[str, ...]) -> Plan | None:
-    """Return what the lines below a service's name mean, or None where their nesting has not one meaning.
-
-    A lead is a line's indentation and key (or dash), with a space at its end where a value follows; a line without a
-    key is "". Services of one fleet share a few such sequences, so that each is understood once.
-    """
-    paths = _paths(leads)
-    if paths is None or not all(_is_known(path[0]) for _, path in paths):
-        return None
-    if any(path[0] in SPECIAL for _, path in paths):
-        return None
-    switches = [index for index, path in paths if path in {("monitor",), ("enabled",)}]
-    lines = {path: index for index, path in paths if len(path) == 1 and leads[index].endswith(" ")}
-    lists, items = [], []
-    for index, path in paths:
-        if path[0] != "depends_on":
-            continue
-        is_item = path[-1] == "-"
-        scope = _SCOPES.get(path[1:-1] if is_item else path[1:])
-        if scope is None:
-            return None
-        if is_item:
-            items.append((index, scope))
-        elif leads[index].endswith(" "):
-            lists.append((index, scope))
-    texts = tuple(lines.get((key,)) for key in TEXTS)
-    return Plan(tuple(switches), texts, *_template(leads, paths), tuple(lists), tuple(items))
-
-
-def _template(leads: tuple[str, ...], paths: list[tuple[int, tuple[str, ...]]]) -> tuple[str, tuple[int, ...]]:
-    """Return the entry as canonical JSON with a place for each value, and the lines of these values in their order."""
-    if not paths:
-        return NULL, ()
-    root: dict[str, Any] = {}
-    for index, path in paths:
-        at: Any = root
-        for key in path[:-1]:
-            at = at[key]
-        if path[-1] == "-":
-            at.append(index)
-        else:
-            at[path[-1]] = index if leads[index].endswith(" ") else _opened(index, path, paths)
-    places: list[int] = []
-    return _write(root, places), tuple(places)
-
-
-def _opened(index: int, path: tuple[str, ...], paths: list[tuple[int, tuple[str, ...]]]) -> Any:
-    """Return what begins below a key without a value: a list, a mapping, or nothing."""
-    below = next((other for number, other in paths if number > index), ())
-    if below[: len(path)] != path or len(below) == len(path):
-        return None
-    return [] if below[len(path)] == "-" else {}
-
-
-def _write(value: Any, places: list[int]) -> str:
-    if isinstance(value, dict):
-        return "{" + ",".join(f'"{key}":{_write(value[key], places)}' for key in sorted(value)) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(_write(item, places) for item in value) + "]"
-    if value is None:
-        return NULL
-    places.append(value)
-    return "%s"
-
-
-def _is_known(key: str) -> bool:
-    """Return whether it is a service's key that is read, or one so different that it is nobody's misspelling."""
-    return key != "-" and (key in KNOWN or suggest(key, KNOWN) is None)
-
-
-def _paths(leads: tuple[str, ...]) -> list[tuple[int, tuple[str, ...]]] | None:
-    """Return line and path of keys of each key or dash; None for a nesting that is not plain, or a key twice."""
-    paths: list[tuple[int, tuple[str, ...]]] = []
-    path: tuple[str, ...] = ()
-    is_open = True
-    for index, lead in enumerate(leads):
-        if not lead:
-            continue
-        word = lead.strip(" ").removesuffix(":")
-        indentation = len(lead) - len(lead.lstrip(" "))
-        level = indentation // 2 - 2
-        has_value = lead.endswith(" ")
-        if indentation % 2 or not 0 <= level <= min(len(path), MAX_DEPTH) or word in _AMBIGUOUS:
-            return None
-        if not _fits(path, level, word, is_open=is_open, has_value=has_value):
-            return None
-        path = (*path[:level], word)
-        paths.append((index, path))
-        is_open = not has_value
-    keys = [path for _, path in paths if path[-1] != "-"]
-    return paths if len(set(keys)) == len(keys) else None
-
-
-def _fits(path: tuple[str, ...], level: int, word: str, *, is_open: bool, has_value: bool) -> bool:
-    """Return whether a key or a dash can stand there: below a key without a value, or beside others of its kind."""
-    is_item = word == "-"
-    if level == len(path):
-        return is_open and (has_value or not is_item)
-    return (path[level] == "-") == is_item and (has_value or not is_item)
