@@ -1,16 +1,18 @@
 """The runs of the past as deciding looks at them: one after another, each with what tells it from the run before."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from flows.past.day import Batch, Day, Judge, Problem
 from flows.run.acting.look import make_sight
 from flows.run.conclude import to_recommended
+from flows.sources.world.files import WorldFiles
+from flows.sources.world.likeness import Later, part_worlds
 from schemas.episode import Recommended, Target
 from schemas.rules import Rules
 from schemas.scene import Shown
@@ -21,47 +23,83 @@ DRIFT = ("node", "service", "kind", "severity", "held_by")
 ADVICE = ("recommendation_id", "event_type", "severity", "causing_kinds", "drift_ids", "root_causes", "blast_radius")
 
 
+class Told(NamedTuple):
+    """Runs of one inventory: those that are judged, and those of which a judgement would say the same."""
+
+    batch: Batch
+    later: tuple[Later, ...]
+
+
+class DayTold(NamedTuple):
+    """A day's runs, by the inventory that was in force."""
+
+    day: Day
+    told: list[Told]
+
+
 @dataclass
 class DayReader:
     """Judges a day; can be sent to another process."""
 
     judge: Judge
 
-    def __call__(self, day: Day) -> tuple[Day, list[Batch], tuple[Problem, ...]]:
-        """Return the day's runs, judged, by the inventory that was in force."""
+    def __call__(self, day: Day) -> DayTold:
+        """Return the day's runs; what cannot be read is passed over."""
         problems: list[Problem] = []
-        batches = [
-            batch
-            for version, worlds in self.judge.read_day(day, problems)
-            if (batch := self.judge.judge_worlds(version, worlds, problems)) is not None
-        ]
-        return day, batches, tuple(problems)
+        parts = self.judge.read_day(day, problems)
+        return DayTold(day, [told for version, worlds in parts if (told := self._tell(version, worlds, problems))])
+
+    def _tell(self, version: str, worlds: Sequence[WorldFiles], problems: list[Problem]) -> Told | None:
+        # A calendar has moments of its own: under one, each world is judged.
+        has_windows = not self.judge.know(version).desired.maintenance.is_empty()
+        parted = part_worlds(worlds, self.judge.rules, self.judge.limits)
+        batch = self.judge.judge_worlds(version, worlds if has_windows else parted.told, problems)
+        later = () if has_windows or not batch else (row for row in parted.later if row.like in batch.prints)
+        return Told(batch, tuple(later)) if batch else None
 
 
 class Parts:
-    """A frame of many runs, taken apart once."""
+    """A frame of many runs, of which the rows of one are cut out where they are asked for."""
 
     def __init__(self, frame: pl.DataFrame) -> None:
-        """Take it apart."""
-        self._none = frame.clear()
-        self._parts = {as_of: part for (as_of,), part in frame.partition_by("as_of", as_dict=True).items()}
+        """Find where each run begins."""
+        self._frame = frame if frame["as_of"].is_sorted() else frame.sort("as_of", maintain_order=True)
+        lengths = self._frame["as_of"].rle().struct.unnest()
+        starts = lengths["len"].cum_sum() - lengths["len"]
+        self._places = {as_of: place for as_of, *place in zip(lengths["value"], starts, lengths["len"], strict=True)}
 
     def at(self, as_of: datetime) -> Any:
         """Return the rows of one run; as valid as the whole."""
-        return self._parts.get(as_of, self._none)
+        return self._frame.slice(*self._places.get(as_of, (0, 0)))
 
 
 @dataclass
 class JudgedRuns:
     """The runs of one batch; what deciding asks about is cut out of its frames where it is asked for."""
 
-    batch: Batch
+    told: Told
     rules: Rules
     _last: tuple[datetime, tuple[Recommended, ...]] | None = None
 
+    @property
+    def batch(self) -> Batch:
+        """The runs that are judged."""
+        return self.told.batch
+
     def moments(self) -> Iterator[tuple[datetime, datetime]]:
         """Yield when each run was, and its world's own time."""
-        yield from self.batch.judgement.summary.select("as_of", "world_at").sort("as_of").iter_rows()
+        judged = dict(self.batch.judgement.summary.select("as_of", "world_at").iter_rows())
+        later = {row.as_of: row.move(judged[row.like]) for row in self.told.later}
+        yield from sorted((judged | later).items())
+
+    @cached_property
+    def _later(self) -> Mapping[datetime, Later]:
+        return {row.as_of: row for row in self.told.later}
+
+    def _like(self, as_of: datetime) -> datetime:
+        """Return the judged run that a run is like."""
+        row = self._later.get(as_of)
+        return as_of if row is None else row.like
 
     @cached_property
     def _whole(self) -> Sight:
@@ -94,23 +132,29 @@ class JudgedRuns:
 
     def sign(self, as_of: datetime) -> tuple[Any, ...]:
         """Return what tells a run from others: its inventory, its drift, what is recommended, what was deployed."""
-        return self.batch.prints[as_of].inventory, self._signs.get(as_of, ())
+        like = self._like(as_of)
+        return self.batch.prints[like].inventory, self._signs.get(like, ())
 
     def sight(self, as_of: datetime) -> Sight:
-        """Return one run's frames."""
-        return Sight(self._whole.desired, *(part.at(as_of) for part in self._parts))
+        """Return one run's frames; the ages in them may be those of a run that it is like."""
+        drift, observed, nodes, deployments = (part.at(self._like(as_of)) for part in self._parts)
+        row = self._later.get(as_of)
+        if row is not None:
+            observed, nodes = _move(observed, row), _move(nodes, row)
+        return Sight(self._whole.desired, drift, observed, nodes, deployments)
 
     def recommended(self, as_of: datetime) -> tuple[Recommended, ...]:
         """Return one run's recommendations; asked again for the same run, the same ones."""
-        if self._last is None or self._last[0] != as_of:
-            drift, advice = self._parts[0].at(as_of), self._advice.at(as_of)
+        like = self._like(as_of)
+        if self._last is None or self._last[0] != like:
+            drift, advice = self._parts[0].at(like), self._advice.at(like)
             judgement = self.batch.judgement._replace(drift=drift, recommendations=advice)
-            self._last = as_of, to_recommended(judgement)
+            self._last = like, to_recommended(judgement)
         return self._last[1]
 
     def shown(self, as_of: datetime, targets: frozenset[Target]) -> Mapping[Target, Shown]:
         """Return what one run's world says of some targets, by when they were seen."""
-        _, observed, nodes, _ = (part.at(as_of) for part in self._parts)
+        _, _, observed, nodes, _ = self.sight(as_of)
         healthy = pl.col("health") == Health.HEALTHY
         services = observed.select("node", "service", healthy, "last_seen_at").iter_rows()
         found = {Target(node, service): Shown(is_healthy, seen) for node, service, is_healthy, seen in services}
@@ -120,13 +164,20 @@ class JudgedRuns:
         return {target: shown for target, shown in found.items() if target in targets}
 
 
-def in_order(done: Iterable[tuple[Day, list[Batch], tuple[Problem, ...]]], days: list[Day]) -> Iterator[Batch]:
-    """Yield the batches by time, whichever day was done first; a day waits for those before it."""
-    waiting: dict[object, list[Batch]] = {}
+def _move(frame: Any, row: Later) -> Any:
+    """Return a frame with the times at which its targets were seen in a later world."""
+    seen = frame["last_seen_at"]
+    moved = pl.Series("last_seen_at", [None if at is None else row.move(at) for at in seen], seen.dtype)
+    return frame.with_columns(moved)
+
+
+def in_order(done: Iterable[DayTold], days: list[Day]) -> Iterator[Told]:
+    """Yield the days' runs by time, whichever day was done first; a day waits for those before it."""
+    waiting: dict[object, list[Told]] = {}
     expected = iter(days)
     next_day = next(expected, None)
-    for day, batches, _ in done:
-        waiting[day.day] = batches
+    for day, told in done:
+        waiting[day.day] = told
         while next_day is not None and next_day.day in waiting:
             yield from waiting.pop(next_day.day)
             next_day = next(expected, None)

@@ -65,5 +65,5 @@ def _judge_runs(
         snapshots.close()
         judge = make_judge(settings, snapshots, choose_inventories(settings, None, snapshots))
         done = map_days(DayReader(judge), days, jobs)
-        for batch in in_order(done, days):
-            yield JudgedRuns(batch, settings.rules())
+        for told in in_order(done, days):
+            yield JudgedRuns(told, settings.rules())

@@ -50,7 +50,7 @@ def judge_past(settings, folder):
     with open_snapshots(folder, settings.limits) as snapshots:
         read = DayReader(make_judge(settings, snapshots, choose_inventories(settings, None, snapshots)))
         days = group_days(find_snapshots(snapshots, None, None))
-        return [JudgedRuns(batch, settings.rules()) for day in days for batch in read(day)[1]]
+        return [JudgedRuns(told, settings.rules()) for day in days for told in read(day).told]
 
 
 @pytest.mark.parametrize("seed", range(3, 8))
