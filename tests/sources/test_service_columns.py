@@ -28,8 +28,11 @@ def worlds(text):
         return str(error)
 
 
-def read_both_ways(text):
-    """Return how many services came by columns, once both ways agree; none where the file is refused."""
+def read_both_ways(text, piece_bytes=1):
+    """Return how many services came by columns, once both ways agree; none where the file is refused.
+
+    With a byte to a piece, the text is tried to be cut at each brace, and most records are a piece of their own.
+    """
     counts = []
 
     def counted(*arguments):
@@ -41,6 +44,8 @@ def read_both_ways(text):
         patch.setattr(rows, "read_service_columns", counted)
         patch.setattr(json_table, "MIN_RECORDS", 0)
         patch.setattr(json_table, "MAX_OTHERS_RATIO", 10**9)
+        patch.setattr(json_table, "PIECE_BYTES", piece_bytes)
+        patch.setattr(json_table, "BATCH_RECORDS", 3)
         by_columns = worlds(text)
         patch.setattr(json_table, "MIN_RECORDS", 10**9)
         by_rows = worlds(text)
@@ -134,9 +139,9 @@ def test_plain_records_come_by_columns_and_are_read_as_they_are_by_rows(records,
     assert count >= 1
 
 
-@given(records=st.dictionaries(KEYS, RECORDS, max_size=8))
-def test_any_records_are_read_the_same_both_ways(records):
-    read_both_ways(json.dumps(records))
+@given(records=st.dictionaries(KEYS, RECORDS, max_size=8), piece_bytes=st.sampled_from([1, 100, 8192]))
+def test_any_records_are_read_the_same_both_ways(records, piece_bytes):
+    read_both_ways(json.dumps(records), piece_bytes)
 
 
 @given(records=st.dictionaries(KEYS, RECORDS, max_size=4), indent=st.sampled_from([None, 0, 1, "\t"]), data=st.data())
@@ -184,7 +189,7 @@ def test_what_could_be_cut_wrong_is_read_the_same_both_ways(text):
 def test_a_usual_file_is_read_by_columns():
     records = {f"node-{n}/web": {"status": "ok", "incident_id": None, "last_seen": 1780488000 + n} for n in range(3000)}
 
-    table = json_table.read_record_table(json.dumps(records).encode(), ("status", "last_seen"))
+    table = json_table.read_record_table(json.dumps(records).encode(), ("status", "last_seen"), 10)
 
     assert table is not None
     assert table.rows.select("key", "status", "last_seen").row(2999) == ("node-2999/web", '"ok"', "1780490999")

@@ -31,7 +31,7 @@ class Records(NamedTuple):
     is_keyed: bool
     """The file is an object, not a list."""
     table: pl.DataFrame | None = None
-    """More records of a large object, by columns: `key`, the JSON text of each field asked for, `piece` and `place`."""
+    """More records of a large object, by columns: `key`, the JSON text of each field asked for, and `place`."""
     places: tuple[int, ...] = ()
     """Where there is a table, the places of the entries among its rows."""
 
@@ -57,18 +57,15 @@ def _decode_records(data: bytes, limits: Limits) -> Records:
 
 
 def _read_table(data: bytes, fields: tuple[str, ...], limits: Limits) -> Records | None:
-    """Return flat records by columns, and the others decoded; None where a key comes twice, or the cut was wrong."""
-    table = read_record_table(data, fields)
+    """Return most records by columns, and the others decoded; None where that cannot be, or a key comes twice."""
+    table = read_record_table(data, fields, limits.max_json_depth)
     if table is None:
         return None
-    try:
-        parts = [(place, _judge_records(decode_strictly(other.encode()), limits)) for place, other in table.others]
-    except JsonFaultError:
-        return None
-    placed = [(place, entry) for place, part in parts for entry in part.entries]
+    parts = [(first, _judge_records(other, limits)) for first, other in table.others]
+    placed = [(place, entry) for first, part in parts for place, entry in enumerate(part.entries, first)]
     entries = [entry for _, entry in placed]
-    keys = pl.concat([table.rows["key"], pl.Series("key", [key for key, _ in entries], pl.String)])
     places = tuple(place for place, _ in placed)
+    keys = pl.concat([table.rows["key"], pl.Series("key", [key for key, _ in entries], pl.String)])
     return Records(entries, True, table.rows, places) if keys.n_unique() == keys.len() else None
 
 

@@ -1,112 +1,229 @@
-"""A large JSON object of flat records, by columns: without a Python object for each value.
+"""A large JSON object of records, by columns: only the records of one batch live at once as objects.
 
-Records without a backslash in them are told apart by their closing braces, and each must match a regular expression of
-the whole record, so that nothing is taken that is not exactly so in the text. What does not match is handed back as
-JSON; where the text cannot be cut up with certainty, the answer is None, and the decoder, which is the reference,
-reads it all.
+The text is cut at braces into pieces, each decoded as an object of its own. That it can be shows that the cut is right: a
+brace in a text or within a record leaves its piece open. The decoder keeps the last of two equal keys; without a
+backslash each two quotes are a string, so that their number tells. A piece of unusual records is read by the strict
+decoder, which is the reference; where anything else is not sure, the answer is None, and it reads all.
 """
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple
 
+import msgspec
 import polars as pl
+
+from flows.sources.formats.json_strict import MAX_INTEGER, JsonFaultError, decode_strictly
 
 MIN_RECORDS = 2_000
 """Below it, the decoder is as fast."""
 MAX_OTHERS_RATIO = 0.1
-"""Where more of the records are not flat, the decoder reads them all."""
-MAX_SHAPES = 256
-"""Different sequences of keys; a writer has one or a few."""
+"""Where more of the records are read strictly, all are."""
+MAX_FIELDS = 64
+"""Different keys of all records; a writer has a few."""
+PIECE_BYTES = 8 * 1024
+MOST_CUTS = 64
+"""At so many braces an open piece is tried to be cut."""
+BATCH_RECORDS = 50_000
 
-_BLANKS = " \t\n\r"
-_WHITE = r"[ \t\n\r]*"
-_STRING = r'"[^"\x00-\x1f]*"'
-_NUMBER = r"-?(?:0|[1-9][0-9]{0,17}|[1-8][0-9]{18})(?:\.[0-9]+)?"
-_VALUE = rf"(?:{_STRING}|{_NUMBER}|true|false|null)"
-_MEMBER = rf"{_STRING}{_WHITE}:{_WHITE}{_VALUE}"
-_MEMBERS = rf"{_MEMBER}(?:{_WHITE},{_WHITE}{_MEMBER})*"
-_HEAD = rf'^{_WHITE},{_WHITE}"([^"{{\x00-\x1f]*)"'
-_RECORD = rf"{_HEAD}{_WHITE}:{_WHITE}\{{{_WHITE}(?:{_MEMBERS})?{_WHITE}$"
-_BUT_KEYS = rf'^[^{{]*\{{|:{_WHITE}(?:{_STRING}|[^",]+)'
+_BLANKS = b" \t\n\r"
 _BEGIN = re.compile(rb"[ \t\n\r]*\{")
-_KEY_OF_SHAPE = re.compile(r'"([^"]*)"')
+_Integer = Annotated[int, msgspec.Meta(ge=-MAX_INTEGER - 1, le=MAX_INTEGER)]
+_ABSENT = "\0"
+"""Stands where a record does not have a field: no text of JSON without a backslash says it."""
+_Scalar = str | _Integer | float | bool | None
+_Value = _Scalar | list[Any] | dict[str, Any]
 
 
 class RecordTable(NamedTuple):
-    """The flat records, and the others."""
+    """The records that came by columns, and the others."""
 
     rows: pl.DataFrame
-    """`key`, for each field the JSON text of its value, null where the record has none, `piece`, its own text, and `place`.
+    """`key`, for each field the JSON text of its value, null where the record has none, and `place`.
 
-    A place is the number of the record in the file, among all that are told apart by a brace.
+    A place is the number of the record in the file.
     """
-    others: list[tuple[int, str]]
-    """JSON objects that hold the other records, each with its key, and their places."""
+    others: list[tuple[int, Any]]
+    """Objects of other records as the strict decoder gives them, each with the place of its first."""
 
 
-def read_record_table(data: bytes, fields: tuple[str, ...]) -> RecordTable | None:
-    """Return the records of a JSON object, or None where they are few, or where the decoder must read them."""
+class _UnsureError(Exception):
+    """Only the strict decoder can tell what the text says."""
+
+
+def read_record_table(data: bytes, fields: tuple[str, ...], max_depth: int) -> RecordTable | None:
+    """Return the records of a JSON object, or None where they are few, or where the strict decoder must read them."""
     if data.count(b"}") < MIN_RECORDS or b"\\" in data:
         return None
-    pieces = _cut(data)
-    if pieces is None:
-        return None
-    piece = pl.col("piece")
-    found = (
-        pieces.to_frame()
-        .with_row_index("place")
-        .select(
-            "place",
-            piece,
-            is_flat=piece.str.contains(_RECORD),
-            key=piece.str.extract(_HEAD),
-            shape=piece.str.replace_all(_BUT_KEYS, ":"),
-        )
-    )
-    flat = found.filter("is_flat")
-    others = [
-        (place, text.lstrip(_BLANKS))
-        for place, text in found.filter(~pl.col("is_flat")).select("place", "piece").iter_rows()
-    ]
-    is_cut_right = all(text.startswith(",") for _, text in others)
-    shapes = flat["shape"].unique()
-    if not is_cut_right or len(others) > MAX_OTHERS_RATIO * flat.height or not _are_plain(shapes):
-        return None
-    there = {key for keys in map(_KEY_OF_SHAPE.findall, shapes) for key in keys}
-    values = {
-        field: piece.str.extract(_value_of(field)) if field in there else pl.lit(None, pl.String) for field in fields
-    }
-    rows = flat.select("key", "piece", "place", **values)
-    return RecordTable(rows, [(place, close_piece(text)) for place, text in others])
-
-
-def close_piece(piece: str) -> str:
-    """Return a JSON object that holds the record of a piece under its key."""
-    return f"{{{piece.lstrip(_BLANKS)[1:]}}}}}"
-
-
-def _value_of(field: str) -> str:
-    return rf'"{field}"{_WHITE}:{_WHITE}({_STRING}|[^", \t\n\r]+)'
-
-
-def _cut(data: bytes) -> pl.Series | None:
-    """Return the text of each record without its closing brace, a comma before it; None where that is not sure."""
-    begin = _BEGIN.match(data)
-    if begin is None:
-        return None
+    table = _Table(fields, max_depth)
     try:
-        pieces = str(memoryview(data)[begin.end() :], "utf-8").split("}")
-    except UnicodeDecodeError:
+        _cut(data, table.add)
+        return table.finish()
+    except _UnsureError:
         return None
-    # A value that is no object behind the last record would stand between the two braces at the end.
-    if len(pieces) < 3 or "".join(pieces[-2:]).strip(_BLANKS):
-        return None
-    pieces[0] = f",{pieces[0]}"
-    return pl.Series("piece", pieces[:-2], dtype=pl.String)
 
 
-def _are_plain(shapes: pl.Series) -> bool:
-    """Return whether none of the different sequences of keys has one twice."""
-    if shapes.len() > MAX_SHAPES:
-        return False
-    return all(len(set(keys)) == len(keys) for keys in map(_KEY_OF_SHAPE.findall, shapes))
+def _cut(data: bytes, take: Callable[[bytes], bool]) -> None:
+    """Hand over the text as objects, one for each piece; one that is not taken is tried again with more."""
+    begin, end, comma = _BEGIN.match(data), data.rfind(b"}"), b""
+    if begin is None or end < begin.end() or data[end + 1 :].strip(_BLANKS):
+        raise _UnsureError
+    start = begin.end()
+    while end - start > PIECE_BYTES or data[start:end].strip(_BLANKS):
+        cut = start + PIECE_BYTES
+        for _ in range(MOST_CUTS):
+            cut = data.find(b"}", cut, end) + 1 or end
+            piece = data[start:cut].lstrip(_BLANKS)
+            body = piece.removeprefix(comma)
+            if piece.startswith(comma) and body.strip(_BLANKS) and take(b"{%b}" % body):
+                break
+        else:
+            raise _UnsureError
+        start, comma = cut, b","
+
+
+class _Table:
+    """The records so far; which fields they have becomes known on the way."""
+
+    def __init__(self, fields: tuple[str, ...], max_depth: int) -> None:
+        self._max_depth = max_depth
+        self._schema = {"key": pl.String, **dict.fromkeys(fields, pl.String), "place": pl.UInt32}
+        self._rows = [pl.DataFrame(schema=self._schema)]
+        self._others: list[tuple[int, Any]] = []
+        self._count = self._other_count = 0
+        self._known: dict[str, str] = {}
+        """By name, the attribute of each field that records may have."""
+        self._learn()
+
+    def add(self, piece: bytes) -> bool:
+        """Add the records of an object, and return whether it is one."""
+        try:
+            document = self._decoder.decode(piece)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._add_strictly(piece)
+        self._quotes += piece.count(b'"')
+        places: Iterable[int] = range(self._count, self._count + len(document))
+        self._count += len(document)
+        if {*map(type, document.values())} != {self._record}:
+            places = self._set_scalars_aside(document, places)
+        self._keys += document
+        self._places += places
+        for values, read in zip(self._values.values(), self._readers, strict=True):
+            values.extend(map(read, document.values()))
+        if len(self._keys) >= BATCH_RECORDS:
+            self._close_batch()
+        return True
+
+    def finish(self) -> RecordTable:
+        """Return all of them."""
+        self._close_batch()
+        if self._other_count > MAX_OTHERS_RATIO * self._count:
+            raise _UnsureError
+        return RecordTable(pl.concat(self._rows), self._others)
+
+    def _add_strictly(self, piece: bytes) -> bool:
+        """Add the records of an object in which something is unusual; where that is a field's name, it is no more."""
+        try:
+            document = decode_strictly(piece)
+        except JsonFaultError:
+            return False
+        records = document.values() if isinstance(document, dict) else ()
+        new = {name for record in records if type(record) is dict for name in record} - self._known.keys()
+        if new:
+            self._close_batch()
+            self._learn(new)
+            return self.add(piece)
+        self._others.append((self._count, document))
+        self._other_count += len(document)
+        self._count += len(document)
+        return True
+
+    def _set_scalars_aside(self, document: dict[str, Any], places: Iterable[int]) -> list[int]:
+        """Set aside what of an object is no record; return the places of the others."""
+        kept = []
+        for place, (key, value) in zip(places, list(document.items()), strict=True):
+            if type(value) is self._record:
+                kept.append(place)
+                continue
+            self._others.append((place, {key: document.pop(key)}))
+            self._other_count += 1
+            self._strings += 1 + isinstance(value, str)
+        return kept
+
+    def _learn(self, names: Iterable[str] = ()) -> None:
+        """Let records have these fields as well."""
+        self._known |= {name: f"field_{number}" for number, name in enumerate(sorted(names), len(self._known))}
+        if len(self._known) > MAX_FIELDS:
+            raise _UnsureError
+        attributes = self._known.values()
+        self._record = msgspec.defstruct(
+            "Record",
+            [(attribute, _Value, _ABSENT) for attribute in attributes],
+            rename={attribute: name for name, attribute in self._known.items()},
+            gc=False,
+            forbid_unknown_fields=True,
+        )
+        self._decoder = msgspec.json.Decoder(dict[str, self._record | _Scalar])  # type: ignore[name-defined]
+        self._readers = [attrgetter(attribute) for attribute in attributes]
+        self._begin_batch()
+
+    def _begin_batch(self) -> None:
+        self._keys: list[str] = []
+        self._places: list[int] = []
+        self._values: dict[str, list[Any]] = {name: [] for name in self._known}
+        self._strings = self._quotes = 0
+
+    def _close_batch(self) -> None:
+        """Make columns of the records that were decoded, where no field of one comes twice."""
+        columns = {name: _to_column(values, self._max_depth) for name, values in self._values.items()}
+        strings = self._strings + len(self._keys) + sum(column.strings for column in columns.values())
+        if strings * 2 != self._quotes:
+            raise _UnsureError
+        asked = {name: column.texts for name, column in columns.items() if name in self._schema}
+        rows = {name: [None] * len(self._keys) for name in self._schema} | {"key": self._keys, "place": self._places}
+        self._rows.append(pl.DataFrame(rows | asked, schema=self._schema))
+        self._begin_batch()
+
+
+class _Column(NamedTuple):
+    """One field of a batch."""
+
+    texts: pl.Series
+    """The JSON text of each value; null where the record has none."""
+    strings: int
+    """How many strings of the text it is, its name in each record among them."""
+
+
+def _to_column(values: list[Any], max_depth: int) -> _Column:
+    at = []
+    if not {*map(type, values)} <= {str, type(None)}:
+        at = [place for place, value in enumerate(values) if type(value) is not str and value is not None]
+    others = [values[place] for place in at]
+    for place in at:
+        values[place] = None
+    texts = pl.Series(values, dtype=pl.String)
+    is_absent = (texts == _ABSENT).fill_null(False)
+    strings = 2 * (texts.len() - int(is_absent.sum())) - texts.null_count()
+    strings += sum(_count_strings(value, max_depth - 1) for value in others if isinstance(value, list | dict))
+    texts = ('"' + texts + '"').fill_null("null").set(is_absent, None)
+    return _Column(texts.scatter(at, list(map(_spell, others))) if at else texts, strings)
+
+
+def _spell(value: Any) -> str:
+    """Return the JSON text of what is no text."""
+    return str(value) if type(value) is int else msgspec.json.encode(value).decode()
+
+
+def _count_strings(value: Any, levels: int) -> int:
+    """Return how many strings a value within a record has, its keys among them."""
+    if isinstance(value, str):
+        return 1
+    if type(value) is int and not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+        raise _UnsureError
+    if not isinstance(value, list | dict):
+        return 0
+    if not levels:
+        raise _UnsureError
+    items = [*value, *value.values()] if isinstance(value, dict) else value
+    return sum(_count_strings(item, levels - 1) for item in items)

@@ -12,7 +12,7 @@ from flows.sources.world.files import (
     WorldFiles,
     file_limits,
 )
-from flows.sources.world.service_columns import FIELDS
+from flows.sources.world.service_columns import CLAIMS, FIELDS
 from schemas.limits import Limits
 
 NO_RECORDS = Records((), True)
@@ -31,7 +31,7 @@ def parse_files(world: WorldFiles, limits: Limits) -> dict[str, Records]:
             faults += [f"{_path(world, name)}: no such file"] if name in REQUIRED else []
             continue
         try:
-            fields = FIELDS if name == SERVICES else ()
+            fields = (*FIELDS, *CLAIMS) if name == SERVICES else ()
             parsed[name] = parse_records(world.contents[name], file_limits(name, limits), fields)
             if name == SUMMARY and not parsed[name].is_keyed:
                 faults.append(f"{_path(world, name)}:1:1: expected an object, found a list")

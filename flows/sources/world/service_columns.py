@@ -10,7 +10,6 @@ import polars as pl
 
 from flows.sources.formats.instants import EARLIEST_S, LATEST_S, PER_SECOND, SECOND_US, is_never, parse_instant
 from flows.sources.formats.json_records import Records
-from flows.sources.formats.json_table import close_piece
 from flows.sources.world.fields import TimeReader, read_status, read_text, show_value
 from flows.sources.world.files import SERVICES
 from flows.sources.world.names import UnusableNameError, WorldNames
@@ -18,6 +17,8 @@ from schemas.limits import Limits
 from schemas.words import ALL, FLEET, SeenState
 
 FIELDS = ("status", "last_seen", "since", "incident_id")
+CLAIMS = {"node": "own_node", "service": "own_service", "id": "own_id", "name": "own_name"}
+"""What a record may say of itself, for one whose key cannot be used, and what that is called beside what the key says."""
 USUAL_KEY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
 WHOLE = r"^[0-9]{1,19}$"
 FRACTION = r"^[0-9]{1,19}\.[0-9]+$"
@@ -67,6 +68,7 @@ def read_service_columns(
 
 def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.DataFrame:
     """Return the table with `node`, by the inventory's name, `service`, and whether key and status are usual ones."""
+    table = table.rename(CLAIMS)
     parts = pl.col("key").str.split_exact("/", 1).struct.rename_fields(["written", "service"]).struct.unnest()
     split = table.with_columns(parts).with_columns(pl.col("service").str.to_lowercase())
     written = split["written"].unique().to_list()
@@ -85,7 +87,9 @@ def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.Da
         & (pl.col("node") != FLEET)
     )
     joined = split.join(nodes, on="written", how="left", maintain_order="left")
-    return joined.select("key", *FIELDS, "piece", "place", "written", *TARGET, is_usual=is_usual.fill_null(False))
+    return joined.select(
+        "key", *FIELDS, *CLAIMS.values(), "place", "written", *TARGET, is_usual=is_usual.fill_null(False)
+    )
 
 
 def _blank_words(texts: pl.Series) -> list[str]:
@@ -113,11 +117,17 @@ def _targets(records: Records, names: WorldNames) -> pl.DataFrame:
 
 
 def _in_file_order(records: Records, rows: pl.DataFrame) -> list[tuple[str, Any]]:
-    """Return rows as whole records, together with those that never were rows: one that is first in the file may count."""
+    """Return rows as records, together with those that never were rows: one that is first in the file may count."""
+    names = (*FIELDS, *CLAIMS)
     decoded = [
-        (place, record)
-        for place, piece in rows.select("place", "piece").iter_rows()
-        for record in msgspec.json.decode(close_piece(piece)).items()
+        (
+            place,
+            (
+                key,
+                {name: msgspec.json.decode(text) for name, text in zip(names, texts, strict=True) if text is not None},
+            ),
+        )
+        for place, key, *texts in rows.select("place", "key", *FIELDS, *CLAIMS.values()).iter_rows()
     ]
     placed = [*zip(records.places, records.entries, strict=True), *decoded]
     return [record for _, record in sorted(placed, key=lambda pair: pair[0])]
