@@ -26,15 +26,16 @@ def detect_drift(
     """
     nodes = desired.nodes.filter("is_monitored").select("node")
     monitored = (
-        desired.services.filter("is_monitored")
-        .select("node", "service", "run", "file", "line")
+        desired.services.select("node", "service", "run", "is_monitored")
+        .filter("is_monitored")
         .join(nodes, on="node", how="semi")
     )
-    seen = observed.services.filter("is_desired").join(monitored, on=["node", "service"])
+    is_amiss = (pl.col("health") != Health.HEALTHY) | (age_s("last_seen_at") > seconds(rules.service_ttl))
+    seen = observed.services.filter(pl.col("is_desired") & is_amiss).join(monitored, on=["node", "service"])
     offline = node_drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE)
     found = [
         node_drift.drop("drift_id"),
-        _missing(monitored, actual, observed),
+        _missing(monitored, desired, actual, observed),
         _unhealthy(seen, rules),
         _unreadable(seen),
         _stale(seen.join(offline, on=["as_of", "node"], how="anti"), actual, observed, rules),
@@ -45,8 +46,11 @@ def detect_drift(
     return Drift.validate(_refer(gather_drift(found), desired).sort(DRIFT_ORDER))
 
 
-def _missing(monitored: pl.DataFrame, actual: Actual, observed: Observed) -> pl.DataFrame:
-    """Return what has no record, and say where a record of its node could not be read."""
+def _missing(monitored: pl.DataFrame, desired: Desired, actual: Actual, observed: Observed) -> pl.DataFrame:
+    """Return what has no record, and say where a record of its node could not be read.
+
+    A node of which as many services are seen as are desired has them all, and is not looked at one by one.
+    """
     lost = (
         actual.rejected.filter((pl.col("file") == "services.json") & pl.col("service").is_null())
         .drop_nulls("node")
@@ -54,10 +58,19 @@ def _missing(monitored: pl.DataFrame, actual: Actual, observed: Observed) -> pl.
         .group_by("as_of", "node", maintain_order=True)
         .agg(detail=pl.format("a record of {} could not be read ({})", pl.col("node").first(), pl.col("key").first()))
     )
+    asked = desired.services.group_by("node").agg(asked_count=pl.len())
+    seen = observed.services.filter("is_desired").group_by("as_of", "node").agg(seen_count=pl.len())
+    gaps = (
+        actual.snapshots.select("as_of")
+        .join(asked, how="cross")
+        .join(seen, on=["as_of", "node"], how="left")
+        .filter(pl.col("asked_count").ne_missing(pl.col("seen_count")))
+        .select("as_of", "node")
+    )
     missing = (
         monitored.filter(pl.col("run") != RunMode.SCHEDULED)
-        .join(actual.snapshots.select("as_of"), how="cross")
-        .join(observed.services, on=KEY, how="anti", nulls_equal=False)
+        .join(gaps, on="node")
+        .join(observed.services.join(gaps, on=["as_of", "node"], how="semi"), on=KEY, how="anti")
         .join(lost, on=["as_of", "node"], how="left")
     )
     return of_kind(missing, DriftKind.MISSING_SERVICE, Severity.ERROR)

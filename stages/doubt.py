@@ -12,7 +12,7 @@ from schemas.frame import complete
 from schemas.planned import Planned
 from schemas.rules import Rules
 from schemas.run import WorldTime
-from schemas.words import ALL, FLEET, DriftCause, DriftKind, Health, RunMode, Severity
+from schemas.words import ALL, FLEET, DriftCause, DriftKind, Health, Severity
 
 NODE = ["as_of", "node"]
 KEY = [*NODE, "service"]
@@ -22,6 +22,7 @@ UNSEEN = [
     DriftKind.UNREADABLE_OBSERVATION,
     DriftKind.STALE_OBSERVATION,
 ]
+WITHOUT_RECORD = [DriftKind.MISSING_SERVICE, DriftKind.MISPLACED_SERVICE]
 OUT_OF_SIGHT = [DriftCause.UNOBSERVABLE, DriftCause.UNJUDGED]
 MOST_NAMED = 5
 
@@ -39,7 +40,7 @@ def doubt_observer(
 
     Only this needs the whole fleet at once; nothing here looks at what holds back what.
     """
-    to_see = _to_see(drift, desired, actual, observed, planned)
+    to_see = _to_see(drift, desired, observed, planned)
     services = _doubt_services(to_see, actual, rules)
     nodes = _doubt_nodes(drift, desired, actual, planned, rules)
     words = _doubt_words(to_see, rules)
@@ -73,25 +74,25 @@ def _stale_worlds(world_times: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     return of_kind(stale, DriftKind.STALE_WORLD, Severity.CRITICAL)
 
 
-def _to_see(
-    drift: pl.DataFrame, desired: Desired, actual: Actual, observed: Observed, planned: pl.DataFrame
-) -> pl.DataFrame:
-    """Return the services to be seen of each snapshot, whether each is seen, and what its record says."""
+def _to_see(drift: pl.DataFrame, desired: Desired, observed: Observed, planned: pl.DataFrame) -> pl.DataFrame:
+    """Return the services to be seen of each snapshot, whether each is seen, and what its record says.
+
+    They are those with a record, and those that are a drift because they have none: a job may have none.
+    """
     nodes = desired.nodes.filter("is_monitored").select("node")
     hidden = drift.filter(
         (pl.col("kind") == DriftKind.OFFLINE_NODE) | ((pl.col("service") == ALL) & pl.col("cause").is_in(OUT_OF_SIGHT))
     )
     unseen = drift.filter(pl.col("kind").is_in(UNSEEN)).select(KEY).unique().with_columns(is_unseen=pl.lit(True))
-    records = observed.services.filter("is_desired").select(*KEY, "health", "status")
+    missing = drift.filter(pl.col("kind").is_in(WITHOUT_RECORD)).select(KEY)
+    records = observed.services.select(*KEY, "health", "status", "is_desired").filter("is_desired").drop("is_desired")
+    unmonitored = desired.services.select("node", "service", "is_monitored").filter(~pl.col("is_monitored"))
     return (
-        desired.services.filter("is_monitored")
-        .select("node", "service", "run")
+        pl.concat([records, missing], how="diagonal")
+        .join(unmonitored, on=["node", "service"], how="anti")
         .join(nodes, on="node", how="semi")
-        .join(actual.snapshots.select("as_of"), how="cross")
         .join(hidden, on=NODE, how="anti")
         .pipe(_unplanned, planned)
-        .join(records, on=KEY, how="left")
-        .filter((pl.col("run") != RunMode.SCHEDULED) | pl.col("health").is_not_null())
         .join(unseen, on=KEY, how="left")
         .with_columns(pl.col("is_unseen").fill_null(False))
     )

@@ -50,7 +50,7 @@ def _validate(links: pl.DataFrame, instances: pl.DataFrame, cycles: pl.DataFrame
 
 def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
     """Return what an inventory asks for, and what runs where an inventory that cannot be read may ask for it."""
-    asked = _judged(desired).select(
+    asked = _judged(desired, "is_monitored", "run").select(
         *TARGET,
         is_monitored="is_monitored",
         is_job=pl.col("run") != RunMode.SERVICE,
@@ -70,10 +70,10 @@ def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([asked, may_be.with_columns(is_monitored=True, is_job=False, is_open=True)])
 
 
-def _judged(desired: Desired) -> pl.DataFrame:
+def _judged(desired: Desired, *more: str) -> pl.DataFrame:
     """Return the services of nodes that are monitored: nothing of another is desired, so that none of it is enough."""
     unmonitored = desired.nodes.filter(~pl.col("is_monitored"))
-    return desired.services.join(unmonitored, on="node", how="anti")
+    return desired.services.select(*TARGET, *more).join(unmonitored, on="node", how="anti")
 
 
 def _follow(
@@ -149,7 +149,7 @@ def find_cycles(desired: Desired) -> pl.DataFrame:
     dependencies = _within_components(desired.dependencies)
     if dependencies.is_empty():
         return pl.DataFrame(schema=dtypes(CycleMember))
-    instances = _judged(desired).select(TARGET)
+    instances = _judged(desired)
     services = instances.join(dependencies, on="service", how="semi")
     links = _resolve(services, dependencies, instances)
     is_local = pl.col("scope") == DependencyScope.LOCAL

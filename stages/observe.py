@@ -32,8 +32,7 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     names = [others, *(_names(rows) for rows in (actual.deployments, actual.incidents))]
     claims = _claim(desired, pl.concat([frame.select("node", "name") for frame in names]).unique())
     counted = _count(others, own, claims)
-    unexpected = others.join(counted, on=["as_of", "node", "name"], how="anti").filter(pl.col("problem").is_null())
-    alone = _observe_alone(pl.concat([own, unexpected.select(own.columns)]), rules)
+    alone = _observe_alone(_without(records, counted), rules)
     rolled = _roll_up(counted, claims, known, rules)
     observed = pl.concat([alone, rolled]).sort(KEY) if rolled.height else alone.sort(KEY)
     services = ObservedService.validate(observed)
@@ -44,6 +43,16 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
         Incident.validate(
             _reassign(_own(actual.incidents, *names_of), _own(actual.services, *names_of)).sort(*KEY, "key")
         ),
+    )
+
+
+def _without(records: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
+    """Return the records that count for no service of another name, in their order; none set aside that is nobody's."""
+    names = counted.select("as_of", "node", service="name")
+    return (
+        records.filter(pl.col("is_desired").is_not_null() | pl.col("problem").is_null())
+        .join(names, on=KEY, how="anti", maintain_order="left")
+        .with_columns(pl.col("is_desired").fill_null(False), pl.col("run").fill_null(RunMode.SERVICE))
     )
 
 

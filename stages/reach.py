@@ -84,7 +84,7 @@ def _healthy_records(actual: Actual, desired: Desired, rules: Rules) -> pl.DataF
     patient = desired.nodes.filter(pl.col("is_intermittent") | ~pl.col("has_readable_capabilities")).select(
         "node", is_patient=pl.lit(True)
     )
-    healthy = actual.services.filter(is_one_of("status", rules.healthy_words))
+    healthy = actual.services.select(*NODE, "status", "last_seen_at").filter(is_one_of("status", rules.healthy_words))
     counted = healthy.group_by(NODE).agg(record_count=pl.len(), last_seen_at=pl.col("last_seen_at").max())
     is_fresh_by_its = pl.when(pl.col("is_patient").is_not_null()).then(_is_fresh(rules.node_ttl_intermittent))
     return counted.join(patient, on="node", how="left").select(

@@ -81,7 +81,8 @@ def _latest(ends: str) -> pl.Expr:
 def _services(drift: pl.DataFrame, desired: Desired, actual: Actual) -> pl.DataFrame:
     """Return how many services and nodes are asked for in each snapshot, and how many services are as asked."""
     nodes = desired.nodes.filter("is_monitored").select("node")
-    asked = desired.services.filter("is_monitored").join(nodes, on="node", how="semi")
+    services = desired.services.select("node", "service", "is_monitored").filter("is_monitored")
+    asked = services.join(nodes, on="node", how="semi")
     offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE).select("as_of", "node")
     on_offline = offline.join(asked, on="node").select(TARGET)
     differing = drift.filter(pl.col("kind").is_in(NOT_AS_ASKED) & (pl.col("service") != ALL)).select(TARGET)

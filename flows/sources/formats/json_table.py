@@ -36,13 +36,14 @@ _Scalar = str | _Integer | float | bool | None
 _Value = _Scalar | list[Any] | dict[str, Any]
 
 
+SCHEMA = {"key": pl.String, "place": pl.UInt32}
+
+
 class RecordTable(NamedTuple):
     """The records that came by columns, and the others."""
 
     rows: pl.DataFrame
-    """`key`, for each field the JSON text of its value, null where the record has none, and `place`.
-
-    A place is the number of the record in the file.
+    """`key`, `place`, the number of the record in the file, and for each field that one has the JSON text of its value.
     """
     others: list[tuple[int, Any]]
     """Objects of other records as the strict decoder gives them, each with the place of its first."""
@@ -88,8 +89,8 @@ class _Table:
 
     def __init__(self, fields: tuple[str, ...], max_depth: int) -> None:
         self._max_depth = max_depth
-        self._schema = {"key": pl.String, **dict.fromkeys(fields, pl.String), "place": pl.UInt32}
-        self._rows = [pl.DataFrame(schema=self._schema)]
+        self._fields = fields
+        self._rows: list[pl.DataFrame] = []
         self._others: list[tuple[int, Any]] = []
         self._count = self._other_count = 0
         self._known: dict[str, str] = {}
@@ -120,7 +121,7 @@ class _Table:
         self._close_batch()
         if self._other_count > MAX_OTHERS_RATIO * self._count:
             raise _UnsureError
-        return RecordTable(pl.concat(self._rows), self._others)
+        return RecordTable(pl.concat(self._rows, how="diagonal"), self._others)
 
     def _add_strictly(self, piece: bytes) -> bool:
         """Add the records of an object in which something is unusual; where that is a field's name, it is no more."""
@@ -180,9 +181,9 @@ class _Table:
         strings = self._strings + len(self._keys) + sum(column.strings for column in columns.values())
         if strings * 2 != self._quotes:
             raise _UnsureError
-        asked = {name: column.texts for name, column in columns.items() if name in self._schema}
-        rows = {name: [None] * len(self._keys) for name in self._schema} | {"key": self._keys, "place": self._places}
-        self._rows.append(pl.DataFrame(rows | asked, schema=self._schema))
+        asked = {name: column.texts for name, column in columns.items() if name in self._fields}
+        own = pl.DataFrame({"key": self._keys, "place": self._places}, schema=SCHEMA)
+        self._rows.append(own.with_columns(**asked))
         self._begin_batch()
 
 

@@ -45,12 +45,8 @@ def read_service_columns(
     if records.table is None:
         return None
     table = _split_keys(records.table, names, limits)
-    is_alone = ~pl.struct(TARGET).is_duplicated()
     met = _targets(records, names)
-    table = table.with_columns(is_plain=pl.col("is_usual") & is_alone).join(
-        met, on=TARGET, how="left", maintain_order="left"
-    )
-    is_plain = pl.col("is_plain") & pl.col("is_met").is_null()
+    is_plain = table["is_usual"] & ~_shares_target(table, met)
     usual = table.filter(is_plain)
     seen, since = (_read_times(usual.select("key", text=field), field, times) for field in ("last_seen", "since"))
     rows = usual.select(
@@ -68,7 +64,8 @@ def read_service_columns(
 
 def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.DataFrame:
     """Return the table with `node`, by the inventory's name, `service`, and whether key and status are usual ones."""
-    table = table.rename(CLAIMS)
+    absent = {name: pl.lit(None, pl.String) for name in FIELDS if name not in table.columns}
+    table = table.rename(CLAIMS, strict=False).with_columns(**absent)
     parts = pl.col("key").str.split_exact("/", 1).struct.rename_fields(["written", "service"]).struct.unnest()
     split = table.with_columns(parts).with_columns(pl.col("service").str.to_lowercase())
     written = split["written"].unique().to_list()
@@ -87,9 +84,7 @@ def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.Da
         & (pl.col("node") != FLEET)
     )
     joined = split.join(nodes, on="written", how="left", maintain_order="left")
-    return joined.select(
-        "key", *FIELDS, *CLAIMS.values(), "place", "written", *TARGET, is_usual=is_usual.fill_null(False)
-    )
+    return joined.with_columns(is_usual=is_usual.fill_null(False))
 
 
 def _blank_words(texts: pl.Series) -> list[str]:
@@ -112,22 +107,38 @@ def _targets(records: Records, names: WorldNames) -> pl.DataFrame:
             targets.add(names.read_target(key))
         except UnusableNameError:
             continue
-    found = pl.DataFrame(list(targets), schema=dict.fromkeys(TARGET, pl.String), orient="row")
-    return found.with_columns(is_met=pl.lit(True))
+    return pl.DataFrame(list(targets), schema=dict.fromkeys(TARGET, pl.String), orient="row")
+
+
+def _shares_target(table: pl.DataFrame, met: pl.DataFrame) -> pl.Series:
+    """Return whether another record is of the same target, in the table or among those met outside of it.
+
+    Few are: they are looked for among those with the same hash.
+    """
+    targets = pl.concat([table.select(TARGET), met]).with_row_index("row")
+    alike = targets.filter(pl.struct(TARGET).hash().is_duplicated())
+    shared = alike.filter(pl.struct(TARGET).is_duplicated())["row"]
+    none = pl.Series([False], dtype=pl.Boolean).new_from_index(0, targets.height)
+    return none.scatter(shared, True).head(table.height)
 
 
 def _in_file_order(records: Records, rows: pl.DataFrame) -> list[tuple[str, Any]]:
     """Return rows as records, together with those that never were rows: one that is first in the file may count."""
-    names = (*FIELDS, *CLAIMS)
+    written = {name: name for name in FIELDS} | CLAIMS
+    columns = {name: column for name, column in written.items() if column in rows.columns}
     decoded = [
         (
             place,
             (
                 key,
-                {name: msgspec.json.decode(text) for name, text in zip(names, texts, strict=True) if text is not None},
+                {
+                    name: msgspec.json.decode(text)
+                    for name, text in zip(columns, texts, strict=True)
+                    if text is not None
+                },
             ),
         )
-        for place, key, *texts in rows.select("place", "key", *FIELDS, *CLAIMS.values()).iter_rows()
+        for place, key, *texts in rows.select("place", "key", *columns.values()).iter_rows()
     ]
     placed = [*zip(records.places, records.entries, strict=True), *decoded]
     return [record for _, record in sorted(placed, key=lambda pair: pair[0])]
