@@ -21,7 +21,7 @@ APPROVE = """rules:
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
     """Return a home at the moments that the tests begin at, by name: well; with a service that died, just before it is restarted; right
-    after that; when it was seen to be well for long; and where the restart is asked for, and nobody answered.
+    after that; when it was seen to be well again; and where the restart is asked for, and nobody answered.
     """
     folder = tmp_path_factory.mktemp("loop")
     home = Home(folder / "home")
@@ -33,12 +33,12 @@ def kept(tmp_path_factory):
     moments["sick"] = Kept(home, folder / "sick")
     turn(home, 2)
     moments["restarted"] = Kept(home, folder / "restarted")
-    turn(home, 7)
+    turn(home, 2)
     moments["repaired"] = Kept(home, folder / "repaired")
     home = moments["well"].back()
     home.write("policy.yaml", APPROVE)
     home.fall_sick("piha/web")
-    turn(home, 4)
+    turn(home, 3)
     moments["asked"] = Kept(home, folder / "asked")
     return moments
 

@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ STANDARDS = Path(__file__).parents[1] / "standards"
 FAILED = {"target": "piha/db", "status": "failed"}
 
 
+@cache
 def report(*present, outcome=Outcome.COMPLETED):
     """Return a run in which `piha/web` is missing (an error) and `piha/db` failed to deploy (a warning)."""
     want = frames.desired("piha/web", "piha/db", "piha/ok")
@@ -132,25 +134,28 @@ def acknowledged(run):
     return replace(run, attention=Attention(found, run.judgement.summary))
 
 
-def runs():
-    """Return runs of each form that CI's formats have."""
+@pytest.fixture(params=["plain", "gated", "acknowledged", "skipped"])
+def run_and_gate(request):
+    """Return a run of each form that CI's formats have."""
     gate = hold_against(report(), parse_criteria(["new"]), {})
-    torn = RunReport(NOON, Outcome.SKIPPED, error="torn \x1b[31m <&>")
-    return [(report(), None), (report(), gate), (acknowledged(report()), gate), (torn, None)]
+    return {
+        "plain": lambda: (report(), None),
+        "gated": lambda: (report(), gate),
+        "acknowledged": lambda: (acknowledged(report()), gate),
+        "skipped": lambda: (RunReport(NOON, Outcome.SKIPPED, error="torn \x1b[31m <&>"), None),
+    }[request.param]()
 
 
-@pytest.mark.parametrize(("run", "gate"), runs(), ids=["plain", "gated", "acknowledged", "skipped"])
-def test_sarif_is_valid_by_its_official_schema(run, gate):
+def test_sarif_is_valid_by_its_official_schema(run_and_gate):
     schema = json.loads((STANDARDS / "sarif-2.1.0-rtm.5.json").read_text())
 
-    Draft4Validator(schema).validate(json.loads(to_sarif(run, gate)))
+    Draft4Validator(schema).validate(json.loads(to_sarif(*run_and_gate)))
 
 
-@pytest.mark.parametrize(("run", "gate"), runs(), ids=["plain", "gated", "acknowledged", "skipped"])
-def test_junit_is_valid_by_the_schema_of_its_readers(run, gate):
+def test_junit_is_valid_by_the_schema_of_its_readers(run_and_gate):
     schema = etree.XMLSchema(etree.parse(str(STANDARDS / "junit-10.xsd")))
 
-    schema.assertValid(etree.fromstring(to_junit(run, gate).encode()))
+    schema.assertValid(etree.fromstring(to_junit(*run_and_gate).encode()))
 
 
 def test_sarif_shows_what_is_about_a_whole_file_at_its_beginning():
