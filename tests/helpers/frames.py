@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.run.judge import judge, look_at_services
+from flows.run.judge import judge, look_at_services, survey
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot, TakenName
 from schemas.desired import (
     ContainerName,
@@ -166,6 +166,11 @@ def in_agreement(want: Desired) -> Actual:
 
 
 def detected(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
+    """Return the drift before it is asked where what is gone may be, with the default rules or some of them changed."""
+    return look_at_services(want, have, Rules(**rules)).drift
+
+
+def doubted(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
     """Return the drift before anything is held back, with the default rules or some of them changed."""
     by = Rules(**rules)
     observed, drift = look_at_services(want, have, by)
@@ -174,14 +179,19 @@ def detected(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
     return doubt_observer(placed, want, have, observed, planned, date_worlds(have), by).drift
 
 
+def surveyed(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
+    """Return the drift and what holds it back, before it is asked what waits for what."""
+    return survey(want, have, Rules(**rules)).shown.drift
+
+
 def judged(want: Desired, have: Actual, **rules: Any) -> Judgement:
     """Judge with the default rules, or some of them changed."""
     return judge(want, have, Rules(**rules))
 
 
-def kinds(judgement: Judgement) -> list[tuple[str, str, str | None]]:
+def kinds(drift: pl.DataFrame) -> list[tuple[str, str, str | None]]:
     """Return (kind, target, held by) of each drift."""
-    return list(judgement.drift.select("kind", target(), "held_by").iter_rows())
+    return list(drift.select("kind", target(), "held_by").iter_rows())
 
 
 def found(drift: pl.DataFrame) -> list[tuple[str, str, str]]:

@@ -97,7 +97,7 @@ def test_a_setting_changes_what_is_suspect(rules, suspects):
 
     judgement = judged(want, actual(*there, nodes=["piha", "vps"]), **rules)
 
-    assert [row[0] for row in kinds(judgement) if row[0].endswith("suspect")] == suspects
+    assert [row[0] for row in kinds(judgement.drift) if row[0].endswith("suspect")] == suspects
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_an_outage_of_a_node_is_one_recommendation_with_a_blast_radius():
 
 
 def test_an_unchanged_inventory_with_one_record_gone_is_a_finding():
-    assert kinds(judged(desired(WEB, "piha/db"), actual("piha/db"))) == [("missing_service", WEB, None)]
+    assert kinds(judged(desired(WEB, "piha/db"), actual("piha/db")).drift) == [("missing_service", WEB, None)]
 
 
 def test_the_same_input_judged_again_gives_the_same_frames():

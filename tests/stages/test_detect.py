@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.words import DriftKind
-from tests.helpers.frames import actual, ago, desired, detected, found
+from tests.helpers.frames import actual, ago, desired, detected, doubted, found
 
 WEB = "piha/web"
 FIVE = [f"piha/s{i}" for i in range(5)]
@@ -16,7 +16,7 @@ def of_kind(drift, kind):
 
 
 def test_agreement_is_no_drift():
-    drift = detected(desired(WEB), actual(WEB))
+    drift = doubted(desired(WEB), actual(WEB))
 
     assert found(drift) == []
 
@@ -36,7 +36,7 @@ def test_stale_world(age_s, expected):
     seen = {"last_seen_at": ago(seconds=age_s)}
     have = actual({"target": WEB, **seen}, nodes=[{"node": "piha", **seen}], last_update_at=ago(seconds=age_s))
 
-    drift = detected(desired(WEB), have, node_ttl="1d")
+    drift = doubted(desired(WEB), have, node_ttl="1d")
 
     assert found(drift) == expected
 
@@ -56,7 +56,7 @@ def test_the_worlds_time_is_the_newest_of_last_update_and_every_last_seen(
     node = {"node": "piha", "last_seen_at": node_seen}
     have = actual({"target": WEB, "last_seen_at": service_seen}, nodes=[node], last_update_at=last_update_at)
 
-    drift = detected(desired(WEB, nodes=["piha"]), have, node_ttl="1d")
+    drift = doubted(desired(WEB, nodes=["piha"]), have, node_ttl="1d")
 
     assert drift["actual_ref"].to_list() == [world_ref]
 
@@ -71,7 +71,7 @@ def test_the_worlds_time_is_the_newest_file_time_where_nothing_else_is_readable(
         {"target": WEB, "last_seen_at": None}, nodes=[node], last_update_at=None, files_at=ago(seconds=files_age_s)
     )
 
-    drift = detected(desired(WEB), have)
+    drift = doubted(desired(WEB), have)
 
     assert of_kind(drift, DriftKind.STALE_WORLD) == expected
 
@@ -92,7 +92,7 @@ def test_observer_suspect_on_the_fleet(missing, present, expected):
     gone = [f"{'gone' if i else 'lost'}/s{i}" for i in range(missing)]
     there = ["gone/there", *(f"piha/s{i}" for i in range(present - 1))]
 
-    drift = detected(desired(*gone, *there), actual(*there, nodes=["gone", "lost", "piha"]))
+    drift = doubted(desired(*gone, *there), actual(*there, nodes=["gone", "lost", "piha"]))
 
     assert of_kind(drift, DriftKind.OBSERVER_SUSPECT) == expected
 
@@ -106,7 +106,7 @@ def test_observer_suspect_on_the_fleet(missing, present, expected):
     ],
 )
 def test_observer_suspect_where_services_json_is_empty(want, have, expected):
-    drift = detected(desired(*want), actual(*have, nodes=["piha"]))
+    drift = doubted(desired(*want), actual(*have, nodes=["piha"]))
 
     assert [row[1:] for row in found(drift) if row[0] == DriftKind.OBSERVER_SUSPECT] == expected
 
@@ -122,13 +122,13 @@ def test_observer_suspect_where_services_json_is_empty(want, have, expected):
 def test_services_that_do_not_count_as_missing_make_no_observer_suspect(want, have):
     there = actual("vps/web")
 
-    drift = detected(desired(*want, "vps/web"), have._replace(services=there.services))
+    drift = doubted(desired(*want, "vps/web"), have._replace(services=there.services))
 
     assert of_kind(drift, DriftKind.OBSERVER_SUSPECT) == []
 
 
 def test_all_of_one_nodes_services_unseen_is_no_suspect_observer_while_other_nodes_have_theirs():
-    drift = detected(desired(*FIVE, "vps/web"), actual("vps/web", nodes=["piha", "vps"]))
+    drift = doubted(desired(*FIVE, "vps/web"), actual("vps/web", nodes=["piha", "vps"]))
 
     assert of_kind(drift, DriftKind.OBSERVER_SUSPECT) == []
 
@@ -136,13 +136,13 @@ def test_all_of_one_nodes_services_unseen_is_no_suspect_observer_while_other_nod
 def test_observer_suspect_is_not_drawn_for_an_offline_node():
     nodes = [{"node": "piha", "status": "offline"}, "vps"]
 
-    drift = detected(desired(*FIVE, "vps/web"), actual("vps/web", nodes=nodes))
+    drift = doubted(desired(*FIVE, "vps/web"), actual("vps/web", nodes=nodes))
 
     assert of_kind(drift, DriftKind.OBSERVER_SUSPECT) == []
 
 
 def test_a_suspect_observer_counts_what_it_misses():
-    drift = detected(desired(*FIVE[1:], "vps/gone", "vps/web"), actual("vps/web", nodes=["piha", "vps"]))
+    drift = doubted(desired(*FIVE[1:], "vps/gone", "vps/web"), actual("vps/web", nodes=["piha", "vps"]))
 
     suspect = drift.filter(kind=DriftKind.OBSERVER_SUSPECT).row(0, named=True)
     assert (suspect["missing_count"], suspect["monitored_count"]) == (5, 6)
@@ -223,10 +223,10 @@ def test_a_node_whose_record_was_set_aside_is_not_called_offline():
 def test_a_node_that_was_never_seen_is_unclear_where_another_one_was():
     never = {"last_seen_state": "never", "last_seen_at": None}
 
-    assert found(detected(near(), piha(**never))) == UNREADABLE
+    assert found(doubted(near(), piha(**never))) == UNREADABLE
     assert (
         found(
-            detected(
+            doubted(
                 desired("piha/web"), actual({"target": WEB, "last_seen_at": None}, nodes=[{"node": "piha", **never}])
             )
         )
@@ -271,13 +271,13 @@ def test_a_node_that_is_not_monitored_is_neither_offline_nor_is_anything_of_it_u
     want = near(is_monitored=False)
     have = actual("piha/stray", "vps/web", nodes=[{"node": "piha", "status": "down"}, "vps"])
 
-    assert found(detected(want, have)) == []
+    assert found(doubted(want, have)) == []
 
 
 def test_a_node_that_no_inventory_names_is_unexpected_and_never_offline():
     have = actual("vps/web", nodes=["vps", {"node": "vps2", "status": "offline"}])
 
-    drift = detected(desired("vps/web"), have)
+    drift = doubted(desired("vps/web"), have)
 
     assert found(drift) == [("unexpected_node", "vps2/all", "info")]
     assert drift["nearby"].to_list() == ["vps"]
@@ -511,7 +511,7 @@ def test_each_unresolved_incident_is_a_drift_of_its_own():
 def test_unexpected_service(have, expected):
     want = desired(WEB, {"target": "piha/quiet", "is_monitored": False})
 
-    assert [row for row in found(detected(want, actual(WEB, *have))) if row[0] != "unexpected_node"] == expected
+    assert [row for row in found(doubted(want, actual(WEB, *have))) if row[0] != "unexpected_node"] == expected
 
 
 # SEMANTICS 2: an inventory file that cannot be read

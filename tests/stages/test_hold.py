@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.helpers.frames import actual, ago, desired, judged, kinds
+from tests.helpers.frames import actual, ago, desired, judged, kinds, surveyed
 
 WEB = "piha/web"
 EXITED = {"target": WEB, "status": "exited"}
@@ -15,7 +15,7 @@ OFFLINE = {"node": "piha", "status": "offline"}
 
 def held(want, have, **rules):
     """Return the kinds of the drifts that each explanation holds back; None holds those that stand."""
-    return {(kind, held_by) for kind, _, held_by in kinds(judged(want, have, **rules))}
+    return {(kind, held_by) for kind, _, held_by in kinds(surveyed(want, have, **rules))}
 
 
 # 1. stale_world
@@ -65,7 +65,7 @@ def test_a_suspect_node_holds_back_what_it_is_drawn_from():
 
     judgement = judged(want, actual(*(f"vps/s{i}" for i in range(4)), nodes=["piha"]))
 
-    assert kinds(judgement) == [
+    assert kinds(judgement.drift) == [
         ("node_suspect", "piha/all", None),
         *(("missing_service", target, "node_suspect") for target in GONE[:3]),
         ("missing_service", "vps/gone", None),
@@ -113,9 +113,9 @@ def test_offline_node_holds_back_nothing_of_another_node():
 def test_observer_suspect_comes_before_offline_node():
     want = desired("piha/web", *(f"vps/s{i}" for i in range(5)))
 
-    judgement = judged(want, actual("lone/x", nodes=[OFFLINE, "vps"]))
+    drift = surveyed(want, actual("lone/x", nodes=[OFFLINE, "vps"]))
 
-    assert ("missing_service", "piha/web", "observer_suspect") in kinds(judgement)
+    assert ("missing_service", "piha/web", "observer_suspect") in kinds(drift)
 
 
 # 4. deployment in flight

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from stages.misplace import are_near
-from tests.helpers.frames import actual, advice, ago, desired, detected, found, judged
+from tests.helpers.frames import actual, advice, ago, desired, doubted, found, judged
 
 DOWN = {"target": "n/a", "status": "exited"}
 
@@ -66,7 +66,7 @@ def test_a_service_that_runs_elsewhere_is_misplaced():
     ],
 )
 def test_a_service_that_does_not_really_run_elsewhere_is_missing(have):
-    drift = detected(desired("n/web", "n/z", "m/y"), actual("n/z", "m/y", *have))
+    drift = doubted(desired("n/web", "n/z", "m/y"), actual("n/z", "m/y", *have))
 
     assert ("missing_service", "n/web", "error") in found(drift)
 
@@ -135,7 +135,7 @@ def test_stale_observation(seen_at, others, refreshes, expected):
     beside = [f"n/s{number}" for number in range(others)]
     have = actual({"target": "n/a", "last_seen_at": seen_at}, *beside, "m/x", refreshes=refreshes)
 
-    drift = detected(desired("n/a", *beside, "m/x"), have)
+    drift = doubted(desired("n/a", *beside, "m/x"), have)
 
     assert [target for kind, target, _ in found(drift) if kind == "stale_observation"] == expected
 
@@ -160,7 +160,7 @@ def test_a_failed_deployment_of_long_ago_gives_no_recommendation():
     ],
 )
 def test_an_incident_that_was_resolved_since_it_last_occurred_is_over(times, expected):
-    drift = detected(desired("n/a"), actual("n/a", incidents=[{"target": "n/a", **times}]))
+    drift = doubted(desired("n/a"), actual("n/a", incidents=[{"target": "n/a", **times}]))
 
     assert [target for kind, target, _ in found(drift) if kind == "unresolved_incident"] == expected
 

@@ -17,7 +17,7 @@ def ids(judgement):
 
 
 def held_by(judgement):
-    return {target: by for _, target, by in kinds(judgement) if by}
+    return {target: by for _, target, by in kinds(judgement.drift) if by}
 
 
 def test_a_node_of_which_everything_is_broken_is_looked_at_first():

@@ -56,7 +56,7 @@ def test_f5_blindness_is_told_once_and_once_when_it_is_over(tmp_path, inbox):
 def test_f5_a_file_with_a_typo_for_days_is_told_once_and_once_when_it_is_over(tmp_path, inbox):
     hosts = {"nas": {"nfs": None}, "vps": {"npm": None, "outline": None}}
     typo = {"hosts/nas/services.yaml": "services:\n\tnfs:\n"}
-    for hour in range(0, 72, 9):
+    for hour in range(0, 72, 18):
         at = write_world(tmp_path, hour * 60, hosts=hosts, files=typo if hour else {})
         reconcile(tmp_path, at, inbox=inbox)
     assert len(inbox.posts) == 1
