@@ -22,10 +22,10 @@ ADVICE = "make it smaller, or raise that setting of 'limits'"
 class FileFaultError(SupervisorError):
     """A file cannot be read; `problem` is the text without the path."""
 
-    def __init__(self, path: Path, problem: str) -> None:
+    def __init__(self, path: Path | str, problem: str) -> None:
         """Keep both."""
         super().__init__(f"{path}: {problem}")
-        self.path = path
+        self.path = Path(path)
         self.problem = problem
 
 
@@ -94,7 +94,7 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def explain_os_error(path: Path, error: OSError) -> FileFaultError:
+def explain_os_error(path: Path | str, error: OSError) -> FileFaultError:
     """Return what an operating system error means for the reader of a file."""
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return MissingFileError(path, "no such file")
@@ -127,7 +127,7 @@ class OpenFolders:
         """Open a file below the root part by part, so that no folder on the way can be a link; raises `OSError`."""
         *folders, name = path.split("/")
         if not name or ".." in {*folders, name}:
-            raise UnsafeFileError(self.root / path, "outside its folder")
+            raise UnsafeFileError(f"{self.root}/{path}", "outside its folder")
         common = 0
         while common < min(len(folders), len(self._names)) and folders[common] == self._names[common]:
             common += 1
@@ -145,14 +145,15 @@ class OpenFolders:
 
 def read_file_in(folders: OpenFolders, path: str, *, max_bytes: int) -> FileContent:
     """Return a file's content as `read_file` does; the path is relative to the folders' root, with forward slashes."""
+    shown = f"{folders.root}/{path}"
     try:
         descriptor = folders.open(path)
         try:
-            return _read_stable(descriptor, folders.root / path, max_bytes)
+            return _read_stable(descriptor, shown, max_bytes)
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise explain_os_error(folders.root / path, error) from None
+        raise explain_os_error(shown, error) from None
 
 
 @contextmanager
@@ -184,7 +185,7 @@ def _open_folder(part: str, parent: int) -> int:
         raise
 
 
-def _read_stable(descriptor: int, path: Path, max_bytes: int) -> FileContent:
+def _read_stable(descriptor: int, path: Path | str, max_bytes: int) -> FileContent:
     for _ in range(STABLE_READS):
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
@@ -194,22 +195,24 @@ def _read_stable(descriptor: int, path: Path, max_bytes: int) -> FileContent:
         data = _read_all(descriptor, before.st_size, max_bytes)
         if len(data) > max_bytes:
             raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes; {ADVICE}")
-        after = os.fstat(descriptor)
+        stamp = _stamp(os.fstat(descriptor))
         # A rename over the file changes its change time alone: what was read is whole all the same.
-        if _stamp(before)[:4] == _stamp(after)[:4] and len(data) == after.st_size:
-            return FileContent(data, _stamp(after))
+        if _stamp(before)[:4] == stamp[:4] and len(data) == stamp.size_bytes:
+            return FileContent(data, stamp)
     raise UnstableFileError(path, "changes while it is read")
 
 
 def _read_all(descriptor: int, size: int, max_bytes: int) -> bytes:
     """Read to the end, but no more than a byte beyond the limit; a file of the expected size comes in one piece."""
     os.lseek(descriptor, 0, os.SEEK_SET)
-    chunks: list[bytes] = []
-    length, step = 0, max(size + 1, LEAST_READ_BYTES)
-    while length <= max_bytes and (chunk := os.read(descriptor, min(step, max_bytes + 1 - length))):
+    first = os.read(descriptor, min(max(size + 1, LEAST_READ_BYTES), max_bytes + 1))
+    if len(first) == size:
+        return first
+    chunks, length = [first], len(first)
+    while length <= max_bytes and (chunk := os.read(descriptor, min(LEAST_READ_BYTES, max_bytes + 1 - length))):
         chunks.append(chunk)
         length += len(chunk)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return b"".join(chunks)
 
 
 def _stamp(status: os.stat_result) -> Stamp:

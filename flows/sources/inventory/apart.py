@@ -62,9 +62,10 @@ def _rename(rows: pl.DataFrame, renames: pl.DataFrame, column: str) -> pl.DataFr
 
 
 def _find_twice(asked: Asked) -> pl.DataFrame:
-    """Return services that two files of a node ask for even by that name, as bad entries."""
+    """Return services that two files of a node ask for even by that name, as bad entries; a file names each once."""
     services = asked.services
-    if services.height < 2 or services.n_unique(TARGET) == services.height:
+    is_one_file_each = services["stack"].null_count() == services.height
+    if is_one_file_each or services.n_unique(TARGET) == services.height:
         return asked.bad.clear()
     twice = services.filter(pl.len().over(TARGET) > 1)
     problem = pl.format("the service '{}' is asked for in several files of the node; remove or rename one", "service")

@@ -79,10 +79,11 @@ class KnownServices(NamedTuple):
 
     numbers: Mapping[str, int]
     services: pl.DataFrame
-    dependencies: pl.DataFrame
-    warnings: pl.DataFrame
+    """Each with the number of its entry, which is its row of `entries`."""
     entries: pl.DataFrame
-    """What entries say as canonical JSON, by their hash."""
+    dependencies: pl.DataFrame
+    """What entries declare."""
+    warnings: pl.DataFrame
 
 
 class InventoryCache:
@@ -138,9 +139,7 @@ class InventoryCache:
         known = wanted.join(pack.files, on="digest")
         self._pack = pack = self._forget(pack, known)
         numbers = dict(zip(known["path"], known["file"], strict=True))
-        return KnownServices(
-            numbers, pack.list_services(), pack.list_dependencies(), pack.warnings, pack.list_entries()
-        )
+        return KnownServices(numbers, pack.services, pack.entries, pack.dependencies, pack.warnings)
 
     def parsers(self) -> Parsers:
         """Return parsers that ask first whether a file says what one said before."""

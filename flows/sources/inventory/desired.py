@@ -12,6 +12,7 @@ from flows.sources.inventory.cache import InventoryCache, KnownServices
 from flows.sources.inventory.entry_hash import EntryHashes, hash_list
 from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
 from flows.sources.inventory.jobs import mark_jobs
+from flows.sources.inventory.pack import add_dependencies, add_entries
 from flows.sources.inventory.rows import InventoryRows, Parsers, by_place
 from schemas.desired import (
     ContainerName,
@@ -90,7 +91,7 @@ def build_desired(
         [asked.dependencies.select(columns(Dependency)), _frame(dtypes(Dependency), rows.declared)]
     )
     unread = pl.concat([_unread(rows, known), asked.faults.select(columns(Unread))])
-    entries = pl.concat([_frame(ENTRY, hashes.items()), *([known.entries] if known else [])])
+    entries = pl.concat([_frame(ENTRY, hashes.items()), *([known.entries.select(list(ENTRY))] if known else [])])
     documented = _hash_with_documents(asked.services, entries, rows.documents)
     services = _complete(mark_jobs(asked.services, dependencies), unread, documented)
     return Desired(
@@ -112,8 +113,10 @@ def _gather_asked(rows: InventoryRows, known: KnownServices | None, hashes: Entr
     own = pl.Series([hashes[entry] for entry in services["entry"]], dtype=pl.String)
     services = services.with_columns(entry_hash=own).select(HASHED)
     if known is not None:
-        services = pl.concat([services, _of_places(known.services, rows, known).select(HASHED)])
-        dependencies = pl.concat([dependencies, _of_places(known.dependencies, rows, known).select(list(DEPENDENCY))])
+        placed = _of_places(known.services, rows, known)
+        services = pl.concat([services, add_entries(placed, known.entries).select(HASHED)])
+        declared = add_dependencies(placed, known.dependencies).select(list(DEPENDENCY))
+        dependencies = pl.concat([dependencies, declared])
     bad, names, windows = _frame(BAD, rows.bad), _frame(NAME, rows.names), _frame(WINDOW, rows.windows)
     return Asked(services, dependencies, names, windows, bad)
 
@@ -152,12 +155,10 @@ def _unread(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
 
 def _of_places(by_file: pl.DataFrame, rows: InventoryRows, known: KnownServices) -> pl.DataFrame:
     """Return the rows of known files with the place of each; equal files are of several nodes."""
-    numbers = [known.numbers[path] for path in rows.taken]
     places = _frame(
-        {"number": pl.UInt32, **PLACE},
-        [(number, *place) for number, place in zip(numbers, rows.taken.values(), strict=True)],
+        {"file_number": pl.UInt32, **PLACE}, [(known.numbers[path], *place) for path, place in rows.taken.items()]
     )
-    return by_file.rename({"file": "number"}).join(places, on="number")
+    return by_file.rename({"file": "file_number"}).join(places, on="file_number").drop("file_number")
 
 
 def _refuse_nothing(rows: InventoryRows, source: str) -> None:

@@ -47,20 +47,16 @@ class Pack(NamedTuple):
     documents: pl.DataFrame
     """What the other, smaller files say: a JSON document each, by the digest of their content and kind."""
 
-    def list_services(self) -> pl.DataFrame:
-        """Return the services with what their entries say, but for the whole of it."""
-        entries = self.entries.drop("entry")[self.services["number"]]
-        return pl.concat([self.services.drop("number"), entries], how="horizontal")
 
-    def list_dependencies(self) -> pl.DataFrame:
-        """Return the dependencies of the services."""
-        declared = self.services.join(self.dependencies, on="number", maintain_order="left_right")
-        line = pl.col("line") + pl.col("offset")
-        return declared.select("file", "service", "dependency", "scope", "is_completion", line)
+def add_entries(services: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
+    """Return services with what their entries say, but for the whole of it."""
+    return pl.concat([services.drop("number"), entries.drop("entry")[services["number"]]], how="horizontal")
 
-    def list_entries(self) -> pl.DataFrame:
-        """Return each entry with its hash."""
-        return self.entries.select("entry", "entry_hash")
+
+def add_dependencies(services: pl.DataFrame, dependencies: pl.DataFrame) -> pl.DataFrame:
+    """Return the dependencies of services, each with its own line."""
+    declared = services.join(dependencies, on="number", maintain_order="left_right")
+    return declared.with_columns(pl.col("line") + pl.col("offset")).drop("number", "offset")
 
 
 def empty_pack() -> Pack:

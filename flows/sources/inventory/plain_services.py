@@ -62,10 +62,12 @@ class Line(NamedTuple):
     """Its indentation and key (or dash), with a space at its end where a value follows; of a line without a key, ""."""
     value: str
     """As it is written."""
+    text: str | None
+    """What it says, if that is a text."""
     told: str
-    """As canonical JSON."""
-    words: tuple[str, ...] | None
-    """The dependencies that it can hold: those of a list in brackets, or one behind a dash; none where it can hold none."""
+    """What it says, as canonical JSON."""
+    names: tuple[str, ...] | None
+    """What it can name: all of a list in brackets, or the one word behind a dash; none where that is no list of names."""
 
 
 class _NotPlainError(Exception):
@@ -139,7 +141,7 @@ def _read_entry(text: str, max_name_length: int) -> Entry:
     switches = {lines[index].value for index in plan.switches}
     if switches and not switches <= {"true", "false"}:
         raise _NotPlainError
-    role, exposure, model = [None if place is None else _to_text(lines[place].value) for place in plan.texts]
+    role, exposure, model = [None if place is None else lines[place].text for place in plan.texts]
     whole = plan.template % tuple([lines[index].told for index in plan.values])
     dependencies = _read_dependencies(plan, lines, max_name_length)
     is_monitored = "false" not in switches
@@ -155,19 +157,27 @@ def _read_line(text: str) -> Line:
     if found is None:
         raise _NotPlainError
     lead, value = found.groups("")
+    if not value:
+        return Line(lead, "", None, "", None)
+    return Line(lead, value, _to_text(value), _to_json(value), _read_names(lead, value))
+
+
+def _read_names(lead: str, value: str) -> tuple[str, ...] | None:
     can_depend = _WORD.fullmatch(value) if lead.endswith("- ") else value.startswith("[")
-    words = tuple(_WORD.findall(value.lower())) if can_depend else None
-    return Line(lead, value, _to_json(value) if value else "", words)
+    names = tuple(_WORD.findall(value.lower()))
+    return names if can_depend and _UNUSABLE.isdisjoint(names) else None
 
 
 def _read_dependencies(plan: Plan, lines: list[Line], max_name_length: int) -> tuple[EntryDependency, ...]:
     """Return what an entry declares: no dependency twice, and each a usable name."""
     found: list[EntryDependency] = []
     for index, scope in plan.declared:
-        words = lines[index].words
-        if words is None or not _UNUSABLE.isdisjoint(words) or max(map(len, words), default=0) > max_name_length:
+        names = lines[index].names
+        if names is None:
             raise _NotPlainError
-        found += [EntryDependency(word, scope, False, index + 1) for word in words]
+        found += [EntryDependency(name, scope, False, index + 1) for name in names]
+    if any(len(one.dependency) > max_name_length for one in found):
+        raise _NotPlainError
     if len(found) > 1 and len({one.dependency for one in found}) < len(found):
         raise _NotPlainError
     return tuple(found)
@@ -180,23 +190,17 @@ def _to_json(value: str) -> str:
         return value
     if first in _WORD_START:
         return value if value in _CONSTANTS else f'"{value}"'
-    return _dump(value)
-
-
-@lru_cache(maxsize=4096)
-def _dump(value: str) -> str:
+    if first == "[":
+        return "[" + ",".join([f'"{word}"' for word in _WORD.findall(value)]) + "]"
     return dump_canonical(_to_plain(value))
 
 
-@lru_cache(maxsize=65_536)
 def _to_text(value: str) -> str | None:
-    plain = _to_plain(value)
+    plain = _to_plain(value) if value[0] != "[" else None
     return (plain.strip() or None) if isinstance(plain, str) else None
 
 
 def _to_plain(value: str) -> object:
     if value[0] in "\"'":
         return value[1:-1]
-    if value[0] == "[":
-        return [word.strip(" ") for word in value[1:-1].split(",")] if value != "[]" else []
     return {} if value == "{}" else read_scalar(value)
