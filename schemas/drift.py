@@ -105,6 +105,9 @@ def because(cause: DriftCause) -> pl.Expr:
 
 def gather_drift(found: list[pl.DataFrame]) -> pl.DataFrame:
     """Return the findings of all kinds as drift, each with its id, and null where a kind has no such evidence."""
+    found = [rows for rows in found if rows.height]
+    if not found:
+        return empty(Drift)
     drift = pl.concat([empty(Drift), *found], how="diagonal").select(columns(Drift))
     drift = drift.with_columns(pl.col("cause").fill_null(DriftCause.PLAIN))
     name = pl.col("kind").cast(pl.String).str.replace_all("_", "-")

@@ -86,6 +86,27 @@ def empty(schema: type[Frame]) -> pl.DataFrame:
     return pl.DataFrame(schema=dtypes(schema))
 
 
+def only(rows: pl.DataFrame, others: pl.DataFrame, on: str | list[str]) -> pl.DataFrame:
+    """Return the rows that have a key of the others, in their order; most questions of a judgement are about nothing, and cost nothing."""
+    return rows.join(others, on=on, how="semi", maintain_order="left") if rows.height and others.height else rows.clear()
+
+
+def without(rows: pl.DataFrame, others: pl.DataFrame, on: str | list[str]) -> pl.DataFrame:
+    """Return the rows that have no key of the others, in their order."""
+    return rows.join(others, on=on, how="anti", maintain_order="left") if rows.height and others.height else rows
+
+
+def look_up(rows: pl.DataFrame, others: pl.DataFrame, on: str | list[str]) -> pl.DataFrame:
+    """Return the rows in their order with what the others say of their keys, null where they say nothing.
+
+    But for the keys, the two have no column in common.
+    """
+    if rows.height and others.height:
+        return rows.join(others, on=on, how="left", maintain_order="left")
+    keys = [on] if isinstance(on, str) else on
+    return rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in others.schema.items() if name not in keys)
+
+
 def complete(rows: pl.DataFrame, schema: type[Frame], **values: object) -> pl.DataFrame:
     """Return the rows with all columns of the schema: what they do not have is the value given, else null."""
     types = dtypes(schema)

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from schemas.frame import Frame, Instant
+from schemas.frame import Frame, Instant, only
 from schemas.words import DependencyScope
 
 TARGET = ["node", "service"]
@@ -96,6 +96,6 @@ class Block(Frame):
 
 def declared(services: pl.DataFrame, dependencies: pl.DataFrame) -> pl.DataFrame:
     """Return the dependencies of the services: one that is declared for a service is one of each node that runs it."""
-    own = dependencies.filter(pl.col("node").is_not_null()).join(services, on=TARGET, how="semi")
+    own = dependencies.filter(pl.col("node").is_not_null()).pipe(only, services, TARGET)
     shared = dependencies.filter(pl.col("node").is_null()).drop("node").join(services.select(TARGET), on="service")
     return pl.concat([own, shared.select(own.columns)])

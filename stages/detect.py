@@ -7,6 +7,7 @@ from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_fresh, is_known_word, is_one_of, seconds
+from schemas.frame import look_up, only, without
 from schemas.rules import Rules
 from schemas.words import DriftCause, DriftKind, Health, RunMode, Severity
 
@@ -28,7 +29,7 @@ def detect_drift(
     monitored = (
         desired.services.select("node", "service", "run", "is_monitored")
         .filter("is_monitored")
-        .join(nodes, on="node", how="semi")
+        .pipe(only, nodes, "node")
     )
     is_amiss = (pl.col("health") != Health.HEALTHY) | (age_s("last_seen_at") > seconds(rules.service_ttl))
     seen = observed.services.filter(pl.col("is_desired") & is_amiss).join(monitored, on=["node", "service"])
@@ -38,7 +39,7 @@ def detect_drift(
         _missing(monitored, desired, actual, observed),
         _unhealthy(seen, rules),
         _unreadable(seen),
-        _stale(seen.join(offline, on=["as_of", "node"], how="anti"), actual, observed, rules),
+        _stale(without(seen, offline, ["as_of", "node"]), actual, observed, rules),
         _failed_deployments(monitored, observed, rules),
         _unresolved_incidents(desired, observed, rules),
         _unexpected(desired, observed),
@@ -51,6 +52,24 @@ def _missing(monitored: pl.DataFrame, desired: Desired, actual: Actual, observed
 
     A node of which as many services are seen as are desired has them all, and is not looked at one by one.
     """
+    asked = desired.services.group_by("node").agg(asked_count=pl.len())
+    seen = observed.services.filter("is_desired").group_by("as_of", "node").agg(seen_count=pl.len())
+    gaps = (
+        actual.snapshots.select("as_of")
+        .join(asked, how="cross")
+        .pipe(look_up, seen, ["as_of", "node"])
+        .filter(pl.col("asked_count").ne_missing(pl.col("seen_count")))
+        .select("as_of", "node")
+    )
+    if gaps.is_empty():
+        return gaps
+    missing = (
+        monitored.filter(pl.col("run") != RunMode.SCHEDULED)
+        .join(gaps, on="node")
+        .pipe(without, only(observed.services, gaps, ["as_of", "node"]), KEY)
+    )
+    if missing.is_empty():
+        return missing
     lost = (
         actual.rejected.filter((pl.col("file") == "services.json") & pl.col("service").is_null())
         .drop_nulls("node")
@@ -58,22 +77,7 @@ def _missing(monitored: pl.DataFrame, desired: Desired, actual: Actual, observed
         .group_by("as_of", "node", maintain_order=True)
         .agg(detail=pl.format("a record of {} could not be read ({})", pl.col("node").first(), pl.col("key").first()))
     )
-    asked = desired.services.group_by("node").agg(asked_count=pl.len())
-    seen = observed.services.filter("is_desired").group_by("as_of", "node").agg(seen_count=pl.len())
-    gaps = (
-        actual.snapshots.select("as_of")
-        .join(asked, how="cross")
-        .join(seen, on=["as_of", "node"], how="left")
-        .filter(pl.col("asked_count").ne_missing(pl.col("seen_count")))
-        .select("as_of", "node")
-    )
-    missing = (
-        monitored.filter(pl.col("run") != RunMode.SCHEDULED)
-        .join(gaps, on="node")
-        .join(observed.services.join(gaps, on=["as_of", "node"], how="semi"), on=KEY, how="anti")
-        .join(lost, on=["as_of", "node"], how="left")
-    )
-    return of_kind(missing, DriftKind.MISSING_SERVICE, Severity.ERROR)
+    return of_kind(missing.join(lost, on=["as_of", "node"], how="left"), DriftKind.MISSING_SERVICE, Severity.ERROR)
 
 
 def _seen(rows: pl.DataFrame) -> pl.DataFrame:
@@ -98,13 +102,19 @@ def _unhealthy(seen: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         .then(because(DriftCause.UNKNOWN_WORD))
         .otherwise(because(DriftCause.PLAIN))
     )
-    unhealthy = seen.filter(~pl.col("health").is_in([Health.HEALTHY, Health.UNREADABLE])).with_columns(cause=cause)
-    return of_kind(_seen(unhealthy), DriftKind.UNHEALTHY_SERVICE, Severity.ERROR)
+    unhealthy = seen.filter(~pl.col("health").is_in([Health.HEALTHY, Health.UNREADABLE]))
+    if unhealthy.is_empty():
+        return unhealthy
+    return of_kind(_seen(unhealthy).with_columns(cause=cause), DriftKind.UNHEALTHY_SERVICE, Severity.ERROR)
 
 
 def _unreadable(seen: pl.DataFrame) -> pl.DataFrame:
-    unreadable = _seen(seen.filter(pl.col("health") == Health.UNREADABLE)).with_columns(observed="problem")
-    return of_kind(unreadable, DriftKind.UNREADABLE_OBSERVATION, Severity.WARNING)
+    unreadable = seen.filter(pl.col("health") == Health.UNREADABLE)
+    if unreadable.is_empty():
+        return unreadable
+    return of_kind(
+        _seen(unreadable).with_columns(observed="problem"), DriftKind.UNREADABLE_OBSERVATION, Severity.WARNING
+    )
 
 
 def _stale(seen: pl.DataFrame, actual: Actual, observed: Observed, rules: Rules) -> pl.DataFrame:
@@ -115,7 +125,7 @@ def _stale(seen: pl.DataFrame, actual: Actual, observed: Observed, rules: Rules)
         & (age_s("last_seen_at") > seconds(rules.service_ttl))
     )
     if not rules.service_ttl or stale.is_empty():
-        return of_kind(_seen(stale.clear()), DriftKind.STALE_OBSERVATION, Severity.WARNING)
+        return stale.clear()
     others = (
         observed.services.join(stale, on=["as_of", "node"], how="semi")
         .group_by("as_of", "node")
@@ -137,12 +147,15 @@ def _stale(seen: pl.DataFrame, actual: Actual, observed: Observed, rules: Rules)
 
 def _failed_deployments(monitored: pl.DataFrame, observed: Observed, rules: Rules) -> pl.DataFrame:
     """Judge the newest deployment of each service that is not in flight; those without a time come first."""
+    ended = observed.deployments.filter(~is_one_of("status", rules.in_flight_words)).join(
+        monitored, on=["node", "service"]
+    )
+    if ended.is_empty():
+        return ended
     is_failed = is_one_of("status", rules.failed_words)
     successes_after = is_one_of("status", rules.succeeded_words).cum_sum(reverse=True).over(KEY)
     newest = (
-        observed.deployments.filter(~is_one_of("status", rules.in_flight_words))
-        .join(monitored, on=["node", "service"])
-        .sort(*KEY, "begun_at", "file_order", nulls_last=False)
+        ended.sort(*KEY, "begun_at", "file_order", nulls_last=False)
         .with_columns(done_at=pl.coalesce("ended_at", "begun_at"))
         .with_columns(consecutive_failures=(is_failed & (successes_after == 0)).sum().over(KEY), age_s=age_s("done_at"))
         .group_by(KEY, maintain_order=True)
@@ -183,33 +196,36 @@ def _unresolved_incidents(desired: Desired, observed: Observed, rules: Rules) ->
     )
     unresolved = (
         observed.incidents.filter(~is_over)
-        .join(desired.nodes.filter("is_monitored"), on="node", how="semi")
-        .join(unmonitored, on=["node", "service"], how="anti")
-        .with_columns(
-            actual_ref=pl.format("incidents.json#{}", "key"),
-            observed="status",
-            observed_at="started_at",
-            age_s=age_s("started_at"),
-            incident_id="key",
-        )
+        .pipe(only, desired.nodes.filter("is_monitored"), "node")
+        .pipe(without, unmonitored, ["node", "service"])
     )
-    return of_kind(unresolved, DriftKind.UNRESOLVED_INCIDENT, severity)
+    if unresolved.is_empty():
+        return unresolved
+    told = unresolved.with_columns(
+        actual_ref=pl.format("incidents.json#{}", "key"),
+        observed="status",
+        observed_at="started_at",
+        age_s=age_s("started_at"),
+        incident_id="key",
+    )
+    return of_kind(told, DriftKind.UNRESOLVED_INCIDENT, severity)
 
 
 def _unexpected(desired: Desired, observed: Observed) -> pl.DataFrame:
     """Return what no inventory asks for, where that is known."""
+    strange = observed.services.filter(~pl.col("is_desired"))
+    if strange.is_empty():
+        return strange
     unclear = desired.nodes.filter(~pl.col("is_readable") | ~pl.col("is_monitored"))
     bad_entries = desired.unread.filter(~pl.col("is_warning"))
-    unexpected = (
-        observed.services.filter(~pl.col("is_desired"))
-        .join(unclear, on="node", how="anti")
-        .join(bad_entries, on=["node", "service"], how="anti")
-    )
+    unexpected = without(without(strange, unclear, "node"), bad_entries, ["node", "service"])
     return of_kind(_seen(unexpected), DriftKind.UNEXPECTED_SERVICE, Severity.INFO)
 
 
 def _refer(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     """Say where the inventory asks for each service that drifted."""
+    if drift.is_empty():
+        return drift
     lines = desired.services.join(drift, on=["node", "service"], how="semi").select(
         "node", "service", place=pl.format("{}:{}", "file", "line")
     )

@@ -8,7 +8,7 @@ from schemas.desired import Desired
 from schemas.doubt import Doubt, Doubted, DoubtRule
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import is_known_word, seconds
-from schemas.frame import complete
+from schemas.frame import complete, dtypes, look_up, only, without
 from schemas.planned import Planned
 from schemas.rules import Rules
 from schemas.run import WorldTime
@@ -25,6 +25,8 @@ UNSEEN = [
 WITHOUT_RECORD = [DriftKind.MISSING_SERVICE, DriftKind.MISPLACED_SERVICE]
 OUT_OF_SIGHT = [DriftCause.UNOBSERVABLE, DriftCause.UNJUDGED]
 MOST_NAMED = 5
+SAID = {"as_of": pl.Datetime("us", "UTC"), "rule": pl.Enum(DoubtRule), "said": pl.String}
+"""What is said against the observer of a snapshot, and by which rule."""
 
 
 def doubt_observer(
@@ -89,11 +91,11 @@ def _to_see(drift: pl.DataFrame, desired: Desired, observed: Observed, planned: 
     unmonitored = desired.services.select("node", "service", "is_monitored").filter(~pl.col("is_monitored"))
     return (
         pl.concat([records, missing], how="diagonal")
-        .join(unmonitored, on=["node", "service"], how="anti")
-        .join(nodes, on="node", how="semi")
-        .join(hidden, on=NODE, how="anti")
+        .pipe(without, unmonitored, ["node", "service"])
+        .pipe(only, nodes, "node")
+        .pipe(without, hidden, NODE)
         .pipe(_unplanned, planned)
-        .join(unseen, on=KEY, how="left")
+        .pipe(look_up, unseen, KEY)
         .with_columns(pl.col("is_unseen").fill_null(False))
     )
 
@@ -127,12 +129,14 @@ def _doubt_services(to_see: pl.DataFrame, actual: Actual, rules: Rules) -> pl.Da
     gone = pl.format("{} of {} monitored services are not to be seen", "count", "total")
     mass = counted.filter(_is_mass("count", "total", rules.mass_drift_min, rules) & ~pl.col("is_of_one"))
     every = counted.filter(_is_all("count", "total"))
-    silent = counted.join(recorded, on="as_of", how="anti")
+    silent = without(counted, recorded, "as_of")
+    if mass.is_empty() and every.is_empty() and silent.is_empty():
+        return pl.DataFrame(schema=SAID)
     nothing = pl.format("services.json has no usable record, and {} monitored services are to be seen", "total")
     return pl.concat(
         [
             mass.select("as_of", rule=_rule(DoubtRule.MASS_UNSEEN), said=gone),
-            every.join(mass, on="as_of", how="anti").select("as_of", rule=_rule(DoubtRule.ALL_UNSEEN), said=gone),
+            without(every, mass, "as_of").select("as_of", rule=_rule(DoubtRule.ALL_UNSEEN), said=gone),
             silent.select("as_of", rule=_rule(DoubtRule.NO_SERVICES), said=nothing),
         ]
     )
@@ -145,13 +149,12 @@ def _rule(rule: DoubtRule) -> pl.Expr:
 def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned: pl.DataFrame, rules: Rules) -> _Nodes:
     """Return (d) and (e), and the nodes that they doubt: those that they are drawn from and intermittent ones alike."""
     gone = _gone(drift, desired)
-    known = actual.nodes.join(desired.nodes.filter("is_monitored"), on="node", how="semi")
     wanted = desired.nodes.filter("is_monitored").select("node", "is_intermittent", "has_readable_capabilities")
-    lost = (
-        actual.snapshots.filter(pl.lit(wanted.height > 0))
-        .join(known, on="as_of", how="anti")
-        .join(_strangers(actual), on="as_of", how="left")
-    )
+    known = only(actual.nodes, wanted, "node")
+    lost = without(actual.snapshots.filter(pl.lit(wanted.height > 0)), known, "as_of")
+    if gone.is_empty() and lost.is_empty():
+        return _Nodes(pl.DataFrame(schema=SAID), pl.DataFrame(schema=dtypes(Doubt)).select(*NODE, "rule"))
+    lost = lost.join(_strangers(actual), on="as_of", how="left")
     steady = (
         wanted.filter(~pl.col("is_intermittent") & pl.col("has_readable_capabilities"))
         .join(actual.snapshots.select("as_of"), how="cross")
@@ -187,7 +190,7 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
     drawn = counting.filter("is_gone").join(counted, on="as_of", how="semi").select(NODE)
     patient = wanted.filter(pl.col("is_intermittent") | ~pl.col("has_readable_capabilities"))
     like_them = gone.join(patient, on="node", how="semi").join(counted, on="as_of", how="semi").select(NODE)
-    without = gone.join(lost, on="as_of", how="semi").select(NODE)
+    unnamed = only(gone, lost, "as_of").select(NODE)
     return _Nodes(
         pl.concat(
             [
@@ -207,7 +210,7 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
         pl.concat(
             [
                 pl.concat([drawn, like_them]).with_columns(rule=_rule(DoubtRule.MASS_OFFLINE)),
-                without.with_columns(rule=_rule(DoubtRule.NO_NODES)),
+                unnamed.with_columns(rule=_rule(DoubtRule.NO_NODES)),
             ]
         ).unique(),
     )
@@ -228,7 +231,7 @@ def _gone(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
         & (pl.col("service") == ALL)
         & (pl.col("cause") != DriftCause.NEVER_SEEN)
     )
-    return drift.filter(is_off | is_unclear).join(desired.nodes, on="node", how="semi")
+    return drift.filter(is_off | is_unclear).pipe(only, desired.nodes, "node")
 
 
 def _listed(names: str) -> pl.Expr:
@@ -242,6 +245,8 @@ def _doubt_words(to_see: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Return (f): one word that no list knows, and that too many services say."""
     readable = to_see.filter(pl.col("health").is_not_null() & (pl.col("health") != Health.UNREADABLE))
     strange = readable.filter(pl.col("status").is_not_null() & ~is_known_word("status", rules))
+    if strange.is_empty():
+        return pl.DataFrame(schema={**SAID, "word": pl.String})
     said = pl.format(
         "{} of {} services say '{}', which no list of words knows; if it is a good one, add it to healthy_words,"
         " else to unhealthy_words",
@@ -260,6 +265,8 @@ def _doubt_words(to_see: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 def _suspects(said: pl.DataFrame, to_see: pl.DataFrame) -> pl.DataFrame:
     """Return one finding for each snapshot with a doubt, whichever rules it follows from."""
+    if said.is_empty():
+        return said
     counts = to_see.group_by("as_of").agg(
         missing_count=pl.col("is_unseen").sum().cast(pl.UInt32), monitored_count=pl.len().cast(pl.UInt32)
     )

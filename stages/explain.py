@@ -4,7 +4,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from schemas.drift import REPAIRABLE, Drift
-from schemas.frame import columns
+from schemas.frame import columns, only, without
 from schemas.recommendation import Explained, RootCause
 from schemas.words import ALL, FLEET, ExplainedBy, HeldBy
 
@@ -28,7 +28,7 @@ def explain_targets(drift: DataFrame[Drift], root_causes: DataFrame[RootCause]) 
         how=_how(ExplainedBy.HELD_BACK),
     )
     standing = drift.filter(pl.col("held_by").is_null() & pl.col("kind").is_in(REPAIRABLE))
-    waiting = root_causes.join(standing, on=TARGET, how="semi").select(
+    waiting = only(root_causes, standing, TARGET).select(
         "as_of",
         node="cause_node",
         service="cause_service",
@@ -37,7 +37,7 @@ def explain_targets(drift: DataFrame[Drift], root_causes: DataFrame[RootCause]) 
         how=_how(ExplainedBy.WAITS),
     )
     key = columns(Explained)[:-1]
-    held = held.unique(key).join(waiting, on=key, how="anti")
+    held = held.unique(key).pipe(without, waiting, key)
     is_other = (pl.col("node") != pl.col("explained_node")) | (pl.col("service") != pl.col("explained_service"))
     found = pl.concat([waiting, held]).filter(is_other)
     return Explained.validate(_sort(found, TARGET, ["as_of", "explained_node", "explained_service"]))
@@ -45,6 +45,8 @@ def explain_targets(drift: DataFrame[Drift], root_causes: DataFrame[RootCause]) 
 
 def _sort(rows: pl.DataFrame, *keys: list[str]) -> pl.DataFrame:
     """Return the rows sorted by the keys, by the rank of each: of a million rows, few differ in one key alone."""
+    if rows.is_empty():
+        return rows
     ranks = []
     for number, key in enumerate(keys):
         ranked = rows.select(key).unique().sort(key).with_row_index(f"rank_{number}")

@@ -7,7 +7,7 @@ from schemas.actual import Actual, Observed
 from schemas.doubt import Doubt, Doubted, DoubtRule
 from schemas.drift import DRIFT_ORDER, Drift, held
 from schemas.expressions import age_s, has_any, is_one_of, seconds
-from schemas.frame import columns
+from schemas.frame import columns, look_up, without
 from schemas.planned import Planned
 from schemas.rules import Rules
 from schemas.settling import Settling
@@ -73,7 +73,7 @@ def hold_back(
         _in_flight(observed, rules),
         _settling(doubted.drift, settling, actual, observed, rules),
     ):
-        marked = marked.join(mark, on=mark.columns[:-1], how="left")
+        marked = look_up(marked, mark, mark.columns[:-1])
     whole = marked.with_columns(pl.col("is_planned", "is_settling").fill_null(False)).with_columns(held_by=held_by)
     return Drift.validate(_raise_dark(whole.select(columns(Drift))).sort(DRIFT_ORDER))
 
@@ -81,6 +81,8 @@ def hold_back(
 def _mark_planned(drift: pl.DataFrame, planned: pl.DataFrame) -> pl.DataFrame:
     """Return the targets with drift for which, for whose node, or for the fleet, a window is open."""
     targets = drift.select(TARGET).unique()
+    if planned.is_empty():
+        return targets.clear().with_columns(is_planned=pl.lit(True))
     fleet, nodes = planned.filter(pl.col("node").is_null()), planned.filter(pl.col("service").is_null())
     found = [
         targets.join(fleet, on="as_of", how="semi"),
@@ -92,6 +94,8 @@ def _mark_planned(drift: pl.DataFrame, planned: pl.DataFrame) -> pl.DataFrame:
 
 def _mark_doubts(drift: pl.DataFrame, doubts: DataFrame[Doubt]) -> pl.DataFrame:
     """Say of each drift what is doubted: what services are seen, its node, or its word."""
+    if doubts.is_empty():
+        return drift.with_columns(doubts_unseen=False, doubts_node=False, doubts_word=False)
     unseen = doubts.filter(pl.col("rule").is_in(OF_SERVICES)).select("as_of", doubts_unseen=pl.lit(True)).unique()
     nodes = doubts.drop_nulls("node").select(*NODE, doubts_node=pl.lit(True)).unique()
     words = doubts.drop_nulls("word").select("as_of", observed="word", doubts_word=pl.lit(True)).unique()
@@ -121,6 +125,9 @@ def _in_flight(observed: Observed, rules: Rules) -> pl.DataFrame:
     """Return the services with a deployment in flight that still has time, unless deploying failed too often."""
     in_flight = is_one_of("status", rules.in_flight_words)
     has_time = age_s("begun_at") < seconds(rules.progress_deadline)
+    moving = observed.deployments.filter(in_flight & has_time)
+    if moving.is_empty():
+        return moving.select(*TARGET, is_in_flight=pl.lit(True))
     is_failed = is_one_of("status", rules.failed_words)
     successes_after = is_one_of("status", rules.succeeded_words).cum_sum(reverse=True).over(TARGET)
     failing = (
@@ -129,8 +136,7 @@ def _in_flight(observed: Observed, rules: Rules) -> pl.DataFrame:
         .with_columns(failures=(is_failed & (successes_after == 0)).sum().over(TARGET))
         .filter(pl.col("failures") >= rules.max_deployment_failures)
     )
-    moving = observed.deployments.filter(in_flight & has_time).join(failing, on=TARGET, how="anti")
-    return moving.select(TARGET).unique().with_columns(is_in_flight=pl.lit(True))
+    return without(moving, failing, TARGET).select(TARGET).unique().with_columns(is_in_flight=pl.lit(True))
 
 
 def _settling(
@@ -138,12 +144,14 @@ def _settling(
 ) -> pl.DataFrame:
     """Return the unhealthy services whose status may still become healthy, or is from before their node came back."""
     unhealthy = drift.filter(pl.col("kind") == DriftKind.UNHEALTHY_SERVICE)
+    if unhealthy.is_empty():
+        return unhealthy.select(*TARGET, "kind", is_settling=pl.lit(True))
     times = observed.services.join(unhealthy, on=TARGET, how="semi").select(*TARGET, "since_at", "last_seen_at")
     back = actual.nodes.drop_nulls("online_since_at").select(*NODE, "online_since_at")
     dated = (
         unhealthy.join(times, on=TARGET, how="left")
-        .join(settling, on=TARGET, how="left")
-        .join(back, on=NODE, how="left")
+        .pipe(look_up, settling, TARGET)
+        .pipe(look_up, back, NODE)
         .with_columns(from_at=pl.coalesce("since_at", "first_seen_at"))
     )
     limit = seconds(rules.progress_deadline)

@@ -7,7 +7,7 @@ from pandera.typing.polars import DataFrame
 from schemas.actual import ObservedService
 from schemas.desired import Dependency, Desired
 from schemas.drift import WAITING, Drift
-from schemas.frame import columns, dtypes, empty
+from schemas.frame import columns, dtypes, empty, only, without
 from schemas.link import NAME, TARGET, CycleMember, Instance, Link, Links, declared
 from schemas.words import DependencyScope, RunMode
 
@@ -73,7 +73,7 @@ def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
 def _judged(desired: Desired, *more: str) -> pl.DataFrame:
     """Return the services of nodes that are monitored: nothing of another is desired, so that none of it is enough."""
     unmonitored = desired.nodes.filter(~pl.col("is_monitored"))
-    return desired.services.select(*TARGET, *more).join(unmonitored, on="node", how="anti")
+    return without(desired.services.select(*TARGET, *more), unmonitored, "node")
 
 
 def _follow(
@@ -83,7 +83,7 @@ def _follow(
     found = [empty(Link)]
     known, fresh = start.clear(), start
     for round_ in range(MOST_ROUNDS + 1):
-        fresh = pl.concat([fresh, _fellows(fresh, cycles)]).unique().join(known, on=TARGET, how="anti")
+        fresh = without(pl.concat([fresh, _fellows(fresh, cycles)]).unique(), known, TARGET)
         if fresh.is_empty():
             break
         links = _resolve(fresh, dependencies, instances)
@@ -95,41 +95,45 @@ def _follow(
 
 def _looked_for(instances: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     """Return the instances that the links lead to: of a local one, that of its node, of another, those of all nodes."""
+    if links.is_empty():
+        return instances.clear()
     is_local = pl.col("scope") == DependencyScope.LOCAL
     nearby = links.filter(is_local).select("node", service="dependency")
     names = links.filter(~is_local).select(service="dependency")
-    elsewhere = instances.join(names, on="service", how="semi")
-    here = instances.join(nearby, on=TARGET, how="semi").join(names, on="service", how="anti")
+    elsewhere = only(instances, names, "service")
+    here = without(only(instances, nearby, TARGET), names, "service")
     return pl.concat([elsewhere, here])
 
 
 def _fellows(services: pl.DataFrame, cycles: pl.DataFrame) -> pl.DataFrame:
-    touched = cycles.join(services, on=TARGET, how="semi").select("cycle").unique()
-    return cycles.join(touched, on="cycle", how="semi").select(TARGET)
+    if cycles.is_empty():
+        return services.clear()
+    touched = only(cycles, services, TARGET).select("cycle").unique()
+    return only(cycles, touched, "cycle").select(TARGET)
 
 
 def _reached(links: pl.DataFrame, broken: pl.DataFrame) -> pl.DataFrame:
+    if links.is_empty():
+        return broken.clear()
     is_local = pl.col("scope") == DependencyScope.LOCAL
     nearby = links.filter(is_local).select("node", service="dependency")
     names = links.filter(~is_local).select(service="dependency")
-    return pl.concat(
-        [broken.join(nearby, on=TARGET, how="semi"), broken.join(names, on="service", how="semi")]
-    ).unique()
+    return pl.concat([only(broken, nearby, TARGET), only(broken, names, "service")]).unique()
 
 
 def _resolve(services: pl.DataFrame, dependencies: pl.DataFrame, instances: pl.DataFrame) -> pl.DataFrame:
     wanted = declared(services, dependencies).select(*TARGET, "dependency", "scope", "is_completion").unique()
+    if wanted.is_empty():
+        return empty(Link)
     there = instances.select("node", dependency="service")
-    nearby = wanted.filter(pl.col("scope") != DependencyScope.EXTERNAL).join(
-        there, on=["node", "dependency"], how="semi"
-    )
+    nearby = wanted.filter(pl.col("scope") != DependencyScope.EXTERNAL).pipe(only, there, ["node", "dependency"])
     is_anywhere = pl.col("scope") == DependencyScope.ANYWHERE
     elsewhere = pl.concat(
         [
             wanted.filter(pl.col("scope") == DependencyScope.EXTERNAL),
-            wanted.filter(is_anywhere).join(nearby.filter(is_anywhere), on=[*TARGET, "dependency"], how="anti"),
+            wanted.filter(is_anywhere).pipe(without, nearby.filter(is_anywhere), [*TARGET, "dependency"]),
         ]
-    ).join(there, on="dependency", how="semi")
+    ).pipe(only, there, "dependency")
     resolved = [
         nearby.with_columns(_scope(DependencyScope.LOCAL)),
         elsewhere.with_columns(_scope(DependencyScope.EXTERNAL)),
@@ -181,6 +185,8 @@ def _within_components(dependencies: DataFrame[Dependency]) -> pl.DataFrame:
     """Return the dependencies between names that depend on each other."""
     pairs = dependencies.select("service", "dependency").unique()
     component = _components(pairs.select(source="service", sink="dependency"))
+    if component.is_empty():
+        return dependencies.clear()
     marked = dependencies.join(component, left_on="service", right_on="name").join(
         component, left_on="dependency", right_on="name", suffix="_sink"
     )
@@ -192,6 +198,8 @@ def _components(edges: pl.DataFrame) -> pl.DataFrame:
     inner = edges.join(edges, left_on="sink", right_on="source", how="semi").join(
         edges, left_on="source", right_on="sink", how="semi"
     )
+    if inner.is_empty():
+        return inner.select(name="source", cycle=pl.lit(0, pl.UInt32))
     names = pl.concat([inner["source"], inner["sink"].alias("source")]).unique().to_frame("name").with_row_index("id")
     ids = inner.join(names, left_on="source", right_on="name").join(
         names, left_on="sink", right_on="name", suffix="_sink"

@@ -9,6 +9,7 @@ from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_fresh
+from schemas.frame import only, without
 from schemas.rules import Rules
 from schemas.words import ALL, DriftCause, DriftKind, Health, Severity
 
@@ -38,6 +39,8 @@ def find_places(
 
 def _drop_never(drift: pl.DataFrame, actual: Actual) -> pl.DataFrame:
     """Drop that a node was never seen, where no other one was."""
+    if not (drift["cause"] == DriftCause.NEVER_SEEN).any():
+        return drift
     dated = actual.nodes.drop_nulls("last_seen_at").select("as_of").unique().with_columns(has_times=pl.lit(True))
     is_never = pl.col("cause") == DriftCause.NEVER_SEEN
     told = drift.join(dated, on="as_of", how="left", maintain_order="left")
@@ -46,16 +49,18 @@ def _drop_never(drift: pl.DataFrame, actual: Actual) -> pl.DataFrame:
 
 def _misplace(drift: pl.DataFrame, desired: Desired, observed: Observed, rules: Rules) -> pl.DataFrame:
     missing = drift.filter(pl.col("kind") == DriftKind.MISSING_SERVICE)
+    if missing.is_empty():
+        return drift
     offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE)
     bad_entries = desired.unread.filter(~pl.col("is_warning"))
     elsewhere = (
         observed.services.filter(
             ~pl.col("is_desired") & (pl.col("health") == Health.HEALTHY) & is_fresh("last_seen_at", rules.service_ttl)
         )
-        .join(missing, on=["as_of", "service"], how="semi")
-        .join(desired.nodes.filter(pl.col("is_monitored") & pl.col("is_readable")), on="node", how="semi")
-        .join(offline, on=["as_of", "node"], how="anti")
-        .join(bad_entries, on=["node", "service"], how="anti")
+        .pipe(only, missing, ["as_of", "service"])
+        .pipe(only, desired.nodes.filter(pl.col("is_monitored") & pl.col("is_readable")), "node")
+        .pipe(without, offline, ["as_of", "node"])
+        .pipe(without, bad_entries, ["node", "service"])
         .group_by("as_of", "service")
         .agg(place=pl.col("node").unique().sort().str.join(", "))
     )
@@ -76,11 +81,13 @@ def _misplace(drift: pl.DataFrame, desired: Desired, observed: Observed, rules: 
 def _strange_nodes(desired: Desired, actual: Actual) -> pl.DataFrame:
     """Return the records of nodes that no inventory names; none where the topology may name more."""
     is_open = TOPOLOGY in desired.unread.filter(~pl.col("is_warning"))["file"]
-    strange = actual.nodes.join(desired.nodes, on="node", how="anti")
+    strange = without(actual.nodes, desired.nodes, "node")
     return strange.clear() if is_open else strange
 
 
 def _name_nodes(drift: pl.DataFrame, strange: pl.DataFrame) -> pl.DataFrame:
+    if strange.is_empty():
+        return drift
     asked = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE)
     return _name(drift, _pair(asked.select("as_of", "node"), strange, "node"), DriftKind.OFFLINE_NODE, "node")
 
@@ -88,7 +95,7 @@ def _name_nodes(drift: pl.DataFrame, strange: pl.DataFrame) -> pl.DataFrame:
 def _name_services(drift: pl.DataFrame, observed: Observed) -> pl.DataFrame:
     """Name what is near a missing service: what its node runs, and nobody asks for."""
     asked = drift.filter(pl.col("kind") == DriftKind.MISSING_SERVICE).select(KEY)
-    beside = observed.services.filter(~pl.col("is_desired")).join(asked, on=["as_of", "node"], how="semi")
+    beside = observed.services.filter(~pl.col("is_desired")).pipe(only, asked, ["as_of", "node"])
     if asked.height > MOST_ASKED or beside.is_empty():
         return drift
     pairs = asked.join(beside.select("as_of", "node", other="service"), on=["as_of", "node"])
@@ -122,6 +129,8 @@ def _name(drift: pl.DataFrame, near: pl.DataFrame, kind: DriftKind, *on: str) ->
 
 
 def _unexpected_nodes(strange: pl.DataFrame, desired: Desired) -> pl.DataFrame:
+    if strange.is_empty():
+        return strange
     asked = strange.select("as_of", "node")
     near = _pair(asked, asked.select("as_of").unique().join(desired.nodes.select("node"), how="cross"), "node")
     found = strange.join(near, on=["as_of", "node"], how="left").select(

@@ -5,7 +5,7 @@ import polars as pl
 from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService
 from schemas.desired import Desired
 from schemas.expressions import health
-from schemas.frame import columns, dtypes
+from schemas.frame import columns, dtypes, only, without
 from schemas.rules import Rules
 from schemas.words import Health, RunMode
 
@@ -51,7 +51,7 @@ def _without(records: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     names = counted.select("as_of", "node", service="name")
     return (
         records.filter(pl.col("is_desired").is_not_null() | pl.col("problem").is_null())
-        .join(names, on=KEY, how="anti", maintain_order="left")
+        .pipe(without, names, KEY)
         .with_columns(pl.col("is_desired").fill_null(False), pl.col("run").fill_null(RunMode.SERVICE))
     )
 
@@ -59,14 +59,11 @@ def _without(records: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
 def _records(actual: Actual) -> pl.DataFrame:
     """Return the records, and beside them those that were set aside and say what they are of."""
     read = actual.services.select(*KEY, *SAID[:-1], problem=pl.lit(None, pl.String))
-    set_aside = (
-        actual.rejected.filter((pl.col("file") == "services.json") & pl.col("service").is_not_null())
-        .sort("key", "reason")
-        .unique(KEY, keep="first", maintain_order=True)
-        .join(actual.services, on=KEY, how="anti")
-    )
-    if set_aside.is_empty():
+    rejected = actual.rejected.filter((pl.col("file") == "services.json") & pl.col("service").is_not_null())
+    if rejected.is_empty():
         return read
+    first = rejected.sort("key", "reason").unique(KEY, keep="first", maintain_order=True)
+    set_aside = without(first, actual.services, KEY)
     unknown = {name: pl.lit(None, kind) for name, kind in read.schema.items() if name in ("status", *SAID[1:3])}
     return pl.concat([read, set_aside.select(*KEY, **unknown, key="key", problem="reason")])
 
@@ -81,10 +78,10 @@ def _claim(desired: Desired, names: pl.DataFrame) -> pl.DataFrame:
     Columns: node, service, name, tier, and of a replica its number.
     """
     own = desired.services.select("node", name="service")
-    strangers = names.join(own, on=["node", "name"], how="anti")
+    strangers = without(names, own, ["node", "name"])
     given = (
-        desired.names.join(desired.services, on=["node", "service"], how="semi")
-        .join(own, on=["node", "name"], how="anti")
+        only(desired.names, desired.services, ["node", "service"])
+        .pipe(without, own, ["node", "name"])
         .select("node", "service", "name", tier=NAMED, number=pl.lit(None, pl.Int64))
     )
     numbered = strangers.select(
@@ -93,6 +90,8 @@ def _claim(desired: Desired, names: pl.DataFrame) -> pl.DataFrame:
         base=pl.col("name").str.extract(REPLICA, 1),
         number=pl.col("name").str.extract(REPLICA, 2).cast(pl.Int64, strict=False),
     ).drop_nulls("base")
+    if given.is_empty() and numbered.is_empty():
+        return given
     replicas = numbered.join(_bases(desired, numbered), on=["node", "base"]).select(
         "node", "service", "name", tier=REPLICATED, number="number"
     )
@@ -102,7 +101,7 @@ def _claim(desired: Desired, names: pl.DataFrame) -> pl.DataFrame:
 
 def _bases(desired: Desired, numbered: pl.DataFrame) -> pl.DataFrame:
     """Return what may stand before a replica's number, for the services of the nodes where something does."""
-    services = desired.services.join(numbered, on="node", how="semi").select("node", "service", "stack")
+    services = only(desired.services, numbered, "node").select("node", "service", "stack")
     is_qualified = pl.col("service").str.starts_with(pl.concat_str("stack", pl.lit("-")))
     short = pl.when(is_qualified).then(pl.col("service").str.slice(pl.col("stack").str.len_chars() + 1))
     stacked = services.drop_nulls("stack").with_columns(short=short.otherwise("service"))
@@ -117,6 +116,8 @@ def _bases(desired: Desired, numbered: pl.DataFrame) -> pl.DataFrame:
 def _count(others: pl.DataFrame, own: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
     """Return the records that count for a service of another name, with `owner`, the tier and the number."""
     claimed = others.join(claims.rename({"service": "owner"}), on=["node", "name"])
+    if claimed.is_empty():
+        return claimed
     free = claimed.join(own, left_on=["as_of", "node", "owner"], right_on=KEY, how="anti")
     group = ["as_of", "node", "owner"]
     is_first = (pl.col("number") == 1).fill_null(False).any().over(*group, "tier")
@@ -183,6 +184,8 @@ def _absent(records: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
 
 def _first_replicas(claims: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
     """Return the services that have a replica of number 1 in a snapshot; without one, no name is that of a replica."""
+    if claims.is_empty():
+        return claims
     numbered = others.select("as_of", "node", "name").join(claims, on=["node", "name"])
     firsts = numbered.filter((pl.col("tier") == REPLICATED) & (pl.col("number") == 1))
     return firsts.select("as_of", "node", owner="service", has_first=pl.lit(True)).unique()

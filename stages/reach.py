@@ -9,6 +9,7 @@ from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_one_of, seconds
+from schemas.frame import look_up, without
 from schemas.rules import Rules
 from schemas.words import ALL, DriftCause, DriftKind, Severity
 
@@ -50,8 +51,8 @@ def _look(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
         desired.nodes.filter("is_monitored")
         .join(actual.snapshots.select("as_of"), how="cross")
         .join(actual.nodes, on=NODE, how="left")
-        .join(set_aside, on=NODE, how="left")
-        .join(_healthy_records(actual, desired, rules), on=NODE, how="left")
+        .pipe(look_up, set_aside, NODE)
+        .pipe(look_up, _healthy_records(actual, desired, rules), NODE)
         .with_columns(
             pl.col("is_seen").fill_null(False),
             pl.col("record_count").fill_null(0),
@@ -87,7 +88,7 @@ def _healthy_records(actual: Actual, desired: Desired, rules: Rules) -> pl.DataF
     healthy = actual.services.select(*NODE, "status", "last_seen_at").filter(is_one_of("status", rules.healthy_words))
     counted = healthy.group_by(NODE).agg(record_count=pl.len(), last_seen_at=pl.col("last_seen_at").max())
     is_fresh_by_its = pl.when(pl.col("is_patient").is_not_null()).then(_is_fresh(rules.node_ttl_intermittent))
-    return counted.join(patient, on="node", how="left").select(
+    return look_up(counted, patient, "node").select(
         *NODE, "record_count", is_seen=is_fresh_by_its.otherwise(_is_fresh(rules.node_ttl))
     )
 
@@ -115,6 +116,9 @@ def _finding(nodes: pl.DataFrame, cause: pl.Expr, *more: str) -> pl.DataFrame:
 
 def _offline(nodes: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     """Return the offline nodes: a warning where nothing that counts is, or may be, asked of one."""
+    offline = nodes.filter("is_offline")
+    if offline.is_empty():
+        return offline
     bad_entries = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
     asked = pl.concat([desired.services.filter("is_monitored").select("node"), bad_entries.select("node")]).unique()
     is_minor = pl.col("is_best_effort") | (pl.col("is_asked").is_null() & pl.col("is_readable"))
@@ -128,8 +132,7 @@ def _offline(nodes: pl.DataFrame, desired: Desired) -> pl.DataFrame:
         .otherwise(because(DriftCause.SILENT))
     )
     others = pl.col("names_set_aside").list.join(", ")
-    offline = nodes.filter("is_offline").join(asked.with_columns(is_asked=pl.lit(True)), on="node", how="left")
-    named = offline.with_columns(
+    named = offline.join(asked.with_columns(is_asked=pl.lit(True)), on="node", how="left").with_columns(
         detail=pl.when(pl.col("names_set_aside").list.len() > 0).then(pl.format("records set aside: {}", others))
     )
     severity = (
@@ -156,6 +159,8 @@ def _unreadable(nodes: pl.DataFrame) -> pl.DataFrame:
     ]
     cause = pl.coalesce(pl.when(applies).then(because(cause)) for applies, cause in causes)
     found = nodes.with_columns(cause=cause).filter(pl.col("cause").is_not_null())
+    if found.is_empty():
+        return found
     said = pl.coalesce("problem", "reason_class")
     told = _finding(found.with_columns(detail=said), pl.col("cause"))
     return of_kind(told, DriftKind.UNREADABLE_OBSERVATION, Severity.WARNING)
@@ -163,6 +168,9 @@ def _unreadable(nodes: pl.DataFrame) -> pl.DataFrame:
 
 def _pressed(nodes: pl.DataFrame) -> pl.DataFrame:
     disk, memory = (pl.col(f"has_{what}_pressure").fill_null(False) for what in ("disk", "memory"))
+    pressed = nodes.filter(disk | memory)
+    if pressed.is_empty():
+        return pressed
     cause = (
         pl.when(disk & memory)
         .then(because(DriftCause.DISK_AND_MEMORY))
@@ -170,8 +178,9 @@ def _pressed(nodes: pl.DataFrame) -> pl.DataFrame:
         .then(because(DriftCause.DISK))
         .otherwise(because(DriftCause.MEMORY))
     )
-    pressed = nodes.filter(disk | memory).with_columns(detail=pl.lit(None, pl.String))
-    return of_kind(_finding(pressed, cause), DriftKind.NODE_PRESSURE, Severity.WARNING)
+    return of_kind(
+        _finding(pressed.with_columns(detail=pl.lit(None, pl.String)), cause), DriftKind.NODE_PRESSURE, Severity.WARNING
+    )
 
 
 def _empty(nodes: pl.DataFrame, desired: Desired) -> pl.DataFrame:
@@ -179,9 +188,11 @@ def _empty(nodes: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     bad_entries = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
     empty = (
         nodes.filter(pl.col("has_inventory") & pl.col("is_readable") & (pl.col("record_count") >= FEWEST_RECORDS))
-        .join(desired.services, on="node", how="anti")
-        .join(bad_entries, on="node", how="anti")
-        .with_columns(detail=pl.format("{} services run there", "record_count"))
+        .pipe(without, desired.services, "node")
+        .pipe(without, bad_entries, "node")
     )
-    found = _finding(empty, because(DriftCause.PLAIN)).with_columns(actual_ref=pl.lit("services.json"))
+    if empty.is_empty():
+        return empty
+    told = empty.with_columns(detail=pl.format("{} services run there", "record_count"))
+    found = _finding(told, because(DriftCause.PLAIN)).with_columns(actual_ref=pl.lit("services.json"))
     return of_kind(found, DriftKind.EMPTY_INVENTORY, Severity.WARNING)

@@ -4,7 +4,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from schemas.actual import ObservedService, Snapshot
-from schemas.frame import columns
+from schemas.frame import columns, empty
 from schemas.settling import Settling
 from schemas.words import Health
 
@@ -20,11 +20,13 @@ def settle(
     set back) counts as now. No row of runs goes on over midnight, UTC: a day of the past comes out the same whichever
     days are judged with it.
     """
+    settling = observed.filter(pl.col("is_desired") & (pl.col("health") == Health.SETTLING))
+    if settling.is_empty():
+        return Settling.validate(empty(Settling))
     number = pl.int_range(pl.len()) + pl.col("as_of").dt.date().rle_id()
     runs = snapshots.select("as_of").sort("as_of").select("as_of", run=number.cast(pl.Int64))
     seen = (
-        observed.filter(pl.col("is_desired") & (pl.col("health") == Health.SETTLING))
-        .join(runs, on="as_of")
+        settling.join(runs, on="as_of")
         .sort(*TARGET, "run")
         .with_columns(is_first=(pl.col("run") != pl.col("run").shift(1).over(TARGET) + 1).fill_null(True))
         .with_columns(stretch=pl.col("is_first").cum_sum().over(TARGET))

@@ -5,7 +5,7 @@ from pandera.typing.polars import DataFrame
 
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, gather_drift, held, of_kind
-from schemas.frame import columns
+from schemas.frame import columns, without
 from schemas.link import Block
 from schemas.planned import Planned
 from schemas.rules import Rules
@@ -32,6 +32,8 @@ def suspect_nodes(
     """
     found = drift.filter(pl.col("kind").is_in(BROKEN) & (pl.col("service") != ALL))
     standing = found.filter(pl.col("held_by").is_null())
+    if standing.is_empty():
+        return drift
     drawn = _judge(standing, _counted(standing, drift, desired, planned), blocks, rules)
     if drawn.is_empty():
         return drift
@@ -54,10 +56,10 @@ def _counted(standing: pl.DataFrame, drift: pl.DataFrame, desired: Desired, plan
         standing.select(NODE)
         .unique()
         .join(asked.select("node", "service"), on="node")
-        .join(apart, on=TARGET, how="anti")
-        .join(whole_fleet, on="as_of", how="anti")
-        .join(nodes, on=NODE, how="anti")
-        .join(planned, on=TARGET, how="anti")
+        .pipe(without, apart, TARGET)
+        .pipe(without, whole_fleet, "as_of")
+        .pipe(without, nodes, NODE)
+        .pipe(without, planned, TARGET)
     )
 
 

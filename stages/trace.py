@@ -6,7 +6,7 @@ from pandera.typing.polars import DataFrame
 
 from schemas.drift import DRIFT_ORDER, REPAIRABLE, UNAVAILABLE, Drift, held
 from schemas.expressions import has_any
-from schemas.frame import columns
+from schemas.frame import columns, empty
 from schemas.link import Block
 from schemas.recommendation import RootCause, Traced, surroundings
 from schemas.rules import Rules
@@ -30,6 +30,8 @@ def trace_root_causes(drift: DataFrame[Drift], blocks: DataFrame[Block], rules: 
     Where the drift of an end is held back, what holds it back is the cause: the fleet, or its node.
     """
     whole = pl.concat([blocks, _disks(drift, rules)]).unique()
+    if whole.is_empty():
+        return Traced(drift, RootCause.validate(empty(RootCause)))
     sources, sinks = whole.select(SOURCE), whole.select("as_of", node="cause_node", service="cause_service")
     names = pl.concat([sources, sinks]).unique().with_row_index("id")
     edges = pl.DataFrame(
@@ -52,6 +54,8 @@ def _disks(drift: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         & pl.col("cause").is_in([DriftCause.DISK, DriftCause.DISK_AND_MEMORY])
         & pl.col("held_by").is_null()
     )
+    if full.is_empty():
+        return empty(Block)
     standing = drift.filter(pl.col("held_by").is_null()).join(full, on=NODE, how="semi")
     is_repairable = pl.col("kind").is_in(REPAIRABLE) & (pl.col("cause") != DriftCause.OLD)
     is_other = has_any(pl.col("circumstance") != Circumstance.PLAIN, *SOURCE)
