@@ -87,8 +87,13 @@ def empty(schema: type[Frame]) -> pl.DataFrame:
 
 
 def only(rows: pl.DataFrame, others: pl.DataFrame, on: str | list[str]) -> pl.DataFrame:
-    """Return the rows that have a key of the others, in their order; most questions of a judgement are about nothing, and cost nothing."""
-    return rows.join(others, on=on, how="semi", maintain_order="left") if rows.height and others.height else rows.clear()
+    """Return the rows that have a key of the others, in their order.
+
+    Most questions of a judgement are about nothing, and cost nothing so.
+    """
+    return (
+        rows.join(others, on=on, how="semi", maintain_order="left") if rows.height and others.height else rows.clear()
+    )
 
 
 def without(rows: pl.DataFrame, others: pl.DataFrame, on: str | list[str]) -> pl.DataFrame:

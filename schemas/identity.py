@@ -19,8 +19,10 @@ def shared_names(desired: Desired) -> pl.DataFrame:
     known = set(nodes)
     longer = {name for name in nodes if any(start in known for start in _starts(name))}
     families = longer | {start for name in longer for start in _starts(name) if start in known}
+    if not families:
+        return pl.DataFrame(schema=dict.fromkeys([*TARGET, "suffix"], pl.String))
     targets = pl.concat([desired.services.select(TARGET), desired.nodes.select("node", service=pl.lit(ALL))])
-    of_them = targets.filter(pl.col("node").is_in(sorted(families))) if families else targets.clear()
+    of_them = targets.filter(pl.col("node").is_in(sorted(families)))
     shared = of_them.unique().filter(pl.concat_str("node", pl.lit("-"), "service").is_duplicated()).sort(TARGET)
     suffixes = [_suffix(node, service) for node, service in shared.iter_rows()]
     return shared.with_columns(suffix=pl.Series(suffixes, dtype=pl.String))

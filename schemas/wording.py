@@ -6,6 +6,7 @@ not apply included, is about no finding, and stands in `flows/views/decisions.py
 `{name}` stands for a column of evidence in words; see `fill`.
 """
 
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -61,6 +62,7 @@ FINDINGS: dict[tuple[DriftKind, DriftCause], str] = {
 """What a drift of each kind and cause is, as the beginning of a sentence."""
 
 
+@cache
 def findings() -> pl.DataFrame:
     """Return the templates as a frame that is joined to drift: kind, cause, wrong."""
     rows = [(kind, cause, text) for (kind, cause), text in FINDINGS.items()]

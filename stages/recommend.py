@@ -1,6 +1,7 @@
 """Recommendations: what to do about each target whose drift stands for itself (SEMANTICS 5)."""
 
 import re
+from functools import cache
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -9,7 +10,7 @@ from pandera.typing.polars import DataFrame
 from schemas.desired import Desired
 from schemas.drift import REPAIRABLE, Drift
 from schemas.expressions import place, spoken_age, target
-from schemas.frame import columns
+from schemas.frame import columns, empty, look_up
 from schemas.identity import shared_names, tell_apart
 from schemas.recommendation import Explained, Recommendation, RootCause, surroundings
 from schemas.rules import Rules
@@ -146,6 +147,8 @@ def recommend(
     if not rules.report_unexpected:
         is_quiet |= pl.col("kind").is_in(UNEXPECTED)
     standing = drift.filter(pl.col("held_by").is_null() & ~is_quiet)
+    if standing.is_empty():
+        return Recommendation.validate(empty(Recommendation))
     decided = (
         _circumstances(standing, _causes(root_causes, drift), rules)
         .join(_decisions(), on=["kind", "circumstance"], how="left")
@@ -165,14 +168,15 @@ def recommend(
     blast = explained.group_by(TARGET).agg(blast_radius=pl.len().cast(pl.UInt32))
     recommended = (
         _name(decided, desired)
-        .join(blast, on=TARGET, how="left")
-        .join(_unread_dependencies(desired), on=["node", "service"], how="left")
+        .pipe(look_up, blast, TARGET)
+        .pipe(look_up, _unread_dependencies(desired), ["node", "service"])
         .join(findings(), on=["kind", "cause"], how="left")
         .with_columns(pl.col("blast_radius").fill_null(0), pl.col("root_causes").fill_null([]))
     )
     return Recommendation.validate(_in_order(_say(recommended)))
 
 
+@cache
 def _decisions() -> pl.DataFrame:
     schema: dict[str, Any] = {
         "kind": pl.Enum(DriftKind),
@@ -188,6 +192,9 @@ def _decisions() -> pl.DataFrame:
 
 def _causes(root_causes: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:
     """Return the root causes of each target, and how they are spoken of."""
+    if root_causes.is_empty():
+        spoken_of = {"root_causes": pl.List(pl.String), "causes": pl.String}
+        return pl.DataFrame(schema={**root_causes.select(TARGET).schema, **spoken_of})
     is_full = pl.col("cause").is_in([DriftCause.DISK, DriftCause.DISK_AND_MEMORY]) & pl.col("held_by").is_null()
     disks = drift.filter((pl.col("kind") == DriftKind.NODE_PRESSURE) & is_full).select(
         "as_of", cause_node="node", cause_service=pl.lit(ALL), is_disk=pl.lit(True)
@@ -230,7 +237,7 @@ def _circumstances(standing: pl.DataFrame, causes: pl.DataFrame, rules: Rules) -
         .then(_word(Circumstance.DISK))
         .otherwise("circumstance")
     )
-    return surroundings(standing, rules).join(causes, on=TARGET, how="left").with_columns(circumstance=circumstance)
+    return look_up(surroundings(standing, rules), causes, TARGET).with_columns(circumstance=circumstance)
 
 
 def _word(word: Circumstance) -> pl.Expr:

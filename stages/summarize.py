@@ -7,7 +7,7 @@ from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import Drift
 from schemas.expressions import is_fresh
-from schemas.frame import columns, dtypes
+from schemas.frame import columns, dtypes, look_up, only
 from schemas.planned import Planned
 from schemas.recommendation import Recommendation
 from schemas.rules import Rules
@@ -56,7 +56,7 @@ def summarize(
     counted = actual.snapshots.select("as_of", "unreadable_timestamp_count").join(world_times, on="as_of")
     absent = planned.group_by("as_of").agg(planned_count=pl.len(), planned_until=_latest("until"))
     for counts in (recommended, drifted, rejected, absent, _services(drift, desired, actual), _newest(actual, rules)):
-        counted = counted.join(counts, on="as_of", how="left")
+        counted = look_up(counted, counts, "as_of")
     state = (
         pl.when(pl.col("is_unstable").fill_null(False))
         .then(_state(State.UNSTABLE))
@@ -82,12 +82,12 @@ def _services(drift: pl.DataFrame, desired: Desired, actual: Actual) -> pl.DataF
     """Return how many services and nodes are asked for in each snapshot, and how many services are as asked."""
     nodes = desired.nodes.filter("is_monitored").select("node")
     services = desired.services.select("node", "service", "is_monitored").filter("is_monitored")
-    asked = services.join(nodes, on="node", how="semi")
+    asked = services.pipe(only, nodes, "node")
     offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE).select("as_of", "node")
     on_offline = offline.join(asked, on="node").select(TARGET)
     differing = drift.filter(pl.col("kind").is_in(NOT_AS_ASKED) & (pl.col("service") != ALL)).select(TARGET)
     amiss = pl.concat([on_offline, differing]).unique().group_by("as_of").agg(amiss_count=pl.len())
-    counted = actual.snapshots.select("as_of").join(amiss, on="as_of", how="left")
+    counted = look_up(actual.snapshots.select("as_of"), amiss, "as_of")
     return counted.select(
         "as_of",
         asked_service_count=pl.lit(asked.height),
