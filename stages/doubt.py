@@ -25,7 +25,7 @@ UNSEEN = [
 WITHOUT_RECORD = [DriftKind.MISSING_SERVICE, DriftKind.MISPLACED_SERVICE]
 OUT_OF_SIGHT = [DriftCause.UNOBSERVABLE, DriftCause.UNJUDGED]
 MOST_NAMED = 5
-SAID: dict[str, pl.DataType] = {"as_of": pl.Datetime("us", "UTC"), "rule": pl.Enum(DoubtRule), "said": pl.String}
+SAID: dict[str, pl.DataType] = {"as_of": pl.Datetime("us", "UTC"), "rule": pl.Enum(DoubtRule), "said": pl.String()}
 """What is said against the observer of a snapshot, and by which rule."""
 
 

@@ -193,7 +193,7 @@ def _decisions() -> pl.DataFrame:
 def _causes(root_causes: pl.DataFrame, drift: pl.DataFrame) -> pl.DataFrame:
     """Return the root causes of each target, and how they are spoken of."""
     if root_causes.is_empty():
-        spoken_of = {"root_causes": pl.List(pl.String), "causes": pl.String}
+        spoken_of: dict[str, pl.DataType] = {"root_causes": pl.List(pl.String), "causes": pl.String()}
         return pl.DataFrame(schema={**root_causes.select(TARGET).schema, **spoken_of})
     is_full = pl.col("cause").is_in([DriftCause.DISK, DriftCause.DISK_AND_MEMORY]) & pl.col("held_by").is_null()
     disks = drift.filter((pl.col("kind") == DriftKind.NODE_PRESSURE) & is_full).select(
