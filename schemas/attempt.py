@@ -1,9 +1,10 @@
 """Attempts: intents that were started, and intents that may be (ACTIONS 9, 14.3)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from schemas.episode import Target
 from schemas.ledger import AttemptNumbers, AttemptOutcome, Basis, Result
@@ -106,8 +107,7 @@ class Consent:
     overrides_end_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+class Intent(NamedTuple):
     """What was proposed, and what became of it."""
 
     intent_id: str
@@ -138,7 +138,7 @@ class Intent:
     refused_why: str | None = None
     """What the look at the machine said then."""
     was_started: bool = False
-    history: tuple[tuple[str, str, datetime, str], ...] = field(default=())
+    history: tuple[tuple[str, str, datetime, str], ...] = ()
     """Each transition: from, to, when, by whom."""
 
     @property

@@ -132,8 +132,9 @@ def give_attempts(problems: Iterable[Problem], attempts: Iterable[Attempt]) -> d
         belonging.setdefault((attempt.target, attempt.problem_at), []).append(attempt)
     given = {}
     for problem in problems:
-        mine = tuple(belonging.get((problem.target, problem.problem_at), ()))
-        given[problem.target] = problem if mine == problem.attempts else replace(problem, attempts=mine)
+        target = problem.target
+        mine = tuple(belonging.get((target, problem.problem_at), ())) if belonging else ()
+        given[target] = problem if mine == problem.attempts else problem._replace(attempts=mine)
     return given
 
 

@@ -1,7 +1,6 @@
 """Candidates: what might be done, and what policy makes of it before guards are asked (ACTIONS 13.2)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -21,8 +20,7 @@ NO_PARAMS: Mapping[str, str] = {}
 _ASKED, _NODE = Asked(), NodeTraits()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One target that something is recommended or requested for; without a ladder nothing can be done by a verb."""
 
     target: Target
@@ -31,7 +29,7 @@ class Candidate:
     """The request by hand that it is about."""
     ladder: tuple[Verb, ...] = ()
     """The default one, fitted; of a request its verb."""
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = NO_PARAMS
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -39,8 +37,7 @@ class Candidate:
         return (self.target.node, self.params["to"]) if "to" in self.params else (self.target.node,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(NamedTuple):
     """One candidate with the rule, the mode and the identities that it has in this run."""
 
     candidate: Candidate
@@ -130,7 +127,7 @@ def describe_subject(candidate: Candidate, scene: Scene) -> Subject:
         role=_lower(asked.role),
         exposure=_lower(asked.exposure),
         deployment_model=_lower(asked.deployment_model),
-        node_role=tuple(role.lower() for role in node.roles),
+        node_role=tuple(role.lower() for role in node.roles) if node.roles else (),
         connectivity=node.connectivity,
         flapping=until is not None and scene.as_of < until,
         blast_radius=advice.blast_radius if advice else None,

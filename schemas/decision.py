@@ -1,7 +1,6 @@
 """Decisions: what policy says now about one recommendation or request (ACTIONS 13.5)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -150,8 +149,7 @@ def make_hit(
     return GuardHit(guard, told, verdict or trait.verdict, until, text, unblocked_by, trait.keeps_from_asking)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What policy says now about one recommendation or request."""
 
     as_of: datetime

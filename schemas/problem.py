@@ -1,8 +1,8 @@
 """Problems: the life of trouble with one target, over several episodes; counters belong to it (ACTIONS 13.3)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from schemas.attempt import FAILURES, Attempt
 from schemas.episode import Target
@@ -10,8 +10,7 @@ from schemas.ledger import AttemptOutcome, EscalationReason
 from schemas.verb import Verb
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(NamedTuple):
     """One open problem of a target, with its attempts in order."""
 
     node: str

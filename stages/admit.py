@@ -73,7 +73,8 @@ def _order(case: Case) -> tuple[int, int, datetime, Target, str]:
 def _merge(row: Weighed, hits: tuple[GuardHit, ...]) -> Weighed:
     if not hits:
         return row
-    return row._replace(hits=tuple(sorted((*row.hits, *hits), key=lambda hit: PLACES[hit.guard])))
+    both = sorted((*row.hits, *hits), key=lambda hit: PLACES[hit.guard]) if row.hits else hits
+    return Weighed(row.case, tuple(both), row.place)
 
 
 @cache
@@ -101,6 +102,8 @@ class _Floor:
     nodes: Counter[str] = field(default_factory=Counter)
     domains: Counter[str] = field(default_factory=Counter)
     starts: dict[tuple[str, ...], list[datetime]] = field(default_factory=dict)
+    fleet_rates: tuple[GuardHit, ...] | None = None
+    """What the fleet's rates come to, the same for all; None until it is asked for."""
     breakers: dict[str, datetime | None] = field(default_factory=dict)
     failures: Mapping[str, list[Attempt]] = field(default_factory=dict)
 
@@ -124,6 +127,7 @@ class _Floor:
 
     def _note_start(self, target: Target, nodes: tuple[str, ...], mutates: bool, at: datetime) -> None:
         scopes = [("target", *target), *(("node", node) for node in nodes), ("fleet",)] if mutates else [("look",)]
+        self.fleet_rates = None
         for scope in scopes:
             insort(self.starts.setdefault(scope, []), at)
 
@@ -154,7 +158,7 @@ class _Floor:
         busy = self._find_busy_peer(case.target, groups)
         if busy is not None:
             yield make_hit(Guard.QUORUM, f"{spell_target(busy)} is being acted on", spell_target(busy))
-        elif not self._is_missing(case.target):
+        elif groups and not self._is_missing(case.target):
             short = next((group for group in groups if self._is_short(case.target, group)), None)
             if short is not None:
                 text = f"too few others of the group {short.name} are well"
@@ -221,20 +225,21 @@ class _Floor:
         yield from self._find_rate(
             Guard.RATE_NODE, numbers.rate_node, [("node", node) for node in case.candidate.nodes]
         )
-        yield from self._find_rate(Guard.RATE_FLEET, numbers.rate_fleet, [("fleet",)])
-        yield from self._find_rate(Guard.BUDGET, numbers.budget, [("fleet",)])
+        if self.fleet_rates is None:
+            fleet = [("fleet",)]
+            rates = (Guard.RATE_FLEET, numbers.rate_fleet), (Guard.BUDGET, numbers.budget)
+            self.fleet_rates = tuple(hit for guard, rate in rates for hit in self._find_rate(guard, rate, fleet))
+        yield from self.fleet_rates
 
     def _find_rate(self, guard: Guard, rate: Rate, scopes: list[tuple[str, ...]]) -> Hits:
-        untils = [self._free_at(rate, scope) for scope in scopes]
+        untils = [self._free_at(rate, scope) for scope in scopes if scope in self.starts]
         reached = [until for until in untils if until is not None]
         if reached:
             yield make_hit(guard, f"{rate} starts are reached", "time", max(reached))
 
     def _free_at(self, rate: Rate, scope: tuple[str, ...]) -> datetime | None:
         """Return when the start that must leave does; None where the limit is not reached."""
-        as_of, starts = self.scene.as_of, self.starts.get(scope)
-        if not starts:
-            return None
+        as_of, starts = self.scene.as_of, self.starts[scope]
         last = bisect_right(starts, as_of)
         first = bisect_right(starts, as_of - rate.window)
         return None if last - first < rate.count else starts[last - rate.count] + rate.window

@@ -1,6 +1,6 @@
 """The rule that decides, the verb, the mode in force and the identity of what would be done (ACTIONS 9, 12.3, 14.1)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -71,8 +71,8 @@ class _Desk:
         past = self.attempts.get(target, ())
         problem = self.book.problems.get(target)
         problem_at = problem.problem_at if problem else self._begin(candidate)
-        attempts = tuple(attempt for attempt in past if attempt.problem_at == problem_at)
-        position = count_position(attempts)
+        attempts = tuple(attempt for attempt in past if attempt.problem_at == problem_at) if past else ()
+        position = count_position(attempts) if attempts else 0
         subject = describe_subject(candidate, self.scene)
         choice = self._choose(candidate, subject, position)
         numbers = self.numbers_by_rule[choice.rule.rule_id] if choice.rule else self.numbers
@@ -111,9 +111,7 @@ class _Desk:
             approvals=approvals,
             is_approved=in_force.mode is Mode.APPROVE and self._is_approved(candidate, choice.risk, intent, approvals),
             overrides=self._find_overrides(candidate, choice.risk, intent),
-            open_attempt=next((attempt for attempt in past if attempt.is_open), None),
-            last_mutating=next((attempt for attempt in reversed(past) if attempt.is_mutating), None),
-            last_settled=next((attempt for attempt in reversed(past) if not attempt.is_open), None),
+            **_find_last(past),
         )
 
     def _begin(self, candidate: Candidate) -> datetime:
@@ -122,11 +120,12 @@ class _Desk:
         Behind the end of the target's last problem, so that what was started in that one is never taken for ours.
         """
         target = candidate.target
-        moments = [episode.opened_at for episode in self.scene.episodes.get(target, ())]
+        episodes = self.scene.episodes.get(target, ())
         if "to" in candidate.params:
-            moments += [episode.opened_at for episode in self.scene.episodes.get(node_target(target.node), ())]
-        begun_at = min(moments, default=self.scene.as_of)
-        return max(begun_at, self.book.closed_at.get(target, begun_at))
+            episodes += self.scene.episodes.get(node_target(target.node), ())
+        begun_at = min([episode.opened_at for episode in episodes], default=self.scene.as_of)
+        closed_at = self.book.closed_at.get(target)
+        return begun_at if closed_at is None else max(begun_at, closed_at)
 
     def _choose(self, candidate: Candidate, subject: Subject, position: int) -> _Choice:
         """Return the first line that matches, each tried with the verb that its own ladder has at this moment.
@@ -207,6 +206,17 @@ class _Desk:
             for name in consent.overrides
             if name in OVERRIDABLE
         )
+
+
+def _find_last(past: Sequence[Attempt]) -> dict[str, Attempt | None]:
+    """Return those of a target's attempts, of any problem, that a case shows; most targets have none."""
+    if not past:
+        return {}
+    return {
+        "open_attempt": next((attempt for attempt in past if attempt.is_open), None),
+        "last_mutating": next((attempt for attempt in reversed(past) if attempt.is_mutating), None),
+        "last_settled": next((attempt for attempt in reversed(past) if not attempt.is_open), None),
+    }
 
 
 def _make_desk(

@@ -1,15 +1,20 @@
 """Problems end by lasting health, changed desired state, or a person; and so do their counters (ACTIONS 13.3)."""
 
 from schemas.book import Book
+from schemas.episode import Target
 from schemas.ledger import Closing, ProblemClosed
 from schemas.memory import CleanTime, Memory
 from schemas.problem import Problem
 from schemas.scene import Scene
 
+_NONE = CleanTime(0, None)
+
 
 def close_problems(book: Book, scene: Scene, memory: Memory) -> tuple[ProblemClosed, ...]:
     """Return the problems that end with this run, by (node, service)."""
-    reasons = ((problem, _find_reason(problem, scene, memory)) for _, problem in sorted(book.problems.items()))
+    reasons = (
+        (problem, _find_reason(target, problem, scene, memory)) for target, problem in sorted(book.problems.items())
+    )
     return tuple(
         ProblemClosed(node=problem.node, service=problem.service, problem_at=problem.problem_at, reason=reason)
         for problem, reason in reasons
@@ -17,21 +22,21 @@ def close_problems(book: Book, scene: Scene, memory: Memory) -> tuple[ProblemClo
     )
 
 
-def _find_reason(problem: Problem, scene: Scene, memory: Memory) -> Closing | None:
-    if scene.is_gone(problem.target):
+def _find_reason(target: Target, problem: Problem, scene: Scene, memory: Memory) -> Closing | None:
+    if scene.is_gone(target):
         return Closing.REMOVED
     if problem.is_reset:
         return Closing.RESET
     if problem.has_open_attempt:
         return None
-    if _has_changed(problem, scene):
+    if _has_changed(target, problem, scene):
         return Closing.DESIRED_CHANGED
-    clean_s = memory.clean.get(problem.target, CleanTime(0, None)).seconds
+    clean_s = memory.clean.get(target, _NONE).seconds
     return Closing.LASTED if clean_s >= problem.stable_for else None
 
 
-def _has_changed(problem: Problem, scene: Scene) -> bool:
-    asked = scene.asked.get(problem.target)
-    if asked is None or problem.target in scene.unjudged or problem.desired_hash is None:
+def _has_changed(target: Target, problem: Problem, scene: Scene) -> bool:
+    asked = scene.asked.get(target)
+    if asked is None or target in scene.unjudged or problem.desired_hash is None:
         return False
     return asked.desired_hash is not None and asked.desired_hash != problem.desired_hash

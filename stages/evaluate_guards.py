@@ -43,7 +43,8 @@ def evaluate_guards(
 
     `memory` is the one with this run in it. An override that holds for a case lets its guard pass.
     """
-    ground = _Ground(scene, book, memory, policy, policy_fault, numbers, able, _schedules(policy))
+    cases = tuple(cases)
+    ground = _Ground(cases, scene, book, memory, policy, policy_fault, numbers, able, _schedules(policy))
     fleet = tuple(_find_fleet_hits(ground))
     rows = tuple(row for row in _TABLE if row.may_fail(ground))
     return tuple(Weighed(case=case, hits=_weigh(case, ground, fleet, rows)) for case in cases)
@@ -53,6 +54,8 @@ def evaluate_guards(
 class _Ground:
     """What guards look at."""
 
+    cases: tuple[Case, ...]
+    """All of the run."""
     scene: Scene
     book: Book
     memory: Memory
@@ -69,7 +72,7 @@ class _Row(NamedTuple):
     guard: Guard
     find: Callable[[Case, _Ground], Hits]
     may_fail: Callable[[_Ground], bool] = lambda _: True
-    """Whether it can fail for any case of the run at all: of ten thousand cases most guards have nothing to say."""
+    """Whether it can fail for any case of the run at all, asked once: of ten thousand cases most guards have nothing to say."""
     is_for_mutating: bool = False
     """It holds back only what changes something."""
     spares_requests: bool = False
@@ -204,9 +207,12 @@ def _acknowledged(case: Case, ground: _Ground) -> Hits:
         yield make_hit(Guard.ACKNOWLEDGED, text, "the end of the acknowledgement", answered.until)
 
 
+def _is_unable(ground: _Ground) -> bool:
+    return ground.able is None or ground.scene.as_of - ground.able.at > ABLE_FOR
+
+
 def _not_allowed(case: Case, ground: _Ground) -> Hits:
-    able = ground.able
-    if able is None or ground.scene.as_of - able.at > ABLE_FOR:
+    if _is_unable(ground):
         yield make_hit(Guard.NOT_ALLOWED, "no executor said what it can do within 24 h", "a running executor")
     elif case.offer is None:
         text = f"the executor has no {case.verb} of {spell_target(case.target)}"
@@ -245,7 +251,8 @@ def _act_after(case: Case, ground: _Ground) -> Hits:
     advice, scene = case.candidate.advice, ground.scene
     if advice is None:
         return
-    opened = [episode.opened_at for episode in scene.episodes.get(advice.target, ()) if episode.action is advice.action]
+    episodes = scene.episodes.get(advice.target, ())
+    opened = [episode.opened_at for episode in episodes if episode.action is advice.action]
     row = ground.memory.seen.get(case.target)
     worlds = row.worlds if row else 0
     wanted = case.numbers.act_after_worlds
@@ -320,8 +327,12 @@ _NEEDS = {
 }
 
 
+_ON_DISK = frozenset({Verb.REDEPLOY, Verb.FAILOVER})
+"""What needs space on the disk."""
+
+
 def _needs_disk(case: Case, ground: _Ground) -> Hits:
-    if case.verb in {Verb.REDEPLOY, Verb.FAILOVER} and case.candidate.nodes[-1] in ground.scene.disk_pressed:
+    if case.verb in _ON_DISK and case.candidate.nodes[-1] in ground.scene.disk_pressed:
         yield _need("disk", f"space on the disk of {case.candidate.nodes[-1]}")
 
 
@@ -398,15 +409,50 @@ def _refused(case: Case, ground: _Ground) -> Hits:
         yield make_hit(Guard.REFUSED, "the executor looked, and found it otherwise", "the next world")
 
 
+def _may_be_unverifiable(ground: _Ground) -> bool:
+    return any(DriftKind.FAILED_DEPLOYMENT in advice.causing_kinds for advice in ground.scene.advice)
+
+
+def _may_need_human(ground: _Ground) -> bool:
+    if ground.book.attempts or any(intent.rejected_at is not None for intent in ground.book.intents.values()):
+        return True
+    return any(case.is_behind_ladder for case in ground.cases)
+
+
+def _may_be_in_grace(ground: _Ground) -> bool:
+    memory = ground.memory
+    nodes = {case.candidate.nodes[-1] for case in ground.cases}
+    if memory.fleet_since is None or not nodes <= memory.node_since.keys():
+        return True
+    latest = max((memory.fleet_since, *memory.node_since.values(), *memory.rest.values()))
+    return ground.scene.as_of < latest + ground.numbers.start_grace
+
+
+def _may_need(ground: _Ground) -> bool:
+    return any((case.rule and case.rule.needs) or case.verb in _ON_DISK for case in ground.cases)
+
+
+def _may_be_broad(ground: _Ground) -> bool:
+    return max(ground.scene.dependants.values(), default=0) > limit_collateral(ground.scene, ground.numbers)
+
+
+def _may_be_refused(ground: _Ground) -> bool:
+    return any(intent.refused_at is not None for intent in ground.book.intents.values())
+
+
 _TABLE = (
     _Row(Guard.STALE_WORLD, _stale_world, lambda ground: _is_old(ground) or bool(ground.book.attempts)),
     _Row(Guard.NODE_SUSPECT, _node_suspect, lambda ground: bool(ground.scene.suspect)),
     _Row(Guard.PROTECTED, _protected, lambda ground: bool(ground.book.requests)),
     _Row(Guard.HELD, _held, lambda ground: bool(ground.book.holds)),
     _Row(Guard.ACKNOWLEDGED, _acknowledged, lambda ground: bool(ground.scene.answered), spares_requests=True),
-    _Row(Guard.NOT_ALLOWED, _not_allowed),
-    _Row(Guard.NOT_VERIFIABLE, _not_verifiable),
-    _Row(Guard.NEEDS_HUMAN, _needs_human, spares_requests=True),
+    _Row(
+        Guard.NOT_ALLOWED,
+        _not_allowed,
+        lambda ground: _is_unable(ground) or any(case.offer is None for case in ground.cases),
+    ),
+    _Row(Guard.NOT_VERIFIABLE, _not_verifiable, _may_be_unverifiable),
+    _Row(Guard.NEEDS_HUMAN, _needs_human, _may_need_human, spares_requests=True),
     _Row(
         Guard.FLAPPING,
         _flapping,
@@ -415,9 +461,9 @@ _TABLE = (
         spares_requests=True,
     ),
     _Row(Guard.ACT_AFTER, _act_after, spares_requests=True),
-    _Row(Guard.START_GRACE, _start_grace, spares_requests=True),
+    _Row(Guard.START_GRACE, _start_grace, _may_be_in_grace, spares_requests=True),
     _Row(Guard.BUSY_ITSELF, _busy_itself, lambda ground: bool(ground.book.attempts)),
-    _Row(Guard.NEEDS, _needs),
+    _Row(Guard.NEEDS, _needs, _may_need),
     _Row(Guard.WINDOW, _window, lambda ground: bool(ground.schedules), is_for_mutating=True),
     _Row(
         Guard.COOLDOWN,
@@ -426,8 +472,8 @@ _TABLE = (
         is_for_mutating=True,
         spares_requests=True,
     ),
-    _Row(Guard.COLLATERAL, _collateral, lambda ground: bool(ground.scene.dependants), is_for_mutating=True),
-    _Row(Guard.APPROVAL, _approval),
-    _Row(Guard.REFUSED, _refused, lambda ground: bool(ground.book.intents)),
+    _Row(Guard.COLLATERAL, _collateral, _may_be_broad, is_for_mutating=True),
+    _Row(Guard.APPROVAL, _approval, lambda ground: any(case.mode is Mode.APPROVE for case in ground.cases)),
+    _Row(Guard.REFUSED, _refused, _may_be_refused),
 )
 """The guards of one case, in order."""

@@ -153,7 +153,7 @@ class Fold:
         """Put an intent into a state."""
         step = (str(intent.state), str(state), entry.at, entry.by.name)
         history = (*intent.history, step)
-        self.intents[intent.intent_id] = replace(intent, state=state, updated_at=entry.at, history=history, **changed)
+        self.intents[intent.intent_id] = intent._replace(state=state, updated_at=entry.at, history=history, **changed)
 
     def end_request(self, intent: Intent) -> None:
         """Note that the request of an intent leads no further."""
@@ -181,17 +181,24 @@ def _take_proposed(fold: Fold, entry: Entry, record: Any) -> str | None:
         return f"the intent is {before.state} already"
     if record.mode not in BY_MODE:
         return f"nothing is proposed to {record.mode}"
-    fields = {
-        name: getattr(record, name)
-        for name in (
-            "intent_id", "action_id", "node", "service", "verb", "risk", "params", "number", "problem_at",
-            "evidence_fingerprint", "recommendation_id", "rule_id", "mode", "approvals", "requested",
-        )
-    }  # fmt: skip
     state, old = BY_MODE[record.mode], str(before.state) if before else ""
     history = before.history if before else ()
     intent = Intent(
-        **fields,
+        intent_id=record.intent_id,
+        action_id=record.action_id,
+        node=record.node,
+        service=record.service,
+        verb=record.verb,
+        risk=record.risk,
+        params=record.params,
+        number=record.number,
+        problem_at=record.problem_at,
+        evidence_fingerprint=record.evidence_fingerprint,
+        recommendation_id=record.recommendation_id,
+        rule_id=record.rule_id,
+        mode=record.mode,
+        approvals=record.approvals,
+        requested=record.requested,
         state=state,
         created_at=entry.at,
         updated_at=entry.at,
@@ -205,7 +212,7 @@ def _take_proposed(fold: Fold, entry: Entry, record: Any) -> str | None:
     is_asked = record.requested is not None and record.mode is not Mode.SUGGEST
     if is_asked and state is not _S.APPROVED and fold.is_enough(intent, entry.at):
         history = (*history, (old, str(_S.APPROVED), entry.at, entry.by.name))
-        intent = replace(intent, state=_S.APPROVED, history=history)
+        intent = intent._replace(state=_S.APPROVED, history=history)
     fold.intents[record.intent_id] = intent
     return None
 
@@ -297,7 +304,7 @@ def _take_escalated(fold: Fold, entry: Entry, record: Any) -> str | None:
     problem = fold.problems.get(target)
     if problem is None or problem.escalated is not None:
         return "no such problem is open" if problem is None else "that was said before"
-    fold.problems[target] = replace(problem, escalated=record.reason, escalated_at=entry.at)
+    fold.problems[target] = problem._replace(escalated=record.reason, escalated_at=entry.at)
     return None
 
 
@@ -316,7 +323,7 @@ def _take_approved(fold: Fold, entry: Entry, record: Any) -> str | None:
         overrides=record.overrides,
         overrides_end_at=end_overrides(record.overrides_end_at, entry.at, fold.numbers.max_override),
     )
-    given = replace(intent, consents=(*intent.consents, consent))
+    given = intent._replace(consents=(*intent.consents, consent))
     enough = fold.is_enough(given, entry.at)
     fold.move(entry, given, _S.APPROVED if enough else intent.state)
     return None
@@ -348,7 +355,7 @@ def _take_reset(fold: Fold, entry: Entry, record: Any) -> None:
     node, _, service = record.target.partition("/")
     problem = fold.problems.get(Target(node, service))
     if problem is not None:
-        fold.problems[problem.target] = replace(problem, is_reset=True)
+        fold.problems[problem.target] = problem._replace(is_reset=True)
 
 
 def _take_halt(fold: Fold, entry: Entry, record: Any) -> None:

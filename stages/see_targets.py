@@ -1,6 +1,7 @@
 """The scene: what a run shows of the targets that deciding asks about, as plain values (ACTIONS 13.1)."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -276,8 +277,6 @@ def _is_in_front(node: str, nodes: frozenset[str]) -> bool:
 
 
 def _advise(row: Recommended) -> Advice:
-    given = (row.evidence,) if isinstance(row.evidence, Mapping) else row.evidence
-    failures = [fact["consecutive_failures"] for fact in given if fact.get("consecutive_failures") is not None]
     return Advice(
         row.recommendation_id,
         row.event_type,
@@ -289,8 +288,14 @@ def _advise(row: Recommended) -> Advice:
         row.drift_ids,
         row.root_causes,
         row.blast_radius,
-        max((count for count in failures if isinstance(count, int)), default=None),
+        _count_failures(row.evidence) if row.evidence else None,
     )
+
+
+def _count_failures(evidence: Any) -> int | None:
+    given = (evidence,) if isinstance(evidence, Mapping) else evidence
+    counts = [fact.get("consecutive_failures") for fact in given]
+    return max((count for count in counts if isinstance(count, int)), default=None)
 
 
 def _chain(above: pl.DataFrame, below: pl.DataFrame) -> dict[Target, frozenset[Target]]:
@@ -333,18 +338,22 @@ def _open_episodes(episodes: Iterable[Episode]) -> dict[Target, tuple[OpenEpisod
     for episode in episodes:
         if episode.is_open:
             target = episode.target
-            found[target] = (*found.get(target, ()), OpenEpisode(Action(episode.action), episode.opened_at))
-    return {target: tuple(sorted(rows)) for target, rows in found.items()}
+            row = OpenEpisode(Action(episode.action), episode.opened_at)
+            found[target] = tuple(sorted((*found[target], row))) if target in found else (row,)
+    return found
 
 
 def _flapping(episodes: Iterable[Episode], past: PastRules, as_of: datetime) -> dict[Target, datetime]:
     """Return until when targets flap: until too few of their openings are left in the window."""
+    rows = [*episodes]
+    open_targets = {episode.target for episode in rows if episode.is_open}
+    counts: Counter[Target] = Counter()
+    for episode in rows:
+        counts[episode.target] += len(episode.openings)
     openings: dict[Target, set[datetime]] = {}
-    open_targets: set[Target] = set()
-    for episode in episodes:
-        openings.setdefault(episode.target, set()).update(episode.openings)
-        if episode.is_open:
-            open_targets.add(episode.target)
+    for episode in rows:
+        if counts[episode.target] >= past.flapping_openings - 1:
+            openings.setdefault(episode.target, set()).update(episode.openings)
     found = {}
     for target, moments in openings.items():
         wanted = past.flapping_openings - (target not in open_targets)

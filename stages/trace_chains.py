@@ -37,8 +37,8 @@ def trace_chains(
     A local dependency is looked for on the same node, an external one on every node, and one that says neither on the
     same node first (CONTRACT 1.1). An external dependency leads to every instance of its name.
     """
-    rows = [(*target, *target) for target in sorted(targets)]
-    roots = pl.DataFrame(rows, schema=dict.fromkeys(_KEY, pl.String), orient="row")
+    given = pl.DataFrame(sorted(targets), schema=dict.fromkeys(_TARGET, pl.String), orient="row")
+    roots = given.select(root_node="node", root_service="service", node="node", service="service")
     if dependencies.is_empty() or roots.is_empty():
         return Chains(roots.clear(), roots.clear())
     there, wanted = services.select(_TARGET), dependencies.select(*_TARGET, "dependency", "scope")

@@ -78,13 +78,18 @@ def decide(
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector out: nothing here is a cycle, and it would walk through all of a large fleet each time."""
+    """Keep the garbage collector out: nothing here is a cycle, and it would walk through all of a large fleet each time.
+
+    What was made meanwhile counts as old afterwards, so that it is not walked through at once.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 
