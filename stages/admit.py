@@ -226,7 +226,7 @@ class _Floor:
             Guard.RATE_NODE, numbers.rate_node, [("node", node) for node in case.candidate.nodes]
         )
         if self.fleet_rates is None:
-            fleet = [("fleet",)]
+            fleet: list[tuple[str, ...]] = [("fleet",)]
             rates = (Guard.RATE_FLEET, numbers.rate_fleet), (Guard.BUDGET, numbers.budget)
             self.fleet_rates = tuple(hit for guard, rate in rates for hit in self._find_rate(guard, rate, fleet))
         yield from self.fleet_rates

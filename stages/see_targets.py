@@ -31,6 +31,7 @@ _OF_NODES = [
     DriftKind.NODE_PRESSURE,
     DriftKind.UNRESOLVED_INCIDENT,
 ]
+_NO_NEIGHBOURS: Mapping[Target, frozenset[Target]] = {}
 _SHOWN = {None, HeldBy.OBSERVER_SUSPECT}
 _MUDDY = [*_STOPPED, DriftKind.UNREADABLE_OBSERVATION, DriftKind.STALE_OBSERVATION, DriftKind.MISPLACED_SERVICE]
 
@@ -48,12 +49,12 @@ def see_targets(
     past: PastRules,
     world_at: datetime,
     as_of: datetime,
-    watched: Collection[Target] = (),
+    neighbours: Mapping[Target, frozenset[Target]] = _NO_NEIGHBOURS,
 ) -> Scene:
     """Return the scene of one run, which is not skipped or failed; of all mappings, what is of interest.
 
     `above` and `below` are the chains of the targets of interest, `seen` those whose records are asked for.
-    `watched` are targets whose neighbours are wanted.
+    `neighbours` are of the targets whose neighbours are wanted.
     """
     desk = _Desk(sight, {*interest, *_members(sight, policy, interest)})
     offline, suspect = desk.nodes_with(DriftKind.OFFLINE_NODE), desk.nodes_with(DriftKind.NODE_SUSPECT)
@@ -77,7 +78,7 @@ def see_targets(
         healthy_on=desk.healthy_on(policy),
         chain=_chain(above, below),
         dependants=desk.dependants(below, offline),
-        neighbours=desk.neighbours(below, watched),
+        neighbours=neighbours,
         members=_group_members(sight, policy, interest),
         episodes=_open_episodes(episodes),
         flapping=_flapping(episodes, past, as_of),
@@ -222,17 +223,6 @@ class _Desk:
         )
         rows = clean.group_by("root_node", "root_service").len().collect()
         return {Target(node, service): count for node, service, count in rows.iter_rows()}
-
-    def neighbours(self, below: pl.DataFrame, watched: Collection[Target]) -> dict[Target, frozenset[Target]]:
-        found = {}
-        for target in watched:
-            beside = self.sight.desired.services.filter(pl.col("is_monitored") & (pl.col("node") == target.node))
-            under = below.filter(
-                (pl.col("root_node") == target.node) & (pl.col("root_service") == target.service)
-            ).select(_TARGET)
-            rows = beside.select(_TARGET).join(under, on=_TARGET, how="anti")
-            found[target] = frozenset(Target(*row) for row in rows.iter_rows()) - {target}
-        return found
 
     def deployed(self) -> dict[Target, tuple[Deployed, ...]]:
         if self.sight.deployments.is_empty():

@@ -40,6 +40,7 @@ from schemas.scene import Scene
 from schemas.verb import TRAITS, Mode
 from schemas.words import ALL
 from stages.begin_attempt import begin_attempt
+from stages.find_neighbours import find_neighbours
 from stages.fold_ledger import Fold
 from stages.trace_chains import Chains, trace_chains
 
@@ -111,7 +112,8 @@ class Simulation:
             self.memory = passed
             return
         book = self._fold()
-        scene = self._look(runs, as_of, world_at, book)
+        looked = self._look(runs, as_of, world_at, book)
+        scene = self._suppose(looked)
         able = Able(as_of, Capabilities(offers=self._offer(runs.batch.desired)))
         decided = decide_actions(scene, self.policy, self.numbers, PEOPLE, book, self.memory, able)
         self.memory = decided.memory
@@ -119,7 +121,7 @@ class Simulation:
         self._count(decided)
         for decision in decided.decisions:
             if decision.verdict is Verdict.START:
-                self._start(decision, runs, as_of, world_at)
+                self._start(decision, runs, looked)
         is_awake = any(as_of < since for since in self.helped.values())
         valid = self.policy if isinstance(self.policy, Policy) else None
         self._sleep = None if is_awake else fall_asleep(sign, decided, scene, book, valid, self.numbers)
@@ -144,17 +146,19 @@ class Simulation:
         if sign != self._sign:
             self._keep_episodes(runs, as_of)
             self._sign = sign
-        key: tuple[Any, ...] = (sign, _looks_at(self.policy), self._standing())
+        key: tuple[Any, ...] = (_looks_at(self.policy), self._standing())
         if self._know(runs.batch.desired) is None:
-            key = (*key, frozenset(self.memory.seen), *_of_interest(book))
+            key = (sign, *key, frozenset(self.memory.seen), *_of_interest(book))
+        else:
+            key = (runs.sign_undeployed(as_of), *key)
         known = self.scenes.get(key)
         if known is not None:
-            shown = runs.shown(as_of, frozenset(known.shown))
-            return self._suppose(replace(known, as_of=as_of, world_at=world_at, shown=shown))
+            shown, deployments = runs.shown(as_of, frozenset(known.shown)), runs.deployments(as_of)
+            return replace(known, as_of=as_of, world_at=world_at, shown=shown, deployments=deployments)
         if len(self.scenes) >= KEPT_SCENES:
             self.scenes.clear()
         self.scenes[key] = self._make(runs, as_of, world_at, book, ())
-        return self._suppose(self.scenes[key])
+        return self.scenes[key]
 
     def _standing(self) -> frozenset[tuple[Key, datetime]]:
         return frozenset((key, episode.opened_at) for key, episode in self.episodes.items() if episode.is_open)
@@ -168,6 +172,13 @@ class Simulation:
         known = self._know(sight.desired)
         beside, chains = (known.targets, known.chains) if known else ((), None)
         return make_scene(sight, advice, remembered, acting, book, world_at, as_of, watched, beside, chains=chains)
+
+    def _watch(self, runs: JudgedRuns, scene: Scene, book: Book, watched: tuple[Target, ...]) -> Scene:
+        """Return the scene with the neighbours of what is acted on."""
+        known = self._know(runs.batch.desired)
+        if known is None:
+            return self._make(runs, scene.as_of, scene.world_at, book, watched)
+        return replace(scene, neighbours=find_neighbours(known.desired.services, known.chains.below, watched))
 
     def _know(self, desired: Desired) -> "_Known | None":
         """Return what a fleet that is not large is known by: its scenes show all of it, whatever the ledger asks about."""
@@ -206,13 +217,14 @@ class Simulation:
             if before is None or not before.is_open:
                 self.episodes[key] = _open(row, before, as_of)
 
-    def _start(self, decision: Decision, runs: JudgedRuns, as_of: datetime, world_at: datetime) -> None:
+    def _start(self, decision: Decision, runs: JudgedRuns, scene: Scene) -> None:
+        as_of = scene.as_of
         if not any(isinstance(entry.record, Claimed) for entry in self.entries[:50]):
             self._say(as_of, [Claimed()])
         target = Target(decision.node, decision.service)
         book = self._fold()
         watched = (target, Target(decision.params.get("to", target.node), target.service))
-        scene = self._make(runs, as_of, world_at, book, watched)
+        scene = self._watch(runs, scene, book, watched)
         rules = self.policy.rules if isinstance(self.policy, Policy) else ()
         rule = next((rule for rule in rules if rule.rule_id == decision.rule_id), None)
         numbers = numbers_of(rule, self.numbers)

@@ -15,7 +15,7 @@ from flows.sources.world.files import WorldFiles
 from flows.sources.world.likeness import Later, part_worlds
 from schemas.episode import Recommended, Target
 from schemas.rules import Rules
-from schemas.scene import Shown
+from schemas.scene import Deployed, Shown
 from schemas.sight import Sight
 from schemas.words import ALL, Health
 
@@ -117,23 +117,34 @@ class JudgedRuns:
 
     @cached_property
     def _signs(self) -> Mapping[datetime, tuple[Any, ...]]:
-        """What there is to decide about in each run, ages apart: runs of one sign have one scene."""
+        """What there is to decide about in each run, ages apart, and what was deployed."""
         judgement = self.batch.judgement
-        found: dict[datetime, list[tuple[int, str]]] = {}
         frames = [judgement.drift.select("as_of", *DRIFT), judgement.recommendations.select("as_of", *ADVICE)]
-        frames += [
-            self._whole.deployments.select("as_of", "node", "service", "begun_at", "key"),
-            self._whole.nodes.select("as_of", "node", "has_disk_pressure"),
-        ]
-        for place, frame in enumerate(frames):
-            for as_of, *row in frame.iter_rows():
-                found.setdefault(as_of, []).append((place, repr(row)))
-        return {as_of: tuple(sorted(rows)) for as_of, rows in found.items()}
+        frames += [self._whole.nodes.filter("has_disk_pressure").select("as_of", "node")]
+        return _describe(frames)
+
+    @cached_property
+    def _deployed(self) -> Mapping[datetime, tuple[Any, ...]]:
+        return _describe([self._whole.deployments.select("as_of", "node", "service", "begun_at", "key")])
 
     def sign(self, as_of: datetime) -> tuple[Any, ...]:
         """Return what tells a run from others: its inventory, its drift, what is recommended, what was deployed."""
+        return *self.sign_undeployed(as_of), self._deployed.get(self._like(as_of), ())
+
+    def sign_undeployed(self, as_of: datetime) -> tuple[Any, ...]:
+        """Return the same without what was deployed: runs of one such sign have one scene, but for that."""
         like = self._like(as_of)
         return self.batch.prints[like].inventory, self._signs.get(like, ())
+
+    def deployments(self, as_of: datetime) -> Mapping[Target, tuple[Deployed, ...]]:
+        """Return what one run's world says was deployed, the oldest first."""
+        rows = self._parts[3].at(self._like(as_of)).select("node", "service", "begun_at", "key").iter_rows()
+        found: dict[Target, tuple[Deployed, ...]] = {}
+        for node, service, begun_at, key in rows:
+            if begun_at is not None:
+                target = Target(node, service)
+                found[target] = tuple(sorted((*found.get(target, ()), Deployed(begun_at, key))))
+        return found
 
     def sight(self, as_of: datetime) -> Sight:
         """Return one run's frames; the ages in them may be those of a run that it is like."""
@@ -162,6 +173,15 @@ class JudgedRuns:
             Target(node, ALL): Shown(True, seen) for node, seen in nodes.select("node", "last_seen_at").iter_rows()
         }
         return {target: shown for target, shown in found.items() if target in targets}
+
+
+def _describe(frames: Iterable[pl.DataFrame]) -> dict[datetime, tuple[tuple[int, str], ...]]:
+    """Return all rows of each run, as texts in order."""
+    found: dict[datetime, list[tuple[int, str]]] = {}
+    for place, frame in enumerate(frames):
+        for as_of, *row in frame.iter_rows():
+            found.setdefault(as_of, []).append((place, repr(row)))
+    return {as_of: tuple(sorted(rows)) for as_of, rows in found.items()}
 
 
 def _move(frame: Any, row: Later) -> Any:

@@ -29,6 +29,7 @@ from stages.escalate import escalate
 from stages.evaluate_guards import evaluate_guards
 from stages.expand_candidates import expand_candidates
 from stages.find_interest import find_interest
+from stages.find_neighbours import find_neighbours
 from stages.fold_ledger import fold_ledger
 from stages.retain_intents import retain_intents
 from stages.see_targets import see_targets
@@ -127,7 +128,7 @@ def make_scene(
         remembered.past,
         world_at,
         as_of,
-        watched,
+        find_neighbours(sight.desired.services, below, watched),
     )
 
 

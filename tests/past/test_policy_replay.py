@@ -79,7 +79,8 @@ def test_a_scene_of_before_grown_older_is_the_scene_made_anew(settings, past, tm
     made = []
     make = policy_replay.make_scene
     monkeypatch.setattr(policy_replay, "make_scene", lambda *given, **more: made.append(1) or make(*given, **more))
-    monkeypatch.setattr(JudgedRuns, "sign", lambda _, as_of: as_of)
+    for name in ("sign", "sign_undeployed"):
+        monkeypatch.setattr(JudgedRuns, name, lambda _, as_of: (as_of,))
     whole = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=past)
 
     assert whole.rows == short.rows
