@@ -34,7 +34,8 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     counted = _count(others, own, claims)
     alone = _observe_alone(_without(records, counted), rules)
     rolled = _roll_up(counted, claims, known, rules)
-    observed = pl.concat([alone, rolled]).sort(KEY) if rolled.height else alone.sort(KEY)
+    # A stable sort is one that makes use of rows which are in order already.
+    observed = pl.concat([alone, rolled]).sort(KEY, maintain_order=True)
     services = ObservedService.validate(observed)
     names_of = claims, _first_replicas(claims, others)
     return Observed(

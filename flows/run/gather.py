@@ -145,9 +145,10 @@ def _refuse_strangers(desired: Desired, actual: Actual, settings: Settings) -> N
     if actual.services.height <= limit:
         return
     unknown_nodes = desired.nodes.filter(~pl.col("is_readable"))
-    strangers = actual.services.join(desired.services, on=["node", "service"], how="anti").join(
-        unknown_nodes, on="node", how="anti"
+    seen, asked = (
+        rows.select(pl.struct("node", "service").hash()).to_series() for rows in (actual.services, desired.services)
     )
+    strangers = actual.services.filter(~seen.is_in(asked.implode())).join(unknown_nodes, on="node", how="anti")
     if strangers.height > limit:
         raise WorldUnreadableError(
             f"{settings.world.absolute() / SERVICES}: {strangers.height} services that no inventory asks for, one of"

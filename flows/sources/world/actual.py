@@ -147,4 +147,5 @@ def _frame(schema: type[Frame], rows: list[Row], key: list[str], columns: Iterab
     raw: dict[str, Any] = {name: pl.Int64 if isinstance(of, pl.Datetime) else of for name, of in types.items()}
     gathered = pl.DataFrame(dict(zip(types, zip(*rows, strict=True), strict=False)), schema=raw)
     whole = pl.concat([gathered, *(part.select(gathered.columns) for part in columns)])
-    return whole.cast(types).sort(key)  # type: ignore[arg-type]
+    # Worlds are nearly in order, which a stable sort makes use of.
+    return whole.cast(types).sort(key, maintain_order=True)  # type: ignore[arg-type]
