@@ -128,6 +128,30 @@ def test_a_rule_that_decided_nothing_is_named(settings, past, tmp_path):
     assert silent == ["the rule never decided nothing in 12h"]
 
 
+def test_nothing_is_slept_through_the_end_of_a_window(settings, past, tmp_path):
+    """Web is down behind a long cool-down, and the window closes before it is over."""
+    window = "windows: {noon: {from: '12:00', to: '13:10'}}\n"
+    rule = "rules: [{id: noon, match: {}, mode: auto, cooldown: 2h, when: {allow: [noon]}}]\n"
+    (tmp_path / "draft.yaml").write_text(window + rule)
+
+    assert replay(settings, past, tmp_path)["new"]["waited:window", "piha/web"] == 1
+
+
+def test_nothing_is_slept_through_a_gap_of_the_runs(settings, tmp_path):
+    """Web is down behind a long cool-down; after an hour without runs everything rests anew."""
+    for minute in (*range(0, 40, 2), *range(110, 140, 2)):
+        moment = NOON + minute * STEP
+        write(
+            tmp_path / "kept" / f"{moment:%Y-%m-%dT%H%M%SZ}",
+            world(moment, *SERVICES, sick={"piha/web"} if minute else ()),
+        )
+    (tmp_path / "draft.yaml").write_text("rules: [{id: all, match: {}, mode: auto, cooldown: 4h}]\n")
+    found = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=tmp_path / "kept")
+
+    waited = {key.target: new for key, _, new in found.rows if key.what == "waited:start_grace"}
+    assert waited == {"piha/web": 2}
+
+
 def test_nothing_is_slept_through_the_end_of_a_rest(settings, tmp_path):
     """Web alone is down, and nothing else happens that would wake anybody when its cool-down is over."""
     for number in range(24):

@@ -105,7 +105,7 @@ def list_runs(judged):
     ]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [1, 6])
 def test_a_run_whose_world_says_the_same_as_one_before_is_the_same(seed, tmp_path, monkeypatch):
     past = Past(Random(seed))
     home = write(tmp_path / "home", inventory(**dict.fromkeys(NODES, SERVICES)))
