@@ -14,12 +14,25 @@ def folder(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def quiet_page(tmp_path_factory):
-    """Return a page that is only looked at, as a browser on this machine sees it."""
+def quiet_folder(tmp_path_factory):
+    """Return a home whose page is only looked at: whoever acts there is refused."""
     folder = tmp_path_factory.mktemp("quiet")
     write_home(folder)
-    with browse(settings_of(folder)) as client:
+    return folder
+
+
+@pytest.fixture(scope="module")
+def quiet_page(quiet_folder):
+    """Return the page of the quiet home, as a browser on this machine sees it."""
+    with browse(settings_of(quiet_folder)) as client:
         yield client
+
+
+@pytest.fixture
+def newcomer(quiet_page):
+    """Return a browser at the quiet page that nobody signed in with."""
+    quiet_page.cookies.clear()
+    return quiet_page
 
 
 @pytest.fixture

@@ -94,10 +94,9 @@ def test_the_badge_is_a_picture_that_says_the_state(open_page, folder):
     assert ET.fromstring(badge.text).get("aria-label") == "fleet: nominal"
 
 
-def test_nothing_is_loaded_from_elsewhere_and_no_script_stands_in_a_page(open_page):
-    client = open_page()
+def test_nothing_is_loaded_from_elsewhere_and_no_script_stands_in_a_page(quiet_page):
     for path in (*PAGES, "/sign-in"):
-        answer = client.get(path)
+        answer = quiet_page.get(path)
         assert not re.findall(r'(?:src|href|action)="(?:https?:)?//', answer.text), path
         assert not re.findall(r"<script(?![^>]* src=)|\son\w+=", answer.text), path
         assert "script-src 'self'" in answer.headers["content-security-policy"]
@@ -159,8 +158,8 @@ def test_the_interface_gives_what_the_commands_print(open_page, folder):
         assert without_numbers(answer) == without_numbers(told)  # ages grew between the two
 
 
-def test_the_interface_is_described(open_page):
-    described = open_page().get("/api/v1/openapi.json").json()
+def test_the_interface_is_described(quiet_page):
+    described = quiet_page.get("/api/v1/openapi.json").json()
 
     assert set(described["paths"]) == {
         "/healthz",

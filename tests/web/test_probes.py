@@ -17,11 +17,11 @@ def acknowledged(folder):
     return json.loads(file.read_text())["acknowledgements"] if file.exists() else []
 
 
-def test_nobody_acts_without_signing_in(open_page, folder):
-    answer = open_page().post("/do/ack", data={"csrf": "x", **DEED})
+def test_nobody_acts_without_signing_in(newcomer, quiet_folder):
+    answer = newcomer.post("/do/ack", data={"csrf": "x", **DEED})
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
-    assert acknowledged(folder) == []
+    assert acknowledged(quiet_folder) == []
 
 
 def test_who_is_signed_in_acknowledges_through_the_command(open_page, folder):
@@ -36,12 +36,11 @@ def test_who_is_signed_in_acknowledges_through_the_command(open_page, folder):
 
 
 @pytest.mark.parametrize("csrf", ["x", "x" * 43])
-def test_a_form_of_another_page_does_nothing(open_page, folder, csrf):
-    client = open_page()
-    sign_in(client, folder / "state")
+def test_a_form_of_another_page_does_nothing(newcomer, quiet_folder, csrf):
+    sign_in(newcomer, quiet_folder / "state")
 
-    assert client.post("/do/ack", data={"csrf": csrf, **DEED}).status_code == 403
-    assert acknowledged(folder) == []
+    assert newcomer.post("/do/ack", data={"csrf": csrf, **DEED}).status_code == 403
+    assert acknowledged(quiet_folder) == []
 
 
 NOTHING = (
@@ -54,23 +53,21 @@ NOTHING = (
 )
 
 
-def test_what_is_no_target_reason_or_moment_reaches_no_command(open_page, folder):
-    client = open_page()
-    csrf = sign_in(client, folder / "state")
+def test_what_is_no_target_reason_or_moment_reaches_no_command(newcomer, quiet_folder):
+    csrf = sign_in(newcomer, quiet_folder / "state")
 
     for field in NOTHING:
-        assert client.post("/do/ack", data={"csrf": csrf, **DEED, **field}).status_code == 422, field
-    assert acknowledged(folder) == []
+        assert newcomer.post("/do/ack", data={"csrf": csrf, **DEED, **field}).status_code == 422, field
+    assert acknowledged(quiet_folder) == []
 
 
-def test_a_session_that_was_ended_is_no_session(open_page, folder):
-    client = open_page()
-    csrf = sign_in(client, folder / "state")
-    token = client.cookies["supervisor_session"]
+def test_a_session_that_was_ended_is_no_session(newcomer, quiet_folder):
+    csrf = sign_in(newcomer, quiet_folder / "state")
+    token = newcomer.cookies["supervisor_session"]
 
-    client.post("/sign-out", data={"csrf": csrf})
+    newcomer.post("/sign-out", data={"csrf": csrf})
 
-    answer = client.get("/do/ack", headers={"cookie": f"supervisor_session={token}"})
+    answer = newcomer.get("/do/ack", headers={"cookie": f"supervisor_session={token}"})
     assert answer.headers["location"].startswith("/sign-in?")
 
 
@@ -96,8 +93,8 @@ def test_the_password_is_its_owners_alone(open_page, folder):
     ("host", "code"),
     [("localhost:8300", 200), ("evil.example", 421), ("localhost.evil.example", 421), ("@", 421)],
 )
-def test_a_name_that_is_not_ours_is_not_answered(open_page, host, code):
-    assert open_page().get("/", headers={"host": host}).status_code == code
+def test_a_name_that_is_not_ours_is_not_answered(newcomer, host, code):
+    assert newcomer.get("/", headers={"host": host}).status_code == code
 
 
 def test_a_name_of_the_settings_is_ours(open_page):
@@ -106,12 +103,11 @@ def test_a_name_of_the_settings_is_ours(open_page):
     assert client.get("/sign-in", headers={"host": "fleet.example.net"}).status_code == 200
 
 
-def test_what_another_page_sends_is_refused(open_page, folder):
-    client = open_page()
-    form = {"csrf": sign_in(client, folder / "state"), **DEED}
+def test_what_another_page_sends_is_refused(newcomer, quiet_folder):
+    form = {"csrf": sign_in(newcomer, quiet_folder / "state"), **DEED}
 
-    assert client.post("/do/ack", data=form, headers={"origin": "http://evil.example"}).status_code == 403
-    assert acknowledged(folder) == []
+    assert newcomer.post("/do/ack", data=form, headers={"origin": "http://evil.example"}).status_code == 403
+    assert acknowledged(quiet_folder) == []
 
 
 def test_beyond_this_machine_looking_needs_signing_in_as_well(open_page):
@@ -142,8 +138,8 @@ def test_no_path_leads_out_of_the_static_files(quiet_page, path):
     assert "import" not in answer.text
 
 
-def test_a_body_that_is_too_large_is_refused(open_page):
-    assert open_page().post("/sign-in", data={"password": "x" * 100_000}).status_code == 413
+def test_a_body_that_is_too_large_is_refused(newcomer):
+    assert newcomer.post("/sign-in", data={"password": "x" * 100_000}).status_code == 413
 
 
 # a proxy in front
@@ -173,8 +169,8 @@ def test_the_token_of_one_user_of_the_proxy_is_none_of_anothers(open_page, folde
 
 
 @pytest.mark.parametrize("header", ["forwarded", "x-forwarded-for", "x-real-ip"])
-def test_who_comes_through_a_proxy_is_not_on_this_machine(open_page, header):
-    assert open_page().get("/", headers={header: "127.0.0.1"}).headers["location"] == "/sign-in"
+def test_who_comes_through_a_proxy_is_not_on_this_machine(newcomer, header):
+    assert newcomer.get("/", headers={header: "127.0.0.1"}).headers["location"] == "/sign-in"
 
 
 def test_no_forwarded_address_makes_a_stranger_the_proxy(open_page):
@@ -202,61 +198,55 @@ def test_no_line_end_of_an_address_becomes_a_header(quiet_page, path):
     assert answer.headers.get("location", "/sign-in").startswith("/sign-in")
 
 
-def test_a_name_with_line_ends_writes_no_second_line_anywhere(open_page, folder):
-    client = open_page()
-    csrf = sign_in(client, folder / "state")
+def test_a_name_with_line_ends_writes_no_second_line_anywhere(newcomer, quiet_folder):
+    csrf = sign_in(newcomer, quiet_folder / "state")
 
-    answer = client.post("/do/ack", data={"csrf": csrf, **DEED, "target": "piha/db\r\nset-cookie: a=b"})
+    answer = newcomer.post("/do/ack", data={"csrf": csrf, **DEED, "target": "piha/db\r\nset-cookie: a=b"})
 
     assert answer.status_code == 422
     assert "set-cookie" not in answer.headers
 
 
-def test_who_signs_in_comes_to_the_form_that_was_wanted(open_page, folder):
-    client = open_page()
-    asked = client.get("/do/ack?target=piha%2Fdb")
-    password = (folder / "state/web/password").read_text().strip()
-    to = re.search(r'name="to" value="([^"]+)"', client.get(asked.headers["location"]).text)[1]
+def test_who_signs_in_comes_to_the_form_that_was_wanted(newcomer, quiet_folder):
+    asked = newcomer.get("/do/ack?target=piha%2Fdb")
+    password = (quiet_folder / "state/web/password").read_text().strip()
+    to = re.search(r'name="to" value="([^"]+)"', newcomer.get(asked.headers["location"]).text)[1]
 
-    answer = client.post("/sign-in", data={"password": password, "to": html.unescape(to)})
+    answer = newcomer.post("/sign-in", data={"password": password, "to": html.unescape(to)})
 
     assert answer.headers["location"] == "/do/ack?target=piha%2Fdb"
 
 
 @pytest.mark.parametrize("to", ["//evil.example", "https://evil.example/do/ack", "/do/ack\r\na: b", "/\\evil.example"])
-def test_nobody_is_sent_elsewhere_after_signing_in(open_page, folder, to):
-    client = open_page()
-    password = (folder / "state/web/password").read_text().strip()
+def test_nobody_is_sent_elsewhere_after_signing_in(newcomer, quiet_folder, to):
+    password = (quiet_folder / "state/web/password").read_text().strip()
 
-    answer = client.post("/sign-in", data={"password": password, "to": to})
+    answer = newcomer.post("/sign-in", data={"password": password, "to": to})
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
-def test_every_answer_says_what_a_browser_may_not_do(open_page):
-    client = open_page()
+def test_every_answer_says_what_a_browser_may_not_do(newcomer):
     for path in ("/", "/nowhere", "/api/v1/status", "/badge.svg", "/sign-in"):
-        headers = client.get(path).headers
+        headers = newcomer.get(path).headers
         assert headers["x-frame-options"] == "DENY", path
         assert headers["x-content-type-options"] == "nosniff", path
         assert "frame-ancestors 'none'" in headers["content-security-policy"], path
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_other_pages(open_page, folder):
-    client = open_page()
-    password = (folder / "state/web/password").read_text().strip()
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_pages(newcomer, quiet_folder):
+    password = (quiet_folder / "state/web/password").read_text().strip()
 
-    cookie = client.post("/sign-in", data={"password": password}, headers={"x-forwarded-proto": "https"})
+    cookie = newcomer.post("/sign-in", data={"password": password}, headers={"x-forwarded-proto": "https"})
 
     assert {"httponly", "samesite=strict", "secure"} <= set(cookie.headers["set-cookie"].lower().split("; "))
 
 
-def test_a_session_that_was_ended_does_nothing_more(open_page, folder):
-    client = open_page()
-    csrf = sign_in(client, folder / "state")
-    token = client.cookies["supervisor_session"]
-    client.post("/sign-out", data={"csrf": csrf})
+def test_a_session_that_was_ended_does_nothing_more(newcomer, quiet_folder):
+    csrf = sign_in(newcomer, quiet_folder / "state")
+    token = newcomer.cookies["supervisor_session"]
+    newcomer.post("/sign-out", data={"csrf": csrf})
 
-    answer = client.post("/do/ack", data={"csrf": csrf, **DEED}, headers={"cookie": f"supervisor_session={token}"})
+    answer = newcomer.post("/do/ack", data={"csrf": csrf, **DEED}, headers={"cookie": f"supervisor_session={token}"})
 
-    assert (answer.headers["location"], acknowledged(folder)) == ("/sign-in", [])
+    assert (answer.headers["location"], acknowledged(quiet_folder)) == ("/sign-in", [])
