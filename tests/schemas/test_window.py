@@ -44,8 +44,8 @@ def is_open_by_definition(window: Window, at: datetime) -> bool:
 
 def fits_by_definition(schedule: Schedule, at: datetime, margin: timedelta) -> bool:
     behind = at.replace(second=0, microsecond=0) + MINUTE
-    minutes = [behind + step * MINUTE for step in range(margin // MINUTE + 2) if behind + step * MINUTE <= at + margin]
-    return all(is_allowed(schedule, minute) for minute in (at, *minutes))
+    minutes = (behind + step * MINUTE for step in range(margin // MINUTE + 2))
+    return is_allowed(schedule, at) and all(is_allowed(schedule, minute) for minute in minutes if minute <= at + margin)
 
 
 def next_by_definition(schedule: Schedule, at: datetime, margin: timedelta, search: timedelta) -> datetime | None:

@@ -130,7 +130,7 @@ def test_readers_beside_a_writer_never_meet_a_mix(publisher):
     seen = set()
     until = time.monotonic() + 60
     try:
-        while len(seen) < 20:
+        while len(seen) < 10:
             assert time.monotonic() < until
             seen.add(frozenset(read(publisher.world).values()))
     finally:
