@@ -1,4 +1,4 @@
-"""A year of five-minute runs: how fast its history is made, how large it is, how fast it is asked.
+"""A year of five-minute runs: how fast its history is made (and the snapshots only read), how large it is, how fast it is asked.
 
     python -m benchmarks.backfill FOLDER [--snapshots 105120] [--nodes 6] [--services 7] [--jobs 2] [--live]
 
@@ -68,7 +68,10 @@ def _measure(folder: Path, state: Path, options: argparse.Namespace) -> dict[str
     backfill = ["backfill", str(folder / "archive"), *place, "--jobs", str(options.jobs)]
     first_s, first_cpu_s = _time(backfill)
     again_s, _ = _time(backfill)
+    bare_cpu_s = _time_bare(folder / "archive")
     return {
+        "bare_cpu_s": round(bare_cpu_s, 1),
+        "times_bare": round(first_cpu_s / bare_cpu_s, 2),
         "backfill_s": round(first_s, 1),
         "backfill_cpu_s": round(first_cpu_s, 1),
         "backfill_runs_per_s": round(options.snapshots / first_s),
@@ -98,6 +101,29 @@ def _time(arguments: list[str]) -> tuple[float, float]:
     begun, cpu_s = time.perf_counter(), _spent_s()
     subprocess.run([*COMMAND, *arguments], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - begun, _spent_s() - cpu_s
+
+
+BARE = """
+import json, subprocess, sys, tarfile
+from pathlib import Path
+
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    packed = subprocess.Popen(["zstd", "-qdc", path], stdout=subprocess.PIPE)
+    with packed, tarfile.open(fileobj=packed.stdout, mode="r|") as tar:
+        for member in tar:
+            try:
+                json.loads(tar.extractfile(member).read())
+            except ValueError:
+                pass
+"""
+"""Who reads and decodes all snapshots, and makes nothing of them."""
+
+
+def _time_bare(archive: Path) -> float:
+    """Return the CPU seconds of the bare script and of `zstd`."""
+    cpu_s = _spent_s()
+    subprocess.run([sys.executable, "-c", BARE, str(archive)], check=True)
+    return _spent_s() - cpu_s
 
 
 def _spent_s() -> float:
@@ -153,7 +179,7 @@ def _first_tars(folder: Path) -> Path:
 
 
 def _profile_days(judge: Judge, source: SnapshotSource, days: list[Any]) -> dict[str, float]:
-    from flows.past.day import Batch
+    from flows.past.day import Batch, join_days, stretch
     from flows.past.make_days import to_history
     from flows.run.judge import judge as judge_worlds
     from flows.sources.world.actual import decode_readable_worlds
@@ -166,7 +192,7 @@ def _profile_days(judge: Judge, source: SnapshotSource, days: list[Any]) -> dict
         taken[name] = round(taken.get(name, 0.0) + time.process_time() - begun, 3)
         return result
 
-    for day in days:
+    for day in map(join_days, stretch(days, 1)):
         for version, worlds in timed("read", lambda day=day: list(judge.read_day(day, []))):
             known = judge.know(version)
             nodes = frozenset(known.desired.nodes["node"])

@@ -11,6 +11,7 @@ import typer
 from flows.commands.help import CONTEXT, Commands
 from flows.commands.spare_numpy import spare_numpy
 from flows.errors import SupervisorError
+from flows.files.processes import collect_seldom
 from flows.text.escape import show
 
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
@@ -58,10 +59,9 @@ def main() -> None:
     """Run the command line; every way to end has its exit code, and no user error shows a traceback."""
     _open_closed_streams()
     spare_numpy()
-    # Looking for cycles among a million good objects took a fifth of a large run, and a tenth of a second at its end.
-    gc.set_threshold(200_000, 50, 100)
+    collect_seldom()
     code = _run(sys.argv[1:])
-    gc.freeze()
+    gc.freeze()  # a tenth of a second at the end of a large run
     sys.exit(code)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
 
-from flows.files.processes import end_with
+from flows.files.processes import collect_seldom, end_with
 from flows.files.storage import open_storage
 from flows.ledger.history import ask_history, find_day_damage, list_days, read_day, scan_day
 from flows.ledger.history_check import DamagedHistoryError
@@ -176,6 +176,7 @@ _worker: Callable[[Any], object] | None = None
 def _start_worker(work: Callable[[Any], object], parent: int) -> None:
     global _worker  # noqa: PLW0603 - a process of the pool has one job, which it keeps between days
     end_with(parent)
+    collect_seldom()
     _worker = work
 
 

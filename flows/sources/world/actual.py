@@ -1,6 +1,6 @@
 """The world: what the observer saw, in one snapshot or a batch of them (CONTRACT 2, SEMANTICS 2)."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -145,7 +145,15 @@ def _frame(schema: type[Frame], rows: list[Row], key: list[str], columns: Iterab
     """Return a frame of rows, handed over by column with instants as integers: polars takes them fastest so."""
     types = dtypes(schema)
     raw: dict[str, Any] = {name: pl.Int64 if isinstance(of, pl.Datetime) else of for name, of in types.items()}
-    gathered = pl.DataFrame(dict(zip(types, zip(*rows, strict=True), strict=False)), schema=raw)
+    given = {name: _column(values, raw[name]) for name, values in zip(types, zip(*rows, strict=True), strict=False)}
+    gathered = pl.DataFrame(given, schema=raw)
     whole = pl.concat([gathered, *(part.select(gathered.columns) for part in columns)])
     # Worlds are nearly in order, which a stable sort makes use of.
     return whole.cast(types).sort(key, maintain_order=True)  # type: ignore[arg-type]
+
+
+def _column(values: Sequence[Any], kind: Any) -> Sequence[Any] | pl.Series:
+    """Return the values of a column; of lists, which polars takes one by one, those that are all empty as one."""
+    if isinstance(kind, pl.List) and not any(values):
+        return pl.Series([[]], dtype=kind).new_from_index(0, len(values))
+    return values

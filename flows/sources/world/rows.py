@@ -179,7 +179,8 @@ class WorldRows:
         return count
 
     def _add_observed_services(self, records: Records) -> None:
-        found: dict[Target, list[Observed]] = {}
+        found: dict[Target, Observed] = {}
+        again: dict[Target, list[Observed]] = {}
         written: set[str] = set()
         for key, record in records.entries:
             target: Target = ()
@@ -191,9 +192,12 @@ class WorldRows:
                 reason = record.reason if isinstance(record, Unfit) else str(error)
                 self._reject(SERVICES, key, reason, target or self._claim(key, record, is_keyed=records.is_keyed))
                 continue
-            found.setdefault(target, []).append(Observed(row, spelling))
+            observed = Observed(row, spelling)
+            first = found.setdefault(target, observed)
+            if first is not observed:
+                again.setdefault(target, [first]).append(observed)
         for target, observed in found.items():
-            chosen, _ = self._choose(SERVICES, target, observed)
+            chosen = self._choose(SERVICES, target, again[target])[0] if target in again else observed
             if chosen is not None:
                 self.services.append(chosen.row)
         self._tell_cut(written)
