@@ -8,6 +8,7 @@ from schemas.policy import Need
 from schemas.rules import PastRules
 from schemas.scene import CLEAN, DIRTY, UNCLEAR, Finding, OpenEpisode, Shown, look_at
 from schemas.words import Action, DriftKind, EventType, HeldBy, Severity
+from stages.find_neighbours import find_neighbours
 from stages.see_targets import see_targets
 from stages.trace_chains import trace_chains
 from tests.helpers.acting import NOON, at, policy, rule, target
@@ -23,7 +24,7 @@ def see(*services, interest=("piha/web",), episodes=(), acknowledgements=(), wat
     above, below = trace_chains(seen.desired.services, seen.desired.dependencies, asked)
     return see_targets(
         seen, (), episodes, acknowledgements, above, below, asked, asked, rules or policy(), PastRules(), NOON, NOON,
-        [target(name) for name in watched],
+        find_neighbours(seen.desired.services, below, [target(name) for name in watched]),
     )  # fmt: skip
 
 
