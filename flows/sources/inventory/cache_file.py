@@ -41,6 +41,12 @@ MAX_BYTES = 1024 * 1024 * 1024
 MAX_INVENTORIES = 8
 """The caches of the inventories that were read last are kept, of each kind."""
 
+NUMBERED = "#"
+"""Begins the name of a column whose texts are numbered."""
+SAMPLE_ROWS = 10_000
+MOST_DIFFERENT_RATIO = 0.25
+"""A text is numbered where no more of the first rows are different."""
+
 Part = bytes | memoryview
 
 
@@ -106,15 +112,30 @@ def parser_version() -> bytes:
 
 
 def frame_to_bytes(frame: pl.DataFrame) -> bytes:
-    """Return a frame as a part."""
+    """Return a frame as a part: of a text that comes in many rows, each row has a number."""
     buffer = io.BytesIO()
-    frame.write_ipc(buffer, compression="lz4")
+    pl.DataFrame([_number(column) for column in frame]).write_ipc(buffer, compression="lz4")
     return buffer.getvalue()
 
 
 def frame_of_bytes(part: Part) -> pl.DataFrame:
-    """Return the frame of a part; raises what polars raises where it is none."""
-    return pl.read_ipc(io.BytesIO(part), use_pyarrow=False)
+    """Return the frame of a part, whose rows share their texts; raises what polars raises where it is none."""
+    return pl.DataFrame([_text(column) for column in pl.read_ipc(io.BytesIO(part), use_pyarrow=False)])
+
+
+def _number(column: pl.Series) -> pl.Series:
+    """Return a text's numbers among its different ones, under a name that says so; another column as it is."""
+    first = column.head(SAMPLE_ROWS)
+    if column.dtype != pl.String or column.len() < SAMPLE_ROWS or first.n_unique() > SAMPLE_ROWS * MOST_DIFFERENT_RATIO:
+        return column
+    return column.cast(pl.Enum(column.drop_nulls().unique())).alias(f"{NUMBERED}{column.name}")
+
+
+def _text(column: pl.Series) -> pl.Series:
+    if not column.name.startswith(NUMBERED):
+        return column
+    texts: pl.Series = column.dtype.categories  # type: ignore[attr-defined]
+    return texts.gather(column.to_physical()).alias(column.name.removeprefix(NUMBERED))
 
 
 def _replace(path: Path, data: bytes) -> None:
