@@ -40,6 +40,8 @@ class Inputs:
     read_inventory_files: Callable[[], InventoryFiles]
     """Raises `InventoryError` where they are not those any more."""
     world_files: WorldFiles
+    """Without contents in a run that is recorded, where these are more than what is archived."""
+    world_size_bytes: int
     fingerprint: str
     """Hexadecimal SHA-256 over the inventory's and the world's contents, the rules and the aliases; not `as_of`."""
     rules_fingerprint: str
@@ -56,6 +58,7 @@ class InputReader:
     def __init__(self, settings: Settings, *, is_caching: bool = True) -> None:
         """Read nothing yet; without caching, nothing is written either."""
         inventory, folder = settings.inventory.absolute(), settings.places.cache
+        self._is_caching = is_caching
         self._cache = InventoryCache(inventory, settings.limits, settings.rules(), folder, is_writable=is_caching)
         self._world = WorldMemory()
 
@@ -70,13 +73,17 @@ class InputReader:
         world, notes = read_actual(settings, inventory.desired, as_of, self._world)
         of_rules = fingerprint_rules(settings.rules())
         of_inventory, of_world = inventory.fingerprint, world_fingerprint(world.files.contents)
+        size_bytes = sum(map(len, world.files.contents.values()))
+        is_spent = self._is_caching and size_bytes > settings.archive_max_world_bytes
+        files = world.files._replace(contents={}) if is_spent else world.files
         elsewhere, remarks = read_others(settings, as_of)
         fingerprint = fingerprint_input(of_inventory, of_world, of_rules, settings.node_alias_map)
         return Inputs(
             inventory.desired,
             world.actual,
             inventory.read_files,
-            world.files,
+            files,
+            size_bytes,
             fingerprint,
             of_rules,
             of_inventory,

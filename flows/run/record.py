@@ -252,8 +252,7 @@ def _facts(
 
 def _archive(emitter: Emitter, settings: Settings, inputs: Inputs, as_of: datetime) -> None:
     """Keep the inputs as they were read; the run stands without, so that a full disk is a warning here."""
-    size_bytes = sum(len(data) for data in inputs.world_files.contents.values())
-    if not settings.keep_archive or size_bytes > settings.archive_max_world_bytes:
+    if not settings.keep_archive or inputs.world_size_bytes > settings.archive_max_world_bytes:
         return
     try:
         with edit_archive(settings.places.state_dir) as archive:

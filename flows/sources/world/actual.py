@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,7 +79,8 @@ def load_world(
     """
 
     def decode(files: WorldFiles) -> Actual:
-        key = MemoryKey(dict(files.contents), files.source, dict(aliases), frozenset(known_nodes), limits, rules)
+        digests = {name: sha256(data).digest() for name, data in files.contents.items()}
+        key = MemoryKey(digests, files.source, dict(aliases), frozenset(known_nodes), limits, rules)
         known = memory.recall(key, files) if memory else None
         actual = known or decode_worlds([files], aliases, known_nodes, limits, rules)
         if memory and known is None:

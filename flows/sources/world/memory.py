@@ -20,7 +20,8 @@ MOST_DOUBTFUL = 1000
 class MemoryKey(NamedTuple):
     """What the frames of a snapshot depend on, but for the moment."""
 
-    contents: Mapping[str, bytes]
+    digests: Mapping[str, bytes]
+    """SHA-256 of each file, by name."""
     source: str
     aliases: Mapping[str, str]
     known_nodes: frozenset[str]
