@@ -19,7 +19,7 @@ from schemas.scene import Deployed, Shown
 from schemas.sight import Sight
 from schemas.words import ALL, Health
 
-DRIFT = ("node", "service", "kind", "severity", "held_by")
+DRIFT = ("node", "service", "kind", "severity", "held_by", "consecutive_failures")
 ADVICE = ("recommendation_id", "event_type", "severity", "causing_kinds", "drift_ids", "root_causes", "blast_radius")
 
 

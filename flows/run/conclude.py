@@ -67,6 +67,8 @@ def to_judged(
 
 def to_recommended(judgement: Judgement) -> tuple[Recommended, ...]:
     """Return the recommendations of a batch of one, each with the evidence of the drifts that cause it."""
+    if judgement.recommendations.is_empty():
+        return ()
     evidence = _evidence(judgement.drift, judgement.recommendations)
     return tuple(
         Recommended(

@@ -130,7 +130,7 @@ def test_a_rule_that_decided_nothing_is_named(settings, past, tmp_path):
 
 def test_nothing_is_slept_through_the_end_of_a_window(settings, past, tmp_path):
     """Web is down behind a long cool-down, and the window closes before it is over."""
-    window = "windows: {noon: {from: '12:00', to: '13:10'}}\n"
+    window = "windows: {noon: {from: '12:00', to: '14:00'}}\n"
     rule = "rules: [{id: noon, match: {}, mode: auto, cooldown: 2h, when: {allow: [noon]}}]\n"
     (tmp_path / "draft.yaml").write_text(window + rule)
 
