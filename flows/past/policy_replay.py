@@ -207,10 +207,10 @@ class Simulation:
     def _keep_episodes(self, runs: JudgedRuns, as_of: datetime) -> None:
         """Open what is recommended anew, and close what has no drift any more or another recommendation."""
         recommended = {row.key: row for row in runs.recommended(as_of)}
-        drifting = set(runs.sight(as_of).drift.select("node", "service").iter_rows())
+        drifting = runs.drifting(as_of)
         for key, episode in self.episodes.items():
             is_other = any(row.target == episode.target for row in recommended.values())
-            if episode.is_open and key not in recommended and (is_other or tuple(episode.target) not in drifting):
+            if episode.is_open and key not in recommended and (is_other or episode.target not in drifting):
                 self.episodes[key] = replace(episode, is_open=False)
         for key, row in recommended.items():
             before = self.episodes.get(key)

@@ -15,6 +15,7 @@ from flows.sources.world.files import WorldFiles
 from flows.sources.world.likeness import Later, part_worlds
 from schemas.episode import Recommended, Target
 from schemas.rules import Rules
+from schemas.run import Judgement
 from schemas.scene import Deployed, Shown
 from schemas.sight import Sight
 from schemas.words import ALL, Health
@@ -79,7 +80,7 @@ class JudgedRuns:
 
     told: Told
     rules: Rules
-    _last: tuple[datetime, tuple[Recommended, ...]] | None = None
+    _last: "tuple[datetime, _Look] | None" = None
 
     @property
     def batch(self) -> Batch:
@@ -136,43 +137,77 @@ class JudgedRuns:
         like = self._like(as_of)
         return self.batch.prints[like].inventory, self._signs.get(like, ())
 
-    def deployments(self, as_of: datetime) -> Mapping[Target, tuple[Deployed, ...]]:
-        """Return what one run's world says was deployed, the oldest first."""
-        rows = self._parts[3].at(self._like(as_of)).select("node", "service", "begun_at", "key").iter_rows()
-        found: dict[Target, tuple[Deployed, ...]] = {}
-        for node, service, begun_at, key in rows:
-            if begun_at is not None:
-                target = Target(node, service)
-                found[target] = tuple(sorted((*found.get(target, ()), Deployed(begun_at, key))))
-        return found
+    def _look(self, as_of: datetime) -> "_Look":
+        """Return what the judged run shows that a run is like; it stays at hand while runs are like it."""
+        like = self._like(as_of)
+        if self._last is None or self._last[0] != like:
+            drift, observed, nodes, deployments = (part.at(like) for part in self._parts)
+            sight = Sight(self._whole.desired, drift, observed, nodes, deployments)
+            self._last = like, _Look(sight, self.batch.judgement._replace(recommendations=self._advice.at(like)))
+        return self._last[1]
 
     def sight(self, as_of: datetime) -> Sight:
         """Return one run's frames; the ages in them may be those of a run that it is like."""
-        drift, observed, nodes, deployments = (part.at(self._like(as_of)) for part in self._parts)
-        row = self._later.get(as_of)
-        if row is not None:
-            observed, nodes = _move(observed, row), _move(nodes, row)
-        return Sight(self._whole.desired, drift, observed, nodes, deployments)
+        sight, row = self._look(as_of).sight, self._later.get(as_of)
+        if row is None:
+            return sight
+        return sight._replace(observed=_move(sight.observed, row), nodes=_move(sight.nodes, row))
+
+    def deployments(self, as_of: datetime) -> Mapping[Target, tuple[Deployed, ...]]:
+        """Return what one run's world says was deployed, the oldest first."""
+        return self._look(as_of).deployments
+
+    def drifting(self, as_of: datetime) -> frozenset[Target]:
+        """Return the targets that one run finds drift of."""
+        return self._look(as_of).drifting
 
     def recommended(self, as_of: datetime) -> tuple[Recommended, ...]:
         """Return one run's recommendations; asked again for the same run, the same ones."""
-        like = self._like(as_of)
-        if self._last is None or self._last[0] != like:
-            drift, advice = self._parts[0].at(like), self._advice.at(like)
-            judgement = self.batch.judgement._replace(drift=drift, recommendations=advice)
-            self._last = like, to_recommended(judgement)
-        return self._last[1]
+        return self._look(as_of).recommended
 
     def shown(self, as_of: datetime, targets: frozenset[Target]) -> Mapping[Target, Shown]:
         """Return what one run's world says of some targets, by when they were seen."""
-        _, _, observed, nodes, _ = self.sight(as_of)
-        healthy = pl.col("health") == Health.HEALTHY
-        services = observed.select("node", "service", healthy, "last_seen_at").iter_rows()
-        found = {Target(node, service): Shown(is_healthy, seen) for node, service, is_healthy, seen in services}
-        found |= {
-            Target(node, ALL): Shown(True, seen) for node, seen in nodes.select("node", "last_seen_at").iter_rows()
+        shown, row = self._look(as_of).shown, self._later.get(as_of)
+        found = {target: told for target, told in shown.items() if target in targets}
+        if row is None:
+            return found
+        return {
+            target: told if told.last_seen_at is None else Shown(told.is_healthy, row.move(told.last_seen_at))
+            for target, told in found.items()
         }
-        return {target: shown for target, shown in found.items() if target in targets}
+
+
+class _Look:
+    """What one judged run shows, each part taken out of the frames when it is asked for."""
+
+    def __init__(self, sight: Sight, judgement: Judgement) -> None:
+        self.sight = sight
+        self._judgement = judgement._replace(drift=sight.drift)
+
+    @cached_property
+    def recommended(self) -> tuple[Recommended, ...]:
+        return to_recommended(self._judgement)
+
+    @cached_property
+    def drifting(self) -> frozenset[Target]:
+        return frozenset(map(Target, self.sight.drift["node"], self.sight.drift["service"]))
+
+    @cached_property
+    def shown(self) -> dict[Target, Shown]:
+        healthy = pl.col("health") == Health.HEALTHY
+        services = self.sight.observed.select("node", "service", healthy, "last_seen_at").iter_rows()
+        nodes = self.sight.nodes.select("node", "last_seen_at").iter_rows()
+        found = {Target(node, service): Shown(is_healthy, seen) for node, service, is_healthy, seen in services}
+        return found | {Target(node, ALL): Shown(True, seen) for node, seen in nodes}
+
+    @cached_property
+    def deployments(self) -> dict[Target, tuple[Deployed, ...]]:
+        rows = self.sight.deployments.select("node", "service", "begun_at", "key").iter_rows()
+        found: dict[Target, list[Deployed]] = {}
+        for node, service, begun_at, key in rows:
+            if begun_at is not None:
+                found.setdefault(Target(node, service), []).append(Deployed(begun_at, key))
+        return {target: tuple(sorted(deployed)) for target, deployed in found.items()}
 
 
 def _describe(frames: Iterable[pl.DataFrame]) -> dict[datetime, tuple[tuple[int, str], ...]]:

@@ -1,5 +1,6 @@
 """`supervisor policy replay`: what another policy would have asked for and started."""
 
+import json
 from collections import Counter
 from datetime import timedelta
 
@@ -150,6 +151,24 @@ def test_nothing_is_slept_through_a_gap_of_the_runs(settings, tmp_path):
 
     waited = {key.target: new for key, _, new in found.rows if key.what == "waited:start_grace"}
     assert waited == {"piha/web": 2}
+
+
+def test_deployments_that_fail_in_a_row_are_counted_in_each_run(settings, tmp_path):
+    """The same drift stands and the same is recommended, but one rule waits for the second failure."""
+    for minute in range(0, 20, 2):
+        moment = NOON + minute * STEP
+        begun = [NOON + place * STEP for place in (1, 9) if place < minute]
+        failed = {"node": "piha", "service": "web", "status": "failed"}
+        rows = {f"d{place}": {**failed, "completed_at": f"{at:%Y-%m-%dT%H:%M:%SZ}"} for place, at in enumerate(begun)}
+        files = world(moment, *SERVICES) | {"deployments.json": json.dumps(rows).encode()}
+        write(tmp_path / "kept" / f"{moment:%Y-%m-%dT%H%M%SZ}", files)
+    twice = "rules: [{id: twice, match: {consecutive_failures: '>=2'}, mode: approve}]\n"
+    (tmp_path / "draft.yaml").write_text(twice)
+    found = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=tmp_path / "kept")
+
+    assert {(key.rule_id, key.target): new for key, _, new in found.rows if key.what == "asked"}[
+        "twice", "piha/web"
+    ] == 1
 
 
 def test_nothing_is_slept_through_the_end_of_a_rest(settings, tmp_path):
