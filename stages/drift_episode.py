@@ -62,7 +62,8 @@ def _advise(episodes: pl.DataFrame, recommendations: pl.DataFrame, spans: pl.Dat
     """Add the action that was recommended first because of the drift while it lasted, and whether recovery followed."""
     advice = (
         recommendations.select("run_id", "node", "service", "action", kind="causing_kinds")
-        .join(spans.select("run_id", "run"), on="run_id")
+        .join(spans.select("run_id", "run"), on="run_id", how="left")
+        .filter(pl.col("run").is_not_null())
         .explode("kind", empty_as_null=True, keep_nulls=True)
         .with_columns(pl.col("kind").cast(episodes.schema["kind"]), advised_run="run")
         .sort("run")
