@@ -5,6 +5,7 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
+from schemas.expressions import word
 from schemas.frame import Frame, Instant, columns, empty
 from schemas.words import DriftCause, DriftKind, HeldBy, Severity
 
@@ -89,18 +90,18 @@ DRIFT_ORDER = ["as_of", "node", "service", "kind", "incident_id"]
 
 def of_kind(rows: pl.DataFrame, kind: DriftKind, severity: Severity | pl.Expr) -> pl.DataFrame:
     """Return the rows with the kind and the severity that their findings have."""
-    level = pl.lit(severity, dtype=pl.Enum(Severity)) if isinstance(severity, Severity) else severity
-    return rows.with_columns(kind=pl.lit(kind, dtype=pl.Enum(DriftKind)), severity=level)
+    level = word(severity) if isinstance(severity, Severity) else severity
+    return rows.with_columns(kind=word(kind), severity=level)
 
 
 def held(held_by: HeldBy) -> pl.Expr:
     """Return what holds back as a literal of its column."""
-    return pl.lit(held_by, dtype=pl.Enum(HeldBy))
+    return word(held_by)
 
 
 def because(cause: DriftCause) -> pl.Expr:
     """Return the cause as a literal of its column."""
-    return pl.lit(cause, dtype=pl.Enum(DriftCause))
+    return word(cause)
 
 
 def gather_drift(found: list[pl.DataFrame]) -> pl.DataFrame:

@@ -1,6 +1,8 @@
 """Expressions that describe the data, for the stages that share them."""
 
 from datetime import timedelta
+from enum import StrEnum
+from functools import lru_cache
 
 import polars as pl
 
@@ -10,6 +12,12 @@ from schemas.words import ALL, Health, RunMode
 
 EXITED = "exited (n)"
 """Stands in a list of words for every exit code."""
+
+
+@lru_cache(maxsize=None, typed=True)  # by type: 'offline_node' is a kind of drift, and what holds back
+def word(value: StrEnum) -> pl.Expr:
+    """Return a word as a literal of its own type: a judgement says hundreds, and polars makes a column of each."""
+    return pl.lit(value, dtype=pl.Enum(type(value)))
 
 
 def age_s(instant: str) -> pl.Expr:
@@ -51,7 +59,7 @@ def health(column: str, run: str, rules: Rules) -> pl.Expr:
 
 
 def _health(health: Health) -> pl.Expr:
-    return pl.lit(health, dtype=pl.Enum(Health))
+    return word(health)
 
 
 def has_any(predicate: pl.Expr, *keys: str) -> pl.Expr:

@@ -81,6 +81,7 @@ def columns(schema: type[Frame]) -> list[str]:
     return list(dtypes(schema))
 
 
+@cache
 def empty(schema: type[Frame]) -> pl.DataFrame:
     """Return a frame of the schema without rows."""
     return pl.DataFrame(schema=dtypes(schema))

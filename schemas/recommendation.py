@@ -7,7 +7,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from schemas.drift import Drift
-from schemas.expressions import has_any
+from schemas.expressions import has_any, word
 from schemas.frame import Frame, Instant, StringList
 from schemas.rules import Rules
 from schemas.words import Action, Circumstance, DriftCause, DriftKind, EventType, ExplainedBy, Severity
@@ -102,20 +102,16 @@ def surroundings(standing: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     is_looping = is_unhealthy & ((pl.col("cause") == DriftCause.LOOPING) | is_tried_often)
     circumstance = (
         pl.when(is_exhausted)
-        .then(_word(Circumstance.EXHAUSTED))
+        .then(word(Circumstance.EXHAUSTED))
         .when(is_looping)
-        .then(_word(Circumstance.LOOPING))
+        .then(word(Circumstance.LOOPING))
         .when(is_down & _has_trigger(rules.no_redeploy_triggers))
-        .then(_word(Circumstance.UNFIT))
+        .then(word(Circumstance.UNFIT))
         .when(is_unhealthy & _has_trigger(rules.restart_triggers))
-        .then(_word(Circumstance.RESTARTABLE))
-        .otherwise(_word(Circumstance.PLAIN))
+        .then(word(Circumstance.RESTARTABLE))
+        .otherwise(word(Circumstance.PLAIN))
     )
     return standing.with_columns(circumstance=circumstance)
-
-
-def _word(word: Circumstance) -> pl.Expr:
-    return pl.lit(word, dtype=pl.Enum(Circumstance))
 
 
 def _has_trigger(triggers: frozenset[str]) -> pl.Expr:

@@ -4,6 +4,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from schemas.comparison import Advice, Change, ChangedAdvice, StatePair
+from schemas.expressions import word
 from schemas.frame import columns
 
 TARGET = ["node", "service"]
@@ -56,4 +57,4 @@ def _change() -> pl.Expr:
 
 
 def _word(change: Change) -> pl.Expr:
-    return pl.lit(change, dtype=pl.Enum(Change))
+    return word(change)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from schemas.expressions import word
 from schemas.frame import columns
 from schemas.look import AttributedContainer
 from schemas.look_words import PartKind, Run, WordClass
@@ -109,7 +110,7 @@ def word_containers(containers: DataFrame[AttributedContainer], wanted: DataFram
     judged = jobs.with_columns(is_job=is_declared | pl.col("run").is_not_null() | pl.col("is_awaited").is_not_null())
     runs = pl.col("state") == "running"
     worded = judged.filter("is_newest").with_columns(
-        kind=pl.lit(PartKind.CONTAINER, dtype=pl.Enum(PartKind)),
+        kind=word(PartKind.CONTAINER),
         group=pl.coalesce("compose_service", "swarm_service", "name"),
         word=_first([pl.lit(rule.word) if rule.word else _foreign_word() for rule in RULES]),
         word_class=_first([pl.lit(rule.word_class) for rule in RULES]).cast(pl.Enum(WordClass)),

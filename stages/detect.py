@@ -6,7 +6,7 @@ from pandera.typing.polars import DataFrame
 from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
-from schemas.expressions import age_s, is_fresh, is_known_word, is_one_of, seconds
+from schemas.expressions import age_s, is_fresh, is_known_word, is_one_of, seconds, word
 from schemas.frame import look_up, only, without
 from schemas.rules import Rules
 from schemas.words import DriftCause, DriftKind, Health, RunMode, Severity
@@ -175,10 +175,10 @@ def _failed_deployments(monitored: pl.DataFrame, observed: Observed, rules: Rule
     )
     severity = (
         pl.when(is_old)
-        .then(pl.lit(Severity.INFO, dtype=pl.Enum(Severity)))
+        .then(word(Severity.INFO))
         .when(is_exhausted)
-        .then(pl.lit(Severity.CRITICAL, dtype=pl.Enum(Severity)))
-        .otherwise(pl.lit(Severity.WARNING, dtype=pl.Enum(Severity)))
+        .then(word(Severity.CRITICAL))
+        .otherwise(word(Severity.WARNING))
     )
     return of_kind(newest.with_columns(cause=cause), DriftKind.FAILED_DEPLOYMENT, severity)
 
@@ -191,8 +191,8 @@ def _unresolved_incidents(desired: Desired, observed: Observed, rules: Rules) ->
     )
     severity = (
         pl.when((pl.col("severity") == Severity.CRITICAL.value).fill_null(False))
-        .then(pl.lit(Severity.CRITICAL, dtype=pl.Enum(Severity)))
-        .otherwise(pl.lit(Severity.WARNING, dtype=pl.Enum(Severity)))
+        .then(word(Severity.CRITICAL))
+        .otherwise(word(Severity.WARNING))
     )
     unresolved = (
         observed.incidents.filter(~is_over)

@@ -7,7 +7,7 @@ from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.doubt import Doubt, Doubted, DoubtRule
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
-from schemas.expressions import is_known_word, seconds
+from schemas.expressions import is_known_word, seconds, word
 from schemas.frame import complete, dtypes, look_up, only, without
 from schemas.planned import Planned
 from schemas.rules import Rules
@@ -135,15 +135,11 @@ def _doubt_services(to_see: pl.DataFrame, actual: Actual, rules: Rules) -> pl.Da
     nothing = pl.format("services.json has no usable record, and {} monitored services are to be seen", "total")
     return pl.concat(
         [
-            mass.select("as_of", rule=_rule(DoubtRule.MASS_UNSEEN), said=gone),
-            without(every, mass, "as_of").select("as_of", rule=_rule(DoubtRule.ALL_UNSEEN), said=gone),
-            silent.select("as_of", rule=_rule(DoubtRule.NO_SERVICES), said=nothing),
+            mass.select("as_of", rule=word(DoubtRule.MASS_UNSEEN), said=gone),
+            without(every, mass, "as_of").select("as_of", rule=word(DoubtRule.ALL_UNSEEN), said=gone),
+            silent.select("as_of", rule=word(DoubtRule.NO_SERVICES), said=nothing),
         ]
     )
-
-
-def _rule(rule: DoubtRule) -> pl.Expr:
-    return pl.lit(rule, dtype=pl.Enum(DoubtRule))
 
 
 def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned: pl.DataFrame, rules: Rules) -> _Nodes:
@@ -196,7 +192,7 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
             [
                 lost.select(
                     "as_of",
-                    rule=_rule(DoubtRule.NO_NODES),
+                    rule=word(DoubtRule.NO_NODES),
                     said=pl.concat_str(
                         pl.lit("nodes.json has no usable record of any node that is asked for"),
                         pl.when(pl.col("strangers").list.len() > 0)
@@ -204,13 +200,13 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
                         .otherwise(pl.lit("")),
                     ),
                 ),
-                counted.select("as_of", rule=_rule(DoubtRule.MASS_OFFLINE), said=said),
+                counted.select("as_of", rule=word(DoubtRule.MASS_OFFLINE), said=said),
             ]
         ),
         pl.concat(
             [
-                pl.concat([drawn, like_them]).with_columns(rule=_rule(DoubtRule.MASS_OFFLINE)),
-                unnamed.with_columns(rule=_rule(DoubtRule.NO_NODES)),
+                pl.concat([drawn, like_them]).with_columns(rule=word(DoubtRule.MASS_OFFLINE)),
+                unnamed.with_columns(rule=word(DoubtRule.NO_NODES)),
             ]
         ).unique(),
     )
@@ -259,7 +255,7 @@ def _doubt_words(to_see: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         .agg(count=pl.len())
         .join(readable.group_by("as_of").agg(total=pl.len()), on="as_of")
         .filter(_is_mass("count", "total", rules.mass_drift_min, rules) | _is_all("count", "total"))
-        .select("as_of", rule=_rule(DoubtRule.UNKNOWN_WORD), said=said, word="status")
+        .select("as_of", rule=word(DoubtRule.UNKNOWN_WORD), said=said, word="status")
     )
 
 

@@ -4,6 +4,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from schemas.drift import REPAIRABLE, Drift
+from schemas.expressions import word
 from schemas.frame import columns, only, without
 from schemas.recommendation import Explained, RootCause
 from schemas.words import ALL, FLEET, ExplainedBy, HeldBy
@@ -25,7 +26,7 @@ def explain_targets(drift: DataFrame[Drift], root_causes: DataFrame[RootCause]) 
         service=pl.lit(ALL),
         explained_node="node",
         explained_service="service",
-        how=_how(ExplainedBy.HELD_BACK),
+        how=word(ExplainedBy.HELD_BACK),
     )
     standing = drift.filter(pl.col("held_by").is_null() & pl.col("kind").is_in(REPAIRABLE))
     waiting = only(root_causes, standing, TARGET).select(
@@ -34,7 +35,7 @@ def explain_targets(drift: DataFrame[Drift], root_causes: DataFrame[RootCause]) 
         service="cause_service",
         explained_node="node",
         explained_service="service",
-        how=_how(ExplainedBy.WAITS),
+        how=word(ExplainedBy.WAITS),
     )
     key = columns(Explained)[:-1]
     held = held.unique(key).pipe(without, waiting, key)
@@ -53,7 +54,3 @@ def _sort(rows: pl.DataFrame, *keys: list[str]) -> pl.DataFrame:
         rows = rows.join(ranked, on=key, how="left", maintain_order="left")
         ranks.append(f"rank_{number}")
     return rows.sort(ranks).drop(ranks)
-
-
-def _how(how: ExplainedBy) -> pl.Expr:
-    return pl.lit(how, dtype=pl.Enum(ExplainedBy))

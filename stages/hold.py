@@ -6,7 +6,7 @@ from pandera.typing.polars import DataFrame
 from schemas.actual import Actual, Observed
 from schemas.doubt import Doubt, Doubted, DoubtRule
 from schemas.drift import DRIFT_ORDER, Drift, held
-from schemas.expressions import age_s, has_any, is_one_of, seconds
+from schemas.expressions import age_s, has_any, is_one_of, seconds, word
 from schemas.frame import columns, look_up, without
 from schemas.planned import Planned
 from schemas.rules import Rules
@@ -158,7 +158,7 @@ def _settling(
     is_young = (pl.col("cause") == DriftCause.SETTLING) & (age_s("from_at") < limit)
     is_from_before = (pl.col("last_seen_at") < pl.col("online_since_at")) & (age_s("online_since_at") < limit)
     found = dated.filter(is_young.fill_null(False) | is_from_before.fill_null(False))
-    kind = pl.lit(DriftKind.UNHEALTHY_SERVICE, pl.Enum(DriftKind))
+    kind = word(DriftKind.UNHEALTHY_SERVICE)
     return found.select(*TARGET, kind=kind, is_settling=pl.lit(True)).unique()
 
 

@@ -7,6 +7,7 @@ from pandera.typing.polars import DataFrame
 from schemas.actual import ObservedService
 from schemas.desired import Dependency, Desired
 from schemas.drift import WAITING, Drift
+from schemas.expressions import word
 from schemas.frame import columns, dtypes, empty, only, without
 from schemas.link import NAME, TARGET, CycleMember, Instance, Link, Links, declared
 from schemas.words import DependencyScope, RunMode
@@ -142,7 +143,7 @@ def _resolve(services: pl.DataFrame, dependencies: pl.DataFrame, instances: pl.D
 
 
 def _scope(scope: DependencyScope) -> pl.Expr:
-    return pl.lit(scope, dtype=pl.Enum(DependencyScope)).alias("scope")
+    return word(scope).alias("scope")
 
 
 def find_cycles(desired: Desired) -> pl.DataFrame:

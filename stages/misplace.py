@@ -8,7 +8,7 @@ from pandera.typing.polars import DataFrame
 from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
-from schemas.expressions import age_s, is_fresh
+from schemas.expressions import age_s, is_fresh, word
 from schemas.frame import only, without
 from schemas.rules import Rules
 from schemas.words import ALL, DriftCause, DriftKind, Health, Severity
@@ -66,7 +66,7 @@ def _misplace(drift: pl.DataFrame, desired: Desired, observed: Observed, rules: 
     )
     if elsewhere.is_empty():
         return drift
-    kind = pl.lit(DriftKind.MISPLACED_SERVICE, pl.Enum(DriftKind))
+    kind = word(DriftKind.MISPLACED_SERVICE)
     is_elsewhere = (pl.col("kind") == DriftKind.MISSING_SERVICE) & pl.col("place").is_not_null()
     return (
         drift.join(elsewhere, on=["as_of", "service"], how="left", maintain_order="left")

@@ -4,7 +4,7 @@ import polars as pl
 
 from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService
 from schemas.desired import Desired
-from schemas.expressions import health
+from schemas.expressions import health, word
 from schemas.frame import columns, dtypes, only, without
 from schemas.rules import Rules
 from schemas.words import Health, RunMode
@@ -27,7 +27,7 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     records = _records(actual).join(known, on=["node", "service"], how="left", maintain_order="left")
     own = records.filter(pl.col("is_desired").is_not_null())
     others = records.filter(pl.col("is_desired").is_null()).with_columns(
-        name="service", run=pl.lit(RunMode.SERVICE, pl.Enum(RunMode)), is_desired=pl.lit(False)
+        name="service", run=word(RunMode.SERVICE), is_desired=pl.lit(False)
     )
     names = [others, *(_names(rows) for rows in (actual.deployments, actual.incidents))]
     claims = _claim(desired, pl.concat([frame.select("node", "name") for frame in names]).unique())
@@ -137,7 +137,7 @@ def _observe_alone(records: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 
 def _health(rules: Rules) -> pl.Expr:
-    unreadable = pl.lit(Health.UNREADABLE, pl.Enum(Health))
+    unreadable = word(Health.UNREADABLE)
     return pl.when(pl.col("problem").is_not_null()).then(unreadable).otherwise(health("status", "run", rules))
 
 
@@ -149,9 +149,7 @@ def _roll_up(counted: pl.DataFrame, claims: pl.DataFrame, known: pl.DataFrame, r
     whole = (
         pl.concat([records, _absent(records, claims)], how="diagonal")
         .join(known, on=["node", "service"])
-        .with_columns(
-            health=pl.when("is_there").then(_health(rules)).otherwise(pl.lit(Health.UNHEALTHY, pl.Enum(Health)))
-        )
+        .with_columns(health=pl.when("is_there").then(_health(rules)).otherwise(word(Health.UNHEALTHY)))
         .sort(*KEY, "health", "is_there", "name", descending=[False] * 4 + [True, False])
     )
     is_worst = pl.col("health") == pl.col("health").first()

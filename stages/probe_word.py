@@ -3,6 +3,7 @@
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from schemas.expressions import word
 from schemas.frame import columns
 from schemas.look import SeenProbe
 from schemas.look_words import PartKind, WordClass
@@ -16,7 +17,7 @@ def word_probes(probes: DataFrame[SeenProbe]) -> DataFrame[Part]:
     nothing = pl.lit(None, dtype=pl.String)
     failed = pl.col("scheme").replace_strict(WORDS, default="tcp_unreachable")
     worded = probes.with_columns(
-        kind=pl.lit(PartKind.PROBE, dtype=pl.Enum(PartKind)),
+        kind=word(PartKind.PROBE),
         slot=pl.col("address"),
         group=pl.col("address"),
         name=pl.col("address"),

@@ -8,7 +8,7 @@ from pandera.typing.polars import DataFrame
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
-from schemas.expressions import age_s, is_one_of, seconds
+from schemas.expressions import age_s, is_one_of, seconds, word
 from schemas.frame import look_up, without
 from schemas.rules import Rules
 from schemas.words import ALL, DriftCause, DriftKind, Severity
@@ -135,11 +135,7 @@ def _offline(nodes: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     named = offline.join(asked.with_columns(is_asked=pl.lit(True)), on="node", how="left").with_columns(
         detail=pl.when(pl.col("names_set_aside").list.len() > 0).then(pl.format("records set aside: {}", others))
     )
-    severity = (
-        pl.when(is_minor)
-        .then(pl.lit(Severity.WARNING, pl.Enum(Severity)))
-        .otherwise(pl.lit(Severity.CRITICAL, pl.Enum(Severity)))
-    )
+    severity = pl.when(is_minor).then(word(Severity.WARNING)).otherwise(word(Severity.CRITICAL))
     found = _finding(named.with_columns(level=severity), cause, "level")
     return of_kind(found, DriftKind.OFFLINE_NODE, pl.col("level")).drop("level")
 

@@ -9,7 +9,7 @@ from pandera.typing.polars import DataFrame
 
 from schemas.desired import Desired
 from schemas.drift import REPAIRABLE, Drift
-from schemas.expressions import place, spoken_age, target
+from schemas.expressions import place, spoken_age, target, word
 from schemas.frame import columns, empty, look_up
 from schemas.identity import shared_names, tell_apart
 from schemas.recommendation import Explained, Recommendation, RootCause, surroundings
@@ -230,18 +230,14 @@ def _circumstances(standing: pl.DataFrame, causes: pl.DataFrame, rules: Rules) -
     is_disk = pl.col("cause").is_in([DriftCause.DISK, DriftCause.DISK_AND_MEMORY])
     circumstance = (
         pl.when(is_waiting)
-        .then(_word(Circumstance.WAITING))
+        .then(word(Circumstance.WAITING))
         .when(is_disk & _matches(rules.no_cleanup_nodes))
-        .then(_word(Circumstance.UNTOUCHABLE))
+        .then(word(Circumstance.UNTOUCHABLE))
         .when(is_disk)
-        .then(_word(Circumstance.DISK))
+        .then(word(Circumstance.DISK))
         .otherwise("circumstance")
     )
     return look_up(surroundings(standing, rules), causes, TARGET).with_columns(circumstance=circumstance)
-
-
-def _word(word: Circumstance) -> pl.Expr:
-    return pl.lit(word, dtype=pl.Enum(Circumstance))
 
 
 def _matches(globs: frozenset[str]) -> pl.Expr:

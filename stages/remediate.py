@@ -6,6 +6,7 @@ import polars as pl
 from pandera.typing.polars import DataFrame
 
 from schemas.episode import Target
+from schemas.expressions import word
 from schemas.recommendation import Recommendation
 from schemas.run import Summary
 from schemas.words import Severity, State
@@ -27,4 +28,4 @@ def remediate_state(
     targets = pl.DataFrame(sorted(repairing), schema={"node": pl.String, "service": pl.String}, orient="row")
     others = standing.join(targets, on=["node", "service"], how="anti").filter(pl.col("severity") != Severity.INFO)
     state = State.DEGRADED if is_partial or not others.is_empty() else State.RECONCILING
-    return Summary.validate(summary.with_columns(state=pl.lit(state, pl.Enum(State))))
+    return Summary.validate(summary.with_columns(state=word(state)))

@@ -8,6 +8,7 @@ import rustworkx as rx
 
 from schemas.desired import Dependency
 from schemas.drift import UNAVAILABLE, WAITING
+from schemas.expressions import word
 from schemas.frame import columns
 from schemas.link import NAME, TARGET, Links, declared
 from schemas.shown import Shown, join_shown, pick
@@ -123,7 +124,7 @@ def _left_open(services: pl.DataFrame, shown: Shown) -> pl.DataFrame:
 
 
 def _scope(scope: DependencyScope) -> pl.Expr:
-    return pl.lit(scope, dtype=pl.Enum(DependencyScope))
+    return word(scope)
 
 
 def _instances(shown: Shown) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from pandera.typing.polars import DataFrame
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import Drift
-from schemas.expressions import is_fresh
+from schemas.expressions import is_fresh, word
 from schemas.frame import columns, dtypes, look_up, only
 from schemas.planned import Planned
 from schemas.recommendation import Recommendation
@@ -59,12 +59,12 @@ def summarize(
         counted = look_up(counted, counts, "as_of")
     state = (
         pl.when(pl.col("is_unstable").fill_null(False))
-        .then(_state(State.UNSTABLE))
+        .then(word(State.UNSTABLE))
         .when(pl.col("is_degraded").fill_null(False) | pl.lit(not desired.unread["is_warning"].all()))
-        .then(_state(State.DEGRADED))
+        .then(word(State.DEGRADED))
         .when(pl.col("in_flight_count").fill_null(0) + pl.col("settling_count").fill_null(0) > 0)
-        .then(_state(State.RECONCILING))
-        .otherwise(_state(State.NOMINAL))
+        .then(word(State.RECONCILING))
+        .otherwise(word(State.NOMINAL))
     )
     names = [name for name in columns(Summary) if name.endswith("_count")]
     summarized = counted.with_columns(state=state).with_columns(
@@ -104,7 +104,3 @@ def _newest(actual: Actual, rules: Rules) -> pl.DataFrame:
     )
     is_old = ~is_fresh("newest_service_at", rules.service_ttl)
     return times.filter(is_old & (pl.col("dated_count") >= FEWEST_TIMES)).select("as_of", "newest_service_at")
-
-
-def _state(state: State) -> pl.Expr:
-    return pl.lit(state, dtype=pl.Enum(State))

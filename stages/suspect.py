@@ -5,6 +5,7 @@ from pandera.typing.polars import DataFrame
 
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, gather_drift, held, of_kind
+from schemas.expressions import word
 from schemas.frame import columns, without
 from schemas.link import Block
 from schemas.planned import Planned
@@ -90,7 +91,7 @@ def _find(drawn: pl.DataFrame, under: pl.DataFrame, desired: Desired) -> pl.Data
     )
     named = pl.format("{}: {}", "service", said).sort_by("service")
     worst = under.group_by(NODE).agg(worst=pl.col("severity").max())
-    critical = pl.lit(Severity.CRITICAL, pl.Enum(Severity))
+    critical = word(Severity.CRITICAL)
     suspects = (
         drawn.group_by(NODE)
         .agg(
@@ -104,9 +105,7 @@ def _find(drawn: pl.DataFrame, under: pl.DataFrame, desired: Desired) -> pl.Data
             service=pl.lit(ALL),
             actual_ref=pl.lit("services.json"),
             detail=_listed("names"),
-            level=pl.when(pl.col("worst") == Severity.CRITICAL)
-            .then(critical)
-            .otherwise(pl.lit(Severity.ERROR, pl.Enum(Severity))),
+            level=pl.when(pl.col("worst") == Severity.CRITICAL).then(critical).otherwise(word(Severity.ERROR)),
         )
     )
     return of_kind(suspects, DriftKind.NODE_SUSPECT, pl.col("level"))

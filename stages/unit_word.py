@@ -5,6 +5,7 @@ from typing import NamedTuple
 import polars as pl
 from pandera.typing.polars import DataFrame
 
+from schemas.expressions import word
 from schemas.frame import columns
 from schemas.look import SeenUnit
 from schemas.look_words import PartKind, SelectorKind, WordClass
@@ -78,7 +79,7 @@ def word_units(
     runs = pl.col("active_state") == "active"
     result = pl.when(~pl.col("result").is_in(["", "success"])).then("result")
     worded = known.with_columns(
-        kind=pl.lit(PartKind.UNIT, dtype=pl.Enum(PartKind)),
+        kind=word(PartKind.UNIT),
         slot=pl.col("unit"),
         group=pl.col("unit"),
         name=pl.col("unit"),

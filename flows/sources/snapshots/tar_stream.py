@@ -143,7 +143,9 @@ def _is_sound(header: bytes) -> bool:
         return False
     rest = header[:148] + b" " * 8 + header[156:]
     stated = int(told[0], 8)
-    return stated == _sum(rest[:256]) + _sum(rest[256:]) or stated == sum(byte - 256 if byte > 127 else byte for byte in rest)
+    return stated == _sum(rest[:256]) + _sum(rest[256:]) or stated == sum(
+        byte - 256 if byte > 127 else byte for byte in rest
+    )
 
 
 def _sum(data: bytes) -> int:
