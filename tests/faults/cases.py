@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import yaml
+
+from tests.helpers.own_yaml import read_yaml
 
 CATALOGUE = Path(__file__).with_name("catalogue.yaml")
 covered: dict[str, int] = {}
@@ -25,7 +26,7 @@ class Entry(NamedTuple):
 
 def read_catalogue() -> dict[str, Entry]:
     """Return the entries by number, in their order."""
-    areas = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    areas = read_yaml(CATALOGUE)
     return {
         number: _read_entry(number, area, entry) for area, entries in areas.items() for number, entry in entries.items()
     }

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
+from tests.helpers.own_yaml import read_yaml
 
 HOMELAB = Path(__file__).parents[2] / "examples" / "homelab"
 
@@ -66,7 +66,7 @@ def example_names() -> list[str]:
 
 def load_expected(name: str) -> Expected:
     """Return what is expected of the world of that name."""
-    document = yaml.safe_load((HOMELAB / "expected" / f"{name}.yaml").read_text(encoding="utf-8"))
+    document = read_yaml(HOMELAB / "expected" / f"{name}.yaml")
     return Expected(
         name=name,
         world=HOMELAB / name,

@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from tests.helpers.own_yaml import read_yaml
+
 CASES = Path(__file__).parents[1] / "whole" / "field" / "cases.yaml"
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 H = {
@@ -56,7 +58,7 @@ class Case:
 def read_cases(path: Path = CASES) -> list[Case]:
     """Return each case and each variant of the file."""
     found = []
-    for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
+    for entry in read_yaml(path):
         given = {name: value for name, value in entry.items() if name not in {"name", "runs", "variants"}}
         if given.get("fleet") == "H":
             given["hosts"] = merged({"hosts": H}, given)["hosts"]

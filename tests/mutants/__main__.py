@@ -15,8 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from tests.helpers.own_yaml import read_yaml
 from tests.mutants.worker import FAILED, PASSED, run_tests
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +52,7 @@ class Mutant:
 def read_mutants(chosen: list[str]) -> Iterator[Mutant]:
     """Yield the mutants of all lists, or those whose list or name contains one of the chosen words."""
     for path in sorted(Path(__file__).parent.glob("*.yaml")):
-        for row in yaml.safe_load(path.read_text()):
+        for row in read_yaml(path):
             mutant = Mutant(f"{path.stem}: {row['name']}", row["file"], row["old"], row["new"], tuple(row["tests"]))
             if not chosen or any(word in mutant.name for word in chosen):
                 yield mutant

@@ -33,7 +33,7 @@ POLICIES = (
 def write_past(folder, random):
     """Write worlds, some minutes apart and once an hour, in which services fall ill and recover, and nodes are silent."""
     moment, ill, silent = NOON, {}, {}
-    for _ in range(90):
+    for _ in range(60):
         moment += timedelta(minutes=random.choice([1, 2, 2, 5] if random.random() < 0.97 else [65]))
         if random.random() < 0.15:
             ill[random.choice(SERVICES)] = moment + timedelta(minutes=random.choice([1, 4, 15, 60, 200]))

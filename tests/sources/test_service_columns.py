@@ -214,6 +214,12 @@ def test_what_of_a_plain_file_comes_by_columns(records, count):
     assert read_both_ways(json.dumps({key: {"status": status} for key, status in records.items()})) == count
 
 
+def test_a_target_that_what_is_no_record_names_too_is_read_by_rows():
+    records = {"box/web": {"status": "ok"}, "piha/web": "exited", "vps/web": {"status": "ok"}}
+
+    assert read_both_ways(json.dumps(records)) == 1
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -17,6 +17,7 @@ from tests.helpers.examples import (
     inventory_of,
     load_expected,
 )
+from tests.helpers.own_yaml import read_yaml
 from tests.helpers.program import call
 
 COMPLETED = [name for name in example_names() if load_expected(name).outcome == Outcome.COMPLETED]
@@ -25,7 +26,7 @@ COMPLETED = [name for name in example_names() if load_expected(name).outcome == 
 def reconcile(name: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Reconcile one world of the homelab, with its settings, and everything that is written below the folder."""
     expected = load_expected(name)
-    settings = yaml.safe_load((HOMELAB / "supervisor.yaml").read_text(encoding="utf-8")) | expected.settings
+    settings = read_yaml(HOMELAB / "supervisor.yaml") | expected.settings
     config = folder / "supervisor.yaml"
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     places = {"event-log": "events.log", "checkpoint": "checkpoint.json", "state-dir": "state"}

@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-import yaml
 
 from benchmarks.peers.plain import UnreadableWorldError, judge
 from schemas.words import Action, DriftKind, EventType, HeldBy, Outcome, Severity, State
@@ -18,9 +17,10 @@ from tests.helpers.examples import (
     inventory_of,
     load_expected,
 )
+from tests.helpers.own_yaml import read_yaml
 
 COMPLETED = [name for name in example_names() if load_expected(name).outcome == Outcome.COMPLETED]
-SETTINGS = yaml.safe_load((HOMELAB / "supervisor.yaml").read_text(encoding="utf-8"))
+SETTINGS = read_yaml(HOMELAB / "supervisor.yaml")
 
 
 @cache

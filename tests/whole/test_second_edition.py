@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.helpers.coverage import LINES, TOLD
+from tests.helpers.own_yaml import read_yaml
 
 TESTS = Path(__file__).parents[1]
-TABLE = yaml.safe_load(Path(__file__).with_name("second_edition.yaml").read_text())
-CASES = {case["name"] for case in yaml.safe_load((TESTS / "whole/field/cases.yaml").read_text())}
+TABLE = read_yaml(Path(__file__).with_name("second_edition.yaml"))
+CASES = {case["name"] for case in read_yaml(TESTS / "whole/field/cases.yaml")}
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row["line"])
