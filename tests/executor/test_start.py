@@ -60,15 +60,13 @@ def test_what_is_said_while_the_machine_is_looked_at_keeps_from_starting(tmp_pat
 def test_a_machine_that_is_barred_is_an_attempt_of_which_nothing_is_sent(tmp_path, monkeypatch):
     home = Home(tmp_path)
     home.configure(start_grace="0s", max_no_effect=1)
-    home.run("act", "--once")
-    home.fall_sick("piha/web")
+    home.propose()
     backend = "flows.executor.backends.script.ScriptBackend"
     monkeypatch.setattr(f"{backend}.preflight", lambda *_: Preflight.BARRED)
     monkeypatch.setattr(f"{backend}.run", lambda *_: Ran(Result.DONE))
-    for _ in range(5):
-        home.run("reconcile", "-q")
-        home.run("act", "--once")
-        home.pass_time(seconds=30)
+    home.run("act", "--once")
+    home.pass_time(seconds=30)
+    home.run("reconcile", "-q")
 
     assert [record["result"] for record in home.records("ended")] == ["no_effect"]
     assert [record["reason"] for record in home.records("escalated")] == ["no_effect"]
