@@ -61,6 +61,8 @@ def _close(roots: pl.DataFrame, step: Callable[[pl.DataFrame], pl.DataFrame]) ->
 def _climb(rows: pl.DataFrame, there: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
     """Return what the rows depend on: of a fleet's dependencies, theirs alone are looked at."""
     named = wanted.join(rows, on="service", how="semi")
+    if named.is_empty():
+        return rows.clear()
     own, shared = named.join(rows, on=_TARGET, how="semi"), named.filter(pl.col("node").is_null())
     nearby, far = _declare(own, shared, there)
     local = rows.join(nearby, on=_TARGET).select(*_ROOT, "node", service="dependency")
@@ -76,6 +78,8 @@ def _descend(rows: pl.DataFrame, there: pl.DataFrame, wanted: pl.DataFrame) -> p
     """Return what depends on the rows: of a fleet's dependencies, those of their names are looked at."""
     names = rows.select(*_ROOT, dependency="service").unique()
     named = wanted.join(names, on="dependency", how="semi")
+    if named.is_empty():
+        return rows.clear()
     nearby, far = _declare(named.drop_nulls("node"), named.filter(pl.col("node").is_null()), there)
     local = rows.join(nearby, left_on=_TARGET, right_on=["node", "dependency"]).select(
         *_ROOT, "node", service="service_right"
