@@ -4,10 +4,13 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 from pandera.errors import SchemaError, SchemaErrors
+from polars.testing import assert_frame_equal
 
 from schemas.drift import Drift
-from schemas.frame import Frame, Promises, _promises
+from schemas.expressions import word
+from schemas.frame import Frame, Promises, _promises, look_up, only, without
 from schemas.run import Summary
+from schemas.words import DriftKind, HeldBy
 from tests.helpers.frames import actual, desired, judged
 
 ROWS = judged(desired("piha/web", "piha/db"), actual("vps/x", nodes=["piha"])).drift
@@ -61,3 +64,21 @@ def test_a_schema_that_says_more_is_left_to_pandera():
     assert not _promises(Ages).is_plain
     with pytest.raises(SchemaError):
         Ages.validate(pl.DataFrame({"age_s": [-1.0]}))
+
+
+PLACES = pl.DataFrame({"node": ["b", "a", "b"], "place": [1, 2, 3]})
+WORDS = pl.DataFrame({"node": ["b"], "word": ["up"]})
+
+
+@pytest.mark.parametrize("rows", [PLACES, PLACES.clear()], ids=["rows", "no rows"])
+@pytest.mark.parametrize("others", [WORDS, WORDS.clear()], ids=["others", "no others"])
+def test_a_question_about_nothing_has_the_answer_of_a_join(rows, others):
+    assert_frame_equal(only(rows, others, "node"), rows.join(others, on="node", how="semi"))
+    assert_frame_equal(without(rows, others, "node"), rows.join(others, on="node", how="anti"))
+    assert_frame_equal(look_up(rows, others, "node"), rows.join(others, on="node", how="left"))
+
+
+def test_a_word_of_two_types_is_of_the_type_that_is_asked_for():
+    said = pl.select(kind=word(DriftKind.OFFLINE_NODE), held_by=word(HeldBy.OFFLINE_NODE))
+
+    assert said.schema == {"kind": pl.Enum(DriftKind), "held_by": pl.Enum(HeldBy)}
