@@ -41,8 +41,6 @@ MAX_BYTES = 1024 * 1024 * 1024
 MAX_INVENTORIES = 8
 """The caches of the inventories that were read last are kept, of each kind."""
 
-NUMBERED = "#"
-"""Begins the name of a column whose texts are numbered."""
 SAMPLE_ROWS = 10_000
 MOST_DIFFERENT_RATIO = 0.25
 """A text is numbered where no more of the first rows are different."""
@@ -113,29 +111,37 @@ def parser_version() -> bytes:
 
 def frame_to_bytes(frame: pl.DataFrame) -> bytes:
     """Return a frame as a part: of a text that comes in many rows, each row has a number."""
-    buffer = io.BytesIO()
-    pl.DataFrame([_number(column) for column in frame]).write_ipc(buffer, compression="lz4")
-    return buffer.getvalue()
+    often = {column.name: column.drop_nulls().unique() for column in frame if _comes_often(column)}
+    numbers = [column.cast(pl.Enum(often[column.name])).to_physical() for column in frame if column.name in often]
+    tables = {name: _write(texts.to_frame()) for name, texts in often.items()}
+    return msgspec.msgpack.encode((_write(frame.with_columns(numbers)), tables))
 
 
 def frame_of_bytes(part: Part) -> pl.DataFrame:
     """Return the frame of a part, whose rows share their texts; raises what polars raises where it is none."""
-    return pl.DataFrame([_text(column) for column in pl.read_ipc(io.BytesIO(part), use_pyarrow=False)])
+    try:
+        rows, tables = msgspec.msgpack.decode(part, type=tuple[memoryview, dict[str, memoryview]])
+    except msgspec.DecodeError as error:
+        raise pl.exceptions.ComputeError(str(error)) from None
+    frame = _read(rows)
+    return frame.with_columns(_read(texts)[name].gather(frame[name]) for name, texts in tables.items())
 
 
-def _number(column: pl.Series) -> pl.Series:
-    """Return a text's numbers among its different ones, under a name that says so; another column as it is."""
-    first = column.head(SAMPLE_ROWS)
-    if column.dtype != pl.String or column.len() < SAMPLE_ROWS or first.n_unique() > SAMPLE_ROWS * MOST_DIFFERENT_RATIO:
-        return column
-    return column.cast(pl.Enum(column.drop_nulls().unique())).alias(f"{NUMBERED}{column.name}")
+def _comes_often(column: pl.Series) -> bool:
+    """Return whether the texts of a column come in many rows each, as far as the first ones show."""
+    if column.dtype != pl.String or column.len() < SAMPLE_ROWS:
+        return False
+    return column.head(SAMPLE_ROWS).n_unique() <= SAMPLE_ROWS * MOST_DIFFERENT_RATIO
 
 
-def _text(column: pl.Series) -> pl.Series:
-    if not column.name.startswith(NUMBERED):
-        return column
-    texts: pl.Series = column.dtype.categories  # type: ignore[attr-defined]
-    return texts.gather(column.to_physical()).alias(column.name.removeprefix(NUMBERED))
+def _write(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_ipc(buffer, compression="lz4")
+    return buffer.getvalue()
+
+
+def _read(part: Part) -> pl.DataFrame:
+    return pl.read_ipc(io.BytesIO(part), use_pyarrow=False)
 
 
 def _replace(path: Path, data: bytes) -> None:
