@@ -12,7 +12,7 @@ from flows.past.day import Batch, Day, Judge, Problem
 from flows.run.acting.look import make_sight
 from flows.run.conclude import to_recommended
 from flows.sources.world.files import WorldFiles
-from flows.sources.world.likeness import Later, part_worlds
+from flows.sources.world.likeness import Later, Parted, part_worlds
 from schemas.episode import Recommended, Target
 from schemas.rules import Rules
 from schemas.run import Judgement
@@ -53,10 +53,10 @@ class DayReader:
     def _tell(self, version: str, worlds: Sequence[WorldFiles], problems: list[Problem]) -> Told | None:
         # A calendar has moments of its own: under one, each world is judged.
         has_windows = not self.judge.know(version).desired.maintenance.is_empty()
-        parted = part_worlds(worlds, self.judge.rules, self.judge.limits)
-        batch = self.judge.judge_worlds(version, worlds if has_windows else parted.told, problems)
-        later = () if has_windows or not batch else (row for row in parted.later if row.like in batch.prints)
-        return Told(batch, tuple(later)) if batch else None
+        judge = self.judge
+        parted = Parted([*worlds], []) if has_windows else part_worlds(worlds, judge.rules, judge.limits)
+        batch = judge.judge_worlds(version, parted.told, problems)
+        return Told(batch, tuple(row for row in parted.later if row.like in batch.prints)) if batch else None
 
 
 class Parts:

@@ -119,3 +119,13 @@ def test_a_run_whose_world_says_the_same_as_one_before_is_the_same(seed, tmp_pat
     assert 50 < told_count < len(fast) - 50
     monkeypatch.setattr(policy_runs, "part_worlds", lambda worlds, *_: Parted([*worlds], []))
     assert list_runs(judge_past(settings, tmp_path / "kept")) == fast
+
+
+def test_under_a_calendar_each_world_is_judged(tmp_path):
+    home = write(tmp_path / "home", inventory(**dict.fromkeys(NODES, SERVICES)))
+    for name, files in Past(Random(0)).worlds(5):
+        write(tmp_path / "kept" / name, files)
+    windows = [{"from": "01:00", "to": "02:00"}]
+    settings = Settings(inventory=home, state_dir=tmp_path / "state", maintenance=windows)
+
+    assert [len(runs.batch.prints) for runs in judge_past(settings, tmp_path / "kept")] == [5]
