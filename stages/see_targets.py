@@ -1,7 +1,6 @@
 """The scene: what a run shows of the targets that deciding asks about, as plain values (ACTIONS 13.1)."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -182,7 +181,8 @@ class _Desk:
         found: dict[Target, tuple[Finding, ...]] = {}
         for node, service, kind, severity, held_by in rows.iter_rows():
             finding = Finding(_KINDS[kind], _SEVERITIES[severity], _HOLDERS.get(held_by), is_disk=node in self.disks)
-            found[Target(node, service)] = (*found.get(Target(node, service), ()), finding)
+            target = Target(node, service)
+            found[target] = (*found[target], finding) if target in found else (finding,)
         return found
 
     def shown(self, seen: Collection[Target]) -> dict[Target, Shown]:
@@ -335,15 +335,15 @@ def _open_episodes(episodes: Iterable[Episode]) -> dict[Target, tuple[OpenEpisod
 
 def _flapping(episodes: Iterable[Episode], past: PastRules, as_of: datetime) -> dict[Target, datetime]:
     """Return until when targets flap: until too few of their openings are left in the window."""
-    rows = [*episodes]
-    open_targets = {episode.target for episode in rows if episode.is_open}
-    counts: Counter[Target] = Counter()
-    for episode in rows:
-        counts[episode.target] += len(episode.openings)
+    rows = [(episode.target, episode.openings, episode.is_open) for episode in episodes]
+    open_targets = {target for target, _, is_open in rows if is_open}
+    counts: dict[Target, int] = {}
+    for target, moments, _ in rows:
+        counts[target] = counts.get(target, 0) + len(moments)
     openings: dict[Target, set[datetime]] = {}
-    for episode in rows:
-        if counts[episode.target] >= past.flapping_openings - 1:
-            openings.setdefault(episode.target, set()).update(episode.openings)
+    for target, moments, _ in rows:
+        if counts[target] >= past.flapping_openings - 1:
+            openings.setdefault(target, set()).update(moments)
     found = {}
     for target, moments in openings.items():
         wanted = past.flapping_openings - (target not in open_targets)
