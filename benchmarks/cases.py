@@ -103,6 +103,14 @@ def floor(decoder: str) -> Callable[[Place], list[str]]:
     return lambda place: [*script, str(place.inventory), str(place.world)]
 
 
+def read_yaml(module: str, *, by_peer: bool = False) -> Callable[[Place], list[str]]:
+    """Return the command that only reads the inventory."""
+    return lambda place: [
+        place.peer_python if by_peer else sys.executable,
+        *("-m", f"benchmarks.peers.{module}", str(place.inventory)),
+    ]
+
+
 def comparison(peer: str) -> Callable[[Place], list[str]]:
     """Return the command of a peer that only compares."""
     return lambda place: [place.peer_python, "-m", "benchmarks.peers.comparison", peer, str(place.tables)]
@@ -113,6 +121,8 @@ CASES = [
     Case("cold", "supervisor, cold", WHOLE, supervise),
     Case("plain", "(a) plain script", WHOLE, plain("safe"), max_services=200_000),
     Case("plain-c", "(b) plain script, C loader", WHOLE, plain("c")),
+    Case("inventory", "supervisor's reading of an inventory anew", FLOOR, read_yaml("read_inventory")),
+    Case("rapidyaml", "read bytes, rapidyaml", FLOOR, read_yaml("parse_yaml", by_peer=True), needs="ryml"),
     Case("floor-json", "read bytes, json", FLOOR, floor("json")),
     Case("floor-msgspec", "read bytes, msgspec", FLOOR, floor("msgspec")),
     Case(

@@ -16,13 +16,14 @@ RECOMMENDATION = (
     "causing_kinds",
     "blast_radius",
 )
+WORDING = "reasons"
 COUNTED = {"missing_service": "missing", "unexpected_service": "unexpected", "unhealthy_service": "unhealthy"}
 
 Outcome = dict[str, Any]
 
 
 def read_outcome(path: Path) -> Outcome:
-    """Return what a run concluded, in an order of its own; evidence and wording are left out."""
+    """Return what a run concluded, in an order of its own; evidence is left out."""
     document = json.loads(path.read_bytes())
     if "drift" not in document:
         return dict(document)
@@ -32,12 +33,24 @@ def read_outcome(path: Path) -> Outcome:
         row["root_causes"] = sorted(row["root_causes"])
         row["causing_kinds"] = sorted(row["causing_kinds"])
     order = sorted(recommendations, key=lambda row: (row["recommendation_id"], row["node"]))
-    return {"state": document["summary"]["state"], "drift": drift, "recommendations": order}
+    return {
+        "state": document["summary"]["state"],
+        "partial": document["partial"],
+        "drift": drift,
+        "recommendations": order,
+        "rejected": sorted([row["file"], row["key"]] for row in document["rejected"]),
+        "unread": len(document["unread"]),
+        WORDING: sorted(
+            [row["recommendation_id"], row["reason"]] for row in document["recommendations"] if "reason" in row
+        ),
+    }
 
 
 def disagreement(one: Outcome, other: Outcome) -> str | None:
-    """Return where two outcomes differ first, or None where they agree."""
+    """Return where two outcomes differ first, or None where they agree; reasons are compared where both give them."""
     for part in one.keys() | other.keys():
+        if part == WORDING and not (one[part] and other[part]):
+            continue
         if one.get(part) != other.get(part):
             return f"{part}: {_first_difference(one.get(part), other.get(part))}"
     return None
@@ -50,6 +63,17 @@ def _first_difference(one: Any, other: Any) -> str:
                 return f"{left} against {right}"
         return f"{len(one)} rows against {len(other)}"
     return f"{one} against {other}"
+
+
+def tell_size(outcome: Outcome) -> str:
+    """Return how much was compared."""
+    drift, advice = outcome["drift"], outcome["recommendations"]
+    held, caused = sum(row[-1] is not None for row in drift), sum(bool(row["root_causes"]) for row in advice)
+    return (
+        f"state {outcome['state']}, {len(drift):,} drifts (kind, severity, what holds back), {held:,} of them held back,"
+        f" {len(advice):,} recommendations (action, event, severity, kinds, reach), {caused:,} with root causes,"
+        f" {len(outcome['rejected']):,} records set aside"
+    )
 
 
 def count_kinds(outcome: Outcome) -> Outcome:

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.cases import COMPARISON, WHOLE, Case
 from benchmarks.measure import Measured
-from benchmarks.outcome import Outcome, count_kinds, disagreement, read_outcome
+from benchmarks.outcome import Outcome, count_kinds, disagreement, read_outcome, tell_size
 
 HEAD = ("case", "does", "services", "median s", "min-max s", "cpu s", "runs", "peak MB", "x warm", "outcome")
 
@@ -24,6 +24,8 @@ class Row:
     note: str = ""
     """Why it was not run, or whether its outcome is that of the others."""
     is_skipped: bool = False
+    size: str = ""
+    """How much was concluded, of one that does the whole job."""
 
     def skip(self, reason: str) -> None:
         """Do not run it, and say why."""
@@ -61,6 +63,7 @@ class Row:
                 outcomes.setdefault(COMPARISON, count_kinds(outcome))
             difference = disagreement(outcomes.setdefault(self.case.does, outcome), outcome)
             self.note = f"differs: {difference}"[:200] if difference else "same"
+            self.size = tell_size(outcome) if self.case.does == WHOLE else ""
 
     def as_document(self) -> dict[str, Any]:
         """Return the figures for a file."""
@@ -80,10 +83,21 @@ def render(rows: list[Row]) -> str:
     warm = {row.services: row.median_s for row in rows if row.case.name == "warm" and row.runs}
     lines = [HEAD, tuple("-" * len(word) for word in HEAD), *(_cells(row, warm.get(row.services)) for row in rows)]
     growth = [line for name in dict.fromkeys(row.case.name for row in rows) for line in _growth(rows, name)]
-    parts = [align(lines)]
+    parts = [align(lines), *agreements(rows)]
     if growth:
         parts.append("Growth: the exponent k of time ~ services^k; 1 is linear.\n" + align(growth))
     return "\n\n".join(parts)
+
+
+def agreements(rows: list[Row]) -> list[str]:
+    """Return a sentence for each size in which at least two that do the whole job concluded the same."""
+    said = []
+    for services in dict.fromkeys(row.services for row in rows):
+        done = [row for row in rows if row.services == services and row.case.does == WHOLE and row.runs]
+        if len(done) > 1 and not any(row.is_wrong for row in done):
+            names = "; ".join(row.case.label for row in done)
+            said.append(f"{services:,} services: all conclude the same ({names}): {done[0].size}.")
+    return said
 
 
 def _cells(row: Row, warm_s: float | None) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from benchmarks.peers.plain.world import rank_of
 BROKEN = {"missing_service", "unhealthy_service"}
 Group = tuple[bool, tuple[Target, ...]]
 """Whether a need is of this node alone, and the instances of which one is enough."""
+Instances = dict[str, dict[Target, None]]
+"""The targets of each name, in their order."""
 
 
 @dataclass
@@ -41,9 +43,9 @@ def build_graph(case: Case, drift: list[Drift]) -> Graph:
     graph.misplaced = {row.target for row in drift if row.kind == "misplaced_service"}
     graph.broken |= {target for target in case.desired.services if target[0] in case.offline} - graph.misplaced
     graph.broken |= set(unread_and_broken(case))
-    instances = defaultdict(list)
+    instances: Instances = defaultdict(dict)
     for target in [*case.desired.services, *unread_with_record(case)]:
-        instances[target[1]].append(target)
+        instances[target[1]][target] = None
     for target, service in case.desired.services.items():
         groups = [(need, group_of(target, need, instances)) for need in service.needs]
         graph.needed[target] = [other for _, (_, candidates) in groups for other in candidates]
@@ -69,11 +71,13 @@ def unread_and_broken(case: Case) -> Iterator[Target]:
             yield target
 
 
-def group_of(target: Target, need: Need, instances: dict[str, list[Target]]) -> Group:
+def group_of(target: Target, need: Need, instances: Instances) -> Group:
     """Return the instances that can serve a need."""
-    local = [other for other in instances.get(need.name, []) if other[0] == target[0]]
-    is_local = need.scope == "local" or (need.scope == "anywhere" and bool(local))
-    return is_local, tuple(local if is_local else instances.get(need.name, []))
+    everywhere, here = instances.get(need.name, {}), (target[0], need.name)
+    is_local = need.scope == "local" or (need.scope == "anywhere" and here in everywhere)
+    if is_local:
+        return is_local, (here,) if here in everywhere else ()
+    return is_local, tuple(everywhere)
 
 
 def may_block(case: Case, need: Need, group: Group) -> bool:

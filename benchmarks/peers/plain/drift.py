@@ -1,14 +1,15 @@
 """What is drift (SEMANTICS 3)."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from benchmarks.peers.plain.inventory import Desired, Node, Service, Target, name_of
 from benchmarks.peers.plain.times import Clock, is_open
-from benchmarks.peers.plain.world import Actual, Observation, is_listed
+from benchmarks.peers.plain.world import Actual, Observation, Record, is_listed
 
 FLEET: Target = ("fleet", "all")
 ABSENCES = {"missing_service", "misplaced_service", "unreadable_observation", "stale_observation"}
@@ -58,6 +59,32 @@ class Case:
     def monitored(self) -> Iterator[tuple[Target, Service]]:
         """Yield what is asked for and monitored."""
         yield from ((target, service) for target, service in self.desired.services.items() if service.is_monitored)
+
+    @cached_property
+    def asked_of(self) -> dict[str, list[tuple[Target, Service]]]:
+        """Return what is asked of each node."""
+        asked: dict[str, list[tuple[Target, Service]]] = defaultdict(list)
+        for target, service in self.desired.services.items():
+            asked[target[0]].append((target, service))
+        return asked
+
+    @cached_property
+    def records_on(self) -> dict[str, list[Record]]:
+        """Return the records of each node's services."""
+        records: dict[str, list[Record]] = defaultdict(list)
+        for target, record in self.actual.services.items():
+            records[target[0]].append(record)
+        return records
+
+    @cached_property
+    def seen_on(self) -> dict[str, list[tuple[Target, datetime | None]]]:
+        """Return when each service of a node was seen, and each record that counts for none."""
+        seen: dict[str, list[tuple[Target, datetime | None]]] = defaultdict(list)
+        for target, its in self.actual.observations.items():
+            seen[target[0]].append((target, its.seen_at))
+        for target in self.actual.uncounted:
+            seen[target[0]].append((target, self.actual.services[target].seen.at))
+        return seen
 
 
 def detect_drift(case: Case) -> list[Drift]:
@@ -124,8 +151,7 @@ def has_fresh_service(case: Case, node: str, ttl: float) -> bool:
     """Return whether a service record of a node has a healthy word, and is fresh."""
     return any(
         record.status in case.rules["healthy_words"] and case.clock.is_fresh(record.seen.at, ttl)
-        for target, record in case.actual.services.items()
-        if target[0] == node
+        for record in case.records_on[node]
     )
 
 
@@ -160,17 +186,15 @@ def is_between(case: Case, seen_at: datetime | None) -> bool:
 
 def is_needed(case: Case, node: Node) -> bool:
     """Return whether a node's outage is critical."""
-    asked = any(target[0] == node.name for target, _ in case.monitored())
+    asked = any(service.is_monitored for _, service in case.asked_of[node.name])
     return (asked or node.is_open or bool(node.bad)) and not node.is_best_effort
 
 
 def is_emptied(case: Case, node: Node) -> bool:
     """Return whether the inventory asks for nothing of a node on which several services are well."""
-    asked = any(target[0] == node.name for target in case.desired.services)
-    if asked or node.is_open or node.bad or not node.has_inventory:
+    if case.asked_of[node.name] or node.is_open or node.bad or not node.has_inventory:
         return False
-    words = (record.status for target, record in case.actual.services.items() if target[0] == node.name)
-    return sum(word in case.rules["healthy_words"] for word in words) >= 3
+    return sum(record.status in case.rules["healthy_words"] for record in case.records_on[node.name]) >= 3
 
 
 # ---- services ----
@@ -214,16 +238,9 @@ def is_stale(case: Case, target: Target, service: Service, seen: Observation) ->
         return False
     if case.actual.refreshes:
         return True
-    others = [its.seen_at for other, its in case.actual.observations.items() if is_beside(other, target)]
-    others += [case.actual.services[other].seen.at for other in case.actual.uncounted if is_beside(other, target)]
-    times = [time for time in others if time is not None]
+    times = [time for other, time in case.seen_on[target[0]] if other != target and time is not None]
     fresh = sum(case.clock.is_fresh(time, ttl) for time in times)
     return fresh >= 2 and 2 * fresh >= len(times)
-
-
-def is_beside(other: Target, target: Target) -> bool:
-    """Return whether another service is on the same node."""
-    return other != target and other[0] == target[0]
 
 
 def failed_deployment(case: Case, target: Target) -> Iterator[Drift]:

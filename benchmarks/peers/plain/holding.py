@@ -114,8 +114,8 @@ def suspect_nodes(case: Case, drift: list[Drift], waiting: Causes) -> list[Drift
     for node in case.desired.nodes:
         drawn_from = [
             target
-            for target, service in case.monitored()
-            if target[0] == node
+            for target, service in case.asked_of[node]
+            if service.is_monitored
             and not service.run
             and not case.is_planned(target)
             and not any(row.kind == "misplaced_service" or is_explained(row) for row in rows[target])

@@ -4,7 +4,7 @@ import ipaddress
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -222,13 +222,12 @@ class _Reader:
         by_node: dict[str, list[Service]] = defaultdict(list)
         for service in desired.services.values():
             by_node[service.node].append(service)
+        seen_on, told_on = names_by_node(seen), names_by_node(self.told_of())
         counted: set[Target] = set()
         owner_of = {target: target for target in desired.services}
-        about = self.told_of()
         for service in desired.services.values():
             names = [service.name] if service.target in seen else []
-            beside = {name for node, name in seen if node == service.node}
-            told = {name for node, name in about if node == service.node}
+            beside, told = seen_on[service.node], told_on[service.node]
             for known_by in (list(dict.fromkeys(service.containers)), replica_names(service, beside, told)):
                 known = [
                     name
@@ -366,6 +365,14 @@ def is_listed(word: str, rules: dict[str, Any]) -> bool:
     return any(word in rules[name] for name in lists) or bool(re.fullmatch(r"exited [(][0-9]+[)]", word))
 
 
+def names_by_node(targets: Iterable[Target]) -> dict[str, set[str]]:
+    """Return the names on each node."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for node, name in targets:
+        names[node].add(name)
+    return names
+
+
 def claims(service: Service, name: str) -> bool:
     """Return whether a service is known by a name, beside its own."""
     return name in service.containers or any(name in names for names in replicas(service, {name}).values())
@@ -393,4 +400,9 @@ def replicas(service: Service, seen: set[str]) -> dict[str, set[str]]:
     stems = {f"{service.name}-", f"{service.name}_"}
     if service.stack is not None:
         stems |= {f"{service.stack}-{service.given}-", f"{service.stack}_{service.given}_"}
-    return {stem: {name for name in seen if re.fullmatch(re.escape(stem) + "[0-9]+", name)} for stem in stems}
+    return {stem: {name for name in seen if name.startswith(stem) and is_number(name[len(stem) :])} for stem in stems}
+
+
+def is_number(text: str) -> bool:
+    """Return whether a text is digits and nothing else."""
+    return re.fullmatch("[0-9]+", text) is not None
