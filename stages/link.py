@@ -126,7 +126,7 @@ def _resolve(services: pl.DataFrame, dependencies: pl.DataFrame, instances: pl.D
     wanted = declared(services, dependencies).select(*TARGET, "dependency", "scope", "is_completion").unique()
     if wanted.is_empty():
         return empty(Link)
-    there = instances.select("node", dependency="service")
+    there = only(instances.select("node", dependency="service"), wanted, "dependency")
     nearby = wanted.filter(pl.col("scope") != DependencyScope.EXTERNAL).pipe(only, there, ["node", "dependency"])
     is_anywhere = pl.col("scope") == DependencyScope.ANYWHERE
     elsewhere = pl.concat(

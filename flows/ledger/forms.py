@@ -116,4 +116,4 @@ def of_form(kind: type[Value], form: msgspec.Struct, **other: object) -> Value:
 def _in_utc(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(_in_utc(one) for one in value)
-    return value.astimezone(UTC) if isinstance(value, datetime) else value
+    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not UTC else value

@@ -66,7 +66,9 @@ def _read_table(data: bytes, fields: tuple[str, ...], limits: Limits) -> Records
     entries = [entry for _, entry in placed]
     places = tuple(place for place, _ in placed)
     keys = pl.concat([table.rows["key"], pl.Series("key", [key for key, _ in entries], pl.String)])
-    return Records(entries, True, table.rows, places) if keys.n_unique() == keys.len() else None
+    # Keys with as many hashes as there are keys are as many; it takes half the time.
+    are_apart = keys.hash().n_unique() == keys.len() or keys.n_unique() == keys.len()
+    return Records(entries, True, table.rows, places) if are_apart else None
 
 
 def _refuse_many_values(data: bytes, limit: int) -> None:

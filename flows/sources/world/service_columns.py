@@ -116,7 +116,10 @@ def _shares_target(table: pl.DataFrame, met: pl.DataFrame) -> pl.Series:
     Few are: they are looked for among those with the same hash.
     """
     targets = pl.concat([table.select(TARGET), met]).with_row_index("row")
-    alike = targets.filter(pl.struct(TARGET).hash().is_duplicated())
+    hashes = targets.select(pl.struct(TARGET).hash()).to_series()
+    if hashes.n_unique() == hashes.len():
+        return pl.Series([False], dtype=pl.Boolean).new_from_index(0, table.height)
+    alike = targets.filter(hashes.is_duplicated())
     shared = alike.filter(pl.struct(TARGET).is_duplicated())["row"]
     none = pl.Series([False], dtype=pl.Boolean).new_from_index(0, targets.height)
     return none.scatter(shared, True).head(table.height)
