@@ -345,11 +345,11 @@ def _flapping(episodes: Iterable[Episode], past: PastRules, as_of: datetime) -> 
         if counts[target] >= past.flapping_openings - 1:
             openings.setdefault(target, set()).update(moments)
     found = {}
-    for target, moments in openings.items():
+    for target, opened in openings.items():
         wanted = past.flapping_openings - (target not in open_targets)
-        if not 1 <= wanted <= len(moments):
+        if not 1 <= wanted <= len(opened):
             continue
-        recent = sorted((at for at in moments if as_of - past.flapping_window < at <= as_of), reverse=True)
+        recent = sorted((at for at in opened if as_of - past.flapping_window < at <= as_of), reverse=True)
         if len(recent) >= wanted:
             found[target] = recent[wanted - 1] + past.flapping_window
     return found

@@ -19,13 +19,13 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("SUPERVISOR_", "NODE_ALIAS"))}
 
 
-def call(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def call(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command line in this process, as the program does, in an environment that has no other settings of ours."""
     output, errors = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     with (
         contextlib.redirect_stdout(output),
         contextlib.redirect_stderr(errors),
-        _environment(AT_ONCE | (environment or {})),
+        _environment({**AT_ONCE, **(environment or {})}),
     ):
         exit_code = _run(list(arguments))
     for stream in (output, errors):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 from hypothesis import given, settings
@@ -139,7 +140,14 @@ OF_ANY_JUDGEMENT = (
 
 
 APART = {"mass_drift_min": 99, "node_drift_min": 99}
-WORLDS = ((None, {}), (waiting, APART), (deploying, {}), (None, APART), (in_agreement, {}), (waiting, APART))
+WORLDS: tuple[tuple[Any, dict[str, int]], ...] = (
+    (None, {}),
+    (waiting, APART),
+    (deploying, {}),
+    (None, APART),
+    (in_agreement, {}),
+    (waiting, APART),
+)
 """How a world follows from the inventory, or that it does not, and the settings it is judged with."""
 
 

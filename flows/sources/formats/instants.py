@@ -46,7 +46,7 @@ def parse_instant(value: object, zone: str = "UTC") -> int | None:
     if isinstance(value, str):
         return _parse_text(value, zone) if len(value) <= MOST_CHARACTERS else None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return _parse_number(value) if is_number else None  # type: ignore[arg-type]
+    return _parse_number(value) if is_number else None
 
 
 def is_never(value: object) -> bool:
