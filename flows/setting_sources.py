@@ -148,6 +148,13 @@ def merge_sections(written: Mapping[str, Any], environment: Mapping[str, Any]) -
     return {**written, **environment, **merged}
 
 
+def find_kept(written: Mapping[str, Any], environment: Mapping[str, Any]) -> list[str]:
+    """Return the keys of sections of which both say something that the file alone says, such as `limits.retries`."""
+    merged = merge_sections(written, environment)
+    both = [name for name in SECTIONS if name in written and name in environment and merged[name] != environment[name]]
+    return [f"{name}.{key}" for name in both for key in written[name] if key not in environment[name]]
+
+
 def unquote_aliases(aliases: object) -> object:
     """Return the alias map of a one-line JSON object, around which quotes occur (CONTRACT 1.4)."""
     if not isinstance(aliases, str):

@@ -21,6 +21,7 @@ from flows.setting_sources import (
     PREFIX,
     default_state_dir,
     find_file,
+    find_kept,
     merge_sections,
     read_environment,
     read_file_values,
@@ -272,6 +273,7 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
     origins = dict.fromkeys(Settings.model_fields, "default")
     origins |= {name: f"{file}:{lines[name]}" for name in written if name in lines}
     origins |= {name: f"environment {variables[name]}" for name in environment}
+    origins |= {key: f"{file}:{lines[key.partition('.')[0]]}" for key in find_kept(written, environment)}
     origins |= {name: f"option --{name.replace('_', '-')}" for name in given}
     try:
         return Loaded(Settings(**{**merge_sections(written, environment), **given}), origins, file)
@@ -314,12 +316,18 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
+def find_origin(origins: Mapping[str, str], key: str) -> str | None:
+    """Return where a setting or a key of a section came from, such as `limits.retries`, or what is below it."""
+    section, _, rest = key.partition(".")
+    return origins.get(f"{section}.{rest.partition('.')[0]}") or origins.get(section)
+
+
 def explain_faults(error: ValidationError, origins: Mapping[str, str]) -> str:
     """Return each fault with its origin, key and what was expected; never the value, which may be a secret."""
     faults = []
     for fault in error.errors(include_input=False, include_url=False):
         key = ".".join(str(part) for part in fault["loc"])
-        origin = origins.get(str(fault["loc"][0]), "settings") if fault["loc"] else "settings"
+        origin = find_origin(origins, key) or "settings"
         is_duration = str(fault["type"]).startswith("time_delta") or "timedelta" in fault["msg"]
         message = f"expected {DURATION}" if is_duration else fault["msg"].removeprefix("Value error, ")
         faults.append(f"{origin}: {key}: {message}")

@@ -125,7 +125,9 @@ def _is_changed(setting: Setting, loaded: "Loaded") -> bool:
 
 def _origin(setting: Setting, loaded: "Loaded") -> str:
     """Return where it came from; of a section, the place of the section counts for what it changes alone."""
-    origin = loaded.origins[setting.name.partition(".")[0]]
+    from flows.settings import find_origin
+
+    origin = find_origin(loaded.origins, setting.name) or "default"
     return "default" if "." in setting.name and setting.value == setting.default else origin
 
 

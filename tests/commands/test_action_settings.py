@@ -28,6 +28,18 @@ def test_a_variable_changes_one_number_of_the_section_and_leaves_the_others_of_t
     assert (actions.policy, actions.operators) == (tmp_path / "policy.yaml", tmp_path / "who.yaml")
 
 
+def test_a_fault_of_the_file_is_not_the_variables_that_changes_another_number_of_the_section(tmp_path, monkeypatch):
+    file = tmp_path / "supervisor.yaml"
+    file.write_text("actions:\n  cooldwon: 10m\n")
+    monkeypatch.setenv("SUPERVISOR_ACTIONS__BUDGET_HOUR", "many")
+
+    with pytest.raises(SettingsError) as error:
+        load_settings(config=file)
+
+    assert f"{file}:1: actions.cooldwon: " in str(error.value)
+    assert "environment SUPERVISOR_ACTIONS: actions.budget_hour: " in str(error.value)
+
+
 def test_actions_are_kept_in_the_state_folder_unless_they_have_one_of_their_own(tmp_path):
     file = tmp_path / "supervisor.yaml"
     file.write_text("state_dir: state\n")
