@@ -112,6 +112,12 @@ class Numbers(BaseModel):
     max_hold: Duration = Field(timedelta(days=30), description="the longest hold")
     max_override: Duration = Field(_hours(4), description="the longest override")
 
+    @property
+    def longest_window(self) -> timedelta:
+        """How far back a start counts for any rate."""
+        rates = (self.rate_target, self.rate_node, self.rate_fleet, self.budget, self.rate_diagnostics)
+        return max(rate.window for rate in rates)
+
 
 RULE_NUMBERS = frozenset(
     {

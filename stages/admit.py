@@ -33,10 +33,10 @@ def admit(
     name. What fails waits, and the next one is still looked at. All others are held against the ledger alone.
     """
     rows = [*weighed]
-    ledger = _Floor(scene, book, policy or _NOTHING, numbers)
+    failures = order_by_scope(book.attempts)
+    ledger, filled = (_Floor(scene, book, policy or _NOTHING, numbers, failures) for _ in range(2))
     alone = [_find(ledger, row.case) for row in rows]
     ready = [place for place, row in enumerate(rows) if _may_start(row, alone[place])]
-    filled = _Floor(scene, book, policy or _NOTHING, numbers)
     count = 0
     for place in sorted(ready, key=lambda place: _order(rows[place].case)):
         alone[place] = _find(filled, rows[place].case)
@@ -98,6 +98,8 @@ class _Floor:
     book: Book
     policy: Policy
     numbers: Numbers
+    failures: Mapping[str, list[Attempt]]
+    """The settled attempts of each scope."""
     occupants: list[_Occupant] = field(default_factory=list)
     nodes: Counter[str] = field(default_factory=Counter)
     domains: Counter[str] = field(default_factory=Counter)
@@ -105,14 +107,14 @@ class _Floor:
     fleet_rates: tuple[GuardHit, ...] | None = None
     """What the fleet's rates come to, the same for all; None until it is asked for."""
     breakers: dict[str, datetime | None] = field(default_factory=dict)
-    failures: Mapping[str, list[Attempt]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for attempt in self.book.open_attempts:
             self._occupy(_Occupant(attempt.target, attempt.nodes, attempt.is_mutating))
+        left_at = self.scene.as_of - self.numbers.longest_window
         for attempt in self.book.attempts:
-            self._note_start(attempt.target, attempt.nodes, attempt.is_mutating, attempt.started_at)
-        self.failures = order_by_scope(self.book.attempts)
+            if attempt.started_at > left_at:
+                self._note_start(attempt.target, attempt.nodes, attempt.is_mutating, attempt.started_at)
 
     def add(self, case: Case) -> None:
         """Count a case that starts."""
