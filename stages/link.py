@@ -61,7 +61,7 @@ def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
     bad_entries = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
     if unread.is_empty() and bad_entries.is_empty():
         return asked
-    strange = observed.filter(~pl.col("is_desired"))
+    strange = _of_judged_nodes(observed.filter(~pl.col("is_desired")), desired)
     may_be = pl.concat(
         [
             strange.join(unread, on="node", how="semi").select(TARGET),
@@ -73,8 +73,11 @@ def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
 
 def _judged(desired: Desired, *more: str) -> pl.DataFrame:
     """Return the services of nodes that are monitored: nothing of another is desired, so that none of it is enough."""
-    unmonitored = desired.nodes.filter(~pl.col("is_monitored"))
-    return without(desired.services.select(*TARGET, *more), unmonitored, "node")
+    return _of_judged_nodes(desired.services.select(*TARGET, *more), desired)
+
+
+def _of_judged_nodes(services: pl.DataFrame, desired: Desired) -> pl.DataFrame:
+    return without(services, desired.nodes.filter(~pl.col("is_monitored")), "node")
 
 
 def _follow(

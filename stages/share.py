@@ -141,7 +141,8 @@ def _open_ones(shown: Shown) -> pl.DataFrame:
     """Return what runs where an inventory that cannot be read may ask for it."""
     unread = shown.desired.nodes.filter(~pl.col("is_readable"))
     entries = shown.desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
-    stray = shown.services.filter(~pl.col("is_desired"))
+    unmonitored = shown.desired.nodes.filter(~pl.col("is_monitored"))
+    stray = shown.services.filter(~pl.col("is_desired")).join(unmonitored, on="node", how="anti")
     found = [stray.join(unread, on="node", how="semi"), stray.join(entries, on=TARGET, how="semi")]
     return pl.concat([rows.select(TARGET) for rows in found]).unique()
 

@@ -100,7 +100,8 @@ def test_a_node_without_a_status_has_none(record):
 
 
 @pytest.mark.parametrize(
-    "written", [{"piha//web": OK}, [{"node": "piha", "service": "/web", **OK}], [{"id": "piha//web", **OK}]]
+    "written",
+    [{"piha//web": OK}, {"piha// web": OK}, [{"node": "piha", "service": "/web", **OK}], [{"id": "piha//web", **OK}]],
 )
 def test_slashes_at_the_beginning_of_a_service_are_dropped(written):
     assert services(decode(files(services=written))) == [("piha", "web", "ok")]

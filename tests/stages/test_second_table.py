@@ -204,6 +204,24 @@ def test_a_dependency_whose_entry_cannot_be_read_is_judged_by_its_record():
     assert ids(judged(want, actual(app, "n/z"))) == ["redeploy-n-app"]
 
 
+@pytest.mark.parametrize(
+    ("is_monitored", "expected"),
+    [
+        pytest.param(True, ["redeploy-n-db", "redeploy-n-app"], id="it may be asked for there"),
+        pytest.param(
+            False, ["redeploy-n-db", "delayed-deployment-n-app"], id="nothing is asked of a node without monitoring"
+        ),
+    ],
+)
+def test_what_runs_on_a_node_whose_inventory_cannot_be_read_may_meet_a_dependency(is_monitored, expected):
+    needs = [{"target": "n/app", "dependency": "db", "scope": "external"}]
+    other = {"node": "m", "is_readable": False, "is_monitored": is_monitored}
+    want = desired("n/app", "n/db", "n/z", nodes=["n", other], needs=needs)
+    down = [{"target": f"n/{name}", "status": "exited"} for name in ("app", "db")]
+
+    assert sorted(ids(judged(want, actual(*down, "n/z", "m/db")))) == sorted(expected)
+
+
 def test_what_blocks_one_member_of_a_cycle_by_its_offline_node_blocks_them_all():
     needs = [
         {"target": "n/a", "dependency": "b", "scope": "external"},

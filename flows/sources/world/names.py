@@ -78,7 +78,7 @@ class WorldNames:
 
     def _read_service(self, text: str) -> str:
         """Return the service's name, without the slash that Docker puts before it; raises `UnusableNameError`."""
-        return self._checked(self._normalized(text).lstrip("/"), "service")
+        return self._checked(normalize_name(self._normalized(text).lstrip("/")), "service")
 
     def _read_target(self, key: str) -> Target:
         """Return node and service of `node/service`, split at its first `/`; raises `UnusableNameError`."""
