@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from schemas.frame import Frame, Instant, only
+from schemas.frame import Frame, Instant, only, without
 from schemas.words import DependencyScope
 
 TARGET = ["node", "service"]
@@ -99,3 +99,8 @@ def declared(services: pl.DataFrame, dependencies: pl.DataFrame) -> pl.DataFrame
     own = dependencies.filter(pl.col("node").is_not_null()).pipe(only, services, TARGET)
     shared = dependencies.filter(pl.col("node").is_null()).drop("node").join(services.select(TARGET), on="service")
     return pl.concat([own, shared.select(own.columns)])
+
+
+def of_judged_nodes(services: pl.DataFrame, nodes: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of nodes that are monitored: of another nothing is asked, so that nothing of it meets a need."""
+    return without(services, nodes.filter(~pl.col("is_monitored")), "node")

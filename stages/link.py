@@ -9,7 +9,7 @@ from schemas.desired import Dependency, Desired
 from schemas.drift import WAITING, Drift
 from schemas.expressions import word
 from schemas.frame import columns, dtypes, empty, only, without
-from schemas.link import NAME, TARGET, CycleMember, Instance, Link, Links, declared
+from schemas.link import NAME, TARGET, CycleMember, Instance, Link, Links, declared, of_judged_nodes
 from schemas.words import DependencyScope, RunMode
 
 MOST_ROUNDS = 20
@@ -61,7 +61,7 @@ def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
     bad_entries = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
     if unread.is_empty() and bad_entries.is_empty():
         return asked
-    strange = _of_judged_nodes(observed.filter(~pl.col("is_desired")), desired)
+    strange = of_judged_nodes(observed.filter(~pl.col("is_desired")), desired.nodes)
     may_be = pl.concat(
         [
             strange.join(unread, on="node", how="semi").select(TARGET),
@@ -73,11 +73,7 @@ def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
 
 def _judged(desired: Desired, *more: str) -> pl.DataFrame:
     """Return the services of nodes that are monitored: nothing of another is desired, so that none of it is enough."""
-    return _of_judged_nodes(desired.services.select(*TARGET, *more), desired)
-
-
-def _of_judged_nodes(services: pl.DataFrame, desired: Desired) -> pl.DataFrame:
-    return without(services, desired.nodes.filter(~pl.col("is_monitored")), "node")
+    return of_judged_nodes(desired.services.select(*TARGET, *more), desired.nodes)
 
 
 def _follow(

@@ -10,7 +10,7 @@ from schemas.desired import Dependency
 from schemas.drift import UNAVAILABLE, WAITING
 from schemas.expressions import word
 from schemas.frame import columns
-from schemas.link import NAME, TARGET, Links, declared
+from schemas.link import NAME, TARGET, Links, declared, of_judged_nodes
 from schemas.shown import Shown, join_shown, pick
 from schemas.words import ALL, DependencyScope, DriftKind, RunMode
 
@@ -128,8 +128,7 @@ def _scope(scope: DependencyScope) -> pl.Expr:
 
 
 def _instances(shown: Shown) -> pl.DataFrame:
-    unmonitored = shown.desired.nodes.filter(~pl.col("is_monitored"))
-    return shown.desired.services.join(unmonitored, on="node", how="anti").select(TARGET)
+    return of_judged_nodes(shown.desired.services, shown.desired.nodes).select(TARGET)
 
 
 def _given(shown: Shown) -> pl.DataFrame:
@@ -141,8 +140,7 @@ def _open_ones(shown: Shown) -> pl.DataFrame:
     """Return what runs where an inventory that cannot be read may ask for it."""
     unread = shown.desired.nodes.filter(~pl.col("is_readable"))
     entries = shown.desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
-    unmonitored = shown.desired.nodes.filter(~pl.col("is_monitored"))
-    stray = shown.services.filter(~pl.col("is_desired")).join(unmonitored, on="node", how="anti")
+    stray = of_judged_nodes(shown.services.filter(~pl.col("is_desired")), shown.desired.nodes)
     found = [stray.join(unread, on="node", how="semi"), stray.join(entries, on=TARGET, how="semi")]
     return pl.concat([rows.select(TARGET) for rows in found]).unique()
 
