@@ -9,7 +9,6 @@ from typing import Any
 
 from flows.errors import SettingsError
 from flows.files.own import others_in_group, trusted_owners
-from flows.sources.formats.yaml_strict import read_settings_file
 
 FILE_NAME = "supervisor.yaml"
 POLICY_NAME = "policy.yaml"
@@ -77,6 +76,8 @@ def _others_who_write(found: os.stat_result, trusted: frozenset[int]) -> str:
 
 def read_file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """Return the file's values and the line of each key; its relative paths are relative to the file."""
+    from flows.sources.formats.yaml_strict import read_settings_file  # a tenth of `status`, where there is no file
+
     values, lines = read_settings_file(file)
     _place(values, PATHS, file.parent)
     actions = values.setdefault("actions", {})

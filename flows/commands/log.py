@@ -12,7 +12,8 @@ from flows.commands import options
 if TYPE_CHECKING:
     from flows.ledger.checkpoint import Known
     from flows.ledger.event_line import OwnEvent
-    from flows.ledger.event_log import EventLog, Position
+    from flows.ledger.event_log import EventLog
+    from flows.ledger.position import Position
     from flows.settings import Settings
 
 _PAUSE_S = 0.25
@@ -101,7 +102,7 @@ def tail(
     """Print the latest events, the newest last. Raises `NoRunError` where there is none, nor a run."""
     from flows.ledger.checkpoint import require_known
     from flows.ledger.emit import open_log
-    from flows.ledger.event_log import START
+    from flows.ledger.position import START
 
     places = _load({"event_log": event_log}, config).places
     log = open_log(places)

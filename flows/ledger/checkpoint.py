@@ -24,8 +24,8 @@ from flows.files.own import (
     trusted_owners,
     write_temporary,
 )
-from flows.ledger.event_log import START, Position
 from flows.ledger.forms import CheckpointForm, EpisodeForm, KnownForm, PendingForm, RunForm, of_form, to_form
+from flows.ledger.position import START, Position
 from flows.ledger.skipped_run import read_attempt
 from schemas.episode import Episode, Key
 from schemas.last_run import LastAttempt, LastRun

@@ -34,8 +34,9 @@ from flows.ledger.event_line import (
     encode_action_event,
     encode_change,
 )
-from flows.ledger.event_log import START, EventLog, Scan
+from flows.ledger.event_log import EventLog, Scan
 from flows.ledger.places import Places
+from flows.ledger.position import START
 from flows.ledger.skipped_run import write_attempt
 from schemas.action_event import Acting
 from schemas.episode import REMEMBERED_OPENINGS, Episode, Key, Transitions

@@ -19,6 +19,7 @@ from flows.files.lock import is_same_file, wait_for_lock
 from flows.files.own import create_file, open_regular, sync_folder
 from flows.ledger.event_line import MAX_LINE, OwnEvent, digest_line, read_own_event
 from flows.ledger.log_parts import Part, find_parts, is_packed, unpack
+from flows.ledger.position import START, Position
 from flows.ledger.torn import find_torn_length
 
 _CHUNK = 1 << 20
@@ -31,20 +32,6 @@ _ZEROS = re.compile(rb"\0+")
 MOST_PARTS = 200
 """Open at once; a process may open about a thousand files."""
 MOST_PACKED = 30
-
-
-class Position(NamedTuple):
-    """A place in a log, known again by what stands before it: offsets and inodes are used again, contents are not."""
-
-    offset: int = 0
-    start_digest: str = ""
-    """Of the file's first bytes, at most 256 and none behind the place."""
-    before_digest: str = ""
-    """Of the 256 bytes before the place."""
-
-
-START = Position()
-"""The beginning of whatever there is."""
 
 
 class Line(NamedTuple):

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from flows.ledger.checkpoint import Checkpoint, Known, Pending, decode_checkpoint, encode_checkpoint
-from flows.ledger.event_log import Position
+from flows.ledger.position import Position
 from schemas.episode import Episode
 from schemas.last_run import LastRun
 from schemas.wait import SettlingService, Wait

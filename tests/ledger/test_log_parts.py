@@ -14,7 +14,8 @@ from flows.errors import EmitError
 from flows.files.own import trusted_owners
 from flows.ledger.chain import verify_chain
 from flows.ledger.emit import open_emitter
-from flows.ledger.event_log import START, EventLog
+from flows.ledger.event_log import EventLog
+from flows.ledger.position import START
 from tests.crash.driver import run
 from tests.helpers.episodes import paths
 
