@@ -34,7 +34,7 @@ _LIST = rf"\[(?:\]|{_ITEM}(?:,{_ITEM})*+\])"
 _VALUE = rf"{_PLAIN}|true|false|null|{_NUMBER}|{_LIST}|{_QUOTED}|\{{\}}"
 
 _HEAD = re.compile(rf"(?:---\n)?+(?:{_BLANK}\n)*+services:{_REST}(?:\n{_BLANK})*+")
-_SERVICE = re.compile(rf"\n  ({_KEY}):(?![^ \n])")
+_SERVICE = re.compile(rf"\n  ({_KEY}):(?![^ \n])".encode())
 """Where a service begins, if its file is plain; what stands between two of them is an entry, and is judged as one."""
 _NAMED = re.compile(_REST)
 _LINE = re.compile(rf"( *+(?:{_KEY}:|-)(?: (?=[^ #]))?+)(?:(?<= )({_VALUE}))?+{_REST}|{_BLANK}")
@@ -74,8 +74,21 @@ class _NotPlainError(Exception):
     """The strict reader must decide."""
 
 
-class _Numbers(dict[str, int]):
-    """The number of each entry that was met, by the text behind the service's name."""
+class _Names(dict[bytes, str]):
+    """The name of each service that was met, by its bytes, which are of the right characters."""
+
+    def __init__(self, max_length: int) -> None:
+        self._max_length = max_length
+
+    def __missing__(self, written: bytes) -> str:
+        name = written.decode("ascii")
+        if name in _UNUSABLE or len(name) > self._max_length:
+            raise _NotPlainError
+        return self.setdefault(written, name)
+
+
+class _Numbers(dict[bytes, int]):
+    """The number of each entry that was met, by the bytes behind the service's name."""
 
     def __init__(self, max_name_length: int) -> None:
         self.entries: list[Entry] = []
@@ -83,12 +96,12 @@ class _Numbers(dict[str, int]):
         """How many lines each of them has, that of the name with them."""
         self._max_name_length = max_name_length
 
-    def __missing__(self, text: str) -> int:
-        entry = _read_entry(text, self._max_name_length)
-        self[text] = len(self.entries)
+    def __missing__(self, written: bytes) -> int:
+        entry = _read_entry(written.decode(), self._max_name_length)
+        number = self[written] = len(self.entries)
         self.entries.append(entry)
-        self.heights.append(text.count("\n") + 1)
-        return self[text]
+        self.heights.append(written.count(b"\n") + 1)
+        return number
 
 
 class PlainReader:
@@ -97,6 +110,7 @@ class PlainReader:
     def __init__(self, limits: Limits) -> None:
         """Begin with no entry."""
         self._limits = limits
+        self._names = _Names(limits.max_name_length)
         self._numbers = _Numbers(limits.max_name_length)
         self.entries = self._numbers.entries
 
@@ -116,19 +130,15 @@ class PlainReader:
         return most_values <= limits.max_yaml_nodes and limits.max_yaml_depth >= MAX_DEPTH + 3
 
     def _read(self, data: bytes) -> PlainServices | None:
-        head, *parts = _SERVICE.split(data.decode("utf-8").removesuffix("\n"))
-        services, numbers = parts[::2], [*map(self._numbers.__getitem__, parts[1::2])]
-        if not _HEAD.fullmatch(head) or not _are_names(services, self._limits.max_name_length):
+        # Nothing is decoded before it is known to be new: most of it is not.
+        head, *parts = _SERVICE.split(data.removesuffix(b"\n"))
+        services = [*map(self._names.__getitem__, parts[::2])]
+        if not _HEAD.fullmatch(head.decode()) or not services or len({*services}) < len(services):
             return None
+        numbers = [*map(self._numbers.__getitem__, parts[1::2])]
         heights = map(self._numbers.heights.__getitem__, numbers)
-        *lines, _ = accumulate(heights, initial=head.count("\n") + 2)
+        *lines, _ = accumulate(heights, initial=head.count(b"\n") + 2)
         return PlainServices(services, numbers, lines)
-
-
-def _are_names(services: list[str], max_length: int) -> bool:
-    """Return whether the services have different names, and each name, which has the right characters, is usable."""
-    names = {*services}
-    return len(names) == len(services) > 0 and _UNUSABLE.isdisjoint(names) and max(map(len, names)) <= max_length
 
 
 def _read_entry(text: str, max_name_length: int) -> Entry:
@@ -175,9 +185,10 @@ def _read_dependencies(plan: Plan, lines: list[Line], max_name_length: int) -> t
         names = lines[index].names
         if names is None:
             raise _NotPlainError
-        found += [EntryDependency(name, scope, False, index + 1) for name in names]
-    if any(len(one.dependency) > max_name_length for one in found):
-        raise _NotPlainError
+        for name in names:
+            if len(name) > max_name_length:
+                raise _NotPlainError
+            found.append(EntryDependency(name, scope, False, index + 1))
     if len(found) > 1 and len({one.dependency for one in found}) < len(found):
         raise _NotPlainError
     return tuple(found)
