@@ -16,8 +16,6 @@ from schemas.canonical import spell_instant
 from schemas.verb import Mode, Risk, Verb
 from schemas.words import Severity
 
-LEDGER_VERSION = 1
-
 At = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC)), PlainSerializer(spell_instant)]
 """A moment in UTC; in a journal `2026-06-03T12:01:00Z`."""
 
@@ -513,10 +511,3 @@ def read_entry(form: Mapping[str, Any]) -> Entry:
     """Return the entry of a journal's line (without its place in the chain); ValueError or KeyError where it is none."""
     record = read_record({name: value for name, value in form.items() if name not in _ENVELOPE})
     return Entry(int(form["n"]), _AT.validate_python(form["at"]), _BY.validate_python(form["by"]), record)
-
-
-def write_entry(entry: Entry, prev: str) -> dict[str, Any]:
-    """Return an entry as its journal's line has it, behind the line of that hash."""
-    by = _BY.dump_python(entry.by, mode="json")
-    at = spell_instant(entry.at)
-    return {"v": LEDGER_VERSION, "n": entry.n, "at": at, "by": by, "prev": prev, **write_record(entry.record)}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schemas.ledger import WRITERS, By, Entry, Hold, Proposed, Role, read_entry, read_record, write_entry, write_record
+from schemas.ledger import WRITERS, Hold, Proposed, Role, read_record, write_record
 from schemas.verb import Mode, Risk, Verb
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
@@ -15,12 +15,6 @@ def proposed(**changed):
     fields |= {"risk": Risk.SAFE, "params": {}, "number": 1, "problem_at": NOON, "evidence_fingerprint": "e"}
     fields |= {"recommendation_id": "r", "rule_id": "all", "mode": Mode.AUTO, "approvals": 1}
     return Proposed(**fields | changed)
-
-
-def test_an_entry_is_read_as_it_was_written():
-    entry = Entry(7, NOON, By(uid=3, name="x", role=Role.DECIDER, host="h", pid=1), proposed())
-
-    assert read_entry(write_entry(entry, "0" * 64)) == entry
 
 
 def test_a_journal_says_class_and_writes_instants_as_the_specification_does():
