@@ -2,13 +2,15 @@
 
 import json
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
 from flows.errors import WorldUnreadableError
-from flows.sources.formats import json_table
+from flows.sources.formats import json_cut, json_table
+from flows.sources.formats.json_cut import cut_records
 from flows.sources.formats.json_fast import decode_plainly
 from flows.sources.world import rows
 from flows.sources.world.actual import WorldFiles, decode_worlds
@@ -28,34 +30,49 @@ def worlds(text):
         return str(error)
 
 
-def read_both_ways(text, piece_bytes=1):
-    """Return how many services came by columns, once both ways agree; none where the file is refused.
+class Read(NamedTuple):
+    by_columns: int
+    is_cut: bool
+
+
+def read_all_ways(text, piece_bytes=1):
+    """Return what came by columns, and whether the text was cut, once all ways agree; none where the file is refused.
 
     With a byte to a piece, the text is tried to be cut at each brace, and most records are a piece of their own.
     """
-    counts = []
+    counts, is_cut = [], []
 
     def counted(*arguments):
         columns = read_service_columns(*arguments)
         counts.append(columns.rows.height if columns else 0)
         return columns
 
+    def cut(*arguments):
+        found = cut_records(*arguments)
+        is_cut.append(found is not None)
+        return found
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows, "read_service_columns", counted)
+        patch.setattr(json_table, "cut_records", cut)
+        patch.setattr(json_cut, "CHUNK_BYTES", piece_bytes)
+        patch.setattr(json_cut, "MOST_DIFFERENT_RATIO", 10**9)
         patch.setattr(json_table, "MIN_RECORDS", 0)
         patch.setattr(json_table, "MAX_OTHERS_RATIO", 10**9)
         patch.setattr(json_table, "PIECE_BYTES", piece_bytes)
         patch.setattr(json_table, "BATCH_RECORDS", 3)
+        alike = worlds(text)
+        patch.setattr(json_table, "cut_records", lambda *_: None)
         by_columns = worlds(text)
         patch.setattr(json_table, "MIN_RECORDS", 10**9)
         by_rows = worlds(text)
     if isinstance(by_rows, str):
-        assert by_columns == by_rows
+        assert alike == by_columns == by_rows
         return None
-    for name, left, right in zip(by_rows._fields, by_columns, by_rows, strict=True):
-        assert left.equals(right), name
-    assert counts[1] == 0, "the second way is by rows"
-    return counts[0]
+    for name, *found, right in zip(by_rows._fields, alike, by_columns, by_rows, strict=True):
+        assert all(left.equals(right) for left in found), name
+    assert counts[2] == 0, "the last way is by rows"
+    return Read(counts[1], any(is_cut))
 
 
 USUAL_KEYS = [
@@ -132,26 +149,27 @@ PLAIN_RECORDS = st.fixed_dictionaries(
     sure=st.fixed_dictionaries({"last_seen": st.sampled_from(PLAIN_SEEN), "since": st.sampled_from(PLAIN_SEEN)}),
 )
 def test_plain_records_come_by_columns_and_are_read_as_they_are_by_rows(records, sure):
-    count = read_both_ways(json.dumps({**records, "vps/sure": {"status": "Ok", **sure}}))
+    read = read_all_ways(json.dumps({**records, "vps/sure": {"status": "Ok", **sure}}))
 
-    event(f"{count} by columns")
-    assert count is not None
-    assert count >= 1
+    assert read is not None
+    event(f"{read.by_columns} by columns")
+    assert read.by_columns >= 1
+    assert read.is_cut
 
 
 @given(records=st.dictionaries(KEYS, RECORDS, max_size=8), piece_bytes=st.sampled_from([1, 100, 8192]))
-def test_any_records_are_read_the_same_both_ways(records, piece_bytes):
-    read_both_ways(json.dumps(records), piece_bytes)
+def test_any_records_are_read_the_same_all_ways(records, piece_bytes):
+    read_all_ways(json.dumps(records), piece_bytes)
 
 
 @given(records=st.dictionaries(KEYS, RECORDS, max_size=4), indent=st.sampled_from([None, 0, 1, "\t"]), data=st.data())
-def test_a_text_with_a_byte_wrong_is_read_or_refused_the_same_both_ways(records, indent, data):
+def test_a_text_with_a_byte_wrong_is_read_or_refused_the_same_all_ways(records, indent, data):
     text = json.dumps(records, indent=indent, ensure_ascii=False)
     at = data.draw(st.integers(0, len(text)))
     with_other = data.draw(
         st.sampled_from(["", " ", "{", "}", '"', ",", ":", "[", "1", "0", "-", "e9", "null", "\u20ac"])
     )
-    read_both_ways(text[:at] + with_other + text[at + data.draw(st.integers(0, 2)) :])
+    read_all_ways(text[:at] + with_other + text[at + data.draw(st.integers(0, 2)) :])
 
 
 @pytest.mark.parametrize(
@@ -182,8 +200,8 @@ def test_a_text_with_a_byte_wrong_is_read_or_refused_the_same_both_ways(records,
         pytest.param('{"PIHA/web": {"status": "ok"}, "piha/web": {"status": "exited"}}', id="two spellings"),
     ],
 )
-def test_what_could_be_cut_wrong_is_read_the_same_both_ways(text):
-    read_both_ways(text)
+def test_what_could_be_cut_wrong_is_read_the_same_all_ways(text):
+    read_all_ways(text)
 
 
 def test_a_usual_file_is_read_by_columns():
@@ -192,13 +210,27 @@ def test_a_usual_file_is_read_by_columns():
     table = json_table.read_record_table(json.dumps(records).encode(), ("status", "last_seen"), 10)
 
     assert table is not None
-    assert table.rows.select("key", "status", "last_seen").row(2999) == ("node-2999/web", '"ok"', "1780490999")
+    assert table.rows.row(2999) == ("node-2999/web", 2999, 2999)
+    assert table.bodies.select("status", "last_seen").row(2999) == ('"ok"', "1780490999")
     assert table.others == []
 
 
+def test_of_records_that_are_alike_one_is_decoded():
+    records = {f"node-{n}/web": {"status": ("ok", "exited")[n % 2]} for n in range(3000)}
+    text = json.dumps({"x/a": "ok", **records, "x/b": "ok"}).encode()
+
+    table = json_table.read_record_table(text, ("status", "last_seen"), 10)
+
+    assert table is not None
+    assert sorted(table.bodies["status"]) == ['"exited"', '"ok"']
+    assert table.rows.row(2998)[:2] == ("node-2999/web", 3000)
+    assert table.bodies["status"][table.rows["body"][2998]] == '"exited"'
+    assert table.others == [(0, {"x/a": "ok", "node-0/web": {"status": "ok"}}), (3001, {"x/b": "ok"})]
+
+
 @given(pairs=st.lists(st.tuples(KEYS, RECORDS), max_size=6))
-def test_keys_that_come_twice_are_read_the_same_both_ways(pairs):
-    read_both_ways("{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in pairs) + "}")
+def test_keys_that_come_twice_are_read_the_same_all_ways(pairs):
+    read_all_ways("{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in pairs) + "}")
 
 
 @pytest.mark.parametrize(
@@ -211,13 +243,13 @@ def test_keys_that_come_twice_are_read_the_same_both_ways(pairs):
     ],
 )
 def test_what_of_a_plain_file_comes_by_columns(records, count):
-    assert read_both_ways(json.dumps({key: {"status": status} for key, status in records.items()})) == count
+    assert read_all_ways(json.dumps({key: {"status": status} for key, status in records.items()})) == (count, True)
 
 
 def test_a_target_that_what_is_no_record_names_too_is_read_by_rows():
     records = {"box/web": {"status": "ok"}, "piha/web": "exited", "vps/web": {"status": "ok"}}
 
-    assert read_both_ways(json.dumps(records)) == 1
+    assert read_all_ways(json.dumps(records)) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from flows.sources.formats.json_strict import (
     describe,
     find_flaw,
 )
-from flows.sources.formats.json_table import read_record_table
+from flows.sources.formats.json_table import RecordTable, read_record_table
 from schemas.limits import Limits
 
 ADVICE = "mend what writes it, or raise that setting of 'limits'"
@@ -30,8 +30,8 @@ class Records(NamedTuple):
     """Key and value; in a list the key is the index."""
     is_keyed: bool
     """The file is an object, not a list."""
-    table: pl.DataFrame | None = None
-    """More records of a large object, by columns: `key`, the JSON text of each field asked for, and `place`."""
+    table: RecordTable | None = None
+    """More records of a large object, by columns."""
     places: tuple[int, ...] = ()
     """Where there is a table, the places of the entries among its rows."""
 
@@ -45,7 +45,7 @@ def parse_records(data: bytes, limits: Limits, fields: tuple[str, ...] = ()) -> 
     plain = data.removeprefix(BOM)
     _refuse_many_values(plain, limits.max_json_values)
     records = (_read_table(plain, fields, limits) if fields else None) or _decode_records(plain, limits)
-    count = len(records.entries) + (records.table.height if records.table is not None else 0)
+    count = len(records.entries) + (records.table.rows.height if records.table is not None else 0)
     if count > limits.max_records:
         raise JsonLimitError(f"{count} records, over the limit of {limits.max_records}; {ADVICE}")
     return records
@@ -68,7 +68,7 @@ def _read_table(data: bytes, fields: tuple[str, ...], limits: Limits) -> Records
     keys = pl.concat([table.rows["key"], pl.Series("key", [key for key, _ in entries], pl.String)])
     # Keys with as many hashes as there are keys are as many; it takes half the time.
     are_apart = keys.hash().n_unique() == keys.len() or keys.n_unique() == keys.len()
-    return Records(entries, True, table.rows, places) if are_apart else None
+    return Records(entries, True, table, places) if are_apart else None
 
 
 def _refuse_many_values(data: bytes, limit: int) -> None:

@@ -1,9 +1,10 @@
 """A large JSON object of records, by columns: only the records of one batch live at once as objects.
 
-The text is cut at braces into pieces, each decoded as an object of its own. That it can be shows that the cut is right: a
-brace in a text or within a record leaves its piece open. The decoder keeps the last of two equal keys; without a
-backslash each two quotes are a string, so that their number tells. A piece of unusual records is read by the strict
-decoder, which is the reference; where anything else is not sure, the answer is None, and it reads all.
+Of records that are alike but for their keys what they say is decoded once. Where they are not, the text is cut at braces
+into pieces, each decoded as an object of its own. That it can be shows that the cut is right: a brace in a text or within
+a record leaves its piece open. The decoder keeps the last of two equal keys; without a backslash each two quotes are a
+string, so that their number tells. A piece of unusual records is read by the strict decoder, which is the reference;
+where anything else is not sure, the answer is None, and it reads all.
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import polars as pl
 
+from flows.sources.formats.json_cut import cut_records
 from flows.sources.formats.json_strict import MAX_INTEGER, JsonFaultError, decode_strictly
 
 MIN_RECORDS = 2_000
@@ -26,6 +28,7 @@ PIECE_BYTES = 8 * 1024
 MOST_CUTS = 64
 """At so many braces an open piece is tried to be cut."""
 BATCH_RECORDS = 50_000
+BODIES_OF_PIECE = 100
 
 _BLANKS = b" \t\n\r"
 _BEGIN = re.compile(rb"[ \t\n\r]*\{")
@@ -43,8 +46,9 @@ class RecordTable(NamedTuple):
     """The records that came by columns, and the others."""
 
     rows: pl.DataFrame
-    """`key`, `place`, the number of the record in the file, and for each field that one has the JSON text of its value.
-    """
+    """`key`, `place`, the number of the record in the file, and `body`, its row of the bodies."""
+    bodies: pl.DataFrame
+    """What records say: for each field that one has the JSON text of its value."""
     others: list[tuple[int, Any]]
     """Objects of other records as the strict decoder gives them, each with the place of its first."""
 
@@ -57,20 +61,43 @@ def read_record_table(data: bytes, fields: tuple[str, ...], max_depth: int) -> R
     """Return the records of a JSON object, or None where they are few, or where the strict decoder must read them."""
     if data.count(b"}") < MIN_RECORDS or b"\\" in data:
         return None
+    begin, end = _BEGIN.match(data), data.rfind(b"}")
+    if begin is None or end < begin.end() or data[end + 1 :].strip(_BLANKS):
+        return None
+    start = begin.end()
+    return _read_alike(data, start, end, fields, max_depth) or _read_each(data, start, end, fields, max_depth)
+
+
+def _read_alike(data: bytes, start: int, end: int, fields: tuple[str, ...], max_depth: int) -> RecordTable | None:
+    """Return the records, of which those that are alike are decoded once; None where others must be looked at."""
+    cut = cut_records(data, start, end, MAX_OTHERS_RATIO)
+    if cut is None:
+        return None
     table = _Table(fields, max_depth)
     try:
-        _cut(data, table.add)
+        for first in range(0, len(cut.bodies), BODIES_OF_PIECE):
+            bodies = cut.bodies[first : first + BODIES_OF_PIECE]
+            if not table.add(b"{%b}" % ",".join(f'"{n}":{{{body}}}' for n, body in enumerate(bodies)).encode()):
+                return None
+        said = table.finish()
+    except _UnsureError:
+        return None
+    return None if said.others else RecordTable(cut.rows, said.bodies, cut.others)
+
+
+def _read_each(data: bytes, start: int, end: int, fields: tuple[str, ...], max_depth: int) -> RecordTable | None:
+    """Return the records, each decoded; None where only the strict decoder can tell what the text says."""
+    table = _Table(fields, max_depth)
+    try:
+        _cut(data, start, end, table.add)
         return table.finish()
     except _UnsureError:
         return None
 
 
-def _cut(data: bytes, take: Callable[[bytes], bool]) -> None:
+def _cut(data: bytes, start: int, end: int, take: Callable[[bytes], bool]) -> None:
     """Hand over the text as objects, one for each piece; one that is not taken is tried again with more."""
-    begin, end, comma = _BEGIN.match(data), data.rfind(b"}"), b""
-    if begin is None or end < begin.end() or data[end + 1 :].strip(_BLANKS):
-        raise _UnsureError
-    start = begin.end()
+    comma = b""
     while end - start > PIECE_BYTES or data[start:end].strip(_BLANKS):
         cut = start + PIECE_BYTES
         for _ in range(MOST_CUTS):
@@ -121,7 +148,8 @@ class _Table:
         self._close_batch()
         if self._other_count > MAX_OTHERS_RATIO * self._count:
             raise _UnsureError
-        return RecordTable(pl.concat(self._rows, how="diagonal"), self._others)
+        whole = pl.concat(self._rows, how="diagonal").with_row_index("body")
+        return RecordTable(whole.select(*SCHEMA, "body"), whole.drop(*SCHEMA, "body"), self._others)
 
     def _add_strictly(self, piece: bytes) -> bool:
         """Add the records of an object in which something is unusual; where that is a field's name, it is no more."""

@@ -13,6 +13,7 @@ from flows.sources.formats.json_records import Records
 from flows.sources.world.fields import TimeReader, read_status, read_text, show_value
 from flows.sources.world.files import SERVICES
 from flows.sources.world.names import UnusableNameError, WorldNames
+from schemas.frame import look_up
 from schemas.limits import Limits
 from schemas.words import ALL, FLEET, SeenState
 
@@ -23,6 +24,7 @@ USUAL_KEY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
 WHOLE = r"^[0-9]{1,19}$"
 FRACTION = r"^[0-9]{1,19}\.[0-9]+$"
 TARGET = ["node", "service"]
+SAID = ["status", "last_seen_at", "last_seen_state", "since_at", "incident_id"]
 DOUBTFUL = {"file": pl.String, "key": pl.String, "field": pl.String, "value": pl.String}
 
 
@@ -44,47 +46,66 @@ def read_service_columns(
     """Return the records that came as a table by columns, and with the others those that are unusual; or None."""
     if records.table is None:
         return None
-    table = _split_keys(records.table, names, limits)
-    met = _targets(records, names)
-    is_plain = table["is_usual"] & ~_shares_target(table, met)
-    usual = table.filter(is_plain)
-    seen, since = (_read_times(usual.select("key", text=field), field, times) for field in ("last_seen", "since"))
-    rows = usual.select(
-        *TARGET,
-        status=_read_words(usual["status"]),
-        last_seen_at=seen["at"],
-        last_seen_state=seen["state"],
-        since_at=since["at"],
-        incident_id=_read_ids(usual["incident_id"], limits),
-        key="key",
-    )
-    others = _in_file_order(records, table.filter(~is_plain))
-    return ServiceColumns(rows, _doubt(seen, since), frozenset(usual["written"].unique()), Records(others, True))
+    bodies = _name_fields(records.table.bodies)
+    keys, said = _split_keys(records.table.rows, names, limits), _read_bodies(bodies, limits, times)
+    is_said = said["is_usual"].gather(keys["body"])
+    is_plain = keys["is_usual"] & is_said & ~_shares_target(keys, _targets(records, names))
+    usual = keys if is_plain.all() else keys.filter(is_plain)
+    rows = usual.select(*TARGET, "key").hstack(said.select(SAID)[usual["body"]])
+    others = _in_file_order(records, keys.filter(~is_plain), bodies)
+    written = frozenset(usual["written"].unique())
+    return ServiceColumns(rows, _doubt(usual, said, bodies), written, Records(others, True))
 
 
-def _split_keys(table: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.DataFrame:
-    """Return the table with `node`, by the inventory's name, `service`, and whether key and status are usual ones."""
-    absent = {name: pl.lit(None, pl.String) for name in FIELDS if name not in table.columns}
-    table = table.rename(CLAIMS, strict=False).with_columns(**absent)
+def _name_fields(bodies: pl.DataFrame) -> pl.DataFrame:
+    """Return the JSON texts of what records say, with all fields that are asked for."""
+    absent = {name: pl.lit(None, pl.String) for name in FIELDS if name not in bodies.columns}
+    return bodies.rename(CLAIMS, strict=False).with_columns(**absent)
+
+
+def _split_keys(rows: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.DataFrame:
+    """Return the rows with `node`, by the inventory's name, `service`, and whether the key is a usual one."""
     parts = pl.col("key").str.split_exact("/", 1).struct.rename_fields(["written", "service"]).struct.unnest()
-    split = table.with_columns(parts).with_columns(pl.col("service").str.to_lowercase())
-    written = split["written"].unique().to_list()
-    nodes = pl.DataFrame(
-        {"written": written, "node": [_node_name(name, names) for name in written]},
-        schema={"written": pl.String, "node": pl.String},
-    )
-    status = pl.col("status")
+    split = rows.with_columns(parts).with_columns(pl.col("service").str.to_lowercase())
     is_usual = (
-        status.str.starts_with('"')
-        & ~status.is_in(_blank_words(split["status"]))
-        & (status.str.len_chars() <= limits.max_word_length + len('""'))
-        & pl.col("key").str.contains(USUAL_KEY)
+        pl.col("key").str.contains(USUAL_KEY)
         & (pl.col("service").str.len_bytes() <= min(limits.max_name_length, limits.max_key_length))
         & (pl.col("service") != ALL)
         & (pl.col("node") != FLEET)
     )
-    joined = split.join(nodes, on="written", how="left", maintain_order="left")
-    return joined.with_columns(is_usual=is_usual.fill_null(False))
+    named = split.with_columns(node=_read_nodes(split["written"], names))
+    return named.with_columns(is_usual=is_usual.fill_null(False))
+
+
+def _read_nodes(written: pl.Series, names: WorldNames) -> pl.Series:
+    """Return the inventory's name of each node; records of one node mostly stand together."""
+    runs = written.rle_id()
+    firsts = written.gather(runs.search_sorted(pl.int_range(runs.n_unique(), dtype=pl.UInt32, eager=True)))
+    known = {name: _node_name(name, names) for name in firsts.unique() if name is not None}
+    nodes = pl.Series([known.get(name) for name in firsts], dtype=pl.String)
+    return nodes.gather(runs)
+
+
+def _read_bodies(bodies: pl.DataFrame, limits: Limits, times: TimeReader) -> pl.DataFrame:
+    """Return what each text of a record comes to, and whether its status is a usual one; else nothing of it holds."""
+    status = bodies["status"]
+    is_usual = (
+        status.str.starts_with('"')
+        & ~status.is_in(_blank_words(status))
+        & (status.str.len_chars() <= limits.max_word_length + len('""'))
+    ).fill_null(False)
+    seen, since = (_read_times(bodies[field], times) for field in ("last_seen", "since"))
+    return pl.DataFrame(
+        {
+            "status": _read_words(status.set(~is_usual, None)),
+            "last_seen_at": seen["at"],
+            "last_seen_state": seen["state"],
+            "since_at": since["at"],
+            "since_state": since["state"],
+            "incident_id": _read_ids(bodies["incident_id"], limits),
+            "is_usual": is_usual,
+        }
+    )
 
 
 def _blank_words(texts: pl.Series) -> list[str]:
@@ -125,23 +146,20 @@ def _shares_target(table: pl.DataFrame, met: pl.DataFrame) -> pl.Series:
     return none.scatter(shared, True).head(table.height)
 
 
-def _in_file_order(records: Records, rows: pl.DataFrame) -> list[tuple[str, Any]]:
+def _in_file_order(records: Records, rows: pl.DataFrame, bodies: pl.DataFrame) -> list[tuple[str, Any]]:
     """Return rows as records, together with those that never were rows: one that is first in the file may count."""
     written = {name: name for name in FIELDS} | CLAIMS
-    columns = {name: column for name, column in written.items() if column in rows.columns}
+    columns = {name: column for name, column in written.items() if column in bodies.columns}
+    texts = rows.select("place", "key").hstack(bodies.select(columns.values())[rows["body"]])
     decoded = [
         (
             place,
             (
                 key,
-                {
-                    name: msgspec.json.decode(text)
-                    for name, text in zip(columns, texts, strict=True)
-                    if text is not None
-                },
+                {name: msgspec.json.decode(text) for name, text in zip(columns, said, strict=True) if text is not None},
             ),
         )
-        for place, key, *texts in rows.select("place", "key", *columns.values()).iter_rows()
+        for place, key, *said in texts.iter_rows()
     ]
     placed = [*zip(records.places, records.entries, strict=True), *decoded]
     return [record for _, record in sorted(placed, key=lambda pair: pair[0])]
@@ -149,9 +167,9 @@ def _in_file_order(records: Records, rows: pl.DataFrame) -> list[tuple[str, Any]
 
 def _read_words(texts: pl.Series) -> pl.Series:
     """Return each status as the rules' word; there are few different ones."""
-    different = texts.unique().to_list()
+    different = texts.drop_nulls().unique().to_list()
     words = [read_status(msgspec.json.decode(text)) for text in different]
-    return texts.replace_strict(different, words, return_dtype=pl.String)
+    return texts.replace_strict(different, words, default=None, return_dtype=pl.String)
 
 
 def _read_ids(texts: pl.Series, limits: Limits) -> pl.Series:
@@ -160,13 +178,13 @@ def _read_ids(texts: pl.Series, limits: Limits) -> pl.Series:
     return texts.replace_strict(different, ids, default=None, return_dtype=pl.String)
 
 
-def _read_times(texts: pl.DataFrame, field: str, times: TimeReader) -> pl.DataFrame:
-    """Return `at` in microseconds and `state` for the JSON `text` of a field, which is null where there is none."""
-    if texts["text"].null_count() == texts.height:
-        absent = pl.lit(SeenState.ABSENT, dtype=pl.Enum(SeenState))
-        return texts.with_columns(field=pl.lit(field), at=pl.lit(None, pl.Int64), state=absent)
+def _read_times(texts: pl.Series, times: TimeReader) -> pl.DataFrame:
+    """Return `at` in microseconds and `state` for the JSON texts of a field, null where there is none."""
+    if texts.null_count() == texts.len():
+        absent = {"at": pl.lit(None, pl.Int64), "state": pl.lit(SeenState.ABSENT, dtype=pl.Enum(SeenState))}
+        return texts.to_frame("text").with_columns(**absent).drop("text")
+    found = pl.DataFrame({"text": texts, "at": _read_numbers(texts)})
     text, at = pl.col("text"), pl.col("at")
-    found = texts.with_columns(field=pl.lit(field), at=_read_numbers(texts["text"]))
     rest = found.filter(text.is_not_null() & at.is_null())["text"].unique().to_list()
     values = [msgspec.json.decode(one) for one in rest]
     spelt = pl.DataFrame(
@@ -177,7 +195,7 @@ def _read_times(texts: pl.DataFrame, field: str, times: TimeReader) -> pl.DataFr
         },
         schema={"text": pl.String, "spelt_at": pl.Int64, "says_never": pl.Boolean},
     )
-    found = found.join(spelt, on="text", how="left", maintain_order="left").with_columns(pl.coalesce("at", "spelt_at"))
+    found = look_up(found, spelt, "text").with_columns(pl.coalesce("at", "spelt_at"))
     is_readable = at.is_not_null() & (at <= times.latest_us)
     never = at.is_null() & pl.col("says_never").fill_null(False)
     state = (
@@ -189,7 +207,7 @@ def _read_times(texts: pl.DataFrame, field: str, times: TimeReader) -> pl.DataFr
         .then(pl.lit(SeenState.NEVER))
         .otherwise(pl.lit(SeenState.DOUBTFUL))
     )
-    return found.with_columns(at=pl.when(is_readable).then(at), state=state.cast(pl.Enum(SeenState)))
+    return found.select(at=pl.when(is_readable).then(at), state=state.cast(pl.Enum(SeenState)))
 
 
 def _read_numbers(texts: pl.Series) -> pl.Series:
@@ -206,11 +224,17 @@ def _read_numbers(texts: pl.Series) -> pl.Series:
     return found
 
 
-def _doubt(*columns: pl.DataFrame) -> pl.DataFrame:
-    doubtful = pl.concat(
-        [one.filter(pl.col("state") == SeenState.DOUBTFUL).select("key", "field", "text") for one in columns]
-    )
-    different = doubtful["text"].unique().to_list()
-    shown = [show_value(msgspec.json.decode(text)) for text in different]
-    value = doubtful["text"].replace_strict(different, shown, return_dtype=pl.String)
-    return doubtful.select(file=pl.lit(SERVICES), key="key", field="field", value=value)
+def _doubt(rows: pl.DataFrame, said: pl.DataFrame, bodies: pl.DataFrame) -> pl.DataFrame:
+    """Return the doubtful times of rows: all that they were seen at, then all that something is so since."""
+    found = []
+    for field, state in (("last_seen", "last_seen_state"), ("since", "since_state")):
+        is_doubtful = said[state] == SeenState.DOUBTFUL
+        if is_doubtful.any():
+            doubtful = rows.select("key", "body").filter(is_doubtful.gather(rows["body"]))
+            different = bodies[field].set(~is_doubtful, None)
+            texts = different.drop_nulls().unique().to_list()
+            shown = [show_value(msgspec.json.decode(text)) for text in texts]
+            values = different.replace_strict(texts, shown, default=None, return_dtype=pl.String)
+            key = doubtful.select(file=pl.lit(SERVICES), key="key", field=pl.lit(field))
+            found.append(key.with_columns(value=values.gather(doubtful["body"])))
+    return pl.concat(found) if found else pl.DataFrame(schema=DOUBTFUL)

@@ -1,0 +1,133 @@
+"""A JSON object of flat records, cut into keys and the texts of its records: of those that are alike one is decoded.
+
+The text is cut at its closing braces, and must not have a backslash: then a record is whole where its key stands between
+two quotes and its text has an even number of them. What is not cut so is an object of its own for the strict decoder.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from flows.sources.formats.json_strict import JsonFaultError, decode_strictly
+
+CHUNK_BYTES = 4 * 1024 * 1024
+"""So much of the text is cut at once."""
+MOST_DIFFERENT_RATIO = 0.25
+"""Where more of the records are different, each is decoded for itself."""
+BLANKS = " \t\n\r"
+CONTROL = r"[\x00-\x1f]"
+
+
+class CutRecords(NamedTuple):
+    """The records of an object."""
+
+    rows: pl.DataFrame
+    """`key`, `place`, the number of the record in the file, and `body`, the number of its text."""
+    bodies: list[str]
+    """The different texts, without their braces."""
+    others: list[tuple[int, Any]]
+    """Objects of what could not be cut, as the strict decoder gives them, each with the place of its first."""
+
+
+class _UncutError(Exception):
+    """Only who decodes each record can tell what the text says."""
+
+
+def cut_records(data: bytes, start: int, end: int, most_others_ratio: float) -> CutRecords | None:
+    """Return the records of an object between its braces' places; None where they cannot be cut, or are not alike."""
+    cutter = _Cutter(most_others_ratio)
+    try:
+        for chunk in _chunks(data, start, end):
+            cutter.cut(chunk)
+        return cutter.finish()
+    except (_UncutError, JsonFaultError, UnicodeDecodeError):
+        return None
+
+
+def _chunks(data: bytes, start: int, end: int) -> Iterator[str]:
+    """Yield the text in pieces that end behind a closing brace, but for the last; each record stands behind a comma."""
+    comma = ","
+    while start < end:
+        cut = data.find(b"}", start + CHUNK_BYTES, end) + 1 or end
+        yield comma + data[start:cut].decode()
+        start, comma = cut, ""
+
+
+class _Cutter:
+    """The records so far."""
+
+    def __init__(self, most_others_ratio: float) -> None:
+        self._most_others_ratio = most_others_ratio
+        self._texts = pl.Categorical(pl.Categories.random())
+        """Numbers the different texts of records from 0."""
+        self._rows: list[pl.DataFrame] = []
+        self._others: list[tuple[int, Any]] = []
+        self._count = self._other_count = self._different = 0
+
+    def cut(self, text: str) -> None:
+        """Add the records of a piece."""
+        pieces = pl.Series("piece", [text]).str.split("}").explode()
+        tail, pieces = pieces[-1], pieces.head(pieces.len() - 1)
+        parts = _split(
+            _split(pieces.to_frame(), "piece", "{", ["head", "body"]), "head", '"', ["before", "key", "after"]
+        )
+        is_cut = parts["body"].is_not_null() & _is_mark(parts["before"], ",") & _is_mark(parts["after"], ":")
+        at = (~is_cut).arg_true()
+        others = [_decode(f"{piece}}}") for piece in pieces.gather(at)]
+        sizes = pl.Series([1], dtype=pl.UInt32).new_from_index(0, pieces.len()).scatter(at, list(map(len, others)))
+        places = self._count + sizes.cum_sum() - sizes
+        self._others += zip(places.gather(at), others, strict=True)
+        rows = parts.select("key", place=places, body=pl.col("body").cast(self._texts))
+        self._add_rows(rows.filter(is_cut) if others else rows)
+        self._count += int(sizes.sum())
+        self._other_count += sum(map(len, others))
+        if tail.strip(BLANKS):
+            self._others.append((self._count, _decode(tail)))
+            self._other_count += len(self._others[-1][1])
+        self._refuse_many()
+
+    def _add_rows(self, rows: pl.DataFrame) -> None:
+        if rows["key"].str.contains(CONTROL).any():
+            raise _UncutError
+        self._rows.append(rows)
+        self._different = max([self._different, *(rows["body"].to_physical().top_k(1) + 1)])
+
+    def _refuse_many(self) -> None:
+        if self._other_count > self._most_others_ratio * (self._count + 1):
+            raise _UncutError
+        if self._different > MOST_DIFFERENT_RATIO * self._count:
+            raise _UncutError
+
+    def finish(self) -> CutRecords:
+        """Return all of them."""
+        if not self._rows:
+            raise _UncutError
+        rows = pl.concat(self._rows)
+        different = rows["body"].unique()
+        bodies = [""] * self._different
+        for number, body in zip(different.to_physical(), different, strict=True):
+            bodies[number] = body
+            if body.count('"') % 2:
+                raise _UncutError
+        return CutRecords(rows.with_columns(pl.col("body").to_physical()), bodies, self._others)
+
+
+def _split(frame: pl.DataFrame, name: str, at: str, into: list[str]) -> pl.DataFrame:
+    """Return the frame with a column split into several at the first of these marks; null where there are fewer."""
+    parts = pl.col(name).str.splitn(at, len(into)).struct.rename_fields(into).struct.unnest()
+    return frame.select(parts, pl.exclude(name))
+
+
+def _is_mark(texts: pl.Series, mark: str) -> pl.Series:
+    """Return whether each text is just that mark, with blanks around it."""
+    marks = [text for text in texts.drop_nulls().unique() if text.strip(BLANKS) == mark]
+    return texts.is_in(marks).fill_null(False)
+
+
+def _decode(text: str) -> Any:
+    """Return the object of the records behind a comma."""
+    comma, _, records = text.partition(",")
+    if comma.strip(BLANKS) or not records.strip(BLANKS):
+        raise _UncutError
+    return decode_strictly(f"{{{records}}}".encode())
