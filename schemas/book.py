@@ -122,17 +122,16 @@ def with_attempts(book: Book, changed: Mapping[int, Attempt]) -> Book:
     if not changed:
         return book
     attempts = tuple(changed.get(attempt.n, attempt) for attempt in book.attempts)
-    return replace(book, attempts=attempts, problems=give_attempts(book.problems.values(), attempts))
+    return replace(book, attempts=attempts, problems=give_attempts(book.problems, attempts))
 
 
-def give_attempts(problems: Iterable[Problem], attempts: Iterable[Attempt]) -> dict[Target, Problem]:
-    """Return the problems by target, each with its attempts: those that name its target and its beginning."""
+def give_attempts(problems: Mapping[Target, Problem], attempts: Iterable[Attempt]) -> dict[Target, Problem]:
+    """Return the problems, each with its attempts: those that name its target and its beginning."""
     belonging: dict[tuple[Target, datetime], list[Attempt]] = {}
     for attempt in attempts:
         belonging.setdefault((attempt.target, attempt.problem_at), []).append(attempt)
     given = {}
-    for problem in problems:
-        target = problem.target
+    for target, problem in problems.items():
         mine = tuple(belonging.get((target, problem.problem_at), ())) if belonging else ()
         given[target] = problem if mine == problem.attempts else problem._replace(attempts=mine)
     return given

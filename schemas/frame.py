@@ -1,11 +1,14 @@
 """The base of every frame's schema, and the column types that several of them share."""
 
+from collections.abc import Collection
 from functools import cache
 from typing import Annotated, Any, NamedTuple, Self, cast
 
 import pandera.polars as pa
 import polars as pl
 from pandera.typing.polars import DataFrame
+
+from schemas.episode import Target
 
 Instant = Annotated[pl.Datetime, "us", "UTC"]
 """A moment: UTC, microseconds."""
@@ -111,6 +114,12 @@ def look_up(rows: pl.DataFrame, others: pl.DataFrame, on: str | list[str]) -> pl
         return rows.join(others, on=on, how="left", maintain_order="left")
     keys = [on] if isinstance(on, str) else on
     return rows.with_columns(pl.lit(None, kind).alias(name) for name, kind in others.schema.items() if name not in keys)
+
+
+def frame_targets(targets: Collection[Target]) -> pl.DataFrame:
+    """Return a row of `node` and `service` for each target, in no order of its own."""
+    nodes, services = zip(*targets, strict=True) if targets else ((), ())
+    return pl.DataFrame({"node": nodes, "service": services}, schema={"node": pl.String, "service": pl.String})
 
 
 def complete(rows: pl.DataFrame, schema: type[Frame], **values: object) -> pl.DataFrame:

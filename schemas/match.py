@@ -89,6 +89,10 @@ class Subject(NamedTuple):
 KEYS = ("action", "event_type", "drift_kind", "class", "severity", "node", "service", "target", "role", "exposure",
         "deployment_model", "node_role", "connectivity", "flapping", "blast_radius", "consecutive_failures")  # fmt: skip
 """What a line can ask for."""
+ADVICE_KEYS = frozenset(
+    {"action", "event_type", "drift_kind", "class", "severity", "blast_radius", "consecutive_failures"}
+)
+"""What of it a recommendation answers, whatever it is about."""
 GLOB_KEYS = frozenset({"node", "service", "target", "role", "exposure", "deployment_model", "node_role"})
 NUMBER_KEYS = frozenset({"blast_radius", "consecutive_failures"})
 

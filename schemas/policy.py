@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from schemas.match import Match, Subject, find_mismatch, match_any, match_glob
+from schemas.match import ADVICE_KEYS, Match, Subject, find_mismatch, match_any, match_glob
 from schemas.numbers import Automation, Numbers
 from schemas.schedule import Schedule
 from schemas.verb import CEILING, TRAITS, Mode, Risk, Verb
@@ -128,6 +128,12 @@ class Policy:
         """Return whether a glob of the protected targets matches."""
         return match_any(self.protected, target)
 
+    @property
+    def asks_of_targets(self) -> bool:
+        """A rule or a ceiling asks for more than what is recommended: for a name, or a property of a target or its node."""
+        matches = [*(rule.match for rule in self.rules), *(ceiling.match for ceiling in self.ceilings)]
+        return any(key not in ADVICE_KEYS for match in matches for key, _ in match.keys)
+
     def domains_of(self, node: str) -> frozenset[str]:
         """Return the names of the domains that a node is in; a node in none is its own."""
         found = frozenset(f"domain {name}" for name, nodes in self.domains if node in nodes)
@@ -196,13 +202,23 @@ def find_mode(granted: Mode, risk: Risk, automation: Automation, policy: Policy,
 
     `risk` is the class of the verb that would be used; automation is on.
     """
+    return spare_protected(lower_mode(granted, risk, automation, policy, subject), policy, subject.target)
+
+
+def lower_mode(granted: Mode, risk: Risk, automation: Automation, policy: Policy, subject: Subject) -> InForce:
+    """Return the mode in force of what is not protected."""
     lowest = _lower_everywhere(granted, risk, automation)
     for place, ceiling in enumerate(policy.ceilings):
         if ceiling.mode.rank < lowest.mode.rank and find_mismatch(ceiling.match, subject, risk) is None:
             lowest = InForce(ceiling.mode, f"ceilings[{place}]")
-    if lowest.mode.rank > Mode.SUGGEST.rank and policy.is_protected(subject.target):
-        return InForce(Mode.SUGGEST, "protected")
     return lowest
+
+
+def spare_protected(in_force: InForce, policy: Policy, target: str) -> InForce:
+    """Return the mode in force of a target, which is suggested at most where it is protected."""
+    if in_force.mode.rank > Mode.SUGGEST.rank and policy.is_protected(target):
+        return InForce(Mode.SUGGEST, "protected")
+    return in_force
 
 
 @cache

@@ -149,7 +149,7 @@ class Scene:
     healthy_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """By service, the nodes where an instance that is desired is healthy."""
     chain: Mapping[Target, frozenset[Target]] = field(default_factory=dict)
-    """All that the target depends on and all that depend on it, directly or over others."""
+    """What is asked about besides, and the target depends on or depends on it, directly or over others."""
     dependants: Mapping[Target, int] = field(default_factory=dict)
     """How many clean services depend on the target, directly or over others."""
     neighbours: Mapping[Target, frozenset[Target]] = field(default_factory=dict)
@@ -211,11 +211,14 @@ def look_at(scene: Scene, target: Target, cures: frozenset[DriftKind] = REPAIRAB
     """Return how a target is; `cures` narrows repair drift to what a verb cures."""
     if target in scene.unjudged or not scene.is_asked(target) or scene.is_world_stale or target.node in scene.offline:
         return UNCLEAR
-    findings = scene.findings.get(target, ())
-    repairable = [finding for finding in findings if finding.is_repairable and finding.kind in cures]
-    if any(finding.is_standing for finding in repairable):
-        return DIRTY
-    return UNCLEAR if repairable or any(finding.kind in VEILING for finding in findings) else CLEAN
+    look = CLEAN
+    for finding in scene.findings.get(target, ()):
+        is_repairable = finding.kind in cures and finding.is_repairable
+        if is_repairable and finding.is_standing:
+            return DIRTY
+        if is_repairable or finding.kind in VEILING:
+            look = UNCLEAR
+    return look
 
 
 def is_harmed(scene: Scene, target: Target) -> bool:

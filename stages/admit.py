@@ -1,8 +1,7 @@
 """Admission: who starts first, and what may not run beside what (ACTIONS 15.2, guards 18, 19, 23, 25 and 26)."""
 
 from bisect import bisect_right, insort
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -20,7 +19,6 @@ from schemas.scene import SEVERITY_RANK, Scene, look_at, spell_target
 from schemas.verb import Mode, is_mutating
 from schemas.words import ALL, FLEET, DriftKind
 
-Hits = Iterator[GuardHit]
 _NOTHING = Policy()
 
 
@@ -35,7 +33,7 @@ def admit(
     rows = [*weighed]
     failures = order_by_scope(book.attempts)
     ledger, filled = (_Floor(scene, book, policy or _NOTHING, numbers, failures) for _ in range(2))
-    alone = [_find(ledger, row.case) for row in rows]
+    alone = [_find(ledger, row.case) if ledger.may_hold else () for row in rows]
     ready = [place for place, row in enumerate(rows) if _may_start(row, alone[place])]
     count = 0
     for place in sorted(ready, key=lambda place: _order(rows[place].case)):
@@ -48,17 +46,18 @@ def admit(
 
 
 def _find(floor: "_Floor", case: Case) -> tuple[GuardHit, ...]:
-    hits = tuple(floor.find(case))
-    if not case.overrides:
+    hits = floor.find(case)
+    if not hits or not case.overrides:
         return hits
     return tuple(hit for hit in hits if hit.name not in case.overrides or not GUARDS[hit.guard].is_overridable)
 
 
 def _may_start(row: Weighed, hits: tuple[GuardHit, ...]) -> bool:
     """Return whether 1 to 24 and 27 pass."""
-    may_run = row.case.mode is Mode.AUTO or row.case.is_approved
-    is_held = any(hit.guard is not Guard.REFUSED for hit in row.hits) or any(hit.guard in _EARLY for hit in hits)
-    return may_run and not is_held
+    if row.case.mode is not Mode.AUTO and not row.case.is_approved:
+        return False
+    is_held = row.hits and any(hit.guard is not Guard.REFUSED for hit in row.hits)
+    return not is_held and not (hits and any(hit.guard in _EARLY for hit in hits))
 
 
 _EARLY = {Guard.CHAIN_BUSY, Guard.QUORUM, Guard.BREAKER}
@@ -101,10 +100,10 @@ class _Floor:
     failures: Mapping[str, list[Attempt]]
     """The settled attempts of each scope."""
     occupants: list[_Occupant] = field(default_factory=list)
-    nodes: Counter[str] = field(default_factory=Counter)
-    domains: Counter[str] = field(default_factory=Counter)
+    nodes: set[str] = field(default_factory=set)
+    domains: set[str] = field(default_factory=set)
     starts: dict[tuple[str, ...], list[datetime]] = field(default_factory=dict)
-    fleet_rates: tuple[GuardHit, ...] | None = None
+    fleet_rates: tuple[GuardHit | None, ...] | None = None
     """What the fleet's rates come to, the same for all; None until it is asked for."""
     breakers: dict[str, datetime | None] = field(default_factory=dict)
 
@@ -116,6 +115,11 @@ class _Floor:
             if attempt.started_at > left_at:
                 self._note_start(attempt.target, attempt.nodes, attempt.is_mutating, attempt.started_at)
 
+    @property
+    def may_hold(self) -> bool:
+        """Whether anything of it can hold a case back: of most fleets nothing runs, and nothing failed lately."""
+        return bool(self.occupants or self.starts or self.failures or self.policy.groups)
+
     def add(self, case: Case) -> None:
         """Count a case that starts."""
         mutates = is_mutating(case.verb)
@@ -125,7 +129,7 @@ class _Floor:
     def _occupy(self, occupant: _Occupant) -> None:
         self.occupants.append(occupant)
         self.nodes.update(occupant.nodes)
-        self.domains.update({domain for node in occupant.nodes for domain in self._domains_of(node)})
+        self.domains.update(domain for node in occupant.nodes for domain in self._domains_of(node))
 
     def _note_start(self, target: Target, nodes: tuple[str, ...], mutates: bool, at: datetime) -> None:
         scopes = [("target", *target), *(("node", node) for node in nodes), ("fleet",)] if mutates else [("look",)]
@@ -133,46 +137,48 @@ class _Floor:
         for scope in scopes:
             insort(self.starts.setdefault(scope, []), at)
 
-    def find(self, case: Case) -> Hits:
-        """Yield the guards that fail for a case, in their order."""
+    def find(self, case: Case) -> tuple[GuardHit, ...]:
+        """Return the guards that fail for a case, in their order."""
+        hits: list[GuardHit | None] = []
         if is_mutating(case.verb):
             if case.target.service != ALL and (self.occupants or self.policy.groups):
-                yield from self._find_chain_busy(case)
-                yield from self._find_quorum(case)
+                hits += (self._find_chain_busy(case.target), self._find_quorum(case.target))
             if self.failures:
-                yield from self._find_breaker(case)
+                hits.append(self._find_breaker(case))
         if self.occupants and case.open_attempt is None:
-            yield from self._find_busy(case)
+            hits.append(self._find_busy(case.candidate.nodes))
         if self.starts:
-            yield from self._find_rates(case)
+            hits += self._find_rates(case)
+        return tuple([hit for hit in hits if hit is not None])
 
-    def _others(self, target: Target) -> Iterator[_Occupant]:
-        return (occupant for occupant in self.occupants if occupant.target != target)
+    def _find_chain_busy(self, target: Target) -> GuardHit | None:
+        chain = self.scene.chain.get(target, frozenset())
+        for other in self.occupants if chain else ():
+            if other.target in chain and other.target != target:
+                text = f"{spell_target(other.target)} of its chain is being acted on"
+                return make_hit(Guard.CHAIN_BUSY, text, "its outcome")
+        return None
 
-    def _find_chain_busy(self, case: Case) -> Hits:
-        chain = self.scene.chain.get(case.target, frozenset())
-        busy = next((other.target for other in self._others(case.target) if other.target in chain), None)
+    def _find_quorum(self, target: Target) -> GuardHit | None:
+        groups = self.policy.groups_of(spell_target(target)) if self.policy.groups else ()
+        busy = self._find_busy_peer(target, groups)
         if busy is not None:
-            yield make_hit(Guard.CHAIN_BUSY, f"{spell_target(busy)} of its chain is being acted on", "its outcome")
-
-    def _find_quorum(self, case: Case) -> Hits:
-        groups = self.policy.groups_of(spell_target(case.target)) if self.policy.groups else ()
-        busy = self._find_busy_peer(case.target, groups)
-        if busy is not None:
-            yield make_hit(Guard.QUORUM, f"{spell_target(busy)} is being acted on", spell_target(busy))
-        elif groups and not self._is_missing(case.target):
-            short = next((group for group in groups if self._is_short(case.target, group)), None)
-            if short is not None:
-                text = f"too few others of the group {short.name} are well"
-                yield make_hit(Guard.QUORUM, text, "a person", verdict=Verdict.REFUSE)
+            return make_hit(Guard.QUORUM, f"{spell_target(busy)} is being acted on", spell_target(busy))
+        if not groups or self._is_missing(target):
+            return None
+        short = next((group for group in groups if self._is_short(target, group)), None)
+        if short is None:
+            return None
+        text = f"too few others of the group {short.name} are well"
+        return make_hit(Guard.QUORUM, text, "a person", verdict=Verdict.REFUSE)
 
     def _find_busy_peer(self, target: Target, groups: tuple[Group, ...]) -> Target | None:
-        for other in self._others(target):
+        for other in self.occupants:
             if groups:
                 is_peer = any(other.target in self.scene.members.get(group.name, ()) for group in groups)
             else:
                 is_peer = other.target.service == target.service
-            if is_peer:
+            if is_peer and other.target != target:
                 return other.target
         return None
 
@@ -186,12 +192,13 @@ class _Floor:
         well = sum(look_at(self.scene, other).is_clean for other in members - busy - {target})
         return well < (len(members) // 2 + 1 if group.min_available is None else group.min_available)
 
-    def _find_breaker(self, case: Case) -> Hits:
+    def _find_breaker(self, case: Case) -> GuardHit | None:
         scopes = (FLEET, *(f"{node}/{ALL}" for node in case.candidate.nodes))
         shut = [hit for scope in scopes if (hit := self._find_breaker_of(scope)) is not None]
-        if shut:
-            ends = [hit.until for hit in shut]
-            yield shut[0]._replace(until=None if None in ends else max(end for end in ends if end is not None))
+        if not shut:
+            return None
+        ends = [hit.until for hit in shut]
+        return shut[0]._replace(until=None if None in ends else max(end for end in ends if end is not None))
 
     def _find_breaker_of(self, scope: str) -> GuardHit | None:
         if scope not in self.breakers:
@@ -209,35 +216,32 @@ class _Floor:
     def _domains_of(self, node: str) -> frozenset[str]:
         return self.policy.domains_of(node) if self.policy.domains else frozenset()
 
-    def _find_busy(self, case: Case) -> Hits:
-        nodes = case.candidate.nodes
-        if any(self.nodes[node] for node in nodes):
-            yield make_hit(Guard.BUSY, "an attempt on the node waits for its outcome", "its outcome")
-        elif self.policy.domains and any(self.domains[domain] for node in nodes for domain in self._domains_of(node)):
-            yield make_hit(Guard.BUSY, "an attempt in the domain waits for its outcome", "its outcome")
-        elif len(self.occupants) >= self.numbers.max_concurrent:
-            yield _wait_for(len(self.occupants))
+    def _find_busy(self, nodes: tuple[str, ...]) -> GuardHit | None:
+        if not self.nodes.isdisjoint(nodes):
+            return make_hit(Guard.BUSY, "an attempt on the node waits for its outcome", "its outcome")
+        if self.policy.domains and any(domain in self.domains for node in nodes for domain in self._domains_of(node)):
+            return make_hit(Guard.BUSY, "an attempt in the domain waits for its outcome", "its outcome")
+        return _wait_for(len(self.occupants)) if len(self.occupants) >= self.numbers.max_concurrent else None
 
-    def _find_rates(self, case: Case) -> Hits:
+    def _find_rates(self, case: Case) -> tuple[GuardHit | None, ...]:
         numbers = self.numbers
         if not is_mutating(case.verb):
-            yield from self._find_rate(Guard.RATE_DIAGNOSTICS, numbers.rate_diagnostics, [("look",)])
-            return
-        yield from self._find_rate(Guard.RATE_TARGET, numbers.rate_target, [("target", *case.target)])
-        yield from self._find_rate(
-            Guard.RATE_NODE, numbers.rate_node, [("node", node) for node in case.candidate.nodes]
-        )
+            return (self._find_rate(Guard.RATE_DIAGNOSTICS, numbers.rate_diagnostics, [("look",)]),)
         if self.fleet_rates is None:
-            fleet: list[tuple[str, ...]] = [("fleet",)]
             rates = (Guard.RATE_FLEET, numbers.rate_fleet), (Guard.BUDGET, numbers.budget)
-            self.fleet_rates = tuple(hit for guard, rate in rates for hit in self._find_rate(guard, rate, fleet))
-        yield from self.fleet_rates
+            self.fleet_rates = tuple(self._find_rate(guard, rate, [("fleet",)]) for guard, rate in rates)
+        return (
+            self._find_rate(Guard.RATE_TARGET, numbers.rate_target, [("target", *case.target)]),
+            self._find_rate(Guard.RATE_NODE, numbers.rate_node, [("node", node) for node in case.candidate.nodes]),
+            *self.fleet_rates,
+        )
 
-    def _find_rate(self, guard: Guard, rate: Rate, scopes: list[tuple[str, ...]]) -> Hits:
-        untils = [self._free_at(rate, scope) for scope in scopes if scope in self.starts]
-        reached = [until for until in untils if until is not None]
-        if reached:
-            yield make_hit(guard, f"{rate} starts are reached", "time", max(reached))
+    def _find_rate(self, guard: Guard, rate: Rate, scopes: list[tuple[str, ...]]) -> GuardHit | None:
+        known = [scope for scope in scopes if scope in self.starts]
+        if not known:
+            return None
+        reached = [until for scope in known if (until := self._free_at(rate, scope)) is not None]
+        return make_hit(guard, f"{rate} starts are reached", "time", max(reached)) if reached else None
 
     def _free_at(self, rate: Rate, scope: tuple[str, ...]) -> datetime | None:
         """Return when the start that must leave does; None where the limit is not reached."""

@@ -15,7 +15,7 @@ from schemas.ledger import Capabilities, Offer
 from schemas.match import Subject, find_mismatch
 from schemas.numbers import Numbers
 from schemas.operator import Operator
-from schemas.policy import InForce, Policy, Rule, find_mode, numbers_of, risk_of
+from schemas.policy import InForce, Policy, Rule, lower_mode, numbers_of, risk_of, spare_protected
 from schemas.problem import count_position
 from schemas.scene import Advice, Scene, limit_collateral, node_target, spell_target
 from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder, is_mutating, pick_verb
@@ -32,6 +32,15 @@ class _Choice(NamedTuple):
     ladder: tuple[Verb, ...]
     verb: Verb
     risk: Risk
+
+
+class _Ruling(NamedTuple):
+    """What the policy makes of a candidate, but for what is true of its target alone."""
+
+    choice: _Choice
+    numbers: Numbers
+    in_force: InForce
+    approvals: int
 
 
 def apply_policy(
@@ -63,6 +72,8 @@ class _Desk:
     attempts: Mapping[Target, tuple[Attempt, ...]]
     collateral_limit: int
     numbers_by_rule: Mapping[str, Numbers]
+    asks_of_targets: bool
+    ruled: dict[tuple[object, ...], _Ruling] = field(default_factory=dict)
     tried: dict[tuple[str, Action, tuple[DriftKind, ...], int], _Choice] = field(default_factory=dict)
 
     def judge(self, candidate: Candidate) -> Case:
@@ -73,11 +84,10 @@ class _Desk:
         problem_at = problem.problem_at if problem else self._begin(candidate)
         attempts = tuple(attempt for attempt in past if attempt.problem_at == problem_at) if past else ()
         position = count_position(attempts) if attempts else 0
-        subject = describe_subject(candidate, self.scene)
-        choice = self._choose(candidate, subject, position)
-        numbers = self.numbers_by_rule[choice.rule.rule_id] if choice.rule else self.numbers
-        in_force = self._find_mode(candidate, choice, subject)
-        offer = self.offers.get((choice.verb, subject.target))
+        choice, numbers, ruled, approvals = self._rule(candidate, position)
+        name = spell_target(target)
+        in_force = self._lower(ruled, choice, target, name)
+        offer = self.offers.get((choice.verb, name))
         evidence = self._identify(candidate, offer)
         intent_id = identify_intent(
             verb=choice.verb,
@@ -89,7 +99,6 @@ class _Desk:
             evidence_fingerprint=evidence,
         )
         intent = self.book.intents.get(intent_id)
-        approvals = _count_needed(choice.risk, numbers)
         return Case(
             candidate=candidate,
             target=target,
@@ -127,6 +136,24 @@ class _Desk:
         closed_at = self.book.closed_at.get(target)
         return begun_at if closed_at is None else max(begun_at, closed_at)
 
+    def _rule(self, candidate: Candidate, position: int) -> _Ruling:
+        """Return what the policy makes of a candidate: once for all that get the same advice, where no line asks for more."""
+        advice = candidate.advice
+        if advice is None or candidate.asking is not None or self.asks_of_targets:
+            return self._find_ruling(candidate, position)
+        kind = (advice.action, advice.event_type, advice.causing_kinds, advice.severity)
+        key = (*kind, advice.blast_radius, advice.consecutive_failures, position)
+        if key not in self.ruled:
+            self.ruled[key] = self._find_ruling(candidate, position)
+        return self.ruled[key]
+
+    def _find_ruling(self, candidate: Candidate, position: int) -> _Ruling:
+        subject = describe_subject(candidate, self.scene)
+        choice = self._choose(candidate, subject, position)
+        numbers = self.numbers_by_rule[choice.rule.rule_id] if choice.rule else self.numbers
+        in_force = self._find_mode(candidate, choice, subject)
+        return _Ruling(choice, numbers, in_force, _count_needed(choice.risk, numbers))
+
     def _choose(self, candidate: Candidate, subject: Subject, position: int) -> _Choice:
         """Return the first line that matches, each tried with the verb that its own ladder has at this moment.
 
@@ -159,10 +186,14 @@ class _Desk:
         if choice.rule is None:
             return InForce(Mode.OBSERVE, None)
         mode = choice.rule.mode if candidate.asking is None else Mode.APPROVE
-        in_force = find_mode(mode, choice.risk, self.numbers.automation, self.policy, subject)
+        return lower_mode(mode, choice.risk, self.numbers.automation, self.policy, subject)
+
+    def _lower(self, ruled: InForce, choice: _Choice, target: Target, name: str) -> InForce:
+        """Return the mode in force of a target: lower where it is protected, or many depend on it."""
+        in_force = spare_protected(ruled, self.policy, name)
         if in_force.mode is not Mode.AUTO or not is_mutating(choice.verb):
             return in_force
-        is_broad = self.scene.dependants.get(candidate.target, 0) > self.collateral_limit
+        is_broad = self.scene.dependants.get(target, 0) > self.collateral_limit
         return InForce(Mode.APPROVE, "collateral") if is_broad else in_force
 
     def _identify(self, candidate: Candidate, offer: Offer | None) -> str:
@@ -243,6 +274,7 @@ def _make_desk(
         attempts=attempts,
         collateral_limit=limit_collateral(scene, numbers),
         numbers_by_rule={rule.rule_id: numbers_of(rule, numbers) for rule in valid.rules},
+        asks_of_targets=valid.asks_of_targets,
     )
 
 

@@ -12,14 +12,12 @@ _NONE = CleanTime(0, None)
 
 def close_problems(book: Book, scene: Scene, memory: Memory) -> tuple[ProblemClosed, ...]:
     """Return the problems that end with this run, by (node, service)."""
-    reasons = (
-        (problem, _find_reason(target, problem, scene, memory)) for target, problem in sorted(book.problems.items())
-    )
-    return tuple(
+    closed = [
         ProblemClosed(node=problem.node, service=problem.service, problem_at=problem.problem_at, reason=reason)
-        for problem, reason in reasons
-        if reason is not None
-    )
+        for target, problem in book.problems.items()
+        if (reason := _find_reason(target, problem, scene, memory)) is not None
+    ]
+    return tuple(sorted(closed, key=lambda row: (row.node, row.service)))
 
 
 def _find_reason(target: Target, problem: Problem, scene: Scene, memory: Memory) -> Closing | None:

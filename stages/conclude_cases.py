@@ -111,6 +111,8 @@ def _named(hits: tuple[GuardHit, ...], guard: Guard) -> tuple[GuardHit, ...]:
 
 def _until(counting: tuple[GuardHit, ...]) -> datetime | None:
     """Return the latest of their moments; none where one of them has none."""
+    if not counting:
+        return None
     moments = [hit.until for hit in counting if hit.guard is not Guard.APPROVAL]
     return None if None in moments else max((moment for moment in moments if moment is not None), default=None)
 

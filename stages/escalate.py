@@ -15,11 +15,14 @@ def escalate(
 ) -> tuple[Escalated, ...]:
     """Return the problems that need a person from this run on, by (node, service).
 
-    None of which an attempt is open, and none whose intent somebody rejected lately: that person knows.
+    None of which nothing was tried yet or an attempt is open, and none whose intent somebody rejected lately: that person knows.
     """
+    tried = sorted((target, problem) for target, problem in book.problems.items() if problem.attempts)
+    if not tried:
+        return ()
     by_target = {case.target: case for case in cases if case.candidate.asking is None}
     rows = []
-    for target, problem in sorted(book.problems.items()):
+    for target, problem in tried:
         case = by_target.get(target)
         if problem.escalated is not None or problem.has_open_attempt or (case and _is_rejected(case, scene, numbers)):
             continue

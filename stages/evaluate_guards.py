@@ -87,6 +87,8 @@ def _schedules(policy: Policy | None) -> dict[str | None, Schedule]:
 
 
 def _weigh(case: Case, ground: _Ground, fleet: tuple[GuardHit, ...], rows: tuple[_Row, ...]) -> tuple[GuardHit, ...]:
+    if not fleet and not rows:
+        return ()
     mutates, is_requested = is_mutating(case.verb), case.candidate.asking is not None
     hits = [*fleet]
     for row in rows:
@@ -419,6 +421,25 @@ def _may_need_human(ground: _Ground) -> bool:
     return any(case.is_behind_ladder for case in ground.cases)
 
 
+def _may_be_young(ground: _Ground) -> bool:
+    scene, seen = ground.scene, ground.memory.seen
+    opened_at = max((episode.opened_at for row in scene.episodes.values() for episode in row), default=scene.as_of)
+    worlds = min((row.worlds for row in seen.values()), default=0)
+    for numbers in {id(case.numbers): case.numbers for case in ground.cases}.values():
+        if scene.as_of < opened_at + numbers.act_after or worlds < numbers.act_after_worlds:
+            return True
+    return not all(_is_known(case, ground) for case in ground.cases)
+
+
+def _is_known(case: Case, ground: _Ground) -> bool:
+    """Return whether it was recommended before, and was so in the last world."""
+    advice = case.candidate.advice
+    for episode in ground.scene.episodes.get(case.target, ()):
+        if advice and episode.action is advice.action:
+            return case.target in ground.memory.seen
+    return False
+
+
 def _may_be_in_grace(ground: _Ground) -> bool:
     memory = ground.memory
     nodes = {case.candidate.nodes[-1] for case in ground.cases}
@@ -460,7 +481,7 @@ _TABLE = (
         is_for_mutating=True,
         spares_requests=True,
     ),
-    _Row(Guard.ACT_AFTER, _act_after, spares_requests=True),
+    _Row(Guard.ACT_AFTER, _act_after, _may_be_young, spares_requests=True),
     _Row(Guard.START_GRACE, _start_grace, _may_be_in_grace, spares_requests=True),
     _Row(Guard.BUSY_ITSELF, _busy_itself, lambda ground: bool(ground.book.attempts)),
     _Row(Guard.NEEDS, _needs, _may_need),

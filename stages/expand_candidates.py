@@ -7,7 +7,7 @@ from schemas.candidate import Candidate
 from schemas.episode import Target
 from schemas.policy import Failover, Policy
 from schemas.scene import Advice, Scene
-from schemas.verb import fit_ladder
+from schemas.verb import Verb, fit_ladder
 from schemas.words import Action
 
 
@@ -20,17 +20,24 @@ def expand_candidates(scene: Scene, book: Book, policy: Policy | None) -> tuple[
     failovers: dict[str, list[Failover]] = {}
     for entry in policy.failovers if policy else ():
         failovers.setdefault(entry.target.partition("/")[0], []).append(entry)
-    told = (advice for advice in scene.advice if advice.target not in scene.unjudged)
-    recommended = (candidate for advice in told for candidate in _expand(advice, scene, failovers))
-    return (*recommended, *_requested(scene, book))
+    candidates: list[Candidate] = []
+    for advice in scene.advice:
+        target = advice.target
+        if target in scene.unjudged:
+            continue
+        if advice.action is Action.FAILOVER_REVIEW:
+            candidates.extend(_expand(advice, scene, failovers))
+        else:
+            candidates.append(Candidate(target, advice, ladder=_fit(advice)))
+    return (*candidates, *_requested(scene, book))
+
+
+def _fit(advice: Advice) -> tuple[Verb, ...]:
+    return fit_ladder((), advice.action, advice.causing_kinds)
 
 
 def _expand(advice: Advice, scene: Scene, failovers: Mapping[str, list[Failover]]) -> Iterator[Candidate]:
-    if advice.action is not Action.FAILOVER_REVIEW:
-        ladder = fit_ladder((), advice.action, advice.causing_kinds)
-        yield Candidate(target=advice.target, advice=advice, ladder=ladder)
-        return
-    ladder = fit_ladder((), advice.action, advice.causing_kinds)
+    ladder = _fit(advice)
     entries = sorted(failovers.get(advice.node, ()), key=lambda entry: entry.target)
     moves = [(entry, _find_place(entry, scene)) for entry in entries]
     found = [(_target(entry), to) for entry, to in moves if to is not None and scene.is_asked(_target(entry))]

@@ -19,7 +19,7 @@ class Interest(NamedTuple):
 
     targets: frozenset[Target]
     seen: frozenset[Target]
-    """Those whose own records it asks for: how and when they were seen last."""
+    """Those whose own records it asks for, how and when they were seen last, and their nodes'."""
 
 
 def find_interest(
@@ -27,8 +27,8 @@ def find_interest(
 ) -> Interest:
     """Return the targets with a recommendation that a verb answers to, and those in the ledger or in memory.
 
-    With them their nodes, where a service may move to, and what stood beside an open attempt when it began. `also` are
-    targets that somebody asks about.
+    With them where a service may move to, and what stood beside an open attempt when it began. `also` are targets that
+    somebody asks about.
     """
     also, moved = frozenset(also), frozenset(_of_failovers(recommended, policy))
     found = {row.target for row in recommended if row.action in DEFAULT_LADDERS}
@@ -36,7 +36,7 @@ def find_interest(
     found.update(moved)
     seen = {*also, *moved, *(watched_target(attempt) for attempt in book.attempts)}
     seen |= {Target(asking.request.node, asking.request.service) for asking in book.requests if not asking.is_over}
-    return Interest(_with_nodes(found), _with_nodes(seen))
+    return Interest(frozenset(found), _with_nodes(seen))
 
 
 def _with_nodes(targets: AbstractSet[Target]) -> frozenset[Target]:

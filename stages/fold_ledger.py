@@ -125,7 +125,7 @@ class Fold:
         return Book(
             intents={**self.intents},
             attempts=attempts,
-            problems=give_attempts(self.problems.values(), attempts),
+            problems=give_attempts(self.problems, attempts),
             closed_at={**self.closed_at},
             requests=tuple(self.requests.values()),
             holds=tuple(self.holds),

@@ -1,6 +1,6 @@
 """Intents not yet started: each run keeps, replaces or gives them up by its own decisions (ACTIONS 14.5)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from schemas.attempt import UNSTARTED, Intent, IntentState
@@ -40,8 +40,9 @@ def retain_intents(
     """
     rows = [decision for decision in decisions if decision.verb is not None]
     desk = _Desk(rows, scene, book, is_policy_valid)
-    waiting = sorted((intent for intent in book.intents.values() if intent.state in UNSTARTED), key=_order)
-    given_up = {intent.intent_id: reason for intent in waiting if (reason := desk.find_reason(intent)) is not None}
+    waiting = [intent for intent in book.intents.values() if intent.state in UNSTARTED]
+    withdrawn = [(intent, reason) for intent in waiting if (reason := desk.find_reason(intent)) is not None]
+    given_up = {intent.intent_id for intent, _ in withdrawn}
     expired = [
         intent for intent in waiting if intent.intent_id not in given_up and _has_expired(intent, scene, operators)
     ]
@@ -52,11 +53,10 @@ def retain_intents(
         if is_policy_valid and _is_proposed(decision, by_intent[decision.intent_id or ""], book, given_up, numbers)
     ]
     return Retained(
-        tuple(Expired(intent_id=intent.intent_id) for intent in expired),
+        tuple(Expired(intent_id=intent.intent_id) for intent in sorted(expired, key=_order)),
         tuple(
-            Withdrawn(intent_id=intent.intent_id, reason=given_up[intent.intent_id])
-            for intent in waiting
-            if intent.intent_id in given_up
+            Withdrawn(intent_id=intent.intent_id, reason=reason)
+            for intent, reason in sorted(withdrawn, key=lambda row: _order(row[0]))
         ),
         tuple(_open_problems(proposed, by_intent, scene, book)),
         tuple(_propose(decision) for decision in proposed),
@@ -117,9 +117,7 @@ def _compare(intent: Intent, decision: Decision) -> Withdrawal | None:
     return Withdrawal.EVIDENCE_CHANGED if decision.verb is intent.verb else Withdrawal.SUPERSEDED
 
 
-def _is_proposed(
-    decision: Decision, case: Case, book: Book, given_up: Mapping[str, Withdrawal], numbers: Numbers
-) -> bool:
+def _is_proposed(decision: Decision, case: Case, book: Book, given_up: Collection[str], numbers: Numbers) -> bool:
     known = book.intents.get(decision.intent_id or "")
     is_kept = known is not None and known.state in UNSTARTED and known.intent_id not in given_up
     if is_kept or (known is not None and known.was_started):

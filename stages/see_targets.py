@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Episode, Recommended, Target
+from schemas.frame import frame_targets, only
 from schemas.match import match_glob
 from schemas.policy import Need, Policy
 from schemas.rules import PastRules
@@ -75,7 +77,7 @@ def see_targets(
         findings=desk.findings(),
         shown=desk.shown(seen),
         healthy_on=desk.healthy_on(policy),
-        chain=_chain(above, below),
+        chain=desk.chain(above, below),
         dependants=desk.dependants(below, offline),
         neighbours=neighbours,
         members=_group_members(sight, policy, interest),
@@ -109,7 +111,7 @@ class _Desk:
     def __init__(self, sight: Sight, interest: set[Target]) -> None:
         self.sight = sight
         self.interest = interest
-        self.wanted = pl.DataFrame(sorted(interest), schema=dict.fromkeys(_TARGET, pl.String), orient="row")
+        self.wanted = frame_targets(interest)
         named = sight.desired.services.join(self.wanted, on="service", how="semi")
         self.services = named.join(self.wanted, on=_TARGET, how="semi")
         self.nodes = tuple(_Node(*row) for row in sight.desired.nodes.select(_Node._fields).iter_rows())
@@ -180,15 +182,14 @@ class _Desk:
         rows = wanted.select(*_TARGET, "kind", "severity", "held_by").collect()
         found: dict[Target, tuple[Finding, ...]] = {}
         for node, service, kind, severity, held_by in rows.iter_rows():
-            finding = Finding(_KINDS[kind], _SEVERITIES[severity], _HOLDERS.get(held_by), is_disk=node in self.disks)
-            target = Target(node, service)
+            finding, target = _find(kind, severity, held_by, node in self.disks), Target(node, service)
             found[target] = (*found[target], finding) if target in found else (finding,)
         return found
 
     def shown(self, seen: Collection[Target]) -> dict[Target, Shown]:
         if not seen:
             return {}
-        wanted = pl.DataFrame(sorted(seen), schema=dict.fromkeys(_TARGET, pl.String), orient="row")
+        wanted = frame_targets(seen)
         services = self.sight.observed.lazy().join(wanted.lazy(), on=_TARGET, how="semi")
         rows = services.select(*_TARGET, pl.col("health") == Health.HEALTHY, "last_seen_at").collect().iter_rows()
         found = {Target(node, service): Shown(healthy, seen) for node, service, healthy, seen in rows}
@@ -206,6 +207,15 @@ class _Desk:
         healthy = self.sight.observed.filter((pl.col("health") == Health.HEALTHY) & pl.col("is_desired"))
         rows = healthy.join(names, on="service", how="semi").group_by("service").agg("node")
         return {service: frozenset(nodes) for service, nodes in rows.iter_rows()}
+
+    def chain(self, above: pl.DataFrame, below: pl.DataFrame) -> dict[Target, frozenset[Target]]:
+        """Return of each chain what is of interest itself: nothing else is ever acted on."""
+        rows = only(pl.concat([above, below]), self.wanted, on=_TARGET)
+        whole = rows.group_by("root_node", "root_service").agg("node", "service")
+        return {
+            Target(node, service): frozenset(map(Target, nodes, services))
+            for node, service, nodes, services in whole.iter_rows()
+        }
 
     def dependants(self, below: pl.DataFrame, offline: frozenset[str]) -> dict[Target, int]:
         """Return how many clean services depend on each target."""
@@ -262,8 +272,16 @@ class _Desk:
 
 def _is_in_front(node: str, nodes: frozenset[str]) -> bool:
     """Return whether another node's name with a dash behind it is the beginning of this one's."""
-    places = (place for place, letter in enumerate(node) if letter == "-")
-    return any(node[:place] in nodes for place in places)
+    start = node.rpartition("-")[0]
+    while start and start not in nodes:
+        start = start.rpartition("-")[0]
+    return bool(start)
+
+
+@cache
+def _find(kind: str, severity: str, held_by: str | None, is_disk: bool) -> Finding:
+    """Return a finding: of a large fleet most are alike."""
+    return Finding(_KINDS[kind], _SEVERITIES[severity], _HOLDERS.get(held_by or ""), is_disk=is_disk)
 
 
 def _advise(row: Recommended) -> Advice:
@@ -286,14 +304,6 @@ def _count_failures(evidence: Any) -> int | None:
     given = (evidence,) if isinstance(evidence, Mapping) else evidence
     counts = [fact.get("consecutive_failures") for fact in given]
     return max((count for count in counts if isinstance(count, int)), default=None)
-
-
-def _chain(above: pl.DataFrame, below: pl.DataFrame) -> dict[Target, frozenset[Target]]:
-    rows = pl.concat([above, below]).group_by("root_node", "root_service").agg("node", "service")
-    return {
-        Target(node, service): frozenset(map(Target, nodes, services))
-        for node, service, nodes, services in rows.iter_rows()
-    }
 
 
 def _groups(policy: Policy | None, interest: Collection[Target]) -> list[Any]:

@@ -8,6 +8,7 @@ from pandera.typing.polars import DataFrame
 
 from schemas.desired import Dependency, DesiredService
 from schemas.episode import Target
+from schemas.frame import frame_targets, only
 from schemas.words import DependencyScope
 
 MOST = 1000
@@ -37,7 +38,7 @@ def trace_chains(
     A local dependency is looked for on the same node, an external one on every node, and one that says neither on the
     same node first (CONTRACT 1.1). An external dependency leads to every instance of its name.
     """
-    given = pl.DataFrame(sorted(targets), schema=dict.fromkeys(_TARGET, pl.String), orient="row")
+    given = frame_targets(targets)
     roots = given.select(root_node="node", root_service="service", node="node", service="service")
     if dependencies.is_empty() or roots.is_empty():
         return Chains(roots.clear(), roots.clear())
@@ -49,13 +50,14 @@ def trace_chains(
 
 def _close(roots: pl.DataFrame, step: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
     """Return all that is reached from the roots by one step after the other, the roots themselves left out."""
-    known, fresh = roots, roots
+    known = [roots]
     for _ in range(ROUNDS):
-        fresh = step(fresh).unique().join(known, on=_KEY, how="anti")
+        reached = step(known[-1])
+        fresh = reached.unique().join(pl.concat(known), on=_KEY, how="anti") if reached.height else reached
         if fresh.is_empty():
             break
-        known = pl.concat([known, fresh])
-    return known.join(roots, on=_KEY, how="anti")
+        known.append(fresh)
+    return pl.concat([roots.clear(), *known[1:]])
 
 
 def _climb(rows: pl.DataFrame, there: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
@@ -67,7 +69,7 @@ def _climb(rows: pl.DataFrame, there: pl.DataFrame, wanted: pl.DataFrame) -> pl.
     nearby, far = _declare(own, shared, there)
     local = rows.join(nearby, on=_TARGET).select(*_ROOT, "node", service="dependency")
     names = rows.join(far, on=_TARGET).select(*_ROOT, service="dependency").unique()
-    instances = there.join(names, on="service", how="semi")
+    instances = only(there, names, on="service")
     spread = instances.group_by("service").len().filter(pl.col("len") > MOST)
     marks = names.select(*_ROOT, pl.lit(ANY).alias("node"), "service")
     few = names.join(spread, on="service", how="anti").join(instances, on="service").select(_KEY)
@@ -100,7 +102,7 @@ def _declare(own: pl.DataFrame, shared: pl.DataFrame, there: pl.DataFrame) -> tu
 
     `own` are those of one service, `shared` those of a name wherever it is.
     """
-    meant = shared.drop("node").join(there, on="service").select(own.columns)
+    meant = shared.drop("node").join(only(there, shared, on="service"), on="service").select(own.columns)
     beside = there.join(pl.concat([own, shared]), left_on="service", right_on="dependency", how="semi")
     declared = pl.concat([own, meant]).join(
         beside.select("node", dependency="service", is_beside=pl.lit(True)), on=["node", "dependency"], how="left"

@@ -13,6 +13,7 @@ from schemas.scene import Scene, is_stormy, look_at
 from schemas.verification import is_worse, look_for, qualifies
 
 NEVER = Progress()
+DIRTY = CleanTime(0, None)
 
 
 def update_memory(memory: Memory, scene: Scene, book: Book, workable: Collection[Target], numbers: Numbers) -> Memory:
@@ -56,10 +57,10 @@ def _rest(memory: Memory, scene: Scene, numbers: Numbers) -> dict[Target, dateti
 
 
 def _clean_time(memory: Memory, scene: Scene, target: Target) -> CleanTime:
-    before = memory.clean.get(target, CleanTime(0, None))
+    before = memory.clean.get(target, DIRTY)
     look = look_at(scene, target)
     if look.is_dirty:
-        return CleanTime(0, None)
+        return DIRTY
     if not look.is_clean:
         return before._replace(at=None)
     if before.at is None:

@@ -107,7 +107,13 @@ def test_dependants_are_counted_where_they_are_clean():
     scene = see(*services, needs=needs, drift=[{"target": "piha/b"}])
 
     assert scene.dependants == {WEB: 1}
-    assert target("piha/b") in scene.chain[WEB]
+
+
+def test_of_a_chain_what_is_asked_about_is_kept_in_both_directions():
+    needs = [{"target": "piha/a", "dependency": "web"}, {"target": "piha/web", "dependency": "db"}]
+    scene = see("piha/web", "piha/a", "piha/db", needs=needs, interest=["piha/a", "piha/db"])
+
+    assert scene.chain == {target("piha/a"): {DB}, DB: {target("piha/a")}}
 
 
 def test_neighbours_do_not_depend_on_the_target():
