@@ -84,6 +84,8 @@ class Backfiller:
             days[problem.as_of.date()].problems.append(problem)
 
     def _is_new(self, version: str, world: WorldFiles, day: "_Making") -> bool:
+        if not day.known:
+            return True
         prints = self.judge.fingerprint(version, world)
         is_new = derive_run_id(prints.input, prints.rules, world.as_of) not in day.known
         day.known_count += not is_new

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from flows.errors import WorldUnreadableError
-from flows.sources.world.files import WorldFiles, read_world_files
+from flows.sources.world.files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, WorldFiles, read_world_files
 from flows.sources.world.memory import MemoryKey, WorldMemory
 from flows.sources.world.names import WorldNames, dangling_aliases
-from flows.sources.world.rows import Row, WorldRows
+from flows.sources.world.repeats import Repeats, Row
+from flows.sources.world.rows import WorldRows
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot, TakenName
 from schemas.frame import Frame, dtypes
 from schemas.limits import Limits
@@ -128,13 +129,17 @@ def _begin(aliases: Mapping[str, str], known_nodes: Collection[str], limits: Lim
 
 
 def _to_frames(rows: WorldRows) -> Actual:
-    target = ["as_of", "node", "service"]
+    target, again = ["as_of", "node", "service"], rows.repeats
     return Actual(
         Snapshot.validate(_frame(Snapshot, rows.snapshots, ["as_of"]), lazy=True),
-        ActualNode.validate(_frame(ActualNode, rows.nodes, ["as_of", "node"]), lazy=True),
-        ActualService.validate(_frame(ActualService, rows.services, target, rows.service_columns), lazy=True),
-        Deployment.validate(_frame(Deployment, rows.deployments, [*target, "file_order"]), lazy=True),
-        Incident.validate(_frame(Incident, rows.incidents, [*target, "key"]), lazy=True),
+        ActualNode.validate(_frame(ActualNode, rows.nodes, ["as_of", "node"], repeats=again[NODES]), lazy=True),
+        ActualService.validate(
+            _frame(ActualService, rows.services, target, rows.service_columns, again[SERVICES]), lazy=True
+        ),
+        Deployment.validate(
+            _frame(Deployment, rows.deployments, [*target, "file_order"], repeats=again[DEPLOYMENTS]), lazy=True
+        ),
+        Incident.validate(_frame(Incident, rows.incidents, [*target, "key"], repeats=again[INCIDENTS]), lazy=True),
         Rejected.validate(_frame(Rejected, rows.rejected, ["as_of", "file", "key", "reason"]), lazy=True),
         Doubtful.validate(
             _frame(Doubtful, rows.doubtful, ["as_of", "file", "key", "field"], rows.doubtful_columns), lazy=True
@@ -143,13 +148,20 @@ def _to_frames(rows: WorldRows) -> Actual:
     )
 
 
-def _frame(schema: type[Frame], rows: list[Row], key: list[str], columns: Iterable[pl.DataFrame] = ()) -> pl.DataFrame:
+def _frame(
+    schema: type[Frame],
+    rows: list[Row],
+    key: list[str],
+    columns: Iterable[pl.DataFrame] = (),
+    repeats: Repeats | None = None,
+) -> pl.DataFrame:
     """Return a frame of rows, handed over by column with instants as integers: polars takes them fastest so."""
     types = dtypes(schema)
     raw: dict[str, Any] = {name: pl.Int64 if isinstance(of, pl.Datetime) else of for name, of in types.items()}
     given = {name: _column(values, raw[name]) for name, values in zip(types, zip(*rows, strict=True), strict=False)}
     gathered = pl.DataFrame(given, schema=raw)
-    whole = pl.concat([gathered, *(part.select(gathered.columns) for part in columns)])
+    again = [repeats.select(gathered)] if repeats and repeats.places else []
+    whole = pl.concat([gathered, *again, *(part.select(gathered.columns) for part in columns)])
     # Worlds are nearly in order, which a stable sort makes use of.
     return whole.cast(types).sort(key, maintain_order=True)  # type: ignore[arg-type]
 

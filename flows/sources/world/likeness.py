@@ -17,6 +17,7 @@ import msgspec
 from flows.errors import WorldUnreadableError
 from flows.sources.formats.instants import LATEST_US, parse_instant, to_datetime, to_microseconds
 from flows.sources.formats.json_records import Records
+from flows.sources.world import repeats
 from flows.sources.world.fields import read_status
 from flows.sources.world.files import DEPLOYMENTS, FILES, INCIDENTS, NODES, SERVICES, SUMMARY, WorldFiles
 from flows.sources.world.parse import parse_files
@@ -26,10 +27,7 @@ from schemas.rules import Rules
 
 MOST_BYTES = 1024 * 1024
 """Of a file; a larger one is read by columns, and to compare it would cost as much as to judge it."""
-MOVING = {
-    name: re.compile(rb'"%s"\s*:\s*("[^"\x00-\x1f\x80-\xff]*"|[-+.0-9eE]+)' % field)
-    for name, field in ((NODES, b"last_seen"), (SERVICES, b"last_seen"), (SUMMARY, b"last_update"))
-}
+MOVING = {NODES: repeats.MOVING, SERVICES: repeats.MOVING, SUMMARY: re.compile(b'"last_update"' + repeats.A_TIME)}
 """A time that each look moves, as it is written; where no file has a backslash, nothing else looks like it."""
 STAYING = {
     NODES: ("online_since",),

@@ -1,5 +1,7 @@
 """The files of one world snapshot, parsed: every unreadable one is named at once."""
 
+from collections.abc import Collection
+
 from flows.errors import WorldUnreadableError
 from flows.sources.formats.json_records import Records, parse_records
 from flows.sources.formats.json_strict import JsonFaultError, JsonLimitError
@@ -18,14 +20,17 @@ from schemas.limits import Limits
 NO_RECORDS = Records((), True)
 
 
-def parse_files(world: WorldFiles, limits: Limits) -> dict[str, Records]:
-    """Return the records of each file, none for an optional one that is absent.
+def parse_files(world: WorldFiles, limits: Limits, known: Collection[str] = ()) -> dict[str, Records]:
+    """Return the records of each file, none for an optional one that is absent, nor for one that is known to be sound.
 
     Raises `WorldUnreadableError` with each required file that is absent and each file that is unreadable.
     """
     parsed: dict[str, Records] = {}
     faults: list[str] = []
     for name in FILES:
+        if name in known:
+            parsed[name] = NO_RECORDS
+            continue
         if name not in world.contents:
             parsed[name] = NO_RECORDS
             faults += [f"{_path(world, name)}: no such file"] if name in REQUIRED else []

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -31,6 +32,7 @@ from flows.sources.world.files import (
 )
 from flows.sources.world.names import Target, UnusableNameError, WorldNames, field_text, incident_service
 from flows.sources.world.parse import parse_files
+from flows.sources.world.repeats import Again, Moments, Repeats, Row
 from flows.sources.world.service_columns import read_service_columns
 from schemas.limits import Limits
 from schemas.rules import Rules
@@ -38,7 +40,6 @@ from schemas.rules import Rules
 DEPLOYMENT_TIMES = ("started_at", "completed_at", "timestamp", "updated_at")
 ACTIVITY_TIMES = ("started_at", "last_occurrence", "timestamp", "updated_at")
 MOST_OCCURRENCES = 2**53
-Row = tuple[Any, ...]
 
 
 class Observed(NamedTuple):
@@ -57,6 +58,16 @@ class Named(NamedTuple):
     """As it writes them."""
     target: tuple[str, str]
     """As the inventory does."""
+
+
+class Fresh(NamedTuple):
+    """A file of which no record was set aside, nor any time in doubt."""
+
+    name: str
+    rows: range
+    """The places of its rows in the batch."""
+    cut: list[Row]
+    """Those of its names that were cut."""
 
 
 class WorldRows:
@@ -79,6 +90,20 @@ class WorldRows:
         self._limits = limits
         self._rules = rules
         self._times = TimeReader(0, rules)
+        moments, most_bytes = Moments(rules.naive_timezone), limits.max_json_values
+        self.repeats = {
+            NODES: Repeats(self.nodes, moments, most_bytes, moves=True),
+            SERVICES: Repeats(self.services, moments, most_bytes, moves=True),
+            DEPLOYMENTS: Repeats(self.deployments, moments, most_bytes, moves=False),
+            INCIDENTS: Repeats(self.incidents, moments, most_bytes, moves=False),
+        }
+        """More rows of each file: those that say the same as earlier ones, only later."""
+        self._read_file = {
+            NODES: self._add_nodes,
+            SERVICES: self._add_services,
+            DEPLOYMENTS: self._add_deployments,
+            INCIDENTS: self._add_incidents,
+        }
         # A batch has the same keys in every snapshot; a bound keeps a hostile world from filling the memory.
         self._read_key = lru_cache(65_536)(partial(_read_key, names))
         self._source = ""
@@ -86,40 +111,67 @@ class WorldRows:
 
     def add(self, world: WorldFiles) -> None:
         """Add one snapshot; raises `WorldUnreadableError` with every file that is unreadable, and then adds nothing."""
-        files = parse_files(world, self._limits)
+        self._times = TimeReader(to_microseconds(world.as_of), self._rules)
+        again = self._find_repeats(world)
+        files = parse_files(world, self._limits, again)
         counts = [len(rows) for rows in self._gathered()]
         try:
-            self._add(world, files)
+            fresh = self._add(world, files, again)
         except LastingWorldFaultError:
             for rows, count in zip(self._gathered(), counts, strict=True):
                 del rows[count:]
             raise
+        for one in fresh:
+            self.repeats[one.name].keep(world.contents[one.name], one.rows, one.cut, self._times.as_of_us)
 
     def _gathered(self) -> tuple[list[Any], ...]:
         rows = (self.snapshots, self.nodes, self.services, self.deployments, self.incidents, self.rejected)
-        return (*rows, self.service_columns, self.doubtful, self.doubtful_columns, self.taken)
+        repeated = chain.from_iterable(repeats.gathered() for repeats in self.repeats.values())
+        return (*rows, self.service_columns, self.doubtful, self.doubtful_columns, self.taken, *repeated)
 
-    def _add(self, world: WorldFiles, files: Mapping[str, Records]) -> None:
-        self._times = TimeReader(to_microseconds(world.as_of), self._rules)
+    def _find_repeats(self, world: WorldFiles) -> dict[str, Again]:
+        times, contents = self._times, world.contents
+        found = {
+            name: repeats.find(contents[name], times.as_of_us, times.latest_us)
+            for name, repeats in self.repeats.items()
+            if name in contents
+        }
+        return {name: again for name, again in found.items() if again}
+
+    def _add(self, world: WorldFiles, files: Mapping[str, Records], again: Mapping[str, Again]) -> list[Fresh]:
+        """Add the files; return those that may be said again."""
         self._source, self._most_rejected = world.source, len(self.rejected) + self._limits.max_rejected_records
         summary = dict(files[SUMMARY].entries)
         last_update = self._times.read(summary, "last_update", SUMMARY, "")
         refreshes = summary.get("refreshes")
-        self._add_nodes(files[NODES])
-        column_count = self._add_services(files[SERVICES])
-        self._add_deployments(files[DEPLOYMENTS])
-        self._add_incidents(files[INCIDENTS])
+        column_count = len(self.doubtful_columns)
+        fresh = [self._add_file(name, files[name], again) for name in self.repeats]
         self.doubtful += self._times.doubtful
-        doubtful_count = len(self._times.doubtful) + column_count
+        by_columns = sum(part.height for part in self.doubtful_columns[column_count:])
         self.snapshots.append(
             (
                 self._times.as_of_us,
                 last_update,
                 to_microseconds(world.files_at),
-                doubtful_count,
+                len(self._times.doubtful) + by_columns,
                 refreshes if isinstance(refreshes, bool) else None,
             )
         )
+        return [one for one in fresh if one and one.name in world.contents]
+
+    def _add_file(self, name: str, records: Records, again: Mapping[str, Again]) -> Fresh | None:
+        repeats = self.repeats[name]
+        if name in again:
+            self.taken += repeats.add(again[name], self._times.as_of_us)
+            return None
+        begin, cut_count, spoilt_count = len(repeats.rows), len(self.taken), self._count_spoilt()
+        self._read_file[name](records)
+        is_spoilt = self._count_spoilt() > spoilt_count
+        return None if is_spoilt else Fresh(name, range(begin, len(repeats.rows)), self.taken[cut_count:])
+
+    def _count_spoilt(self) -> int:
+        """Return how much there is for which a file must be read anew each time."""
+        return len(self.rejected) + len(self._times.doubtful) + len(self.service_columns)
 
     def _add_nodes(self, records: Records) -> None:
         found: dict[Target, list[Observed]] = {}
@@ -160,23 +212,17 @@ class WorldRows:
             key,
         )
 
-    def _add_services(self, records: Records) -> int:
-        """Add the service records: of a large file by columns, as far as they are written the usual way.
-
-        Return how many times among the columns are doubtful.
-        """
+    def _add_services(self, records: Records) -> None:
+        """Add the service records: of a large file by columns, as far as they are written the usual way."""
         self._refuse_misfits(records)
         columns = read_service_columns(records, self._names, self._limits, self._times)
-        count = 0
         if columns is not None:
             as_of = pl.lit(self._times.as_of_us, pl.Int64)
             self.service_columns.append(columns.rows.with_columns(as_of=as_of))
             self.doubtful_columns.append(columns.doubtful.with_columns(as_of=as_of))
-            count = columns.doubtful.height
             self._tell_cut(columns.written)
             records = columns.others
         self._add_observed_services(records)
-        return count
 
     def _add_observed_services(self, records: Records) -> None:
         found: dict[Target, Observed] = {}
