@@ -67,6 +67,8 @@ class Container:
     part: str
     state: str
     word: str
+    is_bad: bool = False
+    """What its word comes to where words of both kinds are spelt alike: `created`."""
     health: str | None = None
     exit_code: int | None = None
     oom: bool = False
@@ -194,7 +196,7 @@ class Starts:
     """The starts of a container or unit that were seen within the last ten minutes."""
 
     started_at: float | None
-    count: int
-    """What its engine counts: RestartCount, NRestarts."""
+    count: int | None
+    """What its engine counts: RestartCount, NRestarts; None where it has not told yet."""
     seen_at: tuple[float, ...] = ()
     """When each start was seen."""

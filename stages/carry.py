@@ -32,8 +32,11 @@ def carry_services(before: Mapping[str, Service], seen: Mapping[str, Service], l
 
 
 def _follow(known: Service, found: Service) -> Service:
-    """Return what was found, with what it keeps from before: itself as it was known, where nothing is new."""
-    is_same = (known.word, known.status) == (found.word, found.status) and known.gone_looks < GONE_LOOKS
+    """Return what was found, with what it keeps from before: itself as it was known, where nothing is new.
+
+    What settles has one status, `starting`, whatever its word: that it is now another does not begin it anew.
+    """
+    is_same = known.status == found.status and known.gone_looks < GONE_LOOKS
     if not is_same:
         return found
     is_quiet = tell_sight(known) == tell_sight(found) and found.last_seen - known.last_seen < REFRESH_S

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from schemas.look_words import WordClass
-from schemas.observed import Deployment, Hook, Service, Slot, Target
+from schemas.look_words import WORST_FIRST, WordClass
+from schemas.observed import Container, Deployment, Hook, Service, Slot, Target
 from schemas.words import ALL
 
 STARTED, COMPLETED, FAILED = "started", "completed", "failed"
@@ -127,15 +127,23 @@ def _unused_id(target: Target, at: float, deployments: Mapping[str, Deployment])
 
 
 def _judge(deployment: Deployment, service: Service | None, at: float, deadline_s: float) -> Deployment:
-    """Return a deployment under way as its service shows it; what was bad before is no failure of it."""
+    """Return a deployment under way as its service shows it.
+
+    A new container that is bad is its failure. What was bad before is none, nor a probe, which waits until they listen.
+    """
     if service is not None and service.word_class is WordClass.BAD:
         old = _ids(deployment.slots)
-        guilty = [one for one in service.containers if one.id not in old and one.word == service.word]
+        guilty = [one for one in service.containers if one.id and one.is_bad and one.id not in old]
         if guilty:
-            return _fail(deployment, at, STEPS.get(service.word, "run"), service.word, guilty[0].exit_code)
+            worst = min(guilty, key=_badness)
+            return _fail(deployment, at, STEPS.get(worst.word, "run"), worst.word, worst.exit_code)
     if service is not None and service.word_class is WordClass.GOOD and service.is_settled:
         return replace(deployment, status=COMPLETED, completed_at=at)
     return _fail(deployment, at, "timeout", None, None) if at - deployment.started_at > deadline_s else deployment
+
+
+def _badness(container: Container) -> int:
+    return WORST_FIRST.index(container.word) if container.word in WORST_FIRST else len(WORST_FIRST)
 
 
 def _fail(deployment: Deployment, at: float, step: str, word: str | None, code: int | None) -> Deployment:

@@ -25,7 +25,7 @@ def roll_up_parts(
     groups = _count_groups(parts, wanted)
     counted = parts.join(groups.select(*GROUP, "is_enough"), on=GROUP).with_columns(weight=_weight(), rank=_rank())
     worst = (
-        counted.sort("weight", "rank", "name", descending=[True, False, False])
+        counted.sort("weight", "rank", "name", "source", "slot", descending=[True, False, False, False, False])
         .group_by(TARGET, maintain_order=True)
         .agg(pl.col("weight", "word", "name", "exit_code", "kind", "state").first())
     )

@@ -16,8 +16,10 @@ EARLIEST = 978_307_200.0
 """2001: what is before it is an engine's way to say never."""
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 HEALTH = re.compile(r"\((healthy|unhealthy|health: starting|starting)\)")
-EXIT_CODE = re.compile(r"Exited \((\d{1,10})\)", re.ASCII)
+EXIT_CODE = re.compile(r"(?:Exited|Restarting) \((\d{1,10})\)", re.ASCII)
 COMPLETED = "service_completed_successfully"
+REPLACING = re.compile(r"[0-9a-f]{12}_(.+)", re.ASCII)
+"""What Compose calls a container until the one that it replaces is gone: with the id of that one before its name."""
 
 
 def parse_instant(text: str | None) -> float | None:
@@ -47,6 +49,8 @@ def make_row(listed: Listed, inspected: Inspected | None) -> SeenContainerRow:
     """Return the row; without an inspection the list's line stands in, which knows no start and no restarts."""
     labels, is_others = decode_labels(listed)
     name = shown_name(listed)
+    if labels.compose_service and (replacing := REPLACING.fullmatch(name)):
+        name = replacing[1]
     dependencies = _read_dependencies(labels.depends_on)
     return SeenContainerRow(
         container_id=listed.id[:ID_LENGTH],
@@ -86,6 +90,7 @@ def _of_line(listed: Listed) -> dict[str, Any]:
         "state": listed.state.lower(),
         "health": _listed_health(listed) or (bracket[1].removeprefix("health: ") if bracket else None),
         "exit_code": int(code[1]) if code else None,
+        "restart_count": None,
         "created_at": listed.created if isinstance(listed.created, float | int) else parse_instant(listed.created),
     }
 

@@ -28,7 +28,8 @@ class SeenContainerRow(msgspec.Struct, frozen=True, omit_defaults=True):
     exit_code: int | None = None
     is_oom_killed: bool = False
     has_error: bool = False
-    restart_count: int = 0
+    restart_count: int | None = 0
+    """None where it is not known: of what could not be inspected only the list tells, which has no count."""
     health_budget_s: float | None = None
     created_at: float | None = None
     started_at: float | None = None

@@ -16,7 +16,7 @@ from schemas.look_words import ReasonClass
 SOURCE = "systemd"
 UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}\.[a-z]{4,10}", re.ASCII)
 PROPERTIES = (
-    "Id", "LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "Type", "UnitFileState",
+    "Id", "Names", "LoadState", "ActiveState", "SubState", "Result", "NRestarts", "ExecMainStatus", "Type", "UnitFileState",
     "ConditionResult", "ConditionTimestamp", "StateChangeTimestamp", "NeedDaemonReload", "TriggeredBy", "LastTriggerUSec",
 )  # fmt: skip
 WORD = re.compile(r"[a-z][a-z0-9-]{0,40}")
@@ -69,11 +69,16 @@ def _halves(text: str) -> tuple[str, str]:
 def read_units(text: str, wanted: Iterable[str]) -> Iterator[SeenUnitRow]:
     """Yield a row for each wanted unit of what `systemctl show` printed."""
     blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
-    by_id = {block["Id"]: block for block in blocks if block.get("Id")}
+    by_name = {name: block for block in blocks for name in _names(block)}
     for unit in wanted:
-        if unit in by_id:
-            timer = by_id.get(unit.removesuffix(".service") + ".timer", {})
-            yield _row(unit, by_id[unit], timer)
+        if unit in by_name:
+            timer = by_name.get(unit.removesuffix(".service") + ".timer", {})
+            yield _row(unit, by_name[unit], timer)
+
+
+def _names(block: dict[str, str]) -> set[str]:
+    """Return all that a unit is called: `Id` is its own name, also where it was asked for by an alias."""
+    return {name for name in (block.get("Id", ""), *block.get("Names", "").split()) if name}
 
 
 def _row(unit: str, block: dict[str, str], timer: dict[str, str]) -> SeenUnitRow:

@@ -88,7 +88,7 @@ def _describe_service(service: Service, incident_id: str | None, observed_by: st
 
 
 def _describe_container(container: Container) -> Document:
-    named = {name: getattr(container, name) for name in Container.__dataclass_fields__}
+    named = {name: getattr(container, name) for name in Container.__dataclass_fields__ if name != "is_bad"}
     return named | {"oom": container.oom or None, "id": container.id or None}
 
 

@@ -28,6 +28,7 @@ def frame_containers(looks: Iterable[RawLook], starts: Starting) -> DataFrame[Se
     rows = [
         _dated(look, source, msgspec.structs.asdict(row))
         | {"start_count": _count(starts, look, source, row.container_id), "awaited": list(row.awaited)}
+        | {"restart_count": row.restart_count or 0}
         for look in looks
         for source in look.sources
         for row in source.containers

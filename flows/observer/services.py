@@ -64,6 +64,7 @@ def _describe(part: Row) -> Container:
         part=part["group"],
         state=part["state"],
         word=part["word"],
+        is_bad=part["word_class"] == WordClass.BAD,
         health=part["health"],
         exit_code=part["exit_code"],
         oom=part["is_oom_killed"],

@@ -146,6 +146,27 @@ def test_a_container_that_is_removed_between_list_and_inspection_is_left_out(soc
     assert ([row.name for row in look.containers], look.is_partial, look.reason_class) == (["there"], False, None)
 
 
+def test_what_could_not_be_inspected_has_no_count_of_restarts_and_the_code_of_the_list(socket):
+    one = container(state="restarting", exit_code=3, restart_count=5)
+    with FakeEngine([one], socket) as fake:
+        fake.status[f"{one['id']}/json"] = 500
+        (row,) = one_look(fake).containers
+
+    assert (row.restart_count, row.exit_code) == (None, 3)
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        pytest.param(composed("shop", "web", name="45dc00000000_shop-web-1"), "shop-web-1", id="Compose replaces it"),
+        pytest.param(container(name="45dc00000000_web"), "45dc00000000_web", id="not of Compose: its own name"),
+    ],
+)
+def test_what_compose_renames_while_it_is_replaced_keeps_its_name(socket, made, name):
+    with FakeEngine([made], socket) as fake:
+        assert one_look(fake).containers[0].name == name
+
+
 def test_a_hanging_inspection_makes_the_look_partial_and_rests(socket, monkeypatch):
     monkeypatch.setattr(engine_module, "ONE_INSPECT_S", 0.3)
     hung, fine = container(1, "hung", health="unhealthy"), container(2, "fine")

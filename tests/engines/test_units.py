@@ -71,6 +71,14 @@ def test_when_a_timer_last_ran_is_read_as_each_systemd_writes_it(written):
     assert next(read_units(text, ["a.service"])).triggered_at == 1795720000.0
 
 
+def test_a_unit_that_is_asked_for_by_an_alias_is_found():
+    text = "Id=mariadb.service\nNames=mysql.service mariadb.service\nLoadState=loaded\nActiveState=active\n"
+
+    (row,) = read_units(text, ["mysql.service"])
+    assert (row.unit, row.active_state) == ("mysql.service", "active")
+    assert "Id,Names," in " ".join(show_command(["mysql.service"]))
+
+
 def test_a_condition_that_was_checked_and_not_met_has_failed():
     text = "Id=a.service\nConditionResult=no\nConditionTimestamp=@1795730000\nActiveState=inactive\n"
 

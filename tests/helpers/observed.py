@@ -18,7 +18,8 @@ def service(at: float = 0.0, *, word: str = "healthy", ids: str = "a", image: st
     word_class = fields.pop("word_class", WordClass.BAD if word in WORST_FIRST else WordClass.GOOD)
     slots = {f"web/{number}": Slot(letter, image, fields.get("config")) for number, letter in enumerate(ids)}
     fields.pop("config", None)
-    parts = tuple(Container(id=letter, name=f"web-{letter}", part="web", state="x", word=word) for letter in ids)
+    is_bad = word_class is WordClass.BAD
+    parts = tuple(Container(id=one, name=f"web-{one}", part="web", state="x", word=word, is_bad=is_bad) for one in ids)
     filled: dict[str, Any] = {
         "containers": parts,
         "slots": slots,

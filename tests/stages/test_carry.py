@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from schemas.look_words import WordClass
 from stages.carry import carry_services
 from tests.helpers.observed import look, service
 
@@ -56,6 +57,15 @@ def test_a_service_that_changed_is_dated_at_once():
     carried = carry_services({"web": service(0.0)}, {"web": service(5.0, word="exited")}, look(5.0))
 
     assert (carried["web"].last_seen, carried["web"].since) == (5.0, 5.0)
+
+
+def test_what_settles_keeps_its_beginning_under_another_word():
+    created = service(0.0, word="created", word_class=WordClass.SETTLING)
+    starting = service(30.0, word="starting", word_class=WordClass.SETTLING)
+
+    after = carry_services({"web": created}, {"web": starting}, look(30.0))["web"]
+
+    assert (after.status, after.word, after.since, after.last_seen) == ("starting", "starting", 0.0, 30.0)
 
 
 def test_a_status_that_stays_keeps_its_beginning():

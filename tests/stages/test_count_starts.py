@@ -24,6 +24,8 @@ def counted(*looks):
         pytest.param([(0, 0.0, 3), (30, 20.0, 0)], 1, id="restarted by hand, which sets the count back"),
         pytest.param([(0, 0.0, 0), (30, 20.0, 1), (700, 20.0, 1)], 0, id="older than ten minutes"),
         pytest.param([(0, None, 0), (30, 20.0, 0)], 0, id="created, then started for the first time"),
+        pytest.param([(0, 0.0, 5), (30, None, None), (60, 0.0, 5)], 0, id="a look between that could tell neither"),
+        pytest.param([(0, None, None), (30, 0.0, 5), (60, 50.0, 6)], 1, id="a first look that could tell neither"),
     ],
 )
 def test_starts_are_counted(looks, starts):

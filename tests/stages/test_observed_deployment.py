@@ -94,9 +94,33 @@ def test_a_bad_word_fails_it(word, step):
 def test_what_was_bad_before_does_not_fail_it():
     bad_before = service(0, word="exited", ids="a")
     mixed = service(30, word="exited", ids="ab")
-    mixed = replace(mixed, containers=tuple(replace(c, word="healthy") if c.id == "b" else c for c in mixed.containers))
+    new = replace(mixed.containers[1], word="healthy", is_bad=False)
 
-    assert only(after(bad_before, mixed)).status == "started"
+    assert only(after(bad_before, replace(mixed, containers=(mixed.containers[0], new)))).status == "started"
+
+
+def test_a_new_container_that_settles_under_a_word_that_is_bad_of_an_older_one_does_not_fail_it():
+    mixed = service(30, word="created", ids="ab")
+    young = replace(mixed.containers[1], is_bad=False)
+
+    assert only(after(service(0), replace(mixed, containers=(mixed.containers[0], young)))).status == "started"
+
+
+def test_a_new_container_that_is_bad_fails_it_beside_an_older_one_that_is_worse():
+    mixed = service(30, word="dead", ids="ab")
+    new = replace(mixed.containers[1], word="exited", exit_code=3)
+
+    failed = only(after(service(0), replace(mixed, containers=(mixed.containers[0], new))))
+
+    assert failed.diagnostics == {"step": "run", "word": "exited", "exit_code": 3}
+
+
+def test_a_probe_that_is_not_answered_yet_does_not_fail_it():
+    seen = service(30, word="mqtt_unreachable", ids="b")
+    probe = replace(seen.containers[0], id="")
+    boots = replace(seen.containers[0], word="starting", is_bad=False)
+
+    assert only(after(service(0), replace(seen, containers=(boots, probe)))).status == "started"
 
 
 def test_it_fails_after_the_deadline():

@@ -50,6 +50,15 @@ def test_a_number_of_replicas_is_what_the_inventory_says(least, states, status, 
     assert shop.select("status", "good_count", "total_count").rows() == [(status, good, total)]
 
 
+def test_two_engines_containers_of_one_name_are_told_of_in_the_same_order_each_time():
+    one = {"name": "shop", "source": "a", "state": "exited", "exit_code": 1}
+    other = one | {"source": "b", "exit_code": 2}
+
+    told = {rolled(*rows, by=())["detail"][0] for rows in [(one, other), (other, one)]}
+
+    assert told == {"0 of 2 good; shop is exited (1)"}
+
+
 def test_a_container_that_is_named_and_not_there_lacks():
     by = [{"service": "shop", "kind": "container", "value": name} for name in ("a", "b")]
 
