@@ -100,12 +100,17 @@ class _Floor:
     failures: Mapping[str, list[Attempt]]
     """The settled attempts of each scope."""
     occupants: list[_Occupant] = field(default_factory=list)
+    services: set[str] = field(default_factory=set)
     nodes: set[str] = field(default_factory=set)
     domains: set[str] = field(default_factory=set)
     starts: dict[tuple[str, ...], list[datetime]] = field(default_factory=dict)
     fleet_rates: tuple[GuardHit | None, ...] | None = None
     """What the fleet's rates come to, the same for all; None until it is asked for."""
     breakers: dict[str, datetime | None] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    """The nodes where something runs, or was started lately."""
+    shared: dict[str, tuple[GuardHit, ...]] = field(default_factory=dict)
+    """What holds back all those that nothing is near: by the service where one of its name runs, else of none."""
 
     def __post_init__(self) -> None:
         for attempt in self.book.open_attempts:
@@ -128,17 +133,38 @@ class _Floor:
 
     def _occupy(self, occupant: _Occupant) -> None:
         self.occupants.append(occupant)
+        self.shared.clear()
+        self.touched.update(occupant.nodes)
+        self.services.add(occupant.target.service)
         self.nodes.update(occupant.nodes)
         self.domains.update(domain for node in occupant.nodes for domain in self._domains_of(node))
 
     def _note_start(self, target: Target, nodes: tuple[str, ...], mutates: bool, at: datetime) -> None:
         scopes = [("target", *target), *(("node", node) for node in nodes), ("fleet",)] if mutates else [("look",)]
         self.fleet_rates = None
+        self.shared.clear()
+        self.touched.update(nodes)
         for scope in scopes:
             insort(self.starts.setdefault(scope, []), at)
 
     def find(self, case: Case) -> tuple[GuardHit, ...]:
         """Return the guards that fail for a case, in their order."""
+        if not self._is_apart(case):
+            return self._find(case)
+        kind = case.target.service if case.target.service in self.services else ""
+        hits = self.shared.get(kind)
+        if hits is None:
+            hits = self.shared[kind] = self._find(case)
+        return hits
+
+    def _is_apart(self, case: Case) -> bool:
+        """Return whether what runs and ran holds a case back as it does any other of its name far from it."""
+        if self.failures or self.policy.groups or self.policy.domains or case.open_attempt is not None:
+            return False
+        is_alone = self.touched.isdisjoint(case.candidate.nodes) and not self.scene.chain.get(case.target)
+        return is_alone and is_mutating(case.verb)
+
+    def _find(self, case: Case) -> tuple[GuardHit, ...]:
         hits: list[GuardHit | None] = []
         if is_mutating(case.verb):
             if case.target.service != ALL and (self.occupants or self.policy.groups):

@@ -99,6 +99,7 @@ class _Desk:
             evidence_fingerprint=evidence,
         )
         intent = self.book.intents.get(intent_id)
+        open_attempt, last_mutating, last_settled = _find_last(past) if past else _NO_LAST
         return Case(
             candidate=candidate,
             target=target,
@@ -120,7 +121,9 @@ class _Desk:
             approvals=approvals,
             is_approved=in_force.mode is Mode.APPROVE and self._is_approved(candidate, choice.risk, intent, approvals),
             overrides=self._find_overrides(candidate, choice.risk, intent),
-            **_find_last(past),
+            open_attempt=open_attempt,
+            last_mutating=last_mutating,
+            last_settled=last_settled,
         )
 
     def _begin(self, candidate: Candidate) -> datetime:
@@ -132,7 +135,8 @@ class _Desk:
         episodes = self.scene.episodes.get(target, ())
         if "to" in candidate.params:
             episodes += self.scene.episodes.get(node_target(target.node), ())
-        begun_at = min([episode.opened_at for episode in episodes], default=self.scene.as_of)
+        opened = [episode.opened_at for episode in episodes]
+        begun_at = min(opened) if opened else self.scene.as_of
         closed_at = self.book.closed_at.get(target)
         return begun_at if closed_at is None else max(begun_at, closed_at)
 
@@ -143,9 +147,10 @@ class _Desk:
             return self._find_ruling(candidate, position)
         kind = (advice.action, advice.event_type, advice.causing_kinds, advice.severity)
         key = (*kind, advice.blast_radius, advice.consecutive_failures, position)
-        if key not in self.ruled:
-            self.ruled[key] = self._find_ruling(candidate, position)
-        return self.ruled[key]
+        known = self.ruled.get(key)
+        if known is None:
+            known = self.ruled[key] = self._find_ruling(candidate, position)
+        return known
 
     def _find_ruling(self, candidate: Candidate, position: int) -> _Ruling:
         subject = describe_subject(candidate, self.scene)
@@ -239,15 +244,16 @@ class _Desk:
         )
 
 
-def _find_last(past: Sequence[Attempt]) -> dict[str, Attempt | None]:
-    """Return those of a target's attempts, of any problem, that a case shows; most targets have none."""
-    if not past:
-        return {}
-    return {
-        "open_attempt": next((attempt for attempt in past if attempt.is_open), None),
-        "last_mutating": next((attempt for attempt in reversed(past) if attempt.is_mutating), None),
-        "last_settled": next((attempt for attempt in reversed(past) if not attempt.is_open), None),
-    }
+def _find_last(past: Sequence[Attempt]) -> tuple[Attempt | None, Attempt | None, Attempt | None]:
+    """Return a target's open attempt, its last that changes something and its last with an outcome, of any problem."""
+    return (
+        next((attempt for attempt in past if attempt.is_open), None),
+        next((attempt for attempt in reversed(past) if attempt.is_mutating), None),
+        next((attempt for attempt in reversed(past) if not attempt.is_open), None),
+    )
+
+
+_NO_LAST = (None, None, None)
 
 
 def _make_desk(

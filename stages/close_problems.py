@@ -25,7 +25,7 @@ def _find_reason(target: Target, problem: Problem, scene: Scene, memory: Memory)
         return Closing.REMOVED
     if problem.is_reset:
         return Closing.RESET
-    if problem.has_open_attempt:
+    if problem.attempts and problem.has_open_attempt:
         return None
     if _has_changed(target, problem, scene):
         return Closing.DESIRED_CHANGED

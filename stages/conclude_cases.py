@@ -10,6 +10,8 @@ from schemas.scene import Scene
 from schemas.verb import TRAITS, Mode, Verb
 from schemas.words import ALL
 
+_UNASKED = frozenset({Mode.OBSERVE, Mode.SUGGEST})
+"""Modes in which guards say nothing."""
 _LABELS = {Verdict.START: "may start", Verdict.ASK: "asks for a yes", Verdict.SUGGEST: "is suggested"}
 
 
@@ -95,7 +97,7 @@ def _judge(row: Weighed, is_policy_valid: bool) -> tuple[Verdict, str, tuple[Gua
     if case.rule is None:
         return Verdict.OBSERVE, "no_rule", ()
     rule_id = "requested" if is_requested else case.rule.rule_id
-    if case.mode in {Mode.OBSERVE, Mode.SUGGEST}:
+    if case.mode in _UNASKED:
         verdict = Verdict.REFUSE if is_requested else Verdict(case.mode)
         return verdict, case.lowered_by or rule_id, ()
     is_asking = case.mode is Mode.APPROVE and not case.is_approved

@@ -47,7 +47,7 @@ def evaluate_guards(
     ground = _Ground(cases, scene, book, memory, policy, policy_fault, numbers, able, _schedules(policy))
     fleet = tuple(_find_fleet_hits(ground))
     rows = tuple(row for row in _TABLE if row.may_fail(ground))
-    return tuple(Weighed(case=case, hits=_weigh(case, ground, fleet, rows)) for case in cases)
+    return tuple(Weighed(case, _weigh(case, ground, fleet, rows)) for case in cases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from schemas.attempt import UNSTARTED, Attempt, Consent, Intent, IntentState
@@ -71,7 +72,7 @@ def fold_ledger(ledger: Ledger, operators: Iterable[Operator], numbers: Numbers)
     its intent, is ignored and told. A start without leave is told as well, and counts as an attempt all the same.
     """
     fold = Fold(operators, numbers)
-    for entry in sorted(ledger.entries, key=lambda entry: entry.n):
+    for entry in sorted(ledger.entries, key=attrgetter("n")):
         fold.take(entry)
     return fold.close(ledger.broken)
 

@@ -68,8 +68,10 @@ def _climb(rows: pl.DataFrame, there: pl.DataFrame, wanted: pl.DataFrame) -> pl.
     own, shared = named.join(rows, on=_TARGET, how="semi"), named.filter(pl.col("node").is_null())
     nearby, far = _declare(own, shared, there)
     local = rows.join(nearby, on=_TARGET).select(*_ROOT, "node", service="dependency")
+    if far.is_empty():
+        return local.select(_KEY)
     names = rows.join(far, on=_TARGET).select(*_ROOT, service="dependency").unique()
-    instances = only(there, names, on="service")
+    instances = there.join(names, on="service", how="semi")
     spread = instances.group_by("service").len().filter(pl.col("len") > MOST)
     marks = names.select(*_ROOT, pl.lit(ANY).alias("node"), "service")
     few = names.join(spread, on="service", how="anti").join(instances, on="service").select(_KEY)

@@ -6,7 +6,8 @@ from datetime import timedelta
 from schemas.breaker import order_by_scope
 from schemas.decision import Guard
 from schemas.ledger import AttemptOutcome, AttestDown, Refused, Verified
-from schemas.match import Match
+from schemas.match import Comparison, Match
+from schemas.numbers import Automation, Numbers
 from schemas.policy import Ceiling, Failover
 from schemas.scene import OpenEpisode, Shown
 from schemas.verb import Mode, Verb
@@ -93,3 +94,29 @@ def test_failures_settled_at_one_moment_count_in_the_order_in_which_they_began()
     assert order_by_scope(lab.book().attempts)["fleet"] == [recovered, failed]
     written_last = replace(recovered, settled_n=failed.settled_n + 1)
     assert order_by_scope([failed, written_last])["fleet"] == [written_last, failed]
+
+
+def test_a_rule_asks_each_recommendation_of_a_kind_how_far_its_trouble_reaches():
+    few = Match((("blast_radius", (Comparison("<=", 2),)), ("consecutive_failures", (Comparison("<=", 2),))))
+    rules = policy(replace(rule("few"), match=few), rule("rest", mode="suggest"))
+    lab = Lab(services=("a/web", "b/web", "c/web"), policy=rules)
+    for name, reach, failures in (("a/web", 1, 1), ("b/web", 3, 1), ("c/web", 1, 3)):
+        lab.stand(name, blast_radius=reach, consecutive_failures=failures)
+    lab.run(NOON)
+
+    assert [lab.decision(name).rule_id for name in lab.services] == ["few", "rest", "rest"]
+
+
+def test_what_runs_on_a_node_or_in_a_chain_holds_back_what_is_near_it_and_nothing_else():
+    names = ("a/cache", "piha/db", "vps/mail")
+    rules = policy(rule("web", match={"service": ["web"]}), rule("rest", mode="approve"))
+    numbers = Numbers(automation=Automation.AUTO, max_concurrent=9, max_unhealthy_min=9)
+    lab = broken(services=(WEB, *names), numbers=numbers, policy=rules)
+    lab.more["chain"] = {target("vps/mail"): frozenset({WHERE})}
+    lab.run(NOON)
+    lab.start(WEB, NOON)
+    for name in names:
+        lab.stand(name)
+    lab.run(NOON + timedelta(seconds=1))
+
+    assert [lab.guards(name) for name in names] == [["approval"], ["busy", "approval"], ["chain_busy", "approval"]]
