@@ -92,8 +92,8 @@ def build_desired(
     )
     unread = pl.concat([_unread(rows, known), asked.faults.select(columns(Unread))])
     entries = pl.concat([_frame(ENTRY, hashes.items()), *([known.entries.select(list(ENTRY))] if known else [])])
-    documented = _hash_with_documents(asked.services, entries, rows.documents)
-    services = _complete(mark_jobs(asked.services, dependencies), unread, documented)
+    marked = mark_jobs(asked.services, dependencies)
+    services = _complete(marked, unread, _hash_desired(marked, entries, rows.documents))
     return Desired(
         DesiredNode.validate(
             _frame(dtypes(DesiredNode), [row.to_row() for row in rows.nodes.values()]).sort("node"), lazy=True
@@ -121,32 +121,32 @@ def _gather_asked(rows: InventoryRows, known: KnownServices | None, hashes: Entr
     return Asked(services, dependencies, names, windows, bad)
 
 
-def _hash_with_documents(services: pl.DataFrame, entries: pl.DataFrame, documents: dict[str, str]) -> pl.DataFrame:
-    """Return the hash of each service and entry of it for which there is a `service.yaml`."""
-    documented = services.filter(pl.col("service").is_in(list(documents))).select("service", "entry_hash").unique()
-    found = documented.join(entries.unique("entry_hash"), on="entry_hash")
+def _hash_desired(services: pl.DataFrame, entries: pl.DataFrame, documents: dict[str, str]) -> pl.Series:
+    """Return the hash of what is said of each service: that of its entry, or with a `service.yaml` of both."""
+    is_documented = services["service"].is_in(list(documents))
+    if not is_documented.any():
+        return services["entry_hash"]
+    documented = services.filter(is_documented).select("service", "entry_hash")
+    found = documented.unique().join(entries.unique("entry_hash"), on="entry_hash")
     hashes = [hash_list(entry, documents[service]) for service, entry in found.select("service", "entry").iter_rows()]
-    return found.select("service", "entry_hash", desired_hash=pl.Series(hashes, dtype=pl.String))
+    known = found.select("service", "entry_hash", desired_hash=pl.Series(hashes, dtype=pl.String))
+    # Joining these alone spares a large fleet a copy of all its services.
+    whole = documented.join(known, on=["service", "entry_hash"], how="left", maintain_order="left")
+    return services["entry_hash"].clone().scatter(is_documented.arg_true(), whole["desired_hash"])
 
 
-def _complete(services: pl.DataFrame, unread: pl.DataFrame, documented: pl.DataFrame) -> pl.DataFrame:
+def _complete(services: pl.DataFrame, unread: pl.DataFrame, desired_hash: pl.Series) -> pl.DataFrame:
     """Return the columns of `DesiredService`: with what is known of each `service.yaml`."""
     faulty = unread.filter(pl.col("node").is_null() & pl.col("service").is_not_null() & ~pl.col("is_warning"))
-    nothing = pl.lit(None, pl.String)
-    whole = (
-        services.join(documented, on=["service", "entry_hash"], how="left")
-        if documented.height
-        else services.with_columns(desired_hash=nothing)
-    )
-    return whole.with_columns(
-        pl.coalesce("desired_hash", "entry_hash"),
+    return services.with_columns(
+        desired_hash=desired_hash,
         has_readable_dependencies=~pl.col("service").is_in(faulty["service"].unique().to_list()),
     ).select(columns(DesiredService))
 
 
 def _unread(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
     gathered = _frame(dtypes(Unread), rows.unread)
-    if known is None:
+    if known is None or not known.warnings.height:
         return gathered
     nothing = {name: pl.lit(None, pl.String) for name in ("node", "service")}
     told = _of_places(known.warnings, rows, known).with_columns(**nothing, is_warning=pl.lit(True))
@@ -182,7 +182,9 @@ def _frame(types: dict[str, Any], rows: Iterable[tuple[Any, ...]]) -> pl.DataFra
 
 
 def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.unique().sort(rows.columns)
+    """Return the rows in order, each once; to see that no two have the same hash is a third of the work of telling them apart."""
+    is_each_once = rows.hash_rows().n_unique() == rows.height
+    return (rows if is_each_once else rows.unique()).sort(rows.columns)
 
 
 def _sorted_windows(rows: pl.DataFrame) -> pl.DataFrame:
