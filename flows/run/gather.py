@@ -69,8 +69,9 @@ class InputReader:
         Raises `InventoryError` where nothing of the inventory can be read, and `WorldUnreadableError` where a world
         file that is required, or is there, cannot be read.
         """
-        inventory = read_kept_inventory(self._cache)
-        world, notes = read_actual(settings, inventory.desired, as_of, self._world)
+        with self._cache.writing_beside():
+            inventory = read_kept_inventory(self._cache)
+            world, notes = read_actual(settings, inventory.desired, as_of, self._world)
         of_rules = fingerprint_rules(settings.rules())
         of_inventory, of_world = inventory.fingerprint, world_fingerprint(world.files.contents)
         size_bytes = sum(map(len, world.files.contents.values()))

@@ -11,15 +11,18 @@ BOM = b"\xef\xbb\xbf"
 
 def world_fingerprint(contents: Mapping[str, bytes]) -> str:
     """Return the SHA-256 of a world's files, by name, as 64 hexadecimal digits."""
-    return _digest(contents)
+    return _digest(contents, {})
 
 
-def inventory_fingerprint(files: InventoryFiles) -> str:
+def inventory_fingerprint(files: InventoryFiles, digests: Mapping[str, bytes] | None = None) -> str:
     """Return the SHA-256 of an inventory: its files by path, its empty folders, and what could not be read.
 
-    A byte order mark and CRLF line ends make no difference.
+    A byte order mark and CRLF line ends make no difference. `digests` are the SHA-256 of files of which these are known.
     """
-    return _digest({path: _unix(data) for path, data in pack_inventory(files).items()})
+    packed = pack_inventory(files)
+    plain = {path: _unix(data) for path, data in packed.items()}
+    known = {path: digest for path, digest in (digests or {}).items() if len(plain[path]) == len(packed[path])}
+    return _digest(plain, known)
 
 
 def _unix(data: bytes) -> bytes:
@@ -28,11 +31,11 @@ def _unix(data: bytes) -> bytes:
     return plain.replace(b"\r\n", b"\n") if b"\r" in plain else plain
 
 
-def _digest(contents: Mapping[str, bytes]) -> str:
+def _digest(contents: Mapping[str, bytes], digests: Mapping[str, bytes]) -> str:
     """Hash names and contents with their lengths, so that no two sets of files run together."""
     total = sha256()
     for name in sorted(contents):
         encoded = name.encode("utf-8", "surrogateescape")
         total.update(b"%d:%s%d:" % (len(encoded), encoded, len(contents[name])))
-        total.update(sha256(contents[name]).digest())
+        total.update(digests.get(name) or sha256(contents[name]).digest())
     return total.hexdigest()

@@ -108,6 +108,24 @@ def test_another_process_finds_an_unchanged_inventory_without_reading_it(fleet, 
     assert kept.fingerprint == inventory_fingerprint(list_inventory(fleet.inventory, LIMITS))
 
 
+def test_what_is_written_beside_is_there_when_the_block_ends(fleet, tmp_path, monkeypatch):
+    monkeypatch.setattr(inventory_keeper, "is_settled", lambda look, looked_ns: True)
+    cache = stored(fleet, tmp_path)
+
+    with cache.writing_beside():
+        read_kept_inventory(cache)
+
+    assert has_seen(fleet, tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"\xef\xbb\xbfservices: [a]\r\n", b"services:\r\n  a:\r\n", b"services: [a]\n"])
+@pytest.mark.parametrize("name", ["services.yaml", "compose.yaml"])
+def test_what_is_known_of_files_makes_no_difference_to_the_fingerprint(fleet, read, name, data):
+    (fleet.inventory / "hosts/node-00001" / name).write_bytes(data)
+
+    assert read().fingerprint == inventory_fingerprint(list_inventory(fleet.inventory, LIMITS))
+
+
 @pytest.mark.parametrize("text", ["services: [aaa]\n", "services: [", ""])
 def test_another_process_sees_what_changed_since(fleet, next_process, text):
     (fleet.inventory / "hosts/node-00001/services.yaml").write_text(text)

@@ -6,7 +6,9 @@ to. Does a file say what some file said before? Then it is not parsed again. It 
 what is missing, spoiled or not ours to write is a slower run, and no fault.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -112,6 +114,20 @@ class InventoryCache:
         self._others: dict[bytes, ParsedServices] = {}
         """What files say that a pack cannot hold, for this process alone."""
         self._is_new = False
+        self.digests: dict[str, bytes] = {}
+        """The SHA-256 of the files of services that were looked for last, but for compose files."""
+        self._begin: Callable[[Callable[[], object]], object] = _do_now
+        """What runs what writes to the folder."""
+
+    @contextmanager
+    def writing_beside(self) -> Iterator[None]:
+        """Let a thread write to the folder what is found in this block; all of it is there when the block ends."""
+        with ThreadPoolExecutor(1) as threads:
+            self._begin = threads.submit
+            try:
+                yield
+            finally:
+                self._begin = _do_now
 
     def find_same_stamps(self, look_now: Callable[[], InventoryLook]) -> KeptInventory | None:
         """Return what the inventory came to, where it looks as it did then; without anything known it is not looked at."""
@@ -125,16 +141,16 @@ class InventoryCache:
         """Keep what an inventory that looks so came to."""
         self._look, self._kept = _digest_look(look), kept
         if self._seen_file is not None:
-            frames = {name: frame_to_bytes(frame) for name, frame in kept.desired._asdict().items()}
-            self._seen_file.write({**frames, "look": self._look, "fingerprint": kept.fingerprint.encode()})
+            more = {"look": self._look, "fingerprint": kept.fingerprint.encode()}
+            self._begin(partial(_write, self._seen_file, kept.desired._asdict(), more))
 
     def find_same_contents(self, contents: Mapping[str, bytes]) -> KnownServices:
         """Return what the inventory's files of services say; those that a pack cannot hold are left to `parsers`."""
-        paths = [path for path in contents if is_services_path(path)]
+        found = {path: _digest(contents[path], is_compose_path(path)) for path in contents if is_services_path(path)}
         wanted = pl.DataFrame(
-            {"path": paths, "digest": [_digest(contents[path], is_compose_path(path)) for path in paths]},
-            schema={"path": pl.String, "digest": pl.Binary},
+            {"path": list(found), "digest": list(found.values())}, schema={"path": pl.String, "digest": pl.Binary}
         )
+        self.digests = {path: digest for path, digest in found.items() if not is_compose_path(path)}
         pack = self._learn(self._load_pack(), wanted, contents)
         known = wanted.join(pack.files, on="digest")
         self._pack = pack = self._forget(pack, known)
@@ -159,7 +175,7 @@ class InventoryCache:
             documents = {"digest": list(self._documents), "document": list(self._documents.values())}
             whole = self._load_pack()
             whole = whole._replace(documents=pl.DataFrame(documents, schema=whole.documents.schema))
-            self._pack_file.write({name: frame_to_bytes(frame) for name, frame in whole._asdict().items()})
+            self._begin(partial(_write, self._pack_file, whole._asdict(), {}))
 
     def read_again(self, fingerprint: str) -> InventoryFiles:
         """Return the files that had this fingerprint; raises `InventoryError` where they are not those any more."""
@@ -229,6 +245,14 @@ class InventoryCache:
             return parsed
 
         return parse_or_remember
+
+
+def _do_now(write: Callable[[], object]) -> None:
+    write()
+
+
+def _write(file: SealedFile, frames: Mapping[str, pl.DataFrame], more: Mapping[str, bytes]) -> None:
+    file.write({**{name: frame_to_bytes(frame) for name, frame in frames.items()}, **more})
 
 
 def _unpack(parts: Mapping[str, memoryview]) -> Pack:

@@ -26,7 +26,7 @@ def read_kept_inventory(cache: InventoryCache) -> KeptInventory:
     looked_ns = time.time_ns()
     files, look = list_and_look(root, limits)
     desired = build_desired(files, limits, cache=cache, rules=cache.rules)
-    kept = KeptInventory(desired, inventory_fingerprint(files), lambda: files)
+    kept = KeptInventory(desired, inventory_fingerprint(files, cache.digests), lambda: files)
     # A read that failed may succeed the next time, without a sign in any stamp.
     if not is_settled(look, looked_ns) or files.unreadable != look.unreadable:
         return kept
