@@ -32,7 +32,8 @@ def detect_drift(
         .pipe(only, nodes, "node")
     )
     is_amiss = (pl.col("health") != Health.HEALTHY) | (age_s("last_seen_at") > seconds(rules.service_ttl))
-    seen = observed.services.filter(pl.col("is_desired") & is_amiss).join(monitored, on=["node", "service"])
+    amiss = observed.services.filter(pl.col("is_desired") & is_amiss)
+    seen = amiss.join(only(monitored, amiss, ["node", "service"]), on=["node", "service"])
     offline = node_drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE)
     found = [
         node_drift.drop("drift_id"),
@@ -53,7 +54,12 @@ def _missing(monitored: pl.DataFrame, desired: Desired, actual: Actual, observed
     A node of which as many services are seen as are desired has them all, and is not looked at one by one.
     """
     asked = desired.services.group_by("node").agg(asked_count=pl.len())
-    seen = observed.services.filter("is_desired").group_by("as_of", "node").agg(seen_count=pl.len())
+    seen = (
+        observed.services.select(*KEY[:2], "is_desired")
+        .filter("is_desired")
+        .group_by("as_of", "node")
+        .agg(seen_count=pl.len())
+    )
     gaps = (
         actual.snapshots.select("as_of")
         .join(asked, how="cross")

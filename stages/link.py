@@ -150,12 +150,11 @@ def find_cycles(desired: Desired) -> pl.DataFrame:
 
     Names are looked at first: where no name depends on itself, no service does, and hardly any name ever does.
     """
-    dependencies = _within_components(desired.dependencies)
+    dependencies = _between(_within_components(desired.dependencies))
     if dependencies.is_empty():
         return pl.DataFrame(schema=dtypes(CycleMember))
     instances = _judged(desired)
-    services = instances.join(dependencies, on="service", how="semi")
-    links = _resolve(services, dependencies, instances)
+    links = _resolve(instances, dependencies, instances)
     is_local = pl.col("scope") == DependencyScope.LOCAL
     names = links.filter(~is_local).select(service="dependency").unique()
     edges = pl.concat(
@@ -191,6 +190,22 @@ def _within_components(dependencies: DataFrame[Dependency]) -> pl.DataFrame:
         component, left_on="dependency", right_on="name", suffix="_sink"
     )
     return marked.filter(pl.col("cycle") == pl.col("cycle_sink")).select(dependencies.columns)
+
+
+def _between(dependencies: pl.DataFrame) -> pl.DataFrame:
+    """Return the dependencies without those within a node that lead to what needs nothing, or come from what nobody needs."""
+    is_near = pl.col("node").is_not_null() & (pl.col("scope") == DependencyScope.LOCAL)
+    near, others = dependencies.filter(is_near), dependencies.filter(~is_near)
+    is_onward = pl.col("dependency").is_in(others.filter(pl.col("node").is_null())["service"].implode())
+    is_asked = pl.col("service").is_in(others["dependency"].implode())
+    count = near.height + 1
+    while near.height < count:
+        count = near.height
+        needing = pl.concat([near, others]).select("node", dependency="service")
+        near = pl.concat([near.filter(is_onward), near.filter(~is_onward).pipe(only, needing, ["node", "dependency"])])
+        needed = near.select("node", service="dependency")
+        near = pl.concat([near.filter(is_asked), near.filter(~is_asked).pipe(only, needed, TARGET)])
+    return pl.concat([others, near])
 
 
 def _components(edges: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,7 @@ import polars as pl
 from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService
 from schemas.desired import Desired
 from schemas.expressions import health, word
-from schemas.frame import columns, dtypes, only, without
+from schemas.frame import columns, dtypes, look_up, only, without
 from schemas.rules import Rules
 from schemas.words import Health, RunMode
 
@@ -24,7 +24,7 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     services claim is nobody's. Several records are rolled up to the worst. Sorted by snapshot, node and service.
     """
     known = desired.services.select("node", "service", "run", is_desired=pl.lit(True))
-    records = _records(actual).join(known, on=["node", "service"], how="left", maintain_order="left")
+    records = look_up(_records(actual), known, ["node", "service"])
     own = records.filter(pl.col("is_desired").is_not_null())
     others = records.filter(pl.col("is_desired").is_null()).with_columns(
         name="service", run=word(RunMode.SERVICE), is_desired=pl.lit(False)
@@ -34,8 +34,7 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     counted = _count(others, own, claims)
     alone = _observe_alone(_without(records, counted), rules)
     rolled = _roll_up(counted, claims, known, rules)
-    # A stable sort is one that makes use of rows which are in order already.
-    observed = pl.concat([alone, rolled]).sort(KEY, maintain_order=True)
+    observed = alone if rolled.is_empty() else pl.concat([alone, rolled]).sort(KEY, maintain_order=True)
     services = ObservedService.validate(observed)
     names_of = claims, _first_replicas(claims, others)
     return Observed(
@@ -66,7 +65,9 @@ def _records(actual: Actual) -> pl.DataFrame:
     first = rejected.sort("key", "reason").unique(KEY, keep="first", maintain_order=True)
     set_aside = without(first, actual.services, KEY)
     unknown = {name: pl.lit(None, kind) for name, kind in read.schema.items() if name in ("status", *SAID[1:3])}
-    return pl.concat([read, set_aside.select(*KEY, **unknown, key="key", problem="reason")])
+    return pl.concat([read, set_aside.select(*KEY, **unknown, key="key", problem="reason")]).sort(
+        KEY, maintain_order=True
+    )
 
 
 def _names(rows: pl.DataFrame) -> pl.DataFrame:

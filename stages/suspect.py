@@ -52,16 +52,27 @@ def _counted(standing: pl.DataFrame, drift: pl.DataFrame, desired: Desired, plan
     is_held = pl.col("kind").is_in(BROKEN) & pl.col("held_by").is_not_null()
     apart = drift.filter(is_misplaced | is_held).select(TARGET)
     whole_fleet, nodes = planned.filter(pl.col("node").is_null()), planned.filter(pl.col("service").is_null())
-    asked = desired.services.filter(pl.col("is_monitored") & (pl.col("run") == RunMode.SERVICE))
+    asked = desired.services.select("node", "service", "is_monitored", "run").filter(
+        pl.col("is_monitored") & (pl.col("run") == RunMode.SERVICE)
+    )
     return (
-        standing.select(NODE)
-        .unique()
+        _all_amiss(standing, apart, planned, asked)
         .join(asked.select("node", "service"), on="node")
         .pipe(without, apart, TARGET)
         .pipe(without, whole_fleet, "as_of")
         .pipe(without, nodes, NODE)
         .pipe(without, planned, TARGET)
     )
+
+
+def _all_amiss(standing: pl.DataFrame, apart: pl.DataFrame, planned: pl.DataFrame, asked: pl.DataFrame) -> pl.DataFrame:
+    """Return the nodes where something is broken, without those where more is asked for than is broken or set apart."""
+    nodes = standing.select(NODE).unique()
+    if not planned.is_empty():
+        return nodes
+    amiss = pl.concat([standing.select(TARGET), apart]).unique().group_by(NODE).agg(amiss_count=pl.len())
+    counts = nodes.join(amiss, on=NODE).join(asked.group_by("node").agg(asked_count=pl.len()), on="node")
+    return counts.filter(pl.col("amiss_count") >= pl.col("asked_count")).select(NODE)
 
 
 def _judge(standing: pl.DataFrame, counted: pl.DataFrame, blocks: pl.DataFrame, rules: Rules) -> pl.DataFrame:

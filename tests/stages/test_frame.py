@@ -3,9 +3,12 @@
 import pandera.polars as pa
 import polars as pl
 import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
 from pandera.errors import SchemaError, SchemaErrors
 from polars.testing import assert_frame_equal
 
+from schemas import frame
 from schemas.drift import Drift
 from schemas.expressions import word
 from schemas.frame import Frame, Promises, _promises, look_up, only, without
@@ -76,6 +79,30 @@ def test_a_question_about_nothing_has_the_answer_of_a_join(rows, others):
     assert_frame_equal(only(rows, others, "node"), rows.join(others, on="node", how="semi"))
     assert_frame_equal(without(rows, others, "node"), rows.join(others, on="node", how="anti"))
     assert_frame_equal(look_up(rows, others, "node"), rows.join(others, on="node", how="left"))
+
+
+TARGETS = st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("xyz")), min_size=1, max_size=30)
+
+
+@given(rows=TARGETS, others=TARGETS, is_sorted=st.booleans())
+def test_a_join_of_large_frames_is_one_of_their_parts(rows, others, is_sorted):
+    """Rows may come twice; what is looked up may not."""
+    rows, others = (sorted(pairs) if is_sorted else pairs for pairs in (rows, [*dict.fromkeys(others)]))
+    asked = pl.DataFrame(rows, schema=["node", "service"], orient="row").with_row_index("place")
+    known = pl.DataFrame(others, schema=["node", "service"], orient="row").with_row_index("number")
+    on = ["node", "service"]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frame, "LARGE", 2)
+        patch.setattr(frame, "PART", 2)
+        parts = frame._by_nodes(asked["node"], known["node"])
+        found = [ask(asked, known, on) for ask in (only, without, look_up)]
+
+    event(f"{len(parts)} parts")
+    assert parts or not is_sorted
+    assert [one["place"].to_list() for one in found] == [sorted(one["place"]) for one in found]
+    for one, how in zip(found, ["semi", "anti", "left"], strict=True):
+        assert_frame_equal(one, asked.join(known, on=on, how=how, maintain_order="left"))
 
 
 def test_a_word_of_two_types_is_of_the_type_that_is_asked_for():
