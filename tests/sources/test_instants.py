@@ -1,6 +1,7 @@
 """Timestamps: one function reads them all, and never raises."""
 
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -64,6 +65,16 @@ def test_rfc_1123_and_2822_are_read(spelling):
 )
 def test_what_go_prints_is_read(spelling):
     assert parse_instant(spelling) == to_microseconds(MOMENT)
+
+
+def test_the_usual_spelling_says_the_same_as_any_other():
+    days = ["2026-05-27", "2026-02-29", "2024-02-29", "1999-12-31", "2100-01-01", "2026-13-01"]
+    clocks = ["10:30:00", "24:00:00", "24:00:01", "23:59:60", "25:00:00"]
+    zones = ["Z", "+00:00", "-02:30", "+23:59", "+24:00", "+02:75"]
+    spelled = [*product(days, clocks, ["", ".5", ".123456", ".1234567"], zones)]
+    usual, other = (["".join((day, between, *rest)) for day, *rest in spelled] for between in "T ")
+
+    assert [parse_instant(text) for text in usual] == [parse_instant(text) for text in other]
 
 
 def test_a_leap_second_is_the_first_of_the_next_minute():

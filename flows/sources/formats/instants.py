@@ -26,6 +26,8 @@ _ISO = re.compile(
     re.ASCII,
 )
 """ISO 8601, and what Go prints: an offset, and behind it the zone's name and a monotonic clock."""
+_USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:[0-5]\d)", re.ASCII)
+"""ISO 8601 as nearly all write it, of which the standard library makes the same several times as fast, or nothing."""
 _MAIL = re.compile(
     r"(?:[A-Z]{3,9}, *)?(?P<day>\d{1,2})[ -](?P<month>[A-Z]{3})[ -](?P<year>\d{4}|\d\d) +"
     r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d))? *(?P<zone>[+-]\d{4}|[A-Z]{1,3})(?: *\([^()]*\))?",
@@ -100,7 +102,9 @@ def _parse_text(text: str, zone: str) -> int | None:
     if NUMBER.fullmatch(stripped):
         return _parse_number(float(stripped))
     try:
-        if found := _ISO.fullmatch(stripped):
+        if _USUAL.fullmatch(stripped) and (usual := _read_usual(stripped)):
+            microseconds = to_microseconds(usual)
+        elif found := _ISO.fullmatch(stripped):
             microseconds = to_microseconds(_read_iso(found, zone))
         elif found := _MAIL.fullmatch(stripped):
             microseconds = to_microseconds(_read_mail(found))
@@ -109,6 +113,13 @@ def _parse_text(text: str, zone: str) -> int | None:
     except (ValueError, OverflowError, KeyError):
         return None
     return microseconds if EARLIEST_US <= microseconds <= LATEST_US else None
+
+
+def _read_usual(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # 24:00:00 and a leap second among them
+        return None
 
 
 def _read_iso(found: re.Match[str], zone: str) -> datetime:
