@@ -40,6 +40,7 @@ class Packer:
         self._places: dict[datetime, str] = {}
         self._end = 0
         self._compressor = zstandard.ZstdCompressor(level=LEVEL)
+        self._decompressor = zstandard.ZstdDecompressor()
 
     def add(self, world: WorldFiles) -> None:
         """Add a world, or more of the files of one that is there; raises `OSError`."""
@@ -52,7 +53,7 @@ class Packer:
 
     def _read(self, place: str) -> Mapping[str, bytes]:
         self._file.flush()
-        return _read_packed(self._file, place).contents
+        return _read_packed(self._file, place, self._decompressor).contents
 
     def close(self) -> None:
         """Write where each world is."""
@@ -68,6 +69,8 @@ class PackedSource:
     folder: Path
     problems: tuple[str, ...] = ()
     _file: BinaryIO | None = field(default=None, repr=False)
+    _decompressor: zstandard.ZstdDecompressor | None = field(default=None, repr=False)
+    """Made once: that takes as long as to read a world."""
 
     def list_snapshots(self) -> list[SnapshotRef]:
         """Return the worlds, the oldest first."""
@@ -77,17 +80,18 @@ class PackedSource:
     def read_world(self, snapshot: SnapshotRef) -> WorldFiles:
         """Return a snapshot's files."""
         self._file = self._file or (self.folder / WORLDS).open("rb")
-        packed = _read_packed(self._file, snapshot.place)
+        self._decompressor = self._decompressor or zstandard.ZstdDecompressor()
+        packed = _read_packed(self._file, snapshot.place, self._decompressor)
         source = f"archive of {snapshot.as_of:%Y-%m-%dT%H:%M:%SZ}"
         return WorldFiles(snapshot.as_of, packed.contents, to_datetime(packed.files_at_us), source)
 
     def close(self) -> None:
-        """Close the file."""
+        """Let go of what no other process can be given."""
         if self._file is not None:
             self._file.close()
-            self._file = None
+        self._file = self._decompressor = None
 
 
-def _read_packed(file: BinaryIO, place: str) -> PackedWorld:
+def _read_packed(file: BinaryIO, place: str, decompressor: zstandard.ZstdDecompressor) -> PackedWorld:
     begin, _, size = place.partition("+")
-    return _DECODER.decode(zstandard.ZstdDecompressor().decompress(os.pread(file.fileno(), int(size), int(begin))))
+    return _DECODER.decode(decompressor.decompress(os.pread(file.fileno(), int(size), int(begin))))

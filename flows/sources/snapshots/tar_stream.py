@@ -78,10 +78,10 @@ class TarStream:
             extra = {}
 
     def read(self, size: int) -> bytes:
-        """Return the current file's content, of which the caller has seen that it is not too much."""
-        data = self._read_exactly(size)
-        self._left -= size
-        return data
+        """Return the current file's content, of which the caller has seen that it is not too much, and pass its padding."""
+        data = self._read_exactly(self._left)
+        self._left = 0
+        return data[:size]
 
     def _next_header(self) -> bytes | None:
         self._skip(self._left)
@@ -99,8 +99,8 @@ class TarStream:
         return header
 
     def _size(self, header: bytes, extra: dict[str, str]) -> int:
-        told = extra.get("size", "")
-        return int(told) if told.isdecimal() and len(told) <= 15 else _number(header[124:136])
+        told = extra.get("size")
+        return int(told) if told and told.isdecimal() and len(told) <= 15 else _number(header[124:136])
 
     def _read_extra(self, kind: bytes, size: int) -> dict[str, str]:
         if size > MOST_EXTRA_BYTES:
@@ -166,15 +166,16 @@ def _number(field: bytes) -> int:
 
 
 def _name(header: bytes) -> str:
-    name, prefix = header[:100].split(b"\0")[0], header[345:500].split(b"\0")[0]
-    whole = prefix + b"/" + name if header[257:263] == b"ustar\0" and prefix else name
-    return whole.decode("utf-8", "replace")
+    name = header[:100].partition(b"\0")[0]
+    if header[257:263] == b"ustar\0" and header[345]:
+        name = header[345:500].partition(b"\0")[0] + b"/" + name
+    return name.decode("utf-8", "replace")
 
 
 def _time(header: bytes, extra: dict[str, str]) -> float:
-    told = extra.get("mtime", "")
+    told = extra.get("mtime")
     try:
-        seconds = float(told) if _DECIMAL.fullmatch(told) else float(_number(header[136:148]))
+        seconds = float(told) if told and _DECIMAL.fullmatch(told) else float(_number(header[136:148]))
     except TarError:
         return 0.0
     return seconds if 0 <= seconds < LATEST else 0.0

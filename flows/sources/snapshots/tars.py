@@ -3,14 +3,14 @@
 import bz2
 import gzip
 import lzma
-import posixpath
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import zstandard
 
@@ -23,6 +23,16 @@ from schemas.limits import Limits
 ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.xz", ".txz", ".tar.bz2", ".tbz", ".tbz2")
 MOST_MEMORY_BYTES = 256 * 1024 * 1024
 """That a decompressor may take for what the archive says that it needs."""
+
+_MOMENT = itemgetter(0)
+
+
+class _Found(NamedTuple):
+    """A regular file of an archive; one that is no world's file has no moment."""
+
+    moment: datetime | None
+    name: str
+    entry: Entry
 
 
 def is_tar(path: Path) -> bool:
@@ -47,10 +57,9 @@ def read_tar_worlds(archive: Path, limits: Limits, zone: tzinfo = UTC) -> Iterat
     try:
         with _opened(archive) as stream:
             tar = TarStream(stream)
-            dated = ((_moment_of(archive, entry, zone), entry) for entry in tar)
-            for moment, entries in groupby(dated, key=lambda pair: pair[0]):
+            for moment, files in groupby(_find_files(archive, tar, zone), key=_MOMENT):
                 if moment is not None:
-                    yield _to_world(archive, moment, ((entry, _read(tar, entry, limits)) for _, entry in entries))
+                    yield _to_world(archive, moment, ((one, _read(tar, one, limits)) for one in files))
                     tar.touch()
     except (TarError, EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError, MemoryError) as error:
         raise HistoryError(
@@ -58,25 +67,30 @@ def read_tar_worlds(archive: Path, limits: Limits, zone: tzinfo = UTC) -> Iterat
         ) from None
 
 
-def _moment_of(archive: Path, entry: Entry, zone: tzinfo) -> datetime | None:
-    folder, name = posixpath.split(entry.name)
-    if name not in FILES:
-        return None
+def _find_files(archive: Path, tar: TarStream, zone: tzinfo) -> Iterator[_Found]:
+    for entry in tar:
+        folder, _, name = entry.name.rpartition("/")
+        moment = _moment_of(archive, folder.rstrip("/"), zone) if name in FILES else None
+        yield _Found(moment, name, entry)
+
+
+def _moment_of(archive: Path, folder: str, zone: tzinfo) -> datetime | None:
     return parse_moment_name(folder, zone) or parse_moment_name(archive.name, zone)
 
 
-def _read(tar: TarStream, entry: Entry, limits: Limits) -> bytes:
-    if entry.size > file_limits(posixpath.basename(entry.name), limits).max_world_file_bytes:
-        raise TarError(f"{entry.name!a} has {entry.size} bytes, over the limit")
-    return tar.read(entry.size)
+def _read(tar: TarStream, found: _Found, limits: Limits) -> bytes:
+    name, size = found.entry.name, found.entry.size
+    if size > file_limits(found.name, limits).max_world_file_bytes:
+        raise TarError(f"{name!a} has {size} bytes, over the limit")
+    return tar.read(size)
 
 
-def _to_world(archive: Path, moment: datetime, read: Iterator[tuple[Entry, bytes]]) -> WorldFiles:
+def _to_world(archive: Path, moment: datetime, read: Iterator[tuple[_Found, bytes]]) -> WorldFiles:
     contents: dict[str, bytes] = {}
     newest = 0.0
-    for entry, data in read:
-        contents[posixpath.basename(entry.name)] = data
-        newest = max(newest, entry.modified_s)
+    for found, data in read:
+        contents[found.name] = data
+        newest = max(newest, found.entry.modified_s)
     return WorldFiles(moment, contents, min(datetime.fromtimestamp(newest, UTC), moment), str(archive))
 
 
