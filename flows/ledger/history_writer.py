@@ -34,6 +34,7 @@ from flows.ledger.history import (
 )
 from flows.ledger.history_check import PART, DamagedHistoryError, name_file, refuse_newer, stem_of
 from flows.ledger.places import HISTORY_LOCK, Places
+from schemas.frame import empty
 from schemas.history import HISTORY_VERSION, KEYS, TABLES, History
 
 MOST_FAULTS = 5
@@ -143,13 +144,19 @@ def write_day(root: Path | str, day: date, rows: History) -> None:
     storage = open_storage(root)
     for table in TABLES:
         _check(storage, table, day)
+    if any(read_day(storage, table, day).active for table in TABLES):
+        _make_room(storage, day, rows)
+    for table in TABLES:
+        ask_history(lambda table=table: merge_day(storage, table, day, getattr(rows, table)), storage)  # type: ignore[misc]
+
+
+def _make_room(storage: Storage, day: date, rows: History) -> None:
+    """Drop the backfilled runs of the same moments, the runs' own rows first."""
     is_other = pl.col("as_of").is_in(rows.runs["as_of"].implode()) & ~_is_one_of(rows.runs)
     ask_history(lambda: _drop_rows(storage, "runs", day, is_other & pl.col("generation").is_null()), storage)
     left = ask_history(lambda: scan_day(storage, "runs", read_day(storage, "runs", day)).collect(), storage)
     for table in ("drift", "recommendations"):
         ask_history(lambda t=table: _drop_rows(storage, t, day, is_other & ~_is_one_of(left)), storage)  # type: ignore[misc]
-    for table in TABLES:
-        ask_history(lambda table=table: merge_day(storage, table, day, getattr(rows, table)), storage)  # type: ignore[misc]
 
 
 def finish_day(root: Path | str, day: date) -> None:
@@ -188,7 +195,7 @@ def merge_day(storage: Storage, table: str, day: date, added: pl.DataFrame | Non
     if added is None and len(files.active) <= 1 and not files.spent:
         return False
     check_day(storage, table, files)
-    rows = scan_day(storage, table, files).collect()
+    rows = scan_day(storage, table, files).collect() if files.active else empty(TABLES[table])
     if added is not None:
         rows = pl.concat([rows, added]).unique(KEYS[table], keep="first", maintain_order=True)
     if rows.is_empty():
