@@ -24,8 +24,10 @@ A_TIME = rb'\s*:\s*("[^"\x00-\x1f\x80-\xff]*"|[-+.0-9eE]+)'
 MOVING = re.compile(FIELD + A_TIME)
 """The time of nodes and services that each look moves."""
 NEVER = re.compile(FIELD + rb"\s*:\s*null")
-SEEN_AT, SEEN_STATE = 4, 5
-"""Where the rows of nodes and services have what a moving time comes to."""
+SEEN_STATE = 5
+"""Where the rows of nodes and services say what a moving time came to."""
+UNCLEAR_US = 2**63 - 1
+"""A moment later than any."""
 
 
 class _Said(NamedTuple):
@@ -57,22 +59,22 @@ class Again(NamedTuple):
     """Its moving times in microseconds, and none at the end."""
 
 
-class Moments(dict[bytes, int | None]):
-    """Moments by how they are written; None where that is not clear."""
+class Moments(dict[bytes, int]):
+    """Moments by how they are written; `UNCLEAR_US` for one that says no clear one."""
 
     def __init__(self, zone: str) -> None:
         """Begin with none; a time without an offset is in `zone`."""
         super().__init__()
         self._zone = zone
 
-    def __missing__(self, written: bytes) -> int | None:
+    def __missing__(self, written: bytes) -> int:
         """Read one that was not met before."""
         try:
             moment = parse_instant(msgspec.json.decode(written), self._zone)
         except msgspec.DecodeError:
             moment = None
-        self[written] = moment
-        return moment
+        self[written] = UNCLEAR_US if moment is None else moment
+        return self[written]
 
 
 class Repeats:
@@ -96,9 +98,8 @@ class Repeats:
         told = self._told.get(said.fixed) if said else None
         if told is None or said is None or as_of_us < told.as_of_us:
             return None
-        moments: list[int | None] = [*map(self._moments.__getitem__, said.times)]
-        is_clear = all(moment is not None and moment <= latest_us for moment in set(moments))
-        return Again(told, [*moments, None]) if is_clear else None
+        moments = [*map(self._moments.__getitem__, said.times)]
+        return Again(told, [*moments, None]) if max(moments, default=0) <= latest_us else None
 
     def add(self, again: Again, as_of_us: int) -> Iterator[Row]:
         """Add the rows of a file that says the same; yield the names that were cut, as rows of `TakenName`."""

@@ -104,6 +104,9 @@ class WorldRows:
             DEPLOYMENTS: self._add_deployments,
             INCIDENTS: self._add_incidents,
         }
+        rows = (self.snapshots, self.nodes, self.services, self.deployments, self.incidents, self.rejected)
+        columns = (self.service_columns, self.doubtful, self.doubtful_columns, self.taken)
+        self._gathered: tuple[list[Any], ...] = (*rows, *columns, *chain(*map(Repeats.gathered, self.repeats.values())))
         # A batch has the same keys in every snapshot; a bound keeps a hostile world from filling the memory.
         self._read_key = lru_cache(65_536)(partial(_read_key, names))
         self._source = ""
@@ -114,20 +117,15 @@ class WorldRows:
         self._times = TimeReader(to_microseconds(world.as_of), self._rules)
         again = self._find_repeats(world)
         files = parse_files(world, self._limits, again)
-        counts = [len(rows) for rows in self._gathered()]
+        counts = [*map(len, self._gathered)]
         try:
             fresh = self._add(world, files, again)
         except LastingWorldFaultError:
-            for rows, count in zip(self._gathered(), counts, strict=True):
+            for rows, count in zip(self._gathered, counts, strict=True):
                 del rows[count:]
             raise
         for one in fresh:
             self.repeats[one.name].keep(world.contents[one.name], one.rows, one.cut, self._times.as_of_us)
-
-    def _gathered(self) -> tuple[list[Any], ...]:
-        rows = (self.snapshots, self.nodes, self.services, self.deployments, self.incidents, self.rejected)
-        repeated = chain.from_iterable(repeats.gathered() for repeats in self.repeats.values())
-        return (*rows, self.service_columns, self.doubtful, self.doubtful_columns, self.taken, *repeated)
 
     def _find_repeats(self, world: WorldFiles) -> dict[str, Again]:
         times, contents = self._times, world.contents
