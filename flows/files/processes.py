@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 
 _PR_SET_PDEATHSIG = 1
 
@@ -21,6 +22,20 @@ def is_alive(process: int) -> bool:
 def collect_seldom() -> None:
     """Look for cycles seldom: to look for them among a million good objects took a fifth of a large run."""
     gc.set_threshold(200_000, 50, 100)
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def spell_worker(module: str) -> tuple[list[str], dict[str, str]]:
+    """Return command and environment of a Python that runs a module of ours, and nothing of the program that runs here."""
+    paths = os.pathsep.join(path for path in sys.path if os.path.isabs(path))
+    # Without -P, modules in the current folder, which may be the inventory, would come first.
+    return [sys.executable, "-P", "-m", module], {**os.environ, "PYTHONPATH": paths}
 
 
 def end_with(parent: int) -> None:

@@ -1,6 +1,7 @@
 """Reading the two inputs as the settings say."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from flows.ledger.elsewhere import read_elsewhere
 from flows.run.deadline import end_in_time
 from flows.run.step import Trait, mark
 from flows.settings import Settings
+from flows.sources.ahead import Work, WorldAhead
 from flows.sources.fingerprint import world_fingerprint
 from flows.sources.inventory.cache import InventoryCache
 from flows.sources.inventory.desired import build_desired
@@ -69,8 +71,9 @@ class InputReader:
         Raises `InventoryError` where nothing of the inventory can be read, and `WorldUnreadableError` where a world
         file that is required, or is there, cannot be read.
         """
-        with self._cache.writing_beside():
-            inventory = read_kept_inventory(self._cache)
+        with self._cache.writing_beside(), WorldAhead(_ask_ahead(settings, as_of)) as ahead:
+            inventory = read_kept_inventory(self._cache, ahead.begin)
+            ahead.teach(self._world)
             world, notes = read_actual(settings, inventory.desired, as_of, self._world)
         of_rules = fingerprint_rules(settings.rules())
         of_inventory, of_world = inventory.fingerprint, world_fingerprint(world.files.contents)
@@ -99,6 +102,13 @@ def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
     """Return both inputs, without leaving a trace; see `InputReader`. Raises `DeadlineError` as a run does."""
     with end_in_time(settings.deadline):
         return InputReader(settings, is_caching=False).read_inputs(settings, as_of)
+
+
+def _ask_ahead(settings: Settings, as_of: datetime) -> Work:
+    limits, rules = (model.model_dump_json().encode() for model in (settings.limits, settings.rules()))
+    summary = os.fsencode(settings.runtime_summary) if settings.runtime_summary is not None else None
+    inventory, world = (os.fsencode(path.absolute()) for path in (settings.inventory, settings.world))
+    return Work(inventory, world, summary, settings.node_alias_map, as_of.isoformat(), limits, rules)
 
 
 def read_others(settings: Settings, as_of: datetime) -> tuple[Shown | None, tuple[str, ...]]:

@@ -186,7 +186,7 @@ def _reach(module):
 
 def test_workers_give_what_one_process_does(fleet, monkeypatch):
     monkeypatch.setattr(parse_pool, "POOL_BYTES", 0)
-    monkeypatch.setattr(parse_pool, "_core_count", lambda: 3)
+    monkeypatch.setattr(parse_pool, "count_cores", lambda: 3)
     files = [File(path.read_bytes(), False) for path in sorted(fleet.glob("hosts/*/services.yaml"))]
 
     assert parse_pool.parse_on_all_cores(files, LIMITS, Rules()) == [
@@ -196,7 +196,7 @@ def test_workers_give_what_one_process_does(fleet, monkeypatch):
 
 def test_a_worker_that_cannot_be_had_is_done_without(fleet, monkeypatch):
     monkeypatch.setattr(parse_pool, "POOL_BYTES", 0)
-    monkeypatch.setattr(parse_pool, "_core_count", lambda: 2)
+    monkeypatch.setattr(parse_pool, "count_cores", lambda: 2)
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     files = [File(path.read_bytes(), False) for path in sorted(fleet.glob("hosts/*/services.yaml"))]
 

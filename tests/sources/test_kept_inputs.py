@@ -1,5 +1,6 @@
 """What is kept in the process is what a new look would give."""
 
+import json
 import os
 from datetime import timedelta
 from functools import partial
@@ -16,6 +17,7 @@ from flows.sources.inventory.cache import InventoryCache
 from flows.sources.inventory.desired import read_inventory
 from flows.sources.inventory.files import InventoryLook, list_inventory, look_at_inventory
 from flows.sources.inventory.keeper import is_settled, read_kept_inventory
+from flows.sources.world import actual as world_reader
 from flows.sources.world.actual import load_world
 from flows.sources.world.memory import WorldMemory
 from schemas.limits import Limits
@@ -194,3 +196,20 @@ def test_another_world_or_another_alias_is_read_anew(fleet):
 
     assert "node-00001" not in aliased.nodes["node"]
     assert emptied.services.is_empty()
+
+
+def test_a_time_yet_to_come_is_recalled_at_its_moment_alone(fleet, monkeypatch):
+    record = {"status": "healthy", "last_seen": (AS_OF + timedelta(hours=1)).isoformat()}
+    (fleet.world / "services.json").write_text(json.dumps({"node-00001/web": record}))
+    memory, moments = WorldMemory(), []
+    decode = world_reader.decode_worlds
+    monkeypatch.setattr(
+        world_reader, "decode_worlds", lambda worlds, *how: moments.append(worlds[0].as_of) or decode(worlds, *how)
+    )
+    later = AS_OF + timedelta(hours=2)
+
+    for moment in (AS_OF, AS_OF, later):
+        loaded = load_world(fleet.world, moment, {}, ["node-00001"], LIMITS, memory=memory).actual
+
+    assert moments == [AS_OF, later]
+    assert loaded.doubtful.is_empty()

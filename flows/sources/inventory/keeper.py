@@ -1,6 +1,7 @@
 """The inventory for whoever reads it again and again: unchanged, it costs a look at its files' stamps."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 from flows.sources.fingerprint import inventory_fingerprint
@@ -14,15 +15,17 @@ SETTLED_NS = 2_000_000_000
 """A file that changed less than this before it was looked at may change again without a sign in its stamp."""
 
 
-def read_kept_inventory(cache: InventoryCache) -> KeptInventory:
+def read_kept_inventory(cache: InventoryCache, announce: Callable[[], object] = lambda: None) -> KeptInventory:
     """Return the inventory as it is now; raises `InventoryError` as `read_inventory` does.
 
-    What it came to is returned again while no file has changed, by another process as well.
+    What it came to is returned again while no file has changed, by another process as well. `announce` is called before
+    it is read anew.
     """
     root, limits = cache.inventory, cache.limits
     known = cache.find_same_stamps(partial(look_at_inventory, root, limits))
     if known is not None:
         return known
+    announce()
     looked_ns = time.time_ns()
     files, look = list_and_look(root, limits)
     desired = build_desired(files, limits, cache=cache, rules=cache.rules)

@@ -4,17 +4,16 @@ A worker is a Python that is given its files on its standard input and answers o
 the parsers, and nothing of the program that runs here: a script without a main guard is not run again.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from flows.files.processes import count_cores, spell_worker
 from flows.sources.inventory.services_file import ParsedServices, parse_services
 from schemas.limits import Limits
 from schemas.rules import Rules
@@ -42,7 +41,7 @@ class Work(msgspec.Struct):
 
 def parse_on_all_cores(files: Sequence[File], limits: Limits, rules: Rules) -> list[ParsedServices]:
     """Return what `parse_services` returns of each file; where no worker can be had, this process does all the work."""
-    workers = _core_count() - 1
+    workers = count_cores() - 1
     if workers < 1 or _count_bytes(files) < POOL_BYTES or not sys.executable:
         return _parse(files, limits, rules)
     own, *shares = _share_out(files, workers + 1)
@@ -74,26 +73,13 @@ def _share_out(files: Sequence[File], count: int) -> list[list[File]]:
 def _ask_worker(files: list[File], limits: Limits, rules: Rules) -> list[ParsedServices]:
     """Return a worker's answer; the share of a worker that fails is parsed here."""
     work = msgspec.msgpack.encode(Work(files, limits.model_dump_json().encode(), rules.model_dump_json().encode()))
-    paths = os.pathsep.join(path for path in sys.path if Path(path).is_absolute())
+    command, environment = spell_worker("flows.sources.inventory.parse_pool")
     with suppress(OSError, subprocess.SubprocessError, msgspec.DecodeError):
-        # Without -P, modules in the current folder, which may be the inventory, would come first.
         answer = subprocess.run(
-            [sys.executable, "-P", "-m", "flows.sources.inventory.parse_pool"],
-            input=work,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": paths},
-            check=True,
+            command, input=work, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, check=True
         )
         return msgspec.msgpack.decode(answer.stdout, type=list[ParsedServices])
     return _parse(files, limits, rules)
-
-
-def _core_count() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def main() -> None:

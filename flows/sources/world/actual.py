@@ -85,7 +85,7 @@ def load_world(
         known = memory.recall(key, files) if memory else None
         actual = known or decode_worlds([files], aliases, known_nodes, limits, rules)
         if memory and known is None:
-            memory.keep(key, actual, files)
+            memory.keep(key, actual, files.as_of)
         return actual
 
     return LoadedWorld(*read_world_files(folder, as_of, limits, decode, runtime_summary))

@@ -34,23 +34,27 @@ class WorldMemory:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._key: MemoryKey | None = None
+        self.key: MemoryKey | None = None
         self._actual: Actual | None = None
         self._as_of: datetime | None = None
+        self._has_times_to_come = False
 
     def recall(self, key: MemoryKey, files: WorldFiles) -> Actual | None:
         """Return the frames of the same bytes, names and rules, dated to the moment of these files; or None.
 
-        A clock that was set back may put a time into doubt, so that an earlier moment recalls nothing.
+        A clock that was set back may put a time into doubt, so that an earlier moment recalls nothing; nor does a later
+        one where a time was yet to come.
         """
-        if self._actual is None or self._as_of is None or files.as_of < self._as_of or self._key != key:
+        if self._actual is None or self._as_of is None or files.as_of < self._as_of or self.key != key:
+            return None
+        if self._has_times_to_come and files.as_of != self._as_of:
             return None
         return _date(self._actual, files.as_of, files.files_at)
 
-    def keep(self, key: MemoryKey, actual: Actual, files: WorldFiles) -> None:
-        """Keep the frames of one snapshot in place of what was kept, unless a later moment would read them otherwise."""
-        self._key, self._as_of = key, files.as_of
-        self._actual = None if _has_times_to_come(actual) else actual
+    def keep(self, key: MemoryKey, actual: Actual, as_of: datetime) -> None:
+        """Keep the frames of one snapshot in place of what was kept."""
+        self.key, self._actual, self._as_of = key, actual, as_of
+        self._has_times_to_come = _has_times_to_come(actual)
 
 
 def _has_times_to_come(actual: Actual) -> bool:

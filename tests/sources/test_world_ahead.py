@@ -1,0 +1,84 @@
+"""A world that another process decodes while the inventory is read is the one that this process would decode."""
+
+import shutil
+
+import pytest
+
+from benchmarks.fleet import AS_OF, write_fleet
+from flows.run.gather import InputReader
+from flows.sources import ahead
+from flows.sources.ahead import foresee_nodes
+from flows.sources.inventory.desired import read_inventory
+from flows.sources.world import actual as world_reader
+from schemas.limits import Limits
+from schemas.rules import Rules
+from tests.helpers.real_run import settings_of
+
+LIMITS, RULES = Limits(), Rules()
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    monkeypatch.setattr(ahead, "AHEAD_BYTES", 0)
+    monkeypatch.setattr(ahead, "count_cores", lambda: 2)
+    fleet = write_fleet(tmp_path, nodes=60, services=10)
+    return settings_of(tmp_path, node_alias_map=fleet.rules["node_alias_map"])
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Return a list that gets an item for each world which this process decodes."""
+    found, decode = [], world_reader.decode_worlds
+    monkeypatch.setattr(world_reader, "decode_worlds", lambda *how: found.append(1) or decode(*how))
+    return found
+
+
+def read(settings):
+    return InputReader(settings, is_caching=False).read_inputs(settings, AS_OF)
+
+
+def assert_same(one, other):
+    for name, left, right in zip(one._fields, one, other, strict=True):
+        assert left.equals(right), name
+
+
+def test_another_process_decodes_what_this_one_would(settings, decoded, monkeypatch):
+    found = read(settings)
+
+    assert not decoded
+    monkeypatch.setattr(ahead, "count_cores", lambda: 1)
+    assert_same(found.actual, read(settings).actual)
+    assert decoded
+
+
+def test_a_worker_that_cannot_be_had_is_done_without(settings, decoded, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+
+    assert read(settings).actual.services.height
+    assert decoded
+
+
+def test_the_nodes_are_foreseen_as_the_inventory_has_them(tmp_path):
+    write_fleet(tmp_path, nodes=12, services=3)
+    (tmp_path / "hosts/README").mkdir()
+    (tmp_path / "hosts/Upper").mkdir()
+    (tmp_path / "hosts/Upper/node.yaml").write_text("monitor: false\n")
+    (tmp_path / "hosts/upper").mkdir()
+    (tmp_path / "hosts/stacked/one").mkdir(parents=True)
+    (tmp_path / "hosts/stacked/one/compose.yaml").write_text("services: {}\n")
+    (tmp_path / "hosts/no name").mkdir()
+    (tmp_path / "hosts/no name/services.yaml").write_text("services: {}\n")
+    (tmp_path / "hosts/node-00003/services.yaml").write_text("services: [")
+    rules = Rules(ignore_hosts=("node-00004",))
+
+    nodes = foresee_nodes(tmp_path, LIMITS, rules)
+
+    assert nodes == frozenset(read_inventory(tmp_path, LIMITS, rules=rules).nodes["node"])
+    assert {"stacked", "upper", "spare"} < nodes
+
+
+def test_without_a_topology_the_nodes_are_those_of_the_folders(tmp_path):
+    write_fleet(tmp_path, nodes=2, services=1)
+    shutil.rmtree(tmp_path / "inventory")
+
+    assert foresee_nodes(tmp_path, LIMITS, RULES) == {"node-00000", "node-00001"}
