@@ -52,7 +52,7 @@ class Listed(msgspec.Struct, frozen=True):
     names: list[str] | None = field(name="Names", default=None)
     image_id: str | None = field(name="ImageID", default=None)
     labels: msgspec.Raw = field(name="Labels", default_factory=lambda: msgspec.Raw(b"null"))
-    state: str = field(name="State", default="")
+    state: str | None = field(name="State", default=None)
     status: str | None = field(name="Status", default=None)
     created: float | str | None = field(name="Created", default=None)
     health: ListedHealth | None = field(name="Health", default=None)
@@ -67,7 +67,7 @@ class Health(msgspec.Struct, frozen=True):
 class InspectedState(msgspec.Struct, frozen=True):
     """The state of an inspected container."""
 
-    status: str = field(name="Status", default="")
+    status: str | None = field(name="Status", default=None)
     is_oom_killed: bool | None = field(name="OOMKilled", default=None)
     exit_code: int | None = field(name="ExitCode", default=None)
     error: Filled | None = field(name="Error", default=None)

@@ -87,7 +87,7 @@ def short_image(image: str | None) -> str | None:
 def _of_line(listed: Listed) -> dict[str, Any]:
     bracket, code = HEALTH.search(listed.status or ""), EXIT_CODE.search(listed.status or "")
     return {
-        "state": listed.state.lower(),
+        "state": (listed.state or "").lower(),
         "health": _listed_health(listed) or (bracket[1].removeprefix("health: ") if bracket else None),
         "exit_code": int(code[1]) if code else None,
         "restart_count": None,
@@ -103,7 +103,7 @@ def _listed_health(listed: Listed) -> str | None:
 def _of_inspection(listed: Listed, inspected: Inspected) -> dict[str, Any]:
     state = inspected.state
     return {
-        "state": (state.status or listed.state).lower(),
+        "state": (state.status or listed.state or "").lower(),
         "health": _listed_health(listed) or ((state.health.status or "").lower() or None if state.health else None),
         "exit_code": state.exit_code,
         "is_oom_killed": bool(state.is_oom_killed),
