@@ -98,12 +98,6 @@ class WorldRows:
             INCIDENTS: Repeats(self.incidents, moments, most_bytes, moves=False),
         }
         """More rows of each file: those that say the same as earlier ones, only later."""
-        self._read_file = {
-            NODES: self._add_nodes,
-            SERVICES: self._add_services,
-            DEPLOYMENTS: self._add_deployments,
-            INCIDENTS: self._add_incidents,
-        }
         rows = (self.snapshots, self.nodes, self.services, self.deployments, self.incidents, self.rejected)
         columns = (self.service_columns, self.doubtful, self.doubtful_columns, self.taken)
         self._gathered: tuple[list[Any], ...] = (*rows, *columns, *chain(*map(Repeats.gathered, self.repeats.values())))
@@ -162,8 +156,10 @@ class WorldRows:
         if name in again:
             self.taken += repeats.add(again[name], self._times.as_of_us)
             return None
+        # Kept with the rows, these would hold them until somebody looks for cycles.
+        adders = (self._add_nodes, self._add_services, self._add_deployments, self._add_incidents)
         begin, cut_count, spoilt_count = len(repeats.rows), len(self.taken), self._count_spoilt()
-        self._read_file[name](records)
+        dict(zip(self.repeats, adders, strict=True))[name](records)
         is_spoilt = self._count_spoilt() > spoilt_count
         return None if is_spoilt else Fresh(name, range(begin, len(repeats.rows)), self.taken[cut_count:])
 
