@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
+from flows.files.processes import give_memory_back
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory.cache import InventoryCache, KeptInventory
 from flows.sources.inventory.desired import build_desired
@@ -35,6 +36,8 @@ def read_kept_inventory(cache: InventoryCache, announce: Callable[[], object] = 
         return kept
     if sum(map(len, files.contents.values())) > HELD_BYTES:
         kept = kept._replace(read_files=partial(cache.read_again, kept.fingerprint))
+        del files
+        give_memory_back()
     cache.keep_stamps(look, kept)
     return kept
 
