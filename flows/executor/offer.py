@@ -20,6 +20,7 @@ from flows.executor.config import (
     WebhookStep,
 )
 from flows.executor.order import Backend
+from flows.executor.redact import SPARE
 from schemas.canonical import hash_canonical
 from schemas.episode import Target
 from schemas.ledger import Capabilities, Offer
@@ -38,6 +39,11 @@ class Workshop:
     scripts_only: bool = False
     """With a clock for tests, nothing but scripts is started."""
 
+    @property
+    def captured_max(self) -> int:
+        """More bytes than what is kept, so that a secret cut in two at its beginning is seen whole."""
+        return self.output_max + max((len(value.encode()) for value in self.secrets.values()), default=0) + SPARE
+
     def find(self, verb: Verb, node: str, service: str) -> tuple[AnyStep, Backend] | None:
         """Return the step and the backend for a verb on a target; none where no line offers it."""
         step = self.config.find_step(verb, node, service)
@@ -46,8 +52,7 @@ class Workshop:
         return step, self._make(step, node, service)
 
     def _make(self, step: AnyStep, node: str, service: str) -> Backend:
-        # Longer than what is kept, so that a secret cut in two at its beginning is seen whole.
-        size = self.output_max + max((len(value) for value in self.secrets.values()), default=0) + 4096
+        size = self.captured_max
         match step:
             case DockerStep():
                 return DockerBackend(step, node, service, size)

@@ -98,7 +98,7 @@ class Hands:
 
     def _write_ended(self, decision: Decision, started: Started, ran: Ran) -> Done:
         secrets = dict(self.workshop.secrets)
-        text = decode_output(ran.output, secrets, is_cut=len(ran.output) >= self.workshop.output_max)
+        text = decode_output(ran.output, secrets, is_cut=len(ran.output) >= self.workshop.captured_max)
         output = text.encode()[-self.workshop.output_max :]
         _keep_output(self.place, started.intent_id, output)
         ended = Ended(
