@@ -89,6 +89,10 @@ class Attempt:
         """It changes something."""
         return is_mutating(self.verb)
 
+    def can_settle_at(self, moment: datetime) -> bool:
+        """Return whether its outcome may be said: it is not known yet, and the attempt ended, or was given up."""
+        return self.is_open and (self.ended_at is not None or self.gives_up_at <= moment)
+
     @property
     def gives_up_at(self) -> datetime:
         """From this moment on it is taken for lost, where nobody says how it ended."""

@@ -86,8 +86,8 @@ class Fold:
         self.numbers = numbers
         self.intents: dict[str, Intent] = {}
         self.attempts: dict[int, Attempt] = {}
-        self.latest: dict[str, int] = {}
-        """By intent, the number of its latest start."""
+        self.starts: dict[str, list[int]] = {}
+        """By intent, the numbers of its starts: one, or several where some of them were illegal."""
         self.problems: dict[Target, Problem] = {}
         self.closed_at: dict[Target, datetime] = {}
         self.requests: dict[int, Asking] = {}
@@ -142,6 +142,10 @@ class Fold:
             newest_at=self.newest_at,
             broken=broken,
         )
+
+    def attempts_of(self, intent_id: str) -> list[Attempt]:
+        """Return the attempts of an intent, in the order of their starts."""
+        return [self.attempts[n] for n in self.starts.get(intent_id, ())]
 
     def find(self, kind: str, intent_id: str) -> Intent | str:
         """Return the intent that a record follows from, or why it does not."""
@@ -242,34 +246,34 @@ def _take_expired(fold: Fold, entry: Entry, record: Any) -> str | None:
 
 
 def _take_verified(fold: Fold, entry: Entry, record: Any) -> str | None:
-    n = fold.latest.get(record.intent_id)
+    waiting = [attempt for attempt in fold.attempts_of(record.intent_id) if attempt.can_settle_at(entry.at)]
+    for attempt in waiting:
+        fold.attempts[attempt.n] = replace(
+            attempt,
+            outcome=record.outcome,
+            settled_at=entry.at,
+            settled_n=entry.n,
+            settled_world_at=record.world_at,
+            result=attempt.result or Result.LOST,
+            ended_at=attempt.ended_at or attempt.started_at + timedelta(seconds=attempt.numbers.timeout),
+        )
     intent = fold.intents.get(record.intent_id)
-    if n is None or fold.attempts[n].outcome is not None:
-        return "no attempt of it waits for its outcome"
-    attempt = fold.attempts[n]
-    fold.attempts[n] = replace(
-        attempt,
-        outcome=record.outcome,
-        settled_at=entry.at,
-        settled_n=entry.n,
-        settled_world_at=record.world_at,
-        result=attempt.result or Result.LOST,
-        ended_at=attempt.ended_at or attempt.started_at + timedelta(seconds=attempt.numbers.timeout),
-    )
-    if intent is not None:
+    if intent is not None and waiting:
         fold.move(entry, intent, BY_OUTCOME[record.outcome])
-    return None
+    return None if waiting else "no attempt of it waits for its outcome"
 
 
 def _take_relapsed(fold: Fold, entry: Entry, record: Any) -> str | None:
-    n = fold.latest.get(record.intent_id)
-    if n is None or fold.attempts[n].outcome is not AttemptOutcome.RECOVERED:
+    recovered = [
+        attempt for attempt in fold.attempts_of(record.intent_id) if attempt.outcome is AttemptOutcome.RECOVERED
+    ]
+    if not recovered:
         return "it was not recovered"
-    attempt = fold.attempts[n]
-    problem = fold.problems.get(attempt.target)
-    if problem is None or problem.problem_at != attempt.problem_at:
+    problem = fold.problems.get(recovered[-1].target)
+    if problem is None or problem.problem_at != recovered[-1].problem_at:
         return "its problem is over"
-    fold.attempts[n] = replace(attempt, outcome=AttemptOutcome.RELAPSED)
+    for attempt in recovered:
+        fold.attempts[attempt.n] = replace(attempt, outcome=AttemptOutcome.RELAPSED)
     if record.intent_id in fold.intents:
         fold.move(entry, fold.intents[record.intent_id], _S.FAILED)
     return None
@@ -407,31 +411,33 @@ def _take_started(fold: Fold, entry: Entry, record: Any) -> None:
         )
     }  # fmt: skip
     fold.attempts[entry.n] = Attempt(n=entry.n, started_at=entry.at, is_illegal=is_illegal, **fields)
-    fold.latest[record.intent_id] = entry.n
+    fold.starts.setdefault(record.intent_id, []).append(entry.n)
     if intent is not None:
         fold.move(entry, intent, _S.RUNNING, was_started=True)
         fold.end_request(intent)
 
 
 def _take_ended(fold: Fold, entry: Entry, record: Any) -> str | None:
-    n = fold.latest.get(record.intent_id)
-    if n is None or record.fence < fold.attempts[n].fence:
+    begun = [attempt for attempt in fold.attempts_of(record.intent_id) if attempt.fence <= record.fence]
+    if not begun:
         return "no attempt of it was started under this fence"
-    attempt = fold.attempts[n]
-    if attempt.ended_at is not None:
-        return None
-    fold.attempts[n] = replace(attempt, result=record.result, exit_code=record.exit_code, ended_at=entry.at)
-    _verify_next(fold, entry, record.intent_id)
+    _end(fold, entry, begun, result=record.result, exit_code=record.exit_code, ended_at=entry.at)
     return None
 
 
 def _take_lost(fold: Fold, entry: Entry, record: Any) -> str | None:
-    n = fold.latest.get(record.intent_id)
-    if n is None or fold.attempts[n].ended_at is not None:
-        return "no attempt of it is running"
-    fold.attempts[n] = replace(fold.attempts[n], result=record.result, ended_at=record.ended_at)
-    _verify_next(fold, entry, record.intent_id)
-    return None
+    running = [attempt for attempt in fold.attempts_of(record.intent_id) if attempt.ended_at is None]
+    _end(fold, entry, running, result=record.result, ended_at=record.ended_at)
+    return None if running else "no attempt of it is running"
+
+
+def _end(fold: Fold, entry: Entry, attempts: Iterable[Attempt], **said: Any) -> None:
+    """Note the end of those that have none yet: what is said later of one that ended is noted, no more."""
+    running = [attempt for attempt in attempts if attempt.ended_at is None]
+    for attempt in running:
+        fold.attempts[attempt.n] = replace(attempt, **said)
+    if running:
+        _verify_next(fold, entry, running[-1].intent_id)
 
 
 def _verify_next(fold: Fold, entry: Entry, intent_id: str) -> None:

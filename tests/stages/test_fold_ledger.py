@@ -24,6 +24,7 @@ from schemas.ledger import (
     Halt,
     Hold,
     Ledger,
+    Lost,
     Offer,
     ProblemClosed,
     ProblemOpened,
@@ -65,13 +66,15 @@ def yes(intent_id="i", **changed):
     return Approved(intent_id=intent_id, ends_at=ENDS, **changed)
 
 
-def fold(*said, numbers=None):
-    """Fold records in their order: of deciders and executors as they are, of operators in a pair with who says it."""
+def fold(*said, numbers=None, last_at=NOON):
+    """Fold records in their order: of deciders and executors as they are, of operators in a pair with who says it; all but
+    the last at noon.
+    """
     entries = []
     for place, one in enumerate(said, start=1):
         record, who = one if isinstance(one, tuple) else (one, None)
         by = By(uid=who.uid, name=who.name, role=Role.OPERATOR) if who else By(uid=1, role=_role(record))
-        entries.append(Entry(place, NOON, by, record))
+        entries.append(Entry(place, last_at if place == len(said) else NOON, by, record))
     return fold_ledger(Ledger(entries=tuple(entries)), (ANNA, BERT, CARL, SAFE_ONLY), numbers or Numbers())
 
 
@@ -222,7 +225,7 @@ def test_a_refusal_is_remembered_when_the_intent_is_proposed_again():
 
 
 def test_what_has_run_is_proposed_under_another_intent():
-    book = fold(proposed("auto"), begun(), came_to(AttemptOutcome.EXPLAINED), proposed("auto"))
+    book = fold(proposed("auto"), begun(), ended(), came_to(AttemptOutcome.EXPLAINED), proposed("auto"))
 
     assert [row.why for row in book.ignored] == ["the intent is cancelled already"]
 
@@ -257,6 +260,22 @@ def test_an_attempt_ends_once():
     book = fold(proposed("auto"), begun(), ended(Result.DONE), ended(Result.FAILED))
 
     assert [attempt.result for attempt in book.attempts] == [Result.DONE]
+
+
+def test_what_runs_has_no_outcome_before_it_ended_or_was_given_up():
+    running = (proposed("auto"), begun())
+    early, late = fold(*running, came_to(AttemptOutcome.RECOVERED)), NOON + timedelta(minutes=17)
+
+    assert (state(early), early.attempts[0].outcome, len(early.ignored)) == ("running", None, 1)
+    given_up = fold(*running, came_to(AttemptOutcome.UNKNOWN), last_at=late)
+    assert (state(given_up), given_up.attempts[0].result, given_up.ignored) == ("failed", Result.LOST, ())
+
+
+@pytest.mark.parametrize("end", [ended(), Lost(intent_id="i", fence=2, result=Result.LOST, ended_at=NOON)])
+def test_of_two_starts_of_one_intent_none_stays_open_for_ever(end):
+    book = fold(proposed("auto"), begun(), begun(), end, came_to(AttemptOutcome.RECOVERED))
+
+    assert (book.illegal, book.open_attempts, state(book)) == ((3,), (), "completed")
 
 
 def test_a_relapse_is_one_of_a_problem_that_is_open():
