@@ -11,9 +11,11 @@ from flows.engines import http
 from flows.engines.address import parse_address
 from flows.engines.engine import Engine, look_at
 from flows.engines.http import HttpClient
+from tests.helpers import fake_engine
 from tests.helpers.fake_engine import FakeEngine, asked_for, composed, container
 
 MARKER = "s3cr3t-marker"
+LISTED = fake_engine.listed
 
 
 def looks(fake_or_url, count=1, between=None):
@@ -165,6 +167,15 @@ def test_what_could_not_be_inspected_has_no_count_of_restarts_and_the_code_of_th
 def test_what_compose_renames_while_it_is_replaced_keeps_its_name(socket, made, name):
     with FakeEngine([made], socket) as fake:
         assert one_look(fake).containers[0].name == name
+
+
+@pytest.mark.parametrize("field", ["Names", "ImageID", "Labels", "State", "Status", "Created"])
+def test_a_line_of_the_list_that_lacks_something_blinds_for_no_node(socket, field, monkeypatch):
+    monkeypatch.setattr(fake_engine, "listed", lambda one, **_: {**LISTED(one), field: None})
+    with FakeEngine([container()], socket) as fake:
+        look = one_look(fake)
+
+    assert (look.reason_class, [row.state for row in look.containers]) == (None, ["running"])
 
 
 def test_a_hanging_inspection_makes_the_look_partial_and_rests(socket, monkeypatch):

@@ -36,6 +36,7 @@ def make_inventory(dice: random.Random) -> Json:
         ),
         ("worker", dice.choice([None, {"replicas": {"min": 2}}, {"replicas": {"min": 1}}, {"replicas": {"min": 1}}])),
         ("shop", None),
+        ("cache", None),
         ("blog", {"runtime": {"project": "blog"}}),
         ("pair", {"containers": ["left", "right"]}),
         ("solo", {"runtime": {"container": "solo"}}),
@@ -44,7 +45,7 @@ def make_inventory(dice: random.Random) -> Json:
         ("site", {"runtime": {"probe": dice.choice(["http://127.0.0.1/", "tcp://127.0.0.1:80"])}}),
     ]
     kept = [row for row in entries if dice.random() < 0.6]
-    return {"services": dict(kept or entries[:1]), "intermittent": dice.random() < 0.15}
+    return {"services": dict(kept or entries[:1]), "intermittent": dice.random() < 0.3}
 
 
 def make_container(dice: random.Random, now: float, labels: dict[str, str], name: str) -> Json:
@@ -168,7 +169,7 @@ def replace(dice: random.Random, one: Json, now: float) -> tuple[Json, bool]:
             new["name"] = f"{one['id'][:12]}_{one['name']}"
         new |= {"state": "created", "started": None, "health": None}
         return new, dice.random() < 0.7
-    if dice.random() < 0.4:
+    if dice.random() < 0.3:
         change(dice, new, now)
     return new, False
 

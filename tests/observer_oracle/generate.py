@@ -9,7 +9,7 @@ from tests.observer_oracle.words import HARD, SOFT, D, H, Json, M
 
 BEGIN = 1_780_000_000.5
 """A `Date` is cut to the second, and half of one added: so that the clocks of the nodes are measured exactly."""
-GAPS = [5.0, 20.0, 30.0, 30.0, 31.0, 45.0, 61.0, 125.0, 250.0, 700.0, 1900.0, 90_000.0, 8 * D]
+GAPS = [5.0, 12.0, 20.0, 30.0, 30.0, 31.0, 45.0, 60.0, 61.0, 125.0, 250.0, 640.0, 640.0, 2400.0, 90_000.0, 8 * D]
 REASONS = sorted(HARD | SOFT)
 SKEWS = [0, 0, 0, 0, 10, -3000, 120]
 ZONES = [UTC, UTC, timezone(timedelta(hours=2)), timezone(-timedelta(hours=5, minutes=30))]

@@ -83,7 +83,7 @@ def roll_up(parts: list[Part], least: int | None, absent: int) -> Service:
 
 
 def _worst(parts: list[Part]) -> tuple[str, str]:
-    by_name = sorted(parts, key=lambda part: part.name)
+    by_name = sorted(parts, key=lambda part: (part.name, "/".join(part.container.slot) if part.container else ""))
     for cls in (BAD, SETTLING):
         words = [part.word for part in by_name if part.cls == cls]
         if words:
