@@ -180,6 +180,8 @@ def _anchor(episode: Episode, row: Recommended | None, as_of: datetime) -> Episo
     if not episode.is_open:
         return episode
     causes = tuple(sorted(row.root_causes)) if row is not None and episode.root_causes is None else episode.root_causes
+    if episode.last_event_at <= as_of and causes == episode.root_causes:
+        return episode
     return replace(episode, last_event_at=min(episode.last_event_at, as_of), root_causes=causes)
 
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -243,9 +244,14 @@ def _write_known(known: Known) -> KnownForm:
         acting=_as_values(known.acting) if is_acting else UNSET,
         generation=known.generation,
         head=known.head,
-        episodes=tuple(to_form(EpisodeForm, episode) for episode in known.episodes.values()),
+        episodes=tuple(map(_write_episode, known.episodes.values())),
         last_run=_write_run(known.last_run) if known.last_run else None,
     )
+
+
+@lru_cache(maxsize=65_536)  # a run writes what is known before it, what will be, and that once more
+def _write_episode(episode: Episode) -> EpisodeForm:
+    return to_form(EpisodeForm, episode)
 
 
 def _as_values(acting: Mapping[str, object] | None) -> dict[str, object] | None:

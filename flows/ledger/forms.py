@@ -115,5 +115,5 @@ def of_form(kind: type[Value], form: msgspec.Struct, **other: object) -> Value:
 
 def _in_utc(value: object) -> object:
     if isinstance(value, tuple):
-        return tuple(_in_utc(one) for one in value)
+        return tuple(map(_in_utc, value)) if value and not isinstance(value[0], str) else value
     return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not UTC else value

@@ -9,7 +9,7 @@ import msgspec
 import polars as pl
 
 from flows.text.escape import show, show_lines
-from flows.text.rows import rows
+from flows.text.rows import rows, spell_instants
 from flows.text.spoken import instant
 from flows.views.decisions import RULES
 from schemas.drift import EVIDENCE
@@ -89,11 +89,10 @@ def _summary(report: "RunReport") -> dict[str, Any]:
 
 
 def _drift(drift: pl.DataFrame) -> list[dict[str, Any]]:
-    drifted = rows(drift.drop("as_of"))
-    for row in drifted:
-        evidence = {name: row.pop(name) for name in EVIDENCE}
-        row["evidence"] = {name: value for name, value in evidence.items() if value is not None}
-        row["evidence"]["rule"] = RULES[DriftKind(row["kind"])]
+    drifted, evidence = rows(drift.drop("as_of", *EVIDENCE)), spell_instants(drift.select(EVIDENCE))
+    for row, values in zip(drifted, evidence.iter_rows(), strict=True):
+        facts = {name: value for name, value in zip(EVIDENCE, values, strict=True) if value is not None}
+        row["evidence"] = {**facts, "rule": RULES[DriftKind(row["kind"])]}
     return drifted
 
 

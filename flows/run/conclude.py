@@ -8,7 +8,7 @@ import polars as pl
 
 from flows.run.attention import Attention
 from schemas.desired import Desired
-from schemas.drift import EVIDENCE, Drift
+from schemas.drift import EVIDENCE
 from schemas.episode import Episode, Judged, Recommended, Target
 from schemas.frame import columns
 from schemas.last_run import LastRun
@@ -92,18 +92,18 @@ def to_recommended(judgement: Judgement) -> tuple[Recommended, ...]:
 
 def _evidence(drift: pl.DataFrame, recommendations: pl.DataFrame) -> dict[str, dict[str, Any]]:
     wanted = recommendations.select(pl.col("drift_ids").explode().alias("drift_id")).unique()
-    rows = drift.join(wanted, on="drift_id", how="semi").select("drift_id", "kind", *EVIDENCE)
+    names = ("drift_id", "kind", *EVIDENCE)
+    rows = drift.select(names).join(wanted, on="drift_id", how="semi")
     return {
-        row["drift_id"]: {name: value for name, value in row.items() if value is not None}
-        for row in rows.iter_rows(named=True)
+        row[0]: {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        for row in rows.iter_rows()
     }
 
 
 def _drift_by_target(drift: pl.DataFrame) -> dict[Target, dict[DriftKind, HeldBy | None]]:
     found: dict[Target, dict[DriftKind, HeldBy | None]] = {}
-    for row in drift.select(columns(Drift)).iter_rows(named=True):
-        held_by = HeldBy(row["held_by"]) if row["held_by"] else None
-        found.setdefault(Target(row["node"], row["service"]), {})[DriftKind(row["kind"])] = held_by
+    for node, service, kind, held_by in drift.select("node", "service", "kind", "held_by").iter_rows():
+        found.setdefault(Target(node, service), {})[DriftKind(kind)] = HeldBy(held_by) if held_by else None
     return found
 
 

@@ -7,5 +7,9 @@ import polars as pl
 
 def rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as plain values, instants as text."""
-    instants = pl.selectors.datetime()
-    return frame.with_columns(instants.dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")).to_dicts()
+    return spell_instants(frame).to_dicts()
+
+
+def spell_instants(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with instants as text."""
+    return frame.with_columns(pl.selectors.datetime().dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ"))
