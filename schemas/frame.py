@@ -139,6 +139,9 @@ def _join(
                 rows.slice(*mine).join(others.slice(*theirs), on=keys, how=how, maintain_order="left")
                 for mine, theirs in parts
             )
+    elif rows.height >= LARGE:
+        slices = rows.iter_slices(PART * 4)
+        return pl.concat(part.join(others, on=keys, how=how, maintain_order="left") for part in slices)
     return rows.join(others, on=keys, how=how, maintain_order="left")
 
 

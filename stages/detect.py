@@ -8,6 +8,7 @@ from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_fresh, is_known_word, is_one_of, seconds, word
 from schemas.frame import look_up, only, without
+from schemas.link import of_judged_nodes
 from schemas.rules import Rules
 from schemas.words import DriftCause, DriftKind, Health, RunMode, Severity
 
@@ -25,12 +26,8 @@ def detect_drift(
     yet: `held_by` is null. Nothing of a node that is not monitored is desired, and nothing of it unexpected. A
     service whose record was set aside is not missing: what is unknown is neither drift nor health.
     """
-    nodes = desired.nodes.filter("is_monitored").select("node")
-    monitored = (
-        desired.services.select("node", "service", "run", "is_monitored")
-        .filter("is_monitored")
-        .pipe(only, nodes, "node")
-    )
+    services = desired.services.select("node", "service", "run", "is_monitored").filter("is_monitored")
+    monitored = of_judged_nodes(services, desired.nodes)
     is_amiss = (pl.col("health") != Health.HEALTHY) | (age_s("last_seen_at") > seconds(rules.service_ttl))
     amiss = observed.services.filter(pl.col("is_desired") & is_amiss)
     seen = amiss.join(only(monitored, amiss, ["node", "service"]), on=["node", "service"])
@@ -72,7 +69,7 @@ def _missing(monitored: pl.DataFrame, desired: Desired, actual: Actual, observed
     missing = (
         monitored.filter(pl.col("run") != RunMode.SCHEDULED)
         .join(gaps, on="node")
-        .pipe(without, only(observed.services, gaps, ["as_of", "node"]), KEY)
+        .pipe(without, only(observed.services.select(KEY), gaps, ["as_of", "node"]), KEY)
     )
     if missing.is_empty():
         return missing

@@ -42,7 +42,7 @@ def doubt_observer(
 
     Only this needs the whole fleet at once; nothing here looks at what holds back what.
     """
-    to_see = _to_see(drift, desired, observed, planned)
+    to_see = _to_see(drift, desired, actual, observed, planned)
     services = _doubt_services(to_see, actual, rules)
     nodes = _doubt_nodes(drift, desired, actual, planned, rules)
     words = _doubt_words(to_see, rules)
@@ -76,27 +76,31 @@ def _stale_worlds(world_times: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     return of_kind(stale, DriftKind.STALE_WORLD, Severity.CRITICAL)
 
 
-def _to_see(drift: pl.DataFrame, desired: Desired, observed: Observed, planned: pl.DataFrame) -> pl.DataFrame:
+def _to_see(
+    drift: pl.DataFrame, desired: Desired, actual: Actual, observed: Observed, planned: pl.DataFrame
+) -> pl.DataFrame:
     """Return the services to be seen of each snapshot, whether each is seen, and what its record says.
 
     They are those with a record, and those that are a drift because they have none: a job may have none.
     """
-    nodes = desired.nodes.filter("is_monitored").select("node")
     hidden = drift.filter(
         (pl.col("kind") == DriftKind.OFFLINE_NODE) | ((pl.col("service") == ALL) & pl.col("cause").is_in(OUT_OF_SIGHT))
     )
+    monitored = desired.nodes.select("node", "is_monitored").filter("is_monitored")
+    visible = monitored.join(actual.snapshots.select("as_of"), how="cross").pipe(without, hidden, NODE)
     unseen = drift.filter(pl.col("kind").is_in(UNSEEN)).select(KEY).unique().with_columns(is_unseen=pl.lit(True))
-    missing = drift.filter(pl.col("kind").is_in(WITHOUT_RECORD)).select(KEY)
-    records = observed.services.select(*KEY, "health", "status", "is_desired").filter("is_desired").drop("is_desired")
+    missing = drift.filter(pl.col("kind").is_in(WITHOUT_RECORD)).select(*KEY, is_desired=pl.lit(True))
+    records = observed.services.select(*KEY, "health", "status", "is_desired")
     unmonitored = desired.services.select("node", "service", "is_monitored").filter(~pl.col("is_monitored"))
+    # Marked first and left out at once: each step that leaves some out would be a copy of all others.
     return (
         pl.concat([records, missing], how="diagonal")
-        .pipe(without, unmonitored, ["node", "service"])
-        .pipe(only, nodes, "node")
-        .pipe(without, hidden, NODE)
-        .pipe(_unplanned, planned)
+        .pipe(look_up, unmonitored, ["node", "service"])
+        .pipe(look_up, visible.select(*NODE, is_visible=pl.lit(True)), NODE)
         .pipe(look_up, unseen, KEY)
-        .with_columns(pl.col("is_unseen").fill_null(False))
+        .filter(pl.col("is_desired") & pl.col("is_monitored").is_null() & pl.col("is_visible"))
+        .select(*KEY, "health", "status", pl.col("is_unseen").fill_null(False))
+        .pipe(_unplanned, planned)
     )
 
 

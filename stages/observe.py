@@ -25,13 +25,12 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     """
     known = desired.services.select("node", "service", "run", is_desired=pl.lit(True))
     records = look_up(_records(actual), known, ["node", "service"])
-    own = records.filter(pl.col("is_desired").is_not_null())
     others = records.filter(pl.col("is_desired").is_null()).with_columns(
         name="service", run=word(RunMode.SERVICE), is_desired=pl.lit(False)
     )
     names = [others, *(_names(rows) for rows in (actual.deployments, actual.incidents))]
     claims = _claim(desired, pl.concat([frame.select("node", "name") for frame in names]).unique())
-    counted = _count(others, own, claims)
+    counted = _count(others, records, claims)
     alone = _observe_alone(_without(records, counted), rules)
     rolled = _roll_up(counted, claims, known, rules)
     observed = alone if rolled.is_empty() else pl.concat([alone, rolled]).sort(KEY, maintain_order=True)
@@ -115,11 +114,12 @@ def _bases(desired: Desired, numbered: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([services.select("node", "service", base="service"), *spelled]).unique()
 
 
-def _count(others: pl.DataFrame, own: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+def _count(others: pl.DataFrame, records: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
     """Return the records that count for a service of another name, with `owner`, the tier and the number."""
     claimed = others.join(claims.rename({"service": "owner"}), on=["node", "name"])
     if claimed.is_empty():
         return claimed
+    own = records.select(*KEY, "is_desired").drop_nulls("is_desired")
     free = claimed.join(own, left_on=["as_of", "node", "owner"], right_on=KEY, how="anti")
     group = ["as_of", "node", "owner"]
     is_first = (pl.col("number") == 1).fill_null(False).any().over(*group, "tier")

@@ -222,7 +222,7 @@ def test_of_records_that_are_alike_one_is_decoded():
     table = json_table.read_record_table(text, ("status", "last_seen"), 10)
 
     assert table is not None
-    assert sorted(table.bodies["status"]) == ['"exited"', '"ok"']
+    assert sorted(table.bodies["status"].drop_nulls()) == ['"exited"', '"ok"']
     assert table.rows.row(2998)[:2] == ("node-2999/web", 3000)
     assert table.bodies["status"][table.rows["body"][2998]] == '"exited"'
     assert table.others == [(0, {"x/a": "ok", "node-0/web": {"status": "ok"}}), (3001, {"x/b": "ok"})]

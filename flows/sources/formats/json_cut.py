@@ -4,6 +4,7 @@ The text is cut at its closing braces, and must not have a backslash: then a rec
 two quotes and its text has an even number of them. What is not cut so is an object of its own for the strict decoder.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -11,19 +12,23 @@ import polars as pl
 
 from flows.sources.formats.json_strict import JsonFaultError, decode_strictly
 
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 2 * 1024 * 1024
 """So much of the text is cut at once."""
 MOST_DIFFERENT_RATIO = 0.25
 """Where more of the records are different, each is decoded for itself."""
 BLANKS = " \t\n\r"
 CONTROL = r"[\x00-\x1f]"
+_BEFORE = re.compile(r"[ \t\n\r]*,[ \t\n\r]*\Z")
+"""What stands before a record's key."""
+_BODY = re.compile(r"[ \t\n\r]*:[ \t\n\r]*\{")
+"""How what stands behind it begins."""
 
 
 class CutRecords(NamedTuple):
     """The records of an object."""
 
     rows: pl.DataFrame
-    """`key`, `place`, the number of the record in the file, and `body`, the number of its text."""
+    """`key`, `body`, the number of its text, and `place`, the number of the record in the file."""
     bodies: list[str]
     """The different texts, without their braces."""
     others: list[tuple[int, Any]]
@@ -69,16 +74,16 @@ class _Cutter:
         """Add the records of a piece."""
         pieces = pl.Series("piece", [text]).str.split("}").explode()
         tail, pieces = pieces[-1], pieces.head(pieces.len() - 1)
-        parts = _split(
-            _split(pieces.to_frame(), "piece", "{", ["head", "body"]), "head", '"', ["before", "key", "after"]
+        parts = pieces.to_frame().select(
+            pl.col("piece").str.splitn('"', 3).struct.rename_fields(["before", "key", "body"]).struct.unnest()
         )
-        is_cut = parts["body"].is_not_null() & _is_mark(parts["before"], ",") & _is_mark(parts["after"], ":")
+        parts = parts.with_columns(pl.col("body").cast(self._texts))
+        is_cut = _is_one_of(parts["before"], _BEFORE) & _is_one_of(parts["body"], _BODY)
         at = (~is_cut).arg_true()
         others = [_decode(f"{piece}}}") for piece in pieces.gather(at)]
         sizes = pl.Series([1], dtype=pl.UInt32).new_from_index(0, pieces.len()).scatter(at, list(map(len, others)))
-        places = self._count + sizes.cum_sum() - sizes
-        self._others += zip(places.gather(at), others, strict=True)
-        rows = parts.select("key", place=places, body=pl.col("body").cast(self._texts))
+        rows = parts.select("key", "body", place=self._count + sizes.cum_sum() - sizes)
+        self._others += zip(rows["place"].gather(at), others, strict=True)
         self._add_rows(rows.filter(is_cut) if others else rows)
         self._count += int(sizes.sum())
         self._other_count += sum(map(len, others))
@@ -106,23 +111,17 @@ class _Cutter:
         rows = pl.concat(self._rows)
         different = rows["body"].unique()
         bodies = [""] * self._different
-        for number, body in zip(different.to_physical(), different, strict=True):
-            bodies[number] = body
-            if body.count('"') % 2:
+        for number, text in zip(different.to_physical(), different, strict=True):
+            bodies[number] = text.partition("{")[2]
+            if bodies[number].count('"') % 2:
                 raise _UncutError
         return CutRecords(rows.with_columns(pl.col("body").to_physical()), bodies, self._others)
 
 
-def _split(frame: pl.DataFrame, name: str, at: str, into: list[str]) -> pl.DataFrame:
-    """Return the frame with a column split into several at the first of these marks; null where there are fewer."""
-    parts = pl.col(name).str.splitn(at, len(into)).struct.rename_fields(into).struct.unnest()
-    return frame.select(parts, pl.exclude(name))
-
-
-def _is_mark(texts: pl.Series, mark: str) -> pl.Series:
-    """Return whether each text is just that mark, with blanks around it."""
-    marks = [text for text in texts.drop_nulls().unique() if text.strip(BLANKS) == mark]
-    return texts.is_in(marks).fill_null(False)
+def _is_one_of(texts: pl.Series, pattern: re.Pattern[str]) -> pl.Series:
+    """Return whether each text is as it says; there are few different ones."""
+    known = [text for text in texts.drop_nulls().unique() if pattern.match(text)]
+    return texts.is_in(pl.Series(known, dtype=pl.String).cast(texts.dtype).implode()).fill_null(False)
 
 
 def _decode(text: str) -> Any:

@@ -20,6 +20,8 @@ from flows.sources.formats.json_strict import MAX_INTEGER, JsonFaultError, decod
 
 MIN_RECORDS = 2_000
 """Below it, the decoder is as fast."""
+FIRST_BYTES = 1024 * 1024
+"""Of these, the number of records mostly shows."""
 MAX_OTHERS_RATIO = 0.1
 """Where more of the records are read strictly, all are."""
 MAX_FIELDS = 64
@@ -59,7 +61,7 @@ class _UnsureError(Exception):
 
 def read_record_table(data: bytes, fields: tuple[str, ...], max_depth: int) -> RecordTable | None:
     """Return the records of a JSON object, or None where they are few, or where the strict decoder must read them."""
-    if data.count(b"}") < MIN_RECORDS or b"\\" in data:
+    if (data.count(b"}", 0, FIRST_BYTES) < MIN_RECORDS and data.count(b"}") < MIN_RECORDS) or b"\\" in data:
         return None
     begin, end = _BEGIN.match(data), data.rfind(b"}")
     if begin is None or end < begin.end() or data[end + 1 :].strip(_BLANKS):
@@ -82,7 +84,7 @@ def _read_alike(data: bytes, start: int, end: int, fields: tuple[str, ...], max_
         said = table.finish()
     except _UnsureError:
         return None
-    return None if said.others else RecordTable(cut.rows, said.bodies, cut.others)
+    return None if said.others else RecordTable(cut.rows.select(*SCHEMA, "body"), said.bodies, cut.others)
 
 
 def _read_each(data: bytes, start: int, end: int, fields: tuple[str, ...], max_depth: int) -> RecordTable | None:

@@ -152,18 +152,26 @@ def _frame(
     schema: type[Frame],
     rows: list[Row],
     key: list[str],
-    columns: Iterable[pl.DataFrame] = (),
+    columns: list[pl.DataFrame] | None = None,
     repeats: Repeats | None = None,
 ) -> pl.DataFrame:
-    """Return a frame of rows, handed over by column with instants as integers: polars takes them fastest so."""
+    """Return a frame of rows, handed over by column with instants as integers: polars takes them fastest so.
+
+    More of them came as columns already; these are given away, as nobody has room for a large world twice.
+    """
     types = dtypes(schema)
     raw: dict[str, Any] = {name: pl.Int64 if isinstance(of, pl.Datetime) else of for name, of in types.items()}
     given = {name: _column(values, raw[name]) for name, values in zip(types, zip(*rows, strict=True), strict=False)}
     gathered = pl.DataFrame(given, schema=raw)
     again = [repeats.select(gathered)] if repeats and repeats.places else []
-    whole = pl.concat([gathered, *again, *(part.select(gathered.columns) for part in columns)])
+    whole = pl.concat([gathered, *again, *(part.select(gathered.columns) for part in columns or ())])
+    if columns:
+        columns.clear()
     # Worlds are nearly in order, which a stable sort makes use of.
-    return whole.cast(types).sort(key, maintain_order=True)  # type: ignore[arg-type]
+    order = whole.select(pl.arg_sort_by(key, maintain_order=True)).to_series()
+    unsorted = whole.cast(types).get_columns()  # type: ignore[arg-type]
+    del whole
+    return pl.DataFrame([unsorted.pop(0).gather(order) for _ in types])
 
 
 def _column(values: Sequence[Any], kind: Any) -> Sequence[Any] | pl.Series:

@@ -50,10 +50,11 @@ def read_service_columns(
     keys, said = _split_keys(records.table.rows, names, limits), _read_bodies(bodies, limits, times)
     is_said = said["is_usual"].gather(keys["body"])
     is_plain = keys["is_usual"] & is_said & ~_shares_target(keys, _targets(records, names))
-    usual = keys if is_plain.all() else keys.filter(is_plain)
-    rows = usual.select(*TARGET, "key").hstack(said.select(SAID)[usual["body"]])
     others = _in_file_order(records, keys.filter(~is_plain), bodies)
-    written = frozenset(usual["written"].unique())
+    written = frozenset(keys["written"].filter(is_plain).unique())
+    usual = keys.select(*TARGET, "key", "body")
+    usual = usual if is_plain.all() else usual.filter(is_plain)
+    rows = usual.drop("body").hstack(said.select(SAID)[usual["body"]])
     return ServiceColumns(rows, _doubt(usual, said, bodies), written, Records(others, True))
 
 
