@@ -25,6 +25,14 @@ class Memory:
     world_at: datetime | None = None
 
 
+def is_older(memory: Memory, found: Found) -> bool:
+    """Return whether the world is older than that of the last run, so that the run is skipped."""
+    last, clock = memory.world_at, found.case.clock
+    if last is None or (last - clock.as_of).total_seconds() > clock.tolerance:
+        return False
+    return (last - found.case.actual.world_at).total_seconds() > clock.tolerance
+
+
 def tell(memory: Memory, found: Found) -> list[str]:
     """Return the events of a run as `transition id resolution`, sorted, and remember what they say."""
     as_of = found.case.clock.as_of
