@@ -165,9 +165,10 @@ def _frame(
     gathered = pl.DataFrame(given, schema=raw)
     again = [repeats.select(gathered)] if repeats and repeats.places else []
     whole = pl.concat([gathered, *again, *(part.select(gathered.columns) for part in columns or ())])
-    if columns:
-        columns.clear()
     # Worlds are nearly in order, which a stable sort makes use of.
+    if not columns:
+        return whole.cast(types).sort(key, maintain_order=True)  # type: ignore[arg-type]
+    columns.clear()
     order = whole.select(pl.arg_sort_by(key, maintain_order=True)).to_series()
     unsorted = whole.cast(types).get_columns()  # type: ignore[arg-type]
     del whole
