@@ -111,10 +111,10 @@ def parser_version() -> bytes:
 
 def frame_to_bytes(frame: pl.DataFrame) -> bytes:
     """Return a frame as a part: of a text that comes in many rows, each row has a number."""
-    often = {column.name: column.drop_nulls().unique() for column in frame if _comes_often(column)}
-    numbers = [column.cast(pl.Enum(often[column.name])).to_physical() for column in frame if column.name in often]
-    tables = {name: _write(texts.to_frame()) for name, texts in often.items()}
-    return msgspec.msgpack.encode((_write(frame.with_columns(numbers)), tables))
+    numbered = {column.name: _number(column) for column in frame if _comes_often(column)}
+    tables = {name: _write(texts.to_frame()) for name, (_, texts) in numbered.items()}
+    rows = frame.with_columns(numbers for numbers, _ in numbered.values())
+    return msgspec.msgpack.encode((_write(rows), tables))
 
 
 def frame_of_bytes(part: Part) -> pl.DataFrame:
@@ -125,6 +125,14 @@ def frame_of_bytes(part: Part) -> pl.DataFrame:
         raise pl.exceptions.ComputeError(str(error)) from None
     frame = _read(rows)
     return frame.with_columns(_read(texts)[name].gather(frame[name]) for name, texts in tables.items())
+
+
+def _number(column: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return a number for each text of a column, null for null, and the texts in the order of their numbers."""
+    # Categories of its own are numbered from 0 on.
+    known = column.cast(pl.Categorical(pl.Categories.random()))
+    texts = known.drop_nulls().unique()
+    return known.to_physical(), texts.gather(texts.to_physical().arg_sort()).cast(pl.String)
 
 
 def _comes_often(column: pl.Series) -> bool:
