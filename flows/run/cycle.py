@@ -62,7 +62,8 @@ def run_once(
     """
     step = TimedStep()
     reader = reader or InputReader(settings, is_caching=not dry_run)
-    report = reconcile_with(step, settings, as_of, dry_run=dry_run, read=reader.read_inputs)
+    with reader.writing_beside():
+        report = reconcile_with(step, settings, as_of, dry_run=dry_run, read=reader.read_inputs)
     return replace(report, timings_s=step.taken_s)
 
 

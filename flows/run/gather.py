@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,6 +65,10 @@ class InputReader:
         self._cache = InventoryCache(inventory, settings.limits, settings.rules(), folder, is_writable=is_caching)
         self._world = WorldMemory()
 
+    def writing_beside(self) -> AbstractContextManager[None]:
+        """Return a block in which what is kept for the next run may be written while this one goes on; it is there at its end."""
+        return self._cache.writing_beside()
+
     @mark(Trait.READS_OF_OTHERS)
     def read_inputs(self, settings: Settings, as_of: datetime) -> Inputs:
         """Return both inputs.
@@ -71,7 +76,7 @@ class InputReader:
         Raises `InventoryError` where nothing of the inventory can be read, and `WorldUnreadableError` where a world
         file that is required, or is there, cannot be read.
         """
-        with self._cache.writing_beside(), WorldAhead(_ask_ahead(settings, as_of)) as ahead:
+        with WorldAhead(_ask_ahead(settings, as_of)) as ahead:
             inventory = read_kept_inventory(self._cache, ahead.begin)
             ahead.teach(self._world)
             world, notes = read_actual(settings, inventory.desired, as_of, self._world)

@@ -11,6 +11,7 @@ from benchmarks.fleet import AS_OF, write_fleet
 from flows.errors import InventoryError
 from flows.files.foreign import Stamp, UnstableFileError
 from flows.sources.fingerprint import inventory_fingerprint
+from flows.sources.inventory import cache as inventory_cache
 from flows.sources.inventory import files as inventory_files
 from flows.sources.inventory import keeper as inventory_keeper
 from flows.sources.inventory.cache import InventoryCache
@@ -112,6 +113,7 @@ def test_another_process_finds_an_unchanged_inventory_without_reading_it(fleet, 
 
 def test_what_is_written_beside_is_there_when_the_block_ends(fleet, tmp_path, monkeypatch):
     monkeypatch.setattr(inventory_keeper, "is_settled", lambda look, looked_ns: True)
+    monkeypatch.setattr(inventory_cache, "BESIDE_ROWS", 0)
     cache = stored(fleet, tmp_path)
 
     with cache.writing_beside():

@@ -56,6 +56,8 @@ from schemas.limits import Limits
 from schemas.rejected import Unread
 from schemas.rules import Rules
 
+BESIDE_ROWS = 200_000
+"""Fewer rows are written before a thread has begun."""
 Document = TypeVar("Document", ParsedCapabilities, ParsedNode, ParsedService, ParsedTopology)
 RULES = Rules()
 _DESIRED = dict(
@@ -116,18 +118,17 @@ class InventoryCache:
         self._is_new = False
         self.digests: dict[str, bytes] = {}
         """The SHA-256 of the files of services that were looked for last, but for compose files."""
-        self._begin: Callable[[Callable[[], object]], object] = _do_now
-        """What runs what writes to the folder."""
+        self._threads: ThreadPoolExecutor | None = None
 
     @contextmanager
     def writing_beside(self) -> Iterator[None]:
-        """Let a thread write to the folder what is found in this block; all of it is there when the block ends."""
+        """Let a thread write what is much of what is found in this block to the folder; it is there when the block ends."""
         with ThreadPoolExecutor(1) as threads:
-            self._begin = threads.submit
+            self._threads = threads
             try:
                 yield
             finally:
-                self._begin = _do_now
+                self._threads = None
 
     def find_same_stamps(self, look_now: Callable[[], InventoryLook]) -> KeptInventory | None:
         """Return what the inventory came to, where it looks as it did then; without anything known it is not looked at."""
@@ -142,7 +143,7 @@ class InventoryCache:
         self._look, self._kept = _digest_look(look), kept
         if self._seen_file is not None:
             more = {"look": self._look, "fingerprint": kept.fingerprint.encode()}
-            self._begin(partial(_write, self._seen_file, kept.desired._asdict(), more))
+            self._write(self._seen_file, kept.desired._asdict(), more)
 
     def find_same_contents(self, contents: Mapping[str, bytes]) -> KnownServices:
         """Return what the inventory's files of services say; those that a pack cannot hold are left to `parsers`."""
@@ -175,7 +176,7 @@ class InventoryCache:
             documents = {"digest": list(self._documents), "document": list(self._documents.values())}
             whole = self._load_pack()
             whole = whole._replace(documents=pl.DataFrame(documents, schema=whole.documents.schema))
-            self._begin(partial(_write, self._pack_file, whole._asdict(), {}))
+            self._write(self._pack_file, whole._asdict(), {})
 
     def read_again(self, fingerprint: str) -> InventoryFiles:
         """Return the files that had this fingerprint; raises `InventoryError` where they are not those any more."""
@@ -183,6 +184,16 @@ class InventoryCache:
         if inventory_fingerprint(files) != fingerprint:
             raise InventoryError(f"{self.inventory}: changed during the run")
         return files
+
+    def _write(self, file: SealedFile, frames: Mapping[str, pl.DataFrame], more: Mapping[str, bytes]) -> None:
+        if not file.is_writable:
+            return
+        write = partial(_write_frames, file, frames, more)
+        is_large = sum(frame.height for frame in frames.values()) > BESIDE_ROWS
+        if self._threads is not None and is_large:
+            self._threads.submit(write)
+        else:
+            write()
 
     def _load_seen(self) -> tuple[bytes, KeptInventory | None]:
         parts = self._seen_file.read() if self._seen_file else None
@@ -247,11 +258,7 @@ class InventoryCache:
         return parse_or_remember
 
 
-def _do_now(write: Callable[[], object]) -> None:
-    write()
-
-
-def _write(file: SealedFile, frames: Mapping[str, pl.DataFrame], more: Mapping[str, bytes]) -> None:
+def _write_frames(file: SealedFile, frames: Mapping[str, pl.DataFrame], more: Mapping[str, bytes]) -> None:
     file.write({**{name: frame_to_bytes(frame) for name, frame in frames.items()}, **more})
 
 
