@@ -140,15 +140,28 @@ def give_attempts(problems: Mapping[Target, Problem], attempts: Iterable[Attempt
 def consent_of(asking: Asking, risk: Risk, numbers: Numbers) -> Consent:
     """Return what a request counts for: its requester's yes (but where a dangerous one needs others), its overrides."""
     request = asking.request
-    needs_others = risk is Risk.DANGEROUS and numbers.dangerous_approvals >= 2
     return Consent(
-        uid=NOBODY if needs_others else asking.uid,
+        uid=NOBODY if _needs_others(risk, numbers) else asking.uid,
         name=asking.by,
         at=asking.at,
         ends_at=request.ends_at,
         overrides=request.overrides,
         overrides_end_at=end_overrides(request.overrides_end_at, asking.at, numbers.max_override),
     )
+
+
+def _needs_others(risk: Risk, numbers: Numbers) -> bool:
+    return risk is Risk.DANGEROUS and numbers.dangerous_approvals >= 2
+
+
+def may_say_yes(operator: Operator | None, intent: Intent, asking: Asking | None, numbers: Numbers) -> bool:
+    """Return whether somebody's yes to an intent counts, `asking` being the request that it comes from.
+
+    Of a dangerous request its requester's does not, where others must say it.
+    """
+    if operator is None or not operator.may_approve(intent.risk, f"{intent.node}/{intent.service}"):
+        return False
+    return asking is None or asking.uid != operator.uid or not _needs_others(intent.risk, numbers)
 
 
 def end_overrides(given: datetime | None, at: datetime, longest: timedelta) -> datetime:

@@ -19,6 +19,7 @@ from schemas.book import (
     count_consents,
     end_overrides,
     give_attempts,
+    may_say_yes,
 )
 from schemas.episode import Target
 from schemas.ledger import (
@@ -36,7 +37,7 @@ from schemas.ledger import (
 from schemas.numbers import Numbers
 from schemas.operator import Operator
 from schemas.problem import Problem
-from schemas.verb import Mode, Risk
+from schemas.verb import Mode
 
 _S = IntentState
 
@@ -169,15 +170,6 @@ class Fold:
         """Return whether enough different people say yes."""
         target = f"{intent.node}/{intent.service}"
         return count_consents(intent.consents, intent.risk, target, moment, self.operators) >= intent.approvals
-
-    def may_say_yes(self, uid: int, intent: Intent) -> bool:
-        """Return whether a person's yes to an intent counts; of a dangerous request not its requester's, where others must."""
-        asking = self.requests.get(intent.requested or 0)
-        needs_others = intent.risk is Risk.DANGEROUS and self.numbers.dangerous_approvals >= 2
-        if asking is not None and needs_others and asking.uid == uid:
-            return False
-        operator = self.operators.get(uid)
-        return operator is not None and operator.may_approve(intent.risk, f"{intent.node}/{intent.service}")
 
 
 def _take_proposed(fold: Fold, entry: Entry, record: Any) -> str | None:
@@ -318,7 +310,8 @@ def _take_approved(fold: Fold, entry: Entry, record: Any) -> str | None:
     breaks_glass = intent is not None and intent.state is _S.APPROVED and bool(record.overrides)
     if intent is None or (intent.state is not _S.PENDING and not breaks_glass):
         return "there is no such intent" if intent is None else f"the intent is {intent.state}"
-    if not fold.may_say_yes(entry.by.uid, intent):
+    asking = fold.requests.get(intent.requested or 0)
+    if not may_say_yes(fold.operators.get(entry.by.uid), intent, asking, fold.numbers):
         return f"{entry.by.name or entry.by.uid} may not approve it"
     consent = Consent(
         uid=entry.by.uid,

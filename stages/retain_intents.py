@@ -43,8 +43,12 @@ def retain_intents(
     waiting = [intent for intent in book.intents.values() if intent.state in UNSTARTED]
     withdrawn = [(intent, reason) for intent in waiting if (reason := desk.find_reason(intent)) is not None]
     given_up = {intent.intent_id for intent, _ in withdrawn}
+    needed = {decision.intent_id: decision.approvals for decision in rows} if is_policy_valid else {}
     expired = [
-        intent for intent in waiting if intent.intent_id not in given_up and _has_expired(intent, scene, operators)
+        intent
+        for intent in waiting
+        if intent.intent_id not in given_up
+        and _has_expired(intent, max(intent.approvals, needed.get(intent.intent_id, 0)), scene, operators)
     ]
     by_intent = {case.intent_id: case for case in cases}
     proposed = [
@@ -67,11 +71,12 @@ def _order(intent: Intent) -> tuple[str, str, str, str]:
     return intent.node, intent.service, intent.verb, intent.intent_id
 
 
-def _has_expired(intent: Intent, scene: Scene, operators: Mapping[int, Operator]) -> bool:
+def _has_expired(intent: Intent, needed: int, scene: Scene, operators: Mapping[int, Operator]) -> bool:
+    """Return whether an approval is over, or fewer said yes than must by now."""
     if intent.state is not IntentState.APPROVED or intent.mode is not Mode.APPROVE:
         return False
     target = spell_target(intent.target)
-    return count_consents(intent.consents, intent.risk, target, scene.as_of, operators) < intent.approvals
+    return count_consents(intent.consents, intent.risk, target, scene.as_of, operators) < needed
 
 
 class _Desk:

@@ -75,7 +75,7 @@ def approve(
     as_json: Json = False,
 ) -> int:
     """Write it down; return 0, or 2 where the answer is no."""
-    from flows.run.acting.operate import RefusedError, sit_down
+    from flows.run.acting.operate import sit_down
     from flows.run.acting.think import think_again
     from schemas.attempt import IntentState
     from schemas.ledger import Approved
@@ -85,10 +85,7 @@ def approve(
     thought = think_again(desk.settings, place=desk.place, as_of=desk.now)
     wanted = find_intent(thought.book, name, intent)
     _refuse_unlisted(desk, wanted, via)
-    if not desk.operator.may_approve(wanted.risk, f"{wanted.node}/{wanted.service}"):
-        raise RefusedError(
-            f"{desk.operator.name} may not approve what is {wanted.risk} on {wanted.node}/{wanted.service}"
-        )
+    _refuse_stranger(desk, wanted, thought.book)
     decision = next((row for row in thought.decisions if row.intent_id == wanted.intent_id), None)
     if not as_json:
         _show(wanted, decision)
@@ -114,6 +111,19 @@ def approve(
 
     done = f"approved {wanted.action_id} ({wanted.intent_id[:12]})"
     return tell(desk, decide, done, dry_run, as_json, nothing=f"{wanted.action_id} is approved already")
+
+
+def _refuse_stranger(desk: "Desk", wanted: "Intent", book: "Book") -> None:
+    """Refuse whose yes would not count (ACTIONS 14.4)."""
+    from flows.run.acting.operate import RefusedError
+    from schemas.book import may_say_yes
+
+    what = f"what is {wanted.risk} on {wanted.node}/{wanted.service}"
+    if not desk.operator.may_approve(wanted.risk, f"{wanted.node}/{wanted.service}"):
+        raise RefusedError(f"{desk.operator.name} may not approve {what}")
+    asking = next((row for row in book.requests if row.n == wanted.requested), None)
+    if not may_say_yes(desk.operator, wanted, asking, desk.settings.actions.numbers()):
+        raise RefusedError(f"{desk.operator.name} asked for it, and {what} takes the yes of others")
 
 
 def _refuse_unlisted(desk: "Desk", wanted: "Intent", via: str | None) -> None:
@@ -169,6 +179,8 @@ def request(
     as_json: bool,
 ) -> int:
     """Write a request by hand; return 0, or 2 where it would be refused."""
+    from dataclasses import replace
+
     from flows.run.acting.operate import RefusedError, sit_down
     from flows.run.acting.think import think_again
     from schemas.ledger import By, Entry, Requested, Role
@@ -201,6 +213,7 @@ def request(
     thought = think_again(settings, place=desk.place, as_of=desk.now)
     by = By(uid=desk.operator.uid, name=desk.operator.name, role=Role.OPERATOR)
     decision = _suppose(thought, Entry(thought.greatest + 1, desk.now, by, record))
+    record = replace(record, ends_at=desk.now + thought.rule_numbers(decision).approval_ttl)
     if not as_json:
         _show_decision(decision)
     return tell(desk, lambda *_: record, f"asked for {verb} of {aim}", dry_run, as_json)
@@ -229,8 +242,8 @@ def find_intent(book: "Book", name: str, intent: str | None) -> "Intent":
     from schemas.attempt import IntentState
 
     asked = [row for row in book.intents.values() if row.state in {IntentState.PENDING, IntentState.APPROVED}]
-    is_hex = len(name) >= 12 and all(letter in "0123456789abcdef" for letter in name)
-    found = [row for row in asked if row.action_id == name or (is_hex and row.intent_id.startswith(name))]
+    is_hex = len(name) >= 12 and all(letter in "0123456789abcdef" for letter in name.lower())
+    found = [row for row in asked if row.action_id == name or (is_hex and row.intent_id.startswith(name.lower()))]
     if not found:
         raise RefusedError(f"nothing is asked by the name {name!a}; 'supervisor actions list' shows what is")
     wanted = max(found, key=lambda row: row.created_at)
@@ -271,6 +284,8 @@ def read_guards(text: str, reason: str) -> tuple[str, ...]:
 def end_of_overrides(desk: "Desk", guards: tuple[str, ...], until: str | None) -> "datetime | None":
     """Return when the overrides end; without an end after the longest that they may last."""
     if not guards:
+        if until is not None:
+            raise typer.BadParameter("--until says when an override ends, and goes with --override alone")
         return None
     longest = desk.settings.actions.max_override
     return desk.now + longest if until is None else parse_moment_after(until, desk.now, longest, "an override")

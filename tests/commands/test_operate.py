@@ -139,3 +139,29 @@ def test_a_record_in_the_wrong_journal_is_ignored_and_told(home):
 
     assert found.code == 0
     assert [(row["n"], row["kind"]) for row in found.json["ignored"]] == [(1, "approved"), (2, "nonsense")]
+
+
+def test_a_request_lasts_as_long_as_its_rule_says_and_of_danger_others_say_yes(home):
+    home.write("policy.yaml", "rules:\n  - {id: all, match: {}, mode: approve, class: dangerous, approval_ttl: 10m}\n")
+    home.configure(start_grace="0s", dangerous_approvals=2)
+    home.run("act", "--once")
+    home.run("reconcile", "-q")
+    assert home.run("act", "restart", "piha/db", "--reason", "slow").code == 0
+    home.run("reconcile", "-q")
+    [action] = home.run("actions", "list", "--json").json["actions"]
+    said = home.run("approve", action["action_id"], "--intent", action["intent_id"][:12].upper())
+
+    assert (said.code, home.records("approved")) == (2, [])
+    assert "takes the yes of others" in said.err
+    assert home.records("requested")[0]["ends_at"] == "2026-06-03T12:10:00Z"
+
+
+def test_an_end_without_an_override_is_no_approval(home):
+    home.write("policy.yaml", "rules:\n  - {id: all, match: {}, mode: approve}\n")
+    home.configure(start_grace="0s")
+    home.propose()
+    [action] = home.run("actions", "list", "--json").json["actions"]
+    said = home.run("approve", action["intent_id"], "--intent", action["intent_id"], "--until", "2h")
+
+    assert (said.code, home.records("approved")) == (1, [])
+    assert "--override" in said.err

@@ -267,6 +267,19 @@ def test_9a_two_different_people_must_say_yes():
         assert lab.decision(WEB).verdict == verdict
 
 
+def test_an_approval_that_is_not_enough_any_more_is_asked_for_again():
+    lab = broken(policy=policy(rule(mode="approve")))
+    lab.run(NOON)
+    yes(lab, NOON, ANNA)
+    lab.policy = policy(rule(mode="approve", approvals=2))
+    lab.run(NOON)
+    assert (lab.kinds(), *lab.verdict(WEB)) == (["expired"], "ask", "approval")
+    yes(lab, NOON, BERT)
+    lab.run(NOON)
+
+    assert lab.decision(WEB).verdict == "start"
+
+
 def test_9b_an_unused_approval_ends_and_is_asked_for_again():
     window = parse_window({"from": "13:30", "to": "15:00"})
     lab = broken(policy=policy(rule(mode="approve", allow=("day",)), windows=(("day", window),)))
