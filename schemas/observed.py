@@ -28,6 +28,8 @@ class NodeLook:
     reason_class: ReasonClass | None = None
     """Why the node could not be looked at as a whole; None where it was."""
     reason: str = ""
+    has_engine: bool = False
+    """One of its engines answered, whatever else did not: the node is not silent."""
     unseen_sources: tuple[str, ...] = ()
     """The engines, or systemd, that did not answer."""
     sources: tuple[str, ...] = ()

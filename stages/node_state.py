@@ -14,7 +14,8 @@ def judge_node(before: Node | None, look: NodeLook, *, is_intermittent: bool) ->
 
     A hard reason, or any for a node that was never seen, makes it `unobservable` at once: we are blind, it is not down. A
     soft one makes it `unreachable` after three failures in a row and two minutes (an hour for an intermittent node);
-    until then it stays what it was, with the reason visible.
+    until then it stays what it was, with the reason visible. Where another engine of it answers all the while it is not
+    silent: what cannot be seen makes it `unobservable` then.
     """
     if look.reason_class is None:
         return _see(before, look)
@@ -25,7 +26,7 @@ def judge_node(before: Node | None, look: NodeLook, *, is_intermittent: bool) ->
         return replace(failing, status=NodeStatus.UNOBSERVABLE)
     patience = PATIENCE_INTERMITTENT_S if is_intermittent else PATIENCE_S
     if failing.failures >= LEAST_FAILURES and look.ended_at - since >= patience:
-        return replace(failing, status=NodeStatus.UNREACHABLE)
+        return replace(failing, status=NodeStatus.UNOBSERVABLE if look.has_engine else NodeStatus.UNREACHABLE)
     return failing
 
 

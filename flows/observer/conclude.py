@@ -97,6 +97,7 @@ def summarize_look(look: RawLook) -> NodeLook:
         took_ms=look.took_ms,
         reason_class=first.reason_class if first else None,
         reason=first.reason if first else "",
+        has_engine=any(source.kind and source.reason_class is None for source in look.sources),
         unseen_sources=tuple(source.source for source in failed),
         sources=tuple(source.source for source in look.sources),
         engine={key: value for key, value in engine.items() if value},

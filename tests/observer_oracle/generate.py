@@ -10,6 +10,7 @@ from tests.observer_oracle.words import HARD, SOFT, D, H, Json, M
 BEGIN = 1_780_000_000.5
 """A `Date` is cut to the second, and half of one added: so that the clocks of the nodes are measured exactly."""
 GAPS = [5.0, 12.0, 20.0, 30.0, 30.0, 31.0, 45.0, 60.0, 61.0, 125.0, 250.0, 640.0, 640.0, 2400.0, 90_000.0, 8 * D]
+HABITS = ["steady", "steady", "steady", "failing", "failing", "without systemd"]
 REASONS = sorted(HARD | SOFT)
 SKEWS = [0, 0, 0, 0, 10, -3000, 120]
 ZONES = [UTC, UTC, timezone(timedelta(hours=2)), timezone(-timedelta(hours=5, minutes=30))]
@@ -26,7 +27,7 @@ class Case:
         self.inventory = {name: fleet.make_inventory(self.dice) for name in names}
         self.at = BEGIN
         self.there: dict[str, list[Json]] = {name: [] for name in names}
-        self.habit = {name: self.dice.choice(["steady", "steady", "steady", "failing"]) for name in names}
+        self.habit = {name: self.dice.choice(HABITS) for name in names}
         self.is_podman = {name: self.dice.random() < 0.2 for name in names}
         self.hooks: list[Json] = []
         self.has_health = {name: self.dice.random() < 0.3 for name in names}
@@ -91,7 +92,7 @@ class Case:
 
     def _engine(self, name: str, now: float) -> Json:
         if self.dice.random() < 0.1:
-            self.habit[name] = self.dice.choice(["steady", "failing"])
+            self.habit[name] = self.dice.choice(HABITS)
         is_podman = self.is_podman[name]
         has_health = self.has_health[name] and not is_podman
         rows = [self._row(one, now, is_podman, has_health) for one in self.there[name]]
@@ -129,8 +130,8 @@ class Case:
         }  # fmt: skip
 
     def _units(self, name: str, now: float) -> Json:
-        if self.dice.random() < 0.05:
-            return {"fail": self.dice.choice(["timeout", "refused", "auth"])}
+        if self.dice.random() < (0.8 if self.habit[name] == "without systemd" else 0.04):
+            return {"fail": self.dice.choice(["timeout", "refused", "engine_down", "auth"])}
         unit, dice = self.units[name], self.dice
         if dice.random() < 0.5:
             load, active, sub = dice.choice(fleet.UNIT_STATES)

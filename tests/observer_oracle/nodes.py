@@ -19,7 +19,8 @@ class Node:
     partial: bool = False
     pressure: Json = field(default_factory=dict)
 
-    def fail(self, reason: str, at: float) -> None:
+    def fail(self, reason: str, at: float, *, is_silent: bool) -> None:
+        """Take a look that failed; where an engine answered beside what did not, the node is not silent (2.5)."""
         hit(f"2.5 reason {reason}")
         self.failures += 1
         self.failing_since = at if self.failing_since is None else self.failing_since
@@ -32,8 +33,8 @@ class Node:
             hit("2.5 hard: unobservable")
             self.status = "unobservable"
         elif self.failures >= 3 and at - self.failing_since >= silence:
-            hit("2.5 three times and long enough: unreachable")
-            self.status = "unreachable"
+            self.status = "unreachable" if is_silent else "unobservable"
+            hit(f"2.5 three times and long enough: {self.status}")
         else:
             hit(f"2.5 soft: stays {self.status}")
 

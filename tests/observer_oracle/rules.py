@@ -90,6 +90,7 @@ RULES = frozenset(
         "2.5 soft: stays online",
         "2.5 soft: stays unobservable",
         "2.5 soft: stays unreachable",
+        "2.5 three times and long enough: unobservable",
         "2.5 three times and long enough: unreachable",
         "2.6 a relapse reopens the same",
         "2.6 bad again while open: counted",

@@ -69,7 +69,7 @@ class World:
             reason = answer["engine"].get("fail") or (answer["units"] or {}).get("fail")
             self._see(name, answer, is_failing=reason is not None)
             if reason:
-                node.fail(reason, at)
+                node.fail(reason, at, is_silent="fail" in answer["engine"])
             else:
                 node.succeed(at)
                 self._judge_node(name, answer)

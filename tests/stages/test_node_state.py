@@ -7,12 +7,11 @@ from schemas.observed import NodeLook
 from stages.node_state import judge_node
 
 
-def looks(*moments_and_reasons, is_intermittent=False):
+def looks(*moments_and_reasons, is_intermittent=False, has_engine=False):
     node = None
     for at, reason in moments_and_reasons:
-        node = judge_node(
-            node, NodeLook(node="piha", ended_at=at, reason_class=reason), is_intermittent=is_intermittent
-        )
+        look = NodeLook(node="piha", ended_at=at, reason_class=reason, has_engine=has_engine)
+        node = judge_node(node, look, is_intermittent=is_intermittent)
     return node
 
 
@@ -38,6 +37,12 @@ def test_silence_is_unreachable_after_three_failures_and_two_minutes(failures, s
     node = looks((0.0, None), *((float(at), SOFT) for at in failures))
 
     assert (node.status, node.failures, node.failing_since, node.last_seen) == (status, len(failures), 30.0, 0.0)
+
+
+def test_a_node_of_which_another_engine_answers_is_not_silent():
+    failing = [(0.0, None), (30.0, SOFT), (60.0, SOFT), (150.0, SOFT)]
+
+    assert looks(*failing, has_engine=True).status is NodeStatus.UNOBSERVABLE
 
 
 def test_an_intermittent_node_has_an_hour():
