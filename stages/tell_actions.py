@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from schemas.action_event import ActionEvent, ActionTransition
 from schemas.attempt import Attempt, Intent, IntentState
@@ -48,7 +49,7 @@ class Told:
     breakers: frozenset[str] = frozenset()
     """Scopes whose breaker was open."""
     holds: Mapping[str, datetime] = field(default_factory=dict)
-    """Targets that were held, with the end."""
+    """Targets that were held, with the end: of several holds the latest."""
     policy_fingerprint: str | None = None
     """None: no policy was read before."""
     is_policy_valid: bool = True
@@ -85,7 +86,7 @@ def tell_actions(fresh: Fresh, told: Told) -> tuple[tuple[ActionEvent, ...], Tol
         n=fresh.entries[-1][0].n if fresh.entries else told.n,
         blocked=frozenset(blocked) | frozenset(key for key in told.blocked if teller.is_open(key)),
         breakers=fresh.breakers,
-        holds={hold.target: hold.until for hold in fresh.book.holds_at(fresh.as_of)},
+        holds={hold.target: hold.until for hold in sorted(fresh.book.holds_at(fresh.as_of), key=attrgetter("until"))},
         policy_fingerprint=fresh.policy_fingerprint,
         is_policy_valid=fresh.is_policy_valid,
     )

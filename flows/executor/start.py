@@ -5,7 +5,7 @@ import os
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
-from flows.errors import EmitError
+from flows.errors import BusyError, EmitError
 from flows.executor.claim import Claim, write
 from flows.executor.mind import Mind, Thought
 from flows.executor.offer import Workshop
@@ -91,7 +91,12 @@ class Hands:
         """Write the start, durably, where nothing that was said since speaks against it; tell whether it was written."""
         with self._open() as ledger:
             ledger.journals.check()
-            if not _is_decided(decision, thought, ledger):
+            now = thought if ledger.journals.greatest == thought.greatest else thought.again(ledger.journals)
+            if now.book.fence > started.fence:
+                raise BusyError(
+                    f"another executor has begun since (record {now.book.fence} of the ledger); this one starts nothing more"
+                )
+            if not _is_decided(decision, now):
                 return False
             write(ledger, started, self.mind)
         return True
@@ -118,9 +123,8 @@ class Hands:
         return open_ledger(self.place, identify(Role.EXECUTOR))
 
 
-def _is_decided(decision: Decision, thought: Thought, ledger: LockedLedger) -> bool:
+def _is_decided(decision: Decision, now: Thought) -> bool:
     """Return whether the very intent is still to start, by the ledger as it is now, and was never started before."""
-    now = thought if ledger.journals.greatest == thought.greatest else thought.again(ledger.journals)
     intent = now.book.intents.get(str(decision.intent_id))
     is_new = all(attempt.intent_id != decision.intent_id for attempt in now.book.attempts)
     return is_new and intent is not None and any(row.intent_id == decision.intent_id for row in now.startable())

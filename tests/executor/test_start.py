@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from flows import act
+from flows.executor.claim import Claim
 from flows.executor.order import Preflight, Ran
 from flows.executor.start import Hands
 from flows.ledger.actions.append import LedgerWriteError
@@ -55,6 +56,23 @@ def test_what_is_said_while_the_machine_is_looked_at_keeps_from_starting(tmp_pat
 
     assert looked == [0]
     assert home.calls() == home.records("started") == []
+
+
+def test_who_is_not_the_last_executor_that_began_starts_nothing(tmp_path, monkeypatch):
+    home = Home(tmp_path)
+    home.configure(start_grace="0s")
+    home.propose()
+    mind = act.make_mind(load_settings({}, home.folder / "supervisor.yaml").settings)
+
+    def look(*_):
+        Claim(mind.place, mind).take()
+        return Preflight.OK
+
+    monkeypatch.setattr("flows.executor.backends.script.ScriptBackend.preflight", look)
+    said = home.run("act", "--once")
+
+    assert (said.code, home.calls(), home.records("started")) == (4, [], [])
+    assert "another executor has begun since" in said.err
 
 
 def test_a_machine_that_is_barred_is_an_attempt_of_which_nothing_is_sent(tmp_path, monkeypatch):

@@ -99,6 +99,15 @@ def test_a_hold_that_runs_out_is_told_once():
     ]
 
 
+def test_the_shorter_of_two_holds_of_a_target_ends_nothing():
+    long, short = (Held("piha/web", "anna", NOON, NOON + hours * HOUR, "x") for hours in (4, 1))
+    _, told = tell(fresh(book=Book(holds=(long, short))))
+    events, told = tell(fresh(book=Book(holds=(long, short)), as_of=NOON + 2 * HOUR), told)
+    ended, _ = tell(fresh(book=Book(holds=(long, short)), as_of=NOON + 4 * HOUR), told)
+
+    assert (len(events), len(ended)) == (0, 1)
+
+
 def test_a_breaker_is_told_when_it_opens_and_when_it_closes():
     opened, told = tell(fresh(breakers=frozenset({"fleet", "piha/all"})))
     nothing, told = tell(fresh(breakers=frozenset({"fleet", "piha/all"})), told)
