@@ -25,6 +25,8 @@ VERSION = re.compile(r"(?:Docker|Libpod)/([0-9][0-9A-Za-z.+~-]{0,40})")
 YOUNG = re.compile(r"Up (?:Less than a second|About a minute|\d+ (?:second|minute)s?)\b", re.ASCII)
 BRACKET = re.compile(r"\(([^()]{1,40})\)")
 """In the words of a list: of health, or the exit code."""
+RESTING = frozenset({ReasonClass.TIMEOUT, ReasonClass.PROTOCOL})
+"""Why an inspection is not tried again for a while; what else fails one is the engine's or the way's, and over soon."""
 CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
 
 
@@ -126,7 +128,7 @@ class Engine:
         return known is None or (known.inspected is None and bool(known.line))
 
     async def _inspect(self, wanted: Iterable[Listed], api: str, until: float) -> None:
-        """Inspect containers at once; one that does not answer rests for ten minutes."""
+        """Inspect containers at once; one that hangs, or answers with garbage, rests for ten minutes."""
         gate = asyncio.Semaphore(AT_ONCE)
         await asyncio.gather(*(self._inspect_one(line, api, until, gate) for line in wanted))
 
@@ -140,8 +142,11 @@ class Engine:
                     f"/v{api}/containers/{line.id}/json", min(until, loop.time() + ONE_INSPECT_S)
                 )
                 inspected = None if answer.status == 404 else decode_inspect(answer.body)
-            except (LookError, msgspec.DecodeError, TimeoutError):
-                self._remembered[line.id] = _Remembered(_line(line), None, loop.time())
+            except (LookError, msgspec.DecodeError, TimeoutError) as error:
+                if explain_error(error).reason_class in RESTING:
+                    self._remembered[line.id] = _Remembered(_line(line), None, loop.time())
+                else:
+                    self._remembered.pop(line.id, None)
                 return
         if inspected is None:
             self._remembered[line.id] = _Remembered((), None, -INSPECT_AGAIN_S)

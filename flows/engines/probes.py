@@ -28,7 +28,7 @@ class ProbePlan(NamedTuple):
 
 
 async def probe(plan: ProbePlan) -> SeenProbeRow:
-    """Return the answer; never raises. No user or password of an address is shown or sent."""
+    """Return the answer; never raises. No user or password of an address is shown or sent, and its query is not shown."""
     try:
         parts = urlsplit(plan.address)
         port = parts.port or SCHEMES.get(parts.scheme)
@@ -42,7 +42,8 @@ async def probe(plan: ProbePlan) -> SeenProbeRow:
     address = f"{parts.scheme}://{host}:{port}{parts.path}"
     try:
         async with asyncio.timeout(DEADLINE_S):
-            detail = await _ask(plan, parts.scheme, parts.hostname, port, address)
+            query = f"?{parts.query}" if parts.query else ""
+            detail = await _ask(plan, parts.scheme, parts.hostname, port, address + query)
     except (LookError, aiohttp.ClientError, OSError, ValueError) as error:
         return SeenProbeRow(plan.service, address, parts.scheme, False, explain_error(error).text)
     return SeenProbeRow(plan.service, address, parts.scheme, True, detail)

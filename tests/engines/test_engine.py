@@ -148,6 +148,16 @@ def test_a_container_that_is_removed_between_list_and_inspection_is_left_out(soc
     assert ([row.name for row in look.containers], look.is_partial, look.reason_class) == (["there"], False, None)
 
 
+def test_an_engine_that_went_away_between_list_and_inspections_is_asked_for_them_at_the_next_look(socket):
+    one = container(state="exited", exit_code=137, is_oom_killed=True)
+    with FakeEngine([one], socket) as fake:
+        fake.status[f"{one['id']}/json"] = 503
+        first, second = looks(fake, 2, lambda _: fake.status.clear())
+
+    assert (first.is_partial, first.containers[0].is_oom_killed) == (True, False)
+    assert (second.is_partial, second.containers[0].is_oom_killed) == (False, True)
+
+
 def test_what_could_not_be_inspected_has_no_count_of_restarts_and_the_code_of_the_list(socket):
     one = container(state="restarting", exit_code=3, restart_count=5)
     with FakeEngine([one], socket) as fake:

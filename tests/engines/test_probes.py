@@ -54,6 +54,26 @@ def ask(address, expect=None):
     return asyncio.run(probe(ProbePlan("web", address, expect)))
 
 
+def test_a_query_is_asked_with_and_not_shown():
+    async def run():
+        asked = []
+
+        async def answer(reader, writer):
+            asked.append(await reader.readuntil(b"\r\n"))
+            writer.write(http(200))
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            return await probe(ProbePlan("web", f"http://127.0.0.1:{port}/health?key=s3cr3t")), asked
+
+    row, (asked,) = asyncio.run(run())
+
+    assert asked.startswith(b"GET /health?key=s3cr3t ")
+    assert row.is_ok
+    assert row.address.endswith("/health")
+
+
 def http(status):
     return f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
 

@@ -60,6 +60,8 @@ class Client:
         found = next(row["inspect"] for row in self.answer["containers"] if row["list"]["Id"] == name)
         if found == "hang":
             raise TimeoutError
+        if found == "reset":
+            raise LookError(ReasonClass.RESET, "as the case has it")
         if found == "gone":
             return Answer(404, {}, b"{}")
         return Answer(200, {}, b'{"half": ' if found == "bad" else json.dumps(found).encode())

@@ -10,6 +10,7 @@ from tests.observer_oracle.words import HARD, SOFT, D, H, Json, M
 BEGIN = 1_780_000_000.5
 """A `Date` is cut to the second, and half of one added: so that the clocks of the nodes are measured exactly."""
 GAPS = [5.0, 12.0, 20.0, 30.0, 30.0, 31.0, 45.0, 60.0, 61.0, 125.0, 250.0, 640.0, 640.0, 2400.0, 90_000.0, 8 * D]
+ODD_INSPECTIONS = [(0.03, "hang"), (0.04, "bad"), (0.06, "gone"), (0.08, "reset")]
 HABITS = ["steady", "steady", "steady", "failing", "failing", "without systemd"]
 REASONS = sorted(HARD | SOFT)
 SKEWS = [0, 0, 0, 0, 10, -3000, 120]
@@ -103,7 +104,9 @@ class Case:
 
     def _row(self, one: Json, now: float, is_podman: bool, has_health: bool) -> Json:
         odd = self.dice.random()
-        answer: Any = "hang" if odd < 0.03 else "bad" if odd < 0.04 else "gone" if odd < 0.06 else self._inspected(one)
+        answer: Any = self._inspected(one)
+        if odd < 0.08:
+            answer = next(what for limit, what in ODD_INSPECTIONS if odd < limit)
         line = listed(one, now, is_podman=is_podman)
         if has_health:
             line["Health"] = {"Status": one["health"] or self.dice.choice(["none", None]), "FailingStreak": 0}

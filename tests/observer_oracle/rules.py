@@ -145,6 +145,7 @@ RULES = frozenset(
         "6.28 removed between list and inspection",
         "6.29 not inspected again for ten minutes",
         "6.29 the list's line stands in",
+        "6.29 what does not hang is inspected again at once",
         "6.51 restarted",
         "6.52 read back from the world",
     }
