@@ -1,10 +1,11 @@
-"""Whether the process that a name ends with still runs: what tells work in progress from what a kill left."""
+"""Processes: their memory, their workers, and whether the one that a name ends with still runs, as a kill leaves names behind."""
 
 import gc
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _PR_SET_PDEATHSIG = 1
 
@@ -23,6 +24,23 @@ def is_alive(process: int) -> bool:
 def collect_seldom() -> None:
     """Look for cycles seldom: to look for them among a million good objects took a fifth of a large run."""
     gc.set_threshold(200_000, 50, 100)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Keep the garbage collector out: nothing here is a cycle, and it would walk through all of a large fleet each time.
+
+    What was made meanwhile counts as old afterwards, so that it is not walked through at once.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.freeze()
+            gc.unfreeze()
+            gc.enable()
 
 
 def give_memory_back() -> None:

@@ -1,12 +1,11 @@
 """Deciding what may be done: the stages of acting in their order, written once (ACTIONS 13.4); pure."""
 
-import gc
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
+from flows.files.processes import uncollected
 from schemas.acknowledgement import Acknowledgement
 from schemas.attempt import IntentState
 from schemas.book import Able, Book, with_attempts
@@ -71,27 +70,10 @@ def decide(
     `recommended` are the run's recommendations, `remembered.episodes` those after its transitions. The same arguments
     give the same result, bit for bit.
     """
-    with _uncollected():
+    with uncollected():
         book = fold_ledger(acting.ledger, acting.operators, acting.numbers)
         scene = make_scene(sight, recommended, remembered, acting, book, world_at, as_of)
         return decide_actions(scene, acting.policy, acting.numbers, acting.operators, book, acting.memory, acting.able)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector out: nothing here is a cycle, and it would walk through all of a large fleet each time.
-
-    What was made meanwhile counts as old afterwards, so that it is not walked through at once.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.freeze()
-            gc.unfreeze()
-            gc.enable()
 
 
 def make_scene(

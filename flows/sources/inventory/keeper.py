@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from flows.files.processes import give_memory_back
+from flows.files.processes import give_memory_back, uncollected
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory.cache import InventoryCache, KeptInventory
 from flows.sources.inventory.desired import build_desired
@@ -28,8 +28,9 @@ def read_kept_inventory(cache: InventoryCache, announce: Callable[[], object] = 
         return known
     announce()
     looked_ns = time.time_ns()
-    files, look = list_and_look(root, limits)
-    desired = build_desired(files, limits, cache=cache, rules=cache.rules)
+    with uncollected():
+        files, look = list_and_look(root, limits)
+        desired = build_desired(files, limits, cache=cache, rules=cache.rules)
     kept = KeptInventory(desired, inventory_fingerprint(files, cache.digests), lambda: files)
     # A read that failed may succeed the next time, without a sign in any stamp.
     if not is_settled(look, looked_ns) or files.unreadable != look.unreadable:
