@@ -27,6 +27,9 @@ class Storage(Protocol):
     def read(self, path: str) -> bytes:
         """Return a file's content; raises `FileNotFoundError`."""
 
+    def read_small(self, path: str, most_bytes: int) -> bytes | None:
+        """Return a file's content; None for one with more bytes, or one that is far; may raise `FileNotFoundError`."""
+
     def write(self, path: str, data: bytes) -> None:
         """Write a whole file in place of the one that was there."""
 
@@ -69,7 +72,12 @@ class LocalStorage:
 
     def read(self, path: str) -> bytes:
         """Return a file's content; raises `FileNotFoundError`."""
-        return (self.root / path).read_bytes()
+        with open(self.location(path), "rb", buffering=0) as file:
+            return file.readall()
+
+    def read_small(self, path: str, most_bytes: int) -> bytes | None:
+        """Return a file's content; None for one with more bytes; raises `FileNotFoundError`."""
+        return self.read(path) if os.stat(self.location(path)).st_size <= most_bytes else None
 
     def write(self, path: str, data: bytes) -> None:
         """Write a temporary file and rename it, each flushed to the disk."""
@@ -130,6 +138,10 @@ class RemoteStorage:
     def read(self, path: str) -> bytes:
         """Return a file's content; raises `FileNotFoundError`."""
         return bytes(self._files.cat_file(self.location(path)))
+
+    def read_small(self, path: str, most_bytes: int) -> bytes | None:  # noqa: ARG002 - of the interface
+        """Return None: polars asks for many files at once."""
+        return None
 
     def write(self, path: str, data: bytes) -> None:
         """Write a whole file in place of the one that was there."""

@@ -182,13 +182,16 @@ def test_a_period_over_several_days_begins_and_ends_at_its_moments(tmp_path, zon
     assert sorted(found["as_of"]) == [NOON + timedelta(hours=hour) for hour in hours if 16 <= hour < 72]
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 500])
-def test_the_columns_that_are_wanted_are_the_same_however_many_files_are_read_at_a_time(tmp_path, monkeypatch, at_once):
+@pytest.mark.parametrize(("at_once", "small_bytes"), [(1, 0), (2, 128 * 1024), (500, 0), (500, 128 * 1024)])
+def test_the_columns_that_are_wanted_are_the_same_however_the_files_are_read(
+    tmp_path, monkeypatch, at_once, small_bytes
+):
     day = 24 * 60
     for minutes in (0, 1, day, day + 1, day + 2, 2 * day):
         write_run(tmp_path, a_run(minutes))
     merge_day(LocalStorage(tmp_path), "runs", DAY)
     monkeypatch.setattr("flows.ledger.history.AT_ONCE", at_once)
+    monkeypatch.setattr("flows.ledger.history.SMALL_BYTES", small_bytes)
     period = (NOON + timedelta(minutes=1), NOON + timedelta(days=2))
 
     for table, names in (("runs", ["run_id", "state"]), ("drift", ["service", "run_id"])):
@@ -386,6 +389,19 @@ def test_a_day_with_a_damaged_file_says_nothing_in_any_table(tmp_path, table):
 
     with pytest.warns(DamagedHistoryWarning, match=re.escape(str(file))):
         assert [rows(tmp_path, each).height for each in TABLES] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("most_held_bytes", [0, 16 * 1024 * 1024])
+@pytest.mark.parametrize("damaged", [0, 1, 2])
+def test_of_files_without_a_sum_the_one_that_cannot_be_read_is_named(tmp_path, monkeypatch, damaged, most_held_bytes):
+    monkeypatch.setattr("flows.ledger.history_check.MOST_HELD_BYTES", most_held_bytes)
+    for minutes in range(3):
+        write_run(tmp_path, a_run(minutes))
+    written = sorted((tmp_path / day_folder("runs", DAY)).iterdir())
+    places = [path.rename(path.with_name(f"{n}.parquet")) for n, path in enumerate(written)]
+    places[damaged].write_bytes(places[damaged].read_bytes()[:-9])
+
+    assert f"{damaged}.parquet: cannot be read: " in find_damage(tmp_path)[DAY]
 
 
 def damages(data: bytes) -> Iterator[bytes]:
