@@ -123,15 +123,10 @@ def _is_all(count: str, total: str) -> pl.Expr:
 
 def _doubt_services(to_see: pl.DataFrame, actual: Actual, rules: Rules) -> pl.DataFrame:
     """Return (a), (b) and (c): as_of, rule and what is said."""
-    unseen_on = pl.col("node").filter(pl.col("is_unseen"))
-    counted = to_see.group_by("as_of").agg(
-        count=pl.col("is_unseen").sum(),
-        total=pl.len(),
-        is_of_one=(unseen_on.n_unique() == 1) & (pl.col("node").n_unique() > 1),
-    )
+    counted = to_see.group_by("as_of").agg(count=pl.col("is_unseen").sum(), total=pl.len())
     recorded = actual.services.select("as_of").unique()
     gone = pl.format("{} of {} monitored services are not to be seen", "count", "total")
-    mass = counted.filter(_is_mass("count", "total", rules.mass_drift_min, rules) & ~pl.col("is_of_one"))
+    mass = _of_several_nodes(counted.filter(_is_mass("count", "total", rules.mass_drift_min, rules)), to_see)
     every = counted.filter(_is_all("count", "total"))
     silent = without(counted, recorded, "as_of")
     if mass.is_empty() and every.is_empty() and silent.is_empty():
@@ -144,6 +139,13 @@ def _doubt_services(to_see: pl.DataFrame, actual: Actual, rules: Rules) -> pl.Da
             silent.select("as_of", rule=word(DoubtRule.NO_SERVICES), said=nothing),
         ]
     )
+
+
+def _of_several_nodes(counted: pl.DataFrame, to_see: pl.DataFrame) -> pl.DataFrame:
+    """Return the counts without those of one node's services, where services of others are seen."""
+    nodes = only(to_see, counted, "as_of").group_by("as_of", "node").agg(pl.col("is_unseen").any())
+    is_of_one = (pl.col("is_unseen").sum() == 1) & (pl.len() > 1)
+    return without(counted, nodes.group_by("as_of").agg(is_of_one=is_of_one).filter("is_of_one"), "as_of")
 
 
 def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned: pl.DataFrame, rules: Rules) -> _Nodes:
@@ -243,8 +245,8 @@ def _listed(names: str) -> pl.Expr:
 
 def _doubt_words(to_see: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Return (f): one word that no list knows, and that too many services say."""
-    readable = to_see.filter(pl.col("health").is_not_null() & (pl.col("health") != Health.UNREADABLE))
-    strange = readable.filter(pl.col("status").is_not_null() & ~is_known_word("status", rules))
+    is_readable = pl.col("health").is_not_null() & (pl.col("health") != Health.UNREADABLE)
+    strange = to_see.filter(is_readable & pl.col("status").is_not_null() & ~is_known_word("status", rules))
     if strange.is_empty():
         return pl.DataFrame(schema={**SAID, "word": pl.String})
     said = pl.format(
@@ -257,7 +259,7 @@ def _doubt_words(to_see: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     return (
         strange.group_by("as_of", "status")
         .agg(count=pl.len())
-        .join(readable.group_by("as_of").agg(total=pl.len()), on="as_of")
+        .join(to_see.group_by("as_of").agg(total=is_readable.sum()), on="as_of")
         .filter(_is_mass("count", "total", rules.mass_drift_min, rules) | _is_all("count", "total"))
         .select("as_of", rule=word(DoubtRule.UNKNOWN_WORD), said=said, word="status")
     )

@@ -7,7 +7,7 @@ from schemas.actual import Actual, Observed
 from schemas.doubt import Doubt, Doubted, DoubtRule
 from schemas.drift import DRIFT_ORDER, Drift, held
 from schemas.expressions import age_s, has_any, is_one_of, seconds, word
-from schemas.frame import columns, look_up, without
+from schemas.frame import columns, look_up, only, without
 from schemas.planned import Planned
 from schemas.rules import Rules
 from schemas.settling import Settling
@@ -146,7 +146,7 @@ def _settling(
     unhealthy = drift.filter(pl.col("kind") == DriftKind.UNHEALTHY_SERVICE)
     if unhealthy.is_empty():
         return unhealthy.select(*TARGET, "kind", is_settling=pl.lit(True))
-    times = observed.services.join(unhealthy, on=TARGET, how="semi").select(*TARGET, "since_at", "last_seen_at")
+    times = only(observed.services.select(*TARGET, "since_at", "last_seen_at"), unhealthy, TARGET)
     back = actual.nodes.drop_nulls("online_since_at").select(*NODE, "online_since_at")
     dated = (
         unhealthy.join(times, on=TARGET, how="left")

@@ -24,7 +24,8 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     services claim is nobody's. Several records are rolled up to the worst. Sorted by snapshot, node and service.
     """
     known = desired.services.select("node", "service", "run", is_desired=pl.lit(True))
-    records = look_up(_records(actual), known, ["node", "service"])
+    read, set_aside = _records(actual)
+    records = pl.concat([look_up(rows, known, ["node", "service"]) for rows in (read, set_aside)])
     others = records.filter(pl.col("is_desired").is_null()).with_columns(
         name="service", run=word(RunMode.SERVICE), is_desired=pl.lit(False)
     )
@@ -46,27 +47,29 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
 
 
 def _without(records: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
-    """Return the records that count for no service of another name, in their order; none set aside that is nobody's."""
-    names = counted.select("as_of", "node", service="name")
-    return (
-        records.filter(pl.col("is_desired").is_not_null() | pl.col("problem").is_null())
-        .pipe(without, names, KEY)
-        .with_columns(pl.col("is_desired").fill_null(False), pl.col("run").fill_null(RunMode.SERVICE))
-    )
+    """Return the records that count for no service of another name, in order; none set aside that is nobody's."""
+    if counted.height or records["problem"].null_count() < records.height:
+        kept = (
+            records.select(*KEY, "is_desired", "problem")
+            .with_row_index("row")
+            .filter(pl.col("is_desired").is_not_null() | pl.col("problem").is_null())
+            .pipe(without, counted.select("as_of", "node", service="name"), KEY)
+        )
+        # A stable sort is one that makes use of rows which are in order already.
+        records = records.select(pl.all().gather(kept.select(*KEY, "row").sort(KEY, maintain_order=True)["row"]))
+    return records.with_columns(pl.col("is_desired").fill_null(False), pl.col("run").fill_null(RunMode.SERVICE))
 
 
-def _records(actual: Actual) -> pl.DataFrame:
-    """Return the records, and beside them those that were set aside and say what they are of."""
+def _records(actual: Actual) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the records, and those that were set aside and say what they are of."""
     read = actual.services.select(*KEY, *SAID[:-1], problem=pl.lit(None, pl.String))
     rejected = actual.rejected.filter((pl.col("file") == "services.json") & pl.col("service").is_not_null())
     if rejected.is_empty():
-        return read
+        return read, read.clear()
     first = rejected.sort("key", "reason").unique(KEY, keep="first", maintain_order=True)
     set_aside = without(first, actual.services, KEY)
     unknown = {name: pl.lit(None, kind) for name, kind in read.schema.items() if name in ("status", *SAID[1:3])}
-    return pl.concat([read, set_aside.select(*KEY, **unknown, key="key", problem="reason")]).sort(
-        KEY, maintain_order=True
-    )
+    return read, set_aside.select(*KEY, **unknown, key="key", problem="reason")
 
 
 def _names(rows: pl.DataFrame) -> pl.DataFrame:
@@ -102,7 +105,7 @@ def _claim(desired: Desired, names: pl.DataFrame) -> pl.DataFrame:
 
 def _bases(desired: Desired, numbered: pl.DataFrame) -> pl.DataFrame:
     """Return what may stand before a replica's number, for the services of the nodes where something does."""
-    services = only(desired.services, numbered, "node").select("node", "service", "stack")
+    services = only(desired.services.select("node", "service", "stack"), numbered, "node")
     is_qualified = pl.col("service").str.starts_with(pl.concat_str("stack", pl.lit("-")))
     short = pl.when(is_qualified).then(pl.col("service").str.slice(pl.col("stack").str.len_chars() + 1))
     stacked = services.drop_nulls("stack").with_columns(short=short.otherwise("service"))

@@ -85,8 +85,15 @@ def _healthy_records(actual: Actual, desired: Desired, rules: Rules) -> pl.DataF
     patient = desired.nodes.filter(pl.col("is_intermittent") | ~pl.col("has_readable_capabilities")).select(
         "node", is_patient=pl.lit(True)
     )
-    healthy = actual.services.select(*NODE, "status", "last_seen_at").filter(is_one_of("status", rules.healthy_words))
-    counted = healthy.group_by(NODE).agg(record_count=pl.len(), last_seen_at=pl.col("last_seen_at").max())
+    is_healthy = is_one_of("status", rules.healthy_words)
+    records = actual.services.select(
+        *NODE, is_healthy=is_healthy, last_seen_at=pl.when(is_healthy).then("last_seen_at")
+    )
+    counted = (
+        records.group_by(NODE)
+        .agg(record_count=pl.col("is_healthy").sum(), last_seen_at=pl.col("last_seen_at").max())
+        .filter(pl.col("record_count") > 0)
+    )
     is_fresh_by_its = pl.when(pl.col("is_patient").is_not_null()).then(_is_fresh(rules.node_ttl_intermittent))
     return look_up(counted, patient, "node").select(
         *NODE, "record_count", is_seen=is_fresh_by_its.otherwise(_is_fresh(rules.node_ttl))
