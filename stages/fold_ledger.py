@@ -203,6 +203,7 @@ def _take_proposed(fold: Fold, entry: Entry, record: Any) -> str | None:
         rejected_at=before.rejected_at if before else None,
         refused_at=before.refused_at if before else None,
         refused_why=before.refused_why if before else None,
+        was_started=record.intent_id in fold.starts,
         history=(*history, (old, str(state), entry.at, entry.by.name)),
         consents=_requesters_consent(fold, record),
     )
@@ -393,7 +394,7 @@ def _take_capabilities(fold: Fold, entry: Entry, record: Any) -> str | None:
 
 def _take_started(fold: Fold, entry: Entry, record: Any) -> None:
     intent = fold.intents.get(record.intent_id)
-    is_illegal = intent is None or intent.state is not _S.APPROVED or intent.was_started
+    is_illegal = intent is None or intent.state is not _S.APPROVED or record.intent_id in fold.starts
     if is_illegal:
         fold.illegal.append(entry.n)
     fields = {

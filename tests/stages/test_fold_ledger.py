@@ -278,6 +278,12 @@ def test_of_two_starts_of_one_intent_none_stays_open_for_ever(end):
     assert (book.illegal, book.open_attempts, state(book)) == ((3,), (), "completed")
 
 
+def test_what_was_started_without_leave_is_not_started_again_with_it():
+    book = fold(begun(), proposed("auto"), begun())
+
+    assert (book.illegal, book.intents["i"].was_started) == ((1, 3), True)
+
+
 def test_a_relapse_is_one_of_a_problem_that_is_open():
     recovered = (proposed("auto"), OPENED, begun(), ended(), came_to(AttemptOutcome.RECOVERED))
     relapsed = Relapsed(intent_id="i")
