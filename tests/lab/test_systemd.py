@@ -65,6 +65,19 @@ def test_each_state_of_a_real_unit_has_its_word(machine, tmp_path):
     assert found == words | {"idle": "inactive", "hidden": "masked", "nowhere": None}
 
 
+def test_a_unit_is_found_by_its_alias(machine, tmp_path):
+    machine.unit("real.service", f"{SLEEP}; Install.Alias=also.service")
+    machine.systemctl("enable", "real.service")
+    until(lambda: machine.systemctl("is-active", "real") == "active", 10)
+
+    async def steps(fleet):
+        await fleet.look()
+        return fleet.service(f"{machine.name}/db")["status"]
+
+    services = {"db": {"runtime": {"unit": "also.service"}}}
+    assert watched(tmp_path, steps, **{machine.name: ("none", services)}) == "healthy"
+
+
 def test_a_timers_service_is_judged_by_when_it_last_ran(machine, tmp_path):
     machine.unit("backup.service", "Service.Type=oneshot; Service.ExecStart=/usr/bin/true", is_started=False)
     machine.unit("backup.timer", "Timer.OnActiveSec=1s; Timer.AccuracySec=1ms")
