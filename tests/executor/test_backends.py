@@ -208,6 +208,7 @@ def test_only_what_says_so_provably_sent_nothing(said, result):
         (0, b"", Result.DONE),
         (1, b"", Result.FAILED),
         (21, b"", Result.NO_EFFECT),
+        (23, b"", Result.LOST),
         (255, b"Host key verification failed.", Result.NO_EFFECT),
         (255, b"client_loop: send disconnect: Broken pipe", Result.LOST),
         (255, b"", Result.LOST),

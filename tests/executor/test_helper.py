@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,13 @@ def node(tmp_path):
     count = tmp_path / "count"
     config = {
         "state": str(tmp_path / "state"),
-        "services": ["web", "gone"],
+        "services": ["web", "gone", "slow"],
         "run": {
             "restart": ["sh", "-c", f'echo did {{service}}; echo x >> {count}; [ "{{service}}" = web ]'],
             "cleanup": ["/nowhere"],
+            "redeploy": ["sh", "-c", "echo began; sleep 60; echo {service}"],
         },
+        "timeout": 1,
         "preflight": {"restart": ["sh", "-c", "exit 14"]},
     }
     (tmp_path / "act.json").write_text(json.dumps(config))
@@ -64,7 +67,7 @@ def test_a_lower_fence_is_refused(node):
 
 def test_what_is_not_on_the_list_is_refused(node):
     assert node(line(service="db"))[0] == 22
-    assert node(line(verb="redeploy"))[0] == 22
+    assert node(line(verb="failover"))[0] == 22
     assert node(line("preflight", service="db"))[0] == 12
     assert node.count() == 0
 
@@ -81,12 +84,21 @@ def test_what_was_begun_and_never_ended_is_told_and_not_done_again(node, tmp_pat
     (tmp_path / "state" / f"{INTENT}.json").write_text(json.dumps(note))
 
     assert node(line("ask"))[0] == 31
-    assert node(line())[0] == 1
+    assert node(line())[0] == 23
     assert node.count() == 0
 
 
 def test_a_program_that_is_not_there_sent_nothing(node):
     assert node(line(verb="cleanup"))[0] == 20
+    assert node(line("ask"))[0] == 30
+
+
+def test_what_takes_too_long_is_ended_and_no_failure(node):
+    begun = time.monotonic()
+
+    assert node(line(verb="redeploy", service="slow")) == (23, "began\n")
+    assert node(line("ask"))[0] == 31
+    assert time.monotonic() - begun < 20
 
 
 def test_it_looks_before(node):

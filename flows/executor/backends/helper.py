@@ -18,6 +18,8 @@ _PREFLIGHT = {
 _ASKED = {30: Asked.NEVER_SEEN, 31: Asked.BEGUN, 32: Asked.DONE, 33: Asked.FAILED}
 _NOTHING_DONE = frozenset({20, 21, 22})
 """What the helper answers where it refused: nothing to do, a lower fence, not on its list."""
+_UNKNOWN = 23
+"""And where it cannot tell: what it began took too long for it, or never ended."""
 
 
 class HelperBackend:
@@ -77,6 +79,8 @@ class HelperBackend:
 
 
 def _read(done: Finished) -> Result:
+    if done.how is How.ENDED and done.exit_code == _UNKNOWN:
+        return Result.LOST
     if done.how is How.ENDED and done.exit_code in _NOTHING_DONE:
         return Result.NO_EFFECT
     if done.how is How.ENDED and done.exit_code not in {0, _SSH_FAILED}:
