@@ -1,6 +1,6 @@
 """Attempts: intents that were started, and intents that may be (ACTIONS 9, 14.3)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,6 +9,7 @@ from typing import NamedTuple
 from schemas.episode import Target
 from schemas.ledger import AttemptNumbers, AttemptOutcome, Basis, Result
 from schemas.verb import Mode, Risk, Verb, is_mutating
+from schemas.words import ALL, FLEET
 
 FAILURES = frozenset(
     {AttemptOutcome.NOT_RECOVERED, AttemptOutcome.WORSE, AttemptOutcome.UNKNOWN, AttemptOutcome.RELAPSED}
@@ -97,6 +98,21 @@ class Attempt:
     def gives_up_at(self) -> datetime:
         """From this moment on it is taken for lost, where nobody says how it ended."""
         return self.started_at + timedelta(seconds=self.numbers.timeout + self.numbers.verify_grace)
+
+
+def order_by_scope(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """Return the settled attempts that change something and are not neutral, as they were settled: of the fleet, of a node."""
+    found: dict[str, list[Attempt]] = {}
+    counted = BREAKING | {AttemptOutcome.RECOVERED}
+    settled = [attempt for attempt in attempts if attempt.is_mutating and attempt.outcome in counted]
+    for attempt in sorted(settled, key=_settled_order):
+        for scope in (FLEET, *(f"{node}/{ALL}" for node in attempt.nodes)):
+            found.setdefault(scope, []).append(attempt)
+    return found
+
+
+def _settled_order(attempt: Attempt) -> tuple[datetime, int]:
+    return attempt.settled_at or attempt.started_at, attempt.n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

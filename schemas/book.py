@@ -1,11 +1,14 @@
 """The book: what the ledger comes to when its records are folded in their order (ACTIONS 14.3)."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
+from operator import attrgetter
 from typing import NamedTuple
 
-from schemas.attempt import Attempt, Consent, Intent
+from schemas.attempt import UNSTARTED, Attempt, Consent, Intent, order_by_scope
 from schemas.episode import Target
 from schemas.ledger import Capabilities, Requested
 from schemas.numbers import Numbers
@@ -73,9 +76,9 @@ class Able(NamedTuple):
     capabilities: Capabilities
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Book:
-    """All that the ledger says, as it stands now."""
+    """All that the ledger says, as it stands now; what is picked out of it is picked once."""
 
     intents: Mapping[str, Intent] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
@@ -111,10 +114,36 @@ class Book:
         """Return the holds in force."""
         return tuple(hold for hold in self.holds if moment < hold.until)
 
-    @property
+    @cached_property
     def open_attempts(self) -> tuple[Attempt, ...]:
         """The attempts whose outcome is not known yet."""
         return tuple(attempt for attempt in self.attempts if attempt.is_open)
+
+    @cached_property
+    def attempts_of(self) -> Mapping[Target, tuple[Attempt, ...]]:
+        """The attempts of each target, in the order of their start."""
+        found: dict[Target, list[Attempt]] = {}
+        for attempt in self.attempts:
+            found.setdefault(attempt.target, []).append(attempt)
+        return {target: tuple(attempts) for target, attempts in found.items()}
+
+    @cached_property
+    def settled(self) -> Mapping[str, list[Attempt]]:
+        """The settled attempts that count for the breakers of each scope, as they were settled."""
+        return order_by_scope(self.attempts)
+
+    @cached_property
+    def unstarted(self) -> tuple[Intent, ...]:
+        """The intents that may still start."""
+        return tuple(intent for intent in self.intents.values() if intent.state in UNSTARTED)
+
+    def attempts_since(self, moment: datetime) -> list[Attempt]:
+        """Return the attempts that began later."""
+        return self._by_start[bisect_right(self._by_start, moment, key=attrgetter("started_at")) :]
+
+    @cached_property
+    def _by_start(self) -> list[Attempt]:
+        return sorted(self.attempts, key=attrgetter("started_at"))
 
 
 def with_attempts(book: Book, changed: Mapping[int, Attempt]) -> Book:

@@ -1,15 +1,14 @@
 """Admission: who starts first, and what may not run beside what (ACTIONS 15.2, guards 18, 19, 23, 25 and 26)."""
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import NamedTuple
 
-from schemas.attempt import Attempt
 from schemas.book import Book
-from schemas.breaker import find_breaker, order_by_scope
+from schemas.breaker import find_breaker
 from schemas.candidate import Case, Weighed
 from schemas.decision import GUARDS, PLACES, Guard, GuardHit, Verdict, make_hit
 from schemas.episode import Target
@@ -31,8 +30,7 @@ def admit(
     name. What fails waits, and the next one is still looked at. All others are held against the ledger alone.
     """
     rows = [*weighed]
-    failures = order_by_scope(book.attempts)
-    ledger, filled = (_Floor(scene, book, policy or _NOTHING, numbers, failures) for _ in range(2))
+    ledger, filled = (_Floor(scene, book, policy or _NOTHING, numbers) for _ in range(2))
     alone = [_find(ledger, row.case) if ledger.may_hold else () for row in rows]
     ready = [place for place, row in enumerate(rows) if _may_start(row, alone[place])]
     count = 0
@@ -97,8 +95,6 @@ class _Floor:
     book: Book
     policy: Policy
     numbers: Numbers
-    failures: Mapping[str, list[Attempt]]
-    """The settled attempts of each scope."""
     occupants: list[_Occupant] = field(default_factory=list)
     services: set[str] = field(default_factory=set)
     nodes: set[str] = field(default_factory=set)
@@ -116,14 +112,13 @@ class _Floor:
         for attempt in self.book.open_attempts:
             self._occupy(_Occupant(attempt.target, attempt.nodes, attempt.is_mutating))
         left_at = self.scene.as_of - self.numbers.longest_window
-        for attempt in self.book.attempts:
-            if attempt.started_at > left_at:
-                self._note_start(attempt.target, attempt.nodes, attempt.is_mutating, attempt.started_at)
+        for attempt in self.book.attempts_since(left_at):
+            self._note_start(attempt.target, attempt.nodes, attempt.is_mutating, attempt.started_at)
 
     @property
     def may_hold(self) -> bool:
         """Whether anything of it can hold a case back: of most fleets nothing runs, and nothing failed lately."""
-        return bool(self.occupants or self.starts or self.failures or self.policy.groups)
+        return bool(self.occupants or self.starts or self.book.settled or self.policy.groups)
 
     def add(self, case: Case) -> None:
         """Count a case that starts."""
@@ -159,7 +154,7 @@ class _Floor:
 
     def _is_apart(self, case: Case) -> bool:
         """Return whether what runs and ran holds a case back as it does any other of its name far from it."""
-        if self.failures or self.policy.groups or self.policy.domains or case.open_attempt is not None:
+        if self.book.settled or self.policy.groups or self.policy.domains or case.open_attempt is not None:
             return False
         is_alone = self.touched.isdisjoint(case.candidate.nodes) and not self.scene.chain.get(case.target)
         return is_alone and is_mutating(case.verb)
@@ -169,7 +164,7 @@ class _Floor:
         if is_mutating(case.verb):
             if case.target.service != ALL and (self.occupants or self.policy.groups):
                 hits += (self._find_chain_busy(case.target), self._find_quorum(case.target))
-            if self.failures:
+            if self.book.settled:
                 hits.append(self._find_breaker(case))
         if self.occupants and case.open_attempt is None:
             hits.append(self._find_busy(case.candidate.nodes))
@@ -228,7 +223,7 @@ class _Floor:
 
     def _find_breaker_of(self, scope: str) -> GuardHit | None:
         if scope not in self.breakers:
-            self.breakers[scope] = find_breaker(scope, self.failures, self.book, self.numbers, self.scene.as_of)
+            self.breakers[scope] = find_breaker(scope, self.book, self.numbers, self.scene.as_of)
         until, node = self.breakers[scope], scope.partition("/")[0]
         if until is None:
             return None

@@ -69,7 +69,6 @@ class _Desk:
     numbers: Numbers
     operators: Mapping[int, Operator]
     offers: Mapping[tuple[Verb, str], Offer]
-    attempts: Mapping[Target, tuple[Attempt, ...]]
     collateral_limit: int
     numbers_by_rule: Mapping[str, Numbers]
     asks_of_targets: bool
@@ -79,7 +78,7 @@ class _Desk:
     def judge(self, candidate: Candidate) -> Case:
         """Return the case of a candidate."""
         target = candidate.target
-        past = self.attempts.get(target, ())
+        past = self.book.attempts_of.get(target, ())
         problem = self.book.problems.get(target)
         problem_at = problem.problem_at if problem else self._begin(candidate)
         attempts = tuple(attempt for attempt in past if attempt.problem_at == problem_at) if past else ()
@@ -265,9 +264,6 @@ def _make_desk(
     capabilities: Capabilities | None,
 ) -> _Desk:
     able = capabilities or Capabilities()
-    attempts: dict[Target, tuple[Attempt, ...]] = {}
-    for attempt in book.attempts:
-        attempts[attempt.target] = (*attempts.get(attempt.target, ()), attempt)
     valid = policy or NOTHING
     return _Desk(
         scene=scene,
@@ -277,7 +273,6 @@ def _make_desk(
         numbers=numbers,
         operators=operators,
         offers={(offer.verb, offer.target): offer for offer in able.offers},
-        attempts=attempts,
         collateral_limit=limit_collateral(scene, numbers),
         numbers_by_rule={rule.rule_id: numbers_of(rule, numbers) for rule in valid.rules},
         asks_of_targets=valid.asks_of_targets,

@@ -311,7 +311,7 @@ def _needs_no_incident(case: Case, ground: _Ground) -> Hits:
 
 def _needs_no_deployment(case: Case, ground: _Ground) -> Hits:
     as_of = ground.scene.as_of
-    ours = [attempt for attempt in ground.book.attempts if attempt.target == case.target]
+    ours = ground.book.attempts_of.get(case.target, ())
     recent = [
         deployed.begun_at
         for deployed in ground.scene.deployments.get(case.target, ())
@@ -416,9 +416,9 @@ def _may_be_unverifiable(ground: _Ground) -> bool:
 
 
 def _may_need_human(ground: _Ground) -> bool:
-    if ground.book.attempts or any(intent.rejected_at is not None for intent in ground.book.intents.values()):
+    if ground.book.attempts:
         return True
-    return any(case.is_behind_ladder for case in ground.cases)
+    return any(case.is_behind_ladder or (case.intent and case.intent.rejected_at) for case in ground.cases)
 
 
 def _may_be_young(ground: _Ground) -> bool:
@@ -458,7 +458,7 @@ def _may_be_broad(ground: _Ground) -> bool:
 
 
 def _may_be_refused(ground: _Ground) -> bool:
-    return any(intent.refused_at is not None for intent in ground.book.intents.values())
+    return any(case.intent is not None and case.intent.refused_at is not None for case in ground.cases)
 
 
 _TABLE = (

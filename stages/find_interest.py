@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from schemas.attempt import UNSTARTED
 from schemas.book import Book
 from schemas.episode import Recommended, Target
 from schemas.memory import Memory
@@ -44,7 +43,7 @@ def _with_nodes(targets: AbstractSet[Target]) -> frozenset[Target]:
 
 
 def _of_intents(book: Book) -> Iterator[Target]:
-    yield from (intent.target for intent in book.intents.values() if intent.state in UNSTARTED)
+    yield from (intent.target for intent in book.unstarted)
     yield from (asking.target for asking in book.requests if not asking.is_over)
 
 

@@ -40,13 +40,12 @@ def retain_intents(
     """
     rows = [decision for decision in decisions if decision.verb is not None]
     desk = _Desk(rows, scene, book, is_policy_valid)
-    waiting = [intent for intent in book.intents.values() if intent.state in UNSTARTED]
-    withdrawn = [(intent, reason) for intent in waiting if (reason := desk.find_reason(intent)) is not None]
+    withdrawn = [(intent, reason) for intent in book.unstarted if (reason := desk.find_reason(intent)) is not None]
     given_up = {intent.intent_id for intent, _ in withdrawn}
     needed = {decision.intent_id: decision.approvals for decision in rows} if is_policy_valid else {}
     expired = [
         intent
-        for intent in waiting
+        for intent in book.unstarted
         if intent.intent_id not in given_up
         and _has_expired(intent, max(intent.approvals, needed.get(intent.intent_id, 0)), scene, operators)
     ]

@@ -47,7 +47,8 @@ def settle_attempts(book: Book, scene: Scene, before: Memory, memory: Memory) ->
         outcome = _find_outcome(attempt, scene, before, memory)
         if outcome is not None:
             known[attempt.n] = (attempt, outcome)
-    relapsed = [attempt for attempt in book.attempts if _has_relapsed(attempt, book, scene)]
+    tried = (attempt for problem in book.problems.values() for attempt in problem.attempts)
+    relapsed = [attempt for attempt in tried if _has_relapsed(attempt, scene)]
     rows = sorted(known.values(), key=lambda row: _order(row[0]))
     return Settled(
         {n: outcome for n, (_, outcome) in known.items()}
@@ -69,13 +70,12 @@ def _order(attempt: Attempt) -> tuple[str, str, str, int]:
     return attempt.node, attempt.service, attempt.verb, attempt.n
 
 
-def _has_relapsed(attempt: Attempt, book: Book, scene: Scene) -> bool:
+def _has_relapsed(attempt: Attempt, scene: Scene) -> bool:
+    """Return whether an attempt of an open problem that had helped did not help for long."""
     if attempt.outcome is not AttemptOutcome.RECOVERED or not scene.is_conclusive:
         return False
-    problem = book.problems.get(attempt.target)
-    is_of_problem = problem is not None and problem.problem_at == attempt.problem_at
     is_later = attempt.settled_world_at is not None and scene.world_at > attempt.settled_world_at
-    return is_of_problem and is_later and look_for(scene, attempt).is_dirty
+    return is_later and look_for(scene, attempt).is_dirty
 
 
 def _find_outcome(attempt: Attempt, scene: Scene, before: Memory, memory: Memory) -> AttemptOutcome | None:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from flows.past.policy_runs import JudgedRuns
 from flows.past.policy_sleep import Sleep, fall_asleep
 from flows.run.actions import Acting, Remembered, decide_actions, make_scene
-from schemas.attempt import UNSTARTED
 from schemas.book import Able, Book
 from schemas.decision import Decided, Decision, Verdict
 from schemas.desired import Desired
@@ -274,7 +273,7 @@ class Simulation:
 
 def _of_interest(book: Book) -> tuple[frozenset[Any], ...]:
     """Return what of the ledger decides which targets are looked at."""
-    unstarted = frozenset(intent.target for intent in book.intents.values() if intent.state in UNSTARTED)
+    unstarted = frozenset(intent.target for intent in book.unstarted)
     problems = frozenset((row.target, len(row.attempts)) for row in book.problems.values())
     return frozenset(attempt.n for attempt in book.open_attempts), unstarted, problems
 

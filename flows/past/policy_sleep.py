@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.attempt import UNSTARTED
 from schemas.book import Book
 from schemas.decision import Decided, Decision, Guard, Verdict
 from schemas.episode import Target
@@ -80,5 +79,4 @@ def _is_restless(decision: Decision, policy: Policy | None) -> bool:
 def _find_moments(decided: Decided, scene: Scene, book: Book) -> Iterator[datetime]:
     yield from (hit.until for row in decided.decisions for hit in row.guards if hit.until is not None)
     yield from scene.flapping.values()
-    waiting = (intent for intent in book.intents.values() if intent.state in UNSTARTED)
-    yield from (consent.ends_at for intent in waiting for consent in intent.consents)
+    yield from (consent.ends_at for intent in book.unstarted for consent in intent.consents)

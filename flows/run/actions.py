@@ -135,7 +135,7 @@ def decide_actions(
         book,
         {
             attempt.n: replace(attempt, outcome=outcome, settled_at=attempt.settled_at or scene.as_of)
-            for attempt in book.attempts
+            for attempt in (book.attempts if settled.outcomes else ())
             if (outcome := settled.outcomes.get(attempt.n)) is not None
         },
     )
@@ -172,6 +172,8 @@ def find_startable(decided: Decided, book: Book) -> tuple[Decision, ...]:
 
 
 def _without(book: Book, closed: tuple[ProblemClosed, ...], scene: Scene) -> Book:
+    if not closed:
+        return book
     ended = {(row.node, row.service) for row in closed}
     return replace(
         book,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from schemas.breaker import order_by_scope
+from schemas.attempt import order_by_scope
 from schemas.decision import Guard
 from schemas.ledger import AttemptOutcome, AttestDown, Refused, Verified
 from schemas.match import Comparison, Match
