@@ -108,17 +108,31 @@ class Deployed(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """One run, as deciding sees it.
+class Declared:
+    """What the inventory and the policy say of the targets that deciding asks about, whatever a run shows."""
+
+    interest: frozenset[Target]
+    """With the members of their groups."""
+    odd: frozenset[str] = frozenset()
+    """Nodes that are not readable or not monitored: nothing there is counted."""
+    steady: frozenset[str] = frozenset()
+    """Other nodes that are not intermittent."""
+    nodes: Mapping[str, NodeTraits] = field(default_factory=dict)
+    asked: Mapping[Target, Asked] = field(default_factory=dict)
+    unjudged: frozenset[Target] = frozenset()
+    chain: Mapping[Target, frozenset[Target]] = field(default_factory=dict)
+    members: Mapping[str, frozenset[Target]] = field(default_factory=dict)
+    shared_names: Mapping[Target, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What one run shows and the inventory asks for, whatever the ledger says.
 
     The mappings have the targets that are asked about: of candidates, of open problems and attempts, of what stands
     beside or behind them. A target that is missing in one of them has nothing of that.
     """
 
-    as_of: datetime
-    world_at: datetime
-    is_conclusive: bool = True
-    """It is completed or partial, and no `stale_world` stands."""
     is_world_stale: bool = False
     """`stale_world` stands."""
     is_observer_suspect: bool = False
@@ -139,7 +153,6 @@ class Scene:
     """M: desired, readable nodes that are not intermittent."""
     down_count: int = 0
     """Of these, the offline and suspect ones, standing or held back by a suspect observer."""
-    advice: tuple[Advice, ...] = ()
     asked: Mapping[Target, Asked] = field(default_factory=dict)
     """The desired targets, monitored or not."""
     unjudged: frozenset[Target] = frozenset()
@@ -152,21 +165,33 @@ class Scene:
     """What is asked about besides, and the target depends on or depends on it, directly or over others."""
     dependants: Mapping[Target, int] = field(default_factory=dict)
     """How many clean services depend on the target, directly or over others."""
-    neighbours: Mapping[Target, frozenset[Target]] = field(default_factory=dict)
-    """Services of its node (of a failover's `<to>/<service>`, of that node) that do not depend on it."""
     members: Mapping[str, frozenset[Target]] = field(default_factory=dict)
     """By group of the policy, its members."""
-    episodes: Mapping[Target, tuple[OpenEpisode, ...]] = field(default_factory=dict)
-    flapping: Mapping[Target, datetime] = field(default_factory=dict)
-    """Until when a target flaps."""
-    answered: Mapping[Target, Answered] = field(default_factory=dict)
     deployments: Mapping[Target, tuple[Deployed, ...]] = field(default_factory=dict)
+    """The oldest first."""
     resting: frozenset[Target] = frozenset()
     """All targets of which maintenance holds back drift."""
     incidents: frozenset[Target] = frozenset()
     """Targets with an open incident."""
     shared_names: Mapping[Target, str] = field(default_factory=dict)
     """Desired services whose `<node>-<service>` another one has too, with what tells them apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene(View):
+    """One run, as deciding sees it."""
+
+    as_of: datetime
+    world_at: datetime
+    is_conclusive: bool = True
+    """It is completed or partial, and no `stale_world` stands."""
+    advice: tuple[Advice, ...] = ()
+    neighbours: Mapping[Target, frozenset[Target]] = field(default_factory=dict)
+    """Services of its node (of a failover's `<to>/<service>`, of that node) that do not depend on it."""
+    episodes: Mapping[Target, tuple[OpenEpisode, ...]] = field(default_factory=dict)
+    flapping: Mapping[Target, datetime] = field(default_factory=dict)
+    """Until when a target flaps."""
+    answered: Mapping[Target, Answered] = field(default_factory=dict)
     longest_span: timedelta = timedelta(minutes=30)
     """A run speaks for the time after it this long."""
 

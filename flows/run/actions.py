@@ -24,6 +24,7 @@ from stages.admit import admit
 from stages.apply_policy import apply_policy
 from stages.close_problems import close_problems
 from stages.conclude_cases import conclude_cases
+from stages.declare_targets import declare_targets
 from stages.escalate import escalate
 from stages.evaluate_guards import evaluate_guards
 from stages.expand_candidates import expand_candidates
@@ -35,6 +36,7 @@ from stages.see_targets import see_targets
 from stages.settle_attempts import settle_attempts
 from stages.trace_chains import Chains, trace_chains
 from stages.update_memory import update_memory
+from stages.view_runs import view_runs
 
 
 class Remembered(NamedTuple):
@@ -97,16 +99,13 @@ def make_scene(
     valid = acting.policy if isinstance(acting.policy, Policy) else None
     interest, seen = find_interest(recommended, book, acting.memory, valid, (*watched, *beside))
     above, below = chains or trace_chains(sight.desired.services, sight.desired.dependencies, interest)
+    declared = declare_targets(sight.desired, above, below, interest, valid)
     return see_targets(
-        sight,
+        view_runs(sight, declared, below, (as_of,), seen, valid)[as_of],
         recommended,
         remembered.episodes,
         remembered.acknowledgements,
-        above,
-        below,
         interest,
-        seen,
-        valid,
         remembered.past,
         world_at,
         as_of,

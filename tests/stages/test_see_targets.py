@@ -8,9 +8,11 @@ from schemas.policy import Need
 from schemas.rules import PastRules
 from schemas.scene import CLEAN, DIRTY, UNCLEAR, Finding, OpenEpisode, Shown, look_at
 from schemas.words import Action, DriftKind, EventType, HeldBy, Severity
+from stages.declare_targets import declare_targets
 from stages.find_neighbours import find_neighbours
 from stages.see_targets import see_targets
 from stages.trace_chains import trace_chains
+from stages.view_runs import view_runs
 from tests.helpers.acting import NOON, at, policy, rule, target
 from tests.helpers.sights import sight
 
@@ -22,10 +24,10 @@ def see(*services, interest=("piha/web",), episodes=(), acknowledgements=(), wat
     seen = sight(*services, **frames)
     asked = [target(name) for name in interest]
     above, below = trace_chains(seen.desired.services, seen.desired.dependencies, asked)
-    return see_targets(
-        seen, (), episodes, acknowledgements, above, below, asked, asked, rules or policy(), PastRules(), NOON, NOON,
-        find_neighbours(seen.desired.services, below, [target(name) for name in watched]),
-    )  # fmt: skip
+    declared = declare_targets(seen.desired, above, below, asked, rules or policy())
+    view = view_runs(seen, declared, below, [NOON], asked, rules or policy())[NOON]
+    neighbours = find_neighbours(seen.desired.services, below, [target(name) for name in watched])
+    return see_targets(view, (), episodes, acknowledgements, asked, PastRules(), NOON, NOON, neighbours)
 
 
 def episode(*openings, is_open=True, **changed):
