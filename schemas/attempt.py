@@ -76,6 +76,11 @@ class Attempt:
         return Target(self.node, self.service)
 
     @property
+    def watched(self) -> Target:
+        """Whose record shows how it went: of a failover that of the service where it went."""
+        return Target(self.params["to"], self.service) if self.verb is Verb.FAILOVER else self.target
+
+    @property
     def nodes(self) -> tuple[str, ...]:
         """The nodes that it occupies; of a failover both."""
         return (self.node, self.params["to"]) if "to" in self.params else (self.node,)

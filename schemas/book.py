@@ -14,7 +14,7 @@ from schemas.ledger import Capabilities, Requested
 from schemas.numbers import Numbers
 from schemas.operator import Operator
 from schemas.problem import Problem
-from schemas.verb import Risk
+from schemas.verb import Risk, Verb
 
 
 class Held(NamedTuple):
@@ -83,6 +83,8 @@ class Book:
     intents: Mapping[str, Intent] = field(default_factory=dict)
     attempts: tuple[Attempt, ...] = ()
     """In the order of their start."""
+    attempts_of: Mapping[Target, tuple[Attempt, ...]] = field(default_factory=dict)
+    """The same, of each target."""
     problems: Mapping[Target, Problem] = field(default_factory=dict)
     """The open ones."""
     closed_at: Mapping[Target, datetime] = field(default_factory=dict)
@@ -120,12 +122,10 @@ class Book:
         return tuple(attempt for attempt in self.attempts if attempt.is_open)
 
     @cached_property
-    def attempts_of(self) -> Mapping[Target, tuple[Attempt, ...]]:
-        """The attempts of each target, in the order of their start."""
-        found: dict[Target, list[Attempt]] = {}
-        for attempt in self.attempts:
-            found.setdefault(attempt.target, []).append(attempt)
-        return {target: tuple(attempts) for target, attempts in found.items()}
+    def watched(self) -> frozenset[Target]:
+        """Whose records show how the attempts went."""
+        moved = (attempt.watched for attempt in self.attempts if attempt.verb is Verb.FAILOVER)
+        return frozenset((*self.attempts_of, *moved))
 
     @cached_property
     def settled(self) -> Mapping[str, list[Attempt]]:
@@ -151,18 +151,24 @@ def with_attempts(book: Book, changed: Mapping[int, Attempt]) -> Book:
     if not changed:
         return book
     attempts = tuple(changed.get(attempt.n, attempt) for attempt in book.attempts)
-    return replace(book, attempts=attempts, problems=give_attempts(book.problems, attempts))
+    of_targets = {
+        target: tuple(changed.get(attempt.n, attempt) for attempt in book.attempts_of.get(target, ()))
+        for target in {attempt.target for attempt in changed.values()}
+    }
+    attempts_of = {**book.attempts_of, **of_targets}
+    return replace(book, attempts=attempts, attempts_of=attempts_of, problems=give_attempts(book.problems, attempts_of))
 
 
-def give_attempts(problems: Mapping[Target, Problem], attempts: Iterable[Attempt]) -> dict[Target, Problem]:
-    """Return the problems, each with its attempts: those that name its target and its beginning."""
-    belonging: dict[tuple[Target, datetime], list[Attempt]] = {}
-    for attempt in attempts:
-        belonging.setdefault((attempt.target, attempt.problem_at), []).append(attempt)
-    given = {}
-    for target, problem in problems.items():
-        mine = tuple(belonging.get((target, problem.problem_at), ())) if belonging else ()
-        given[target] = problem if mine == problem.attempts else problem._replace(attempts=mine)
+def give_attempts(
+    problems: Mapping[Target, Problem], attempts_of: Mapping[Target, tuple[Attempt, ...]]
+) -> dict[Target, Problem]:
+    """Return the problems, each with its attempts: those of its target that name its beginning."""
+    given = {**problems}
+    for target in problems.keys() & attempts_of.keys():
+        problem = problems[target]
+        mine = tuple(attempt for attempt in attempts_of[target] if attempt.problem_at == problem.problem_at)
+        if mine != problem.attempts:
+            given[target] = problem._replace(attempts=mine)
     return given
 
 

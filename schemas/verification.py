@@ -30,15 +30,10 @@ def give_up(book: Book, as_of: datetime) -> Book:
     )
 
 
-def watched_target(attempt: Attempt) -> Target:
-    """Return whose record shows how the attempt went: of a failover that of the service where it went."""
-    return Target(attempt.params["to"], attempt.service) if attempt.verb is Verb.FAILOVER else attempt.target
-
-
 def look_for(scene: Scene, attempt: Attempt) -> Look:
     """Return how the target is, by what the attempt's verb cures alone."""
     if attempt.verb is Verb.FAILOVER:
-        shown = scene.shown.get(watched_target(attempt))
+        shown = scene.shown.get(attempt.watched)
         return CLEAN if shown is not None and shown.is_healthy else DIRTY
     return look_at(scene, attempt.target, TRAITS[attempt.verb].cures)
 
@@ -50,7 +45,7 @@ def qualifies(scene: Scene, attempt: Attempt, last_world_at: datetime | None) ->
         return False
     if scene.world_at < ended_at + timedelta(seconds=attempt.numbers.settle):
         return False
-    watched = watched_target(attempt)
+    watched = attempt.watched
     shown = scene.shown.get(watched)
     is_old = shown is not None and shown.last_seen_at is not None and shown.last_seen_at <= ended_at
     return watched.node in scene.offline or not is_old
@@ -73,7 +68,7 @@ def find_harmed(scene: Scene, attempt: Attempt) -> tuple[str, ...]:
 def is_worse(scene: Scene, attempt: Attempt) -> bool:
     """Return whether the world is worse than the attempt found it, by real harm."""
     harmed = len(find_harmed(scene, attempt))
-    if watched_target(attempt).node in scene.offline:
+    if attempt.watched.node in scene.offline:
         return True
     if harmed >= 2 and 2 * harmed >= len(attempt.basis.clean_neighbours):
         return True

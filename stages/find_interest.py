@@ -9,7 +9,6 @@ from schemas.episode import Recommended, Target
 from schemas.memory import Memory
 from schemas.policy import Policy
 from schemas.verb import DEFAULT_LADDERS
-from schemas.verification import watched_target
 from schemas.words import ALL, Action
 
 
@@ -33,7 +32,7 @@ def find_interest(
     found = {row.target for row in recommended if row.action in DEFAULT_LADDERS}
     found.update(also, memory.seen, book.problems, *(_of_attempts(book), _of_intents(book)))
     found.update(moved)
-    seen = {*also, *moved, *(watched_target(attempt) for attempt in book.attempts)}
+    seen = {*also, *moved, *book.watched}
     seen |= {Target(asking.request.node, asking.request.service) for asking in book.requests if not asking.is_over}
     return Interest(frozenset(found), _with_nodes(seen))
 
@@ -50,12 +49,12 @@ def _of_intents(book: Book) -> Iterator[Target]:
 def _of_attempts(book: Book) -> Iterator[Target]:
     for attempt in book.open_attempts:
         yield attempt.target
-        yield watched_target(attempt)
+        yield attempt.watched
         for name in attempt.basis.clean_neighbours:
             node, _, service = name.partition("/")
             yield Target(node, service)
     for problem in book.problems.values():
-        yield from (watched_target(attempt) for attempt in problem.attempts)
+        yield from (attempt.watched for attempt in problem.attempts)
 
 
 def _of_failovers(recommended: Iterable[Recommended], policy: Policy | None) -> Iterator[Target]:

@@ -87,6 +87,7 @@ class Fold:
         self.numbers = numbers
         self.intents: dict[str, Intent] = {}
         self.attempts: dict[int, Attempt] = {}
+        self.of_targets: dict[Target, tuple[Attempt, ...]] = {}
         self.starts: dict[str, list[int]] = {}
         """By intent, the numbers of its starts: one, or several where some of them were illegal."""
         self.problems: dict[Target, Problem] = {}
@@ -127,7 +128,8 @@ class Fold:
         return Book(
             intents={**self.intents},
             attempts=attempts,
-            problems=give_attempts(self.problems, attempts),
+            attempts_of={**self.of_targets},
+            problems=give_attempts(self.problems, self.of_targets),
             closed_at={**self.closed_at},
             requests=tuple(self.requests.values()),
             holds=tuple(self.holds),
@@ -154,6 +156,16 @@ class Fold:
         if intent is None:
             return "there is no such intent"
         return intent if intent.state in LEGAL[kind] else f"the intent is {intent.state}"
+
+    def keep(self, attempt: Attempt) -> None:
+        """Put an attempt in the place of what it was, or behind all others."""
+        before, target = self.attempts.get(attempt.n), attempt.target
+        others = self.of_targets.get(target, ())
+        if before is None:
+            self.of_targets[target] = (*others, attempt)
+        else:
+            self.of_targets[target] = tuple(attempt if other is before else other for other in others)
+        self.attempts[attempt.n] = attempt
 
     def move(self, entry: Entry, intent: Intent, state: IntentState, **changed: Any) -> None:
         """Put an intent into a state."""
@@ -241,7 +253,7 @@ def _take_expired(fold: Fold, entry: Entry, record: Any) -> str | None:
 def _take_verified(fold: Fold, entry: Entry, record: Any) -> str | None:
     waiting = [attempt for attempt in fold.attempts_of(record.intent_id) if attempt.can_settle_at(entry.at)]
     for attempt in waiting:
-        fold.attempts[attempt.n] = replace(
+        settled = replace(
             attempt,
             outcome=record.outcome,
             settled_at=entry.at,
@@ -250,6 +262,7 @@ def _take_verified(fold: Fold, entry: Entry, record: Any) -> str | None:
             result=attempt.result or Result.LOST,
             ended_at=attempt.ended_at or attempt.started_at + timedelta(seconds=attempt.numbers.timeout),
         )
+        fold.keep(settled)
     intent = fold.intents.get(record.intent_id)
     if intent is not None and waiting:
         fold.move(entry, intent, BY_OUTCOME[record.outcome])
@@ -266,7 +279,7 @@ def _take_relapsed(fold: Fold, entry: Entry, record: Any) -> str | None:
     if problem is None or problem.problem_at != recovered[-1].problem_at:
         return "its problem is over"
     for attempt in recovered:
-        fold.attempts[attempt.n] = replace(attempt, outcome=AttemptOutcome.RELAPSED)
+        fold.keep(replace(attempt, outcome=AttemptOutcome.RELAPSED))
     if record.intent_id in fold.intents:
         fold.move(entry, fold.intents[record.intent_id], _S.FAILED)
     return None
@@ -404,7 +417,7 @@ def _take_started(fold: Fold, entry: Entry, record: Any) -> None:
             "desired_hash", "numbers", "basis",
         )
     }  # fmt: skip
-    fold.attempts[entry.n] = Attempt(n=entry.n, started_at=entry.at, is_illegal=is_illegal, **fields)
+    fold.keep(Attempt(n=entry.n, started_at=entry.at, is_illegal=is_illegal, **fields))
     fold.starts.setdefault(record.intent_id, []).append(entry.n)
     if intent is not None:
         fold.move(entry, intent, _S.RUNNING, was_started=True)
@@ -429,7 +442,7 @@ def _end(fold: Fold, entry: Entry, attempts: Iterable[Attempt], **said: Any) -> 
     """Note the end of those that have none yet: what is said later of one that ended is noted, no more."""
     running = [attempt for attempt in attempts if attempt.ended_at is None]
     for attempt in running:
-        fold.attempts[attempt.n] = replace(attempt, **said)
+        fold.keep(replace(attempt, **said))
     if running:
         _verify_next(fold, entry, running[-1].intent_id)
 

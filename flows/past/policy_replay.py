@@ -1,7 +1,7 @@
 """The past decided again: what a policy would have asked for and started, with a ledger that is only simulated."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from flows.past.policy_runs import JudgedRuns
 from flows.past.policy_sleep import Sleep, fall_asleep
+from flows.past.policy_views import Fleets, looks_at
 from flows.run.actions import Acting, Remembered, decide_actions, make_scene
 from schemas.book import Able, Book
 from schemas.decision import Decided, Decision, Verdict
@@ -33,22 +34,20 @@ from schemas.ledger import (
 from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.operator import Operator
-from schemas.policy import BrokenPolicy, Need, Policy, numbers_of
+from schemas.policy import BrokenPolicy, Policy, numbers_of
 from schemas.rules import PastRules
-from schemas.scene import Scene
+from schemas.scene import Scene, View
 from schemas.verb import TRAITS, Mode
 from schemas.words import ALL
 from stages.begin_attempt import begin_attempt
-from stages.find_neighbours import find_neighbours
+from stages.find_interest import find_interest
 from stages.fold_ledger import Fold
-from stages.trace_chains import Chains, trace_chains
+from stages.see_targets import see_targets
 
 PEOPLE = tuple(Operator(name=f"person {number}", uid=1000 + number) for number in range(1, 6))
 """Who says yes where all is approved."""
 REMEMBERED_OPENINGS = 20
 KEPT_SCENES = 500
-MOST_KNOWN = 2000
-"""Services of a fleet whose scenes show all of it; of a larger one, what a run asks about is looked for anew."""
 
 
 class Assume(StrEnum):
@@ -65,14 +64,6 @@ class Counted(NamedTuple):
     target: str
     what: str
     """`asked`, `started`, `escalated`, or `waited:<guard>`."""
-
-
-class _Known(NamedTuple):
-    """A fleet that is not large."""
-
-    desired: Desired
-    targets: frozenset[Target]
-    chains: Chains
 
 
 @dataclass
@@ -95,11 +86,11 @@ class Simulation:
     _book: Book | None = None
     _fold_so_far: Fold | None = None
     _folded_count: int = 0
+    fleets: Fleets = field(default_factory=Fleets)
     scenes: dict[Any, Scene] = field(default_factory=dict)
     """What was seen, by all that it follows from."""
     _sign: Any = None
     _sleep: Sleep | None = None
-    _known: "_Known | None" = None
     _offers: tuple[Any, tuple[Offer, ...]] = (None, ())
     _waits: set[tuple[str | None, str, str]] = field(default_factory=set)
 
@@ -145,52 +136,54 @@ class Simulation:
         if sign != self._sign:
             self._keep_episodes(runs, as_of)
             self._sign = sign
-        key: tuple[Any, ...] = (_looks_at(self.policy), self._standing())
-        if self._know(runs.batch.desired) is None:
-            key = (sign, *key, frozenset(self.memory.seen), *_of_interest(book))
-        else:
-            key = (runs.sign_undeployed(as_of), *key)
+        known, looks = self.fleets.know(runs), looks_at(self.policy)
+        if known is None:
+            key = (sign, looks, self._standing(), frozenset(self.memory.seen), *_of_interest(book))
+            scene = self._keep(key, lambda: self._make(runs, as_of, world_at, book, ()))
+            return replace(scene, as_of=as_of, world_at=world_at, shown=runs.shown(as_of))
+        valid = self.policy if isinstance(self.policy, Policy) else None
+        asked = find_interest(runs.recommended(as_of), book, self.memory, valid)
+        further = asked.targets - known.targets
+        view = known.view(runs, as_of, self.policy, further)
+        key = (runs.sign_undeployed(as_of), looks, self._standing(), further)
+        scene = self._keep(key, lambda: self._see(view, runs, as_of, world_at))
+        shown, deployments = runs.shown(as_of), view.deployments
+        return replace(scene, as_of=as_of, world_at=world_at, shown=shown, deployments=deployments)
+
+    def _keep(self, key: tuple[Any, ...], make: Callable[[], Scene]) -> Scene:
         known = self.scenes.get(key)
-        if known is not None:
-            shown, deployments = runs.shown(as_of, frozenset(known.shown)), runs.deployments(as_of)
-            return replace(known, as_of=as_of, world_at=world_at, shown=shown, deployments=deployments)
-        if len(self.scenes) >= KEPT_SCENES:
-            self.scenes.clear()
-        self.scenes[key] = self._make(runs, as_of, world_at, book, ())
-        return self.scenes[key]
+        if known is None:
+            if len(self.scenes) >= KEPT_SCENES:
+                self.scenes.clear()
+            known = self.scenes[key] = make()
+        return known
 
     def _standing(self) -> frozenset[tuple[Key, datetime]]:
         return frozenset((key, episode.opened_at) for key, episode in self.episodes.items() if episode.is_open)
 
+    def _remembered(self) -> list[Episode]:
+        return [row for row in self.episodes.values() if row.is_open or row.openings]
+
+    def _see(self, view: View, runs: JudgedRuns, as_of: datetime, world_at: datetime) -> Scene:
+        advice = runs.recommended(as_of)
+        return see_targets(view, advice, self._remembered(), (), (), self.past, world_at, as_of)
+
     def _make(
         self, runs: JudgedRuns, as_of: datetime, world_at: datetime, book: Book, watched: tuple[Target, ...]
     ) -> Scene:
+        """Return the scene of a large fleet, with the neighbours of what is acted on."""
         acting = Acting(self.policy, self.numbers, PEOPLE, Ledger(), self.memory, None)
-        remembered = Remembered([row for row in self.episodes.values() if row.is_open or row.openings], (), self.past)
-        sight, advice = runs.sight(as_of), runs.recommended(as_of)
-        known = self._know(sight.desired)
-        beside, chains = (known.targets, known.chains) if known else ((), None)
-        return make_scene(sight, advice, remembered, acting, book, world_at, as_of, watched, beside, chains=chains)
+        remembered = Remembered(self._remembered(), (), self.past)
+        return make_scene(
+            runs.sight(as_of), runs.recommended(as_of), remembered, acting, book, world_at, as_of, watched
+        )
 
     def _watch(self, runs: JudgedRuns, scene: Scene, book: Book, watched: tuple[Target, ...]) -> Scene:
         """Return the scene with the neighbours of what is acted on."""
-        known = self._know(runs.batch.desired)
+        known = self.fleets.know(runs)
         if known is None:
             return self._make(runs, scene.as_of, scene.world_at, book, watched)
-        return replace(scene, neighbours=find_neighbours(known.desired.services, known.chains.below, watched))
-
-    def _know(self, desired: Desired) -> "_Known | None":
-        """Return what a fleet that is not large is known by: its scenes show all of it, whatever the ledger asks about."""
-        if self._known is None or self._known.desired is not desired:
-            services = [
-                Target(*row) for row in desired.services.select("node", "service").head(MOST_KNOWN + 1).iter_rows()
-            ]
-            if len(services) > MOST_KNOWN:
-                return None
-            nodes = (Target(node, ALL) for node in desired.nodes["node"])
-            chains = trace_chains(desired.services, desired.dependencies, services)
-            self._known = _Known(desired, frozenset({*services, *nodes}), chains)
-        return self._known
+        return replace(scene, neighbours=known.neighbours(watched))
 
     def _suppose(self, scene: Scene) -> Scene:
         """Return the scene without the drift of what counts as helped, until that drift would open anew."""
@@ -206,11 +199,12 @@ class Simulation:
     def _keep_episodes(self, runs: JudgedRuns, as_of: datetime) -> None:
         """Open what is recommended anew, and close what has no drift any more or another recommendation."""
         recommended = {row.key: row for row in runs.recommended(as_of)}
-        drifting = runs.drifting(as_of)
+        with_other, drifting = {row.target for row in recommended.values()}, runs.drifting(as_of)
         for key, episode in self.episodes.items():
-            is_other = any(row.target == episode.target for row in recommended.values())
-            if episode.is_open and key not in recommended and (is_other or episode.target not in drifting):
-                self.episodes[key] = replace(episode, is_open=False)
+            if episode.is_open and key not in recommended:
+                target = episode.target
+                if target in with_other or target not in drifting:
+                    self.episodes[key] = replace(episode, is_open=False)
         for key, row in recommended.items():
             before = self.episodes.get(key)
             if before is None or not before.is_open:
@@ -278,13 +272,6 @@ def _of_interest(book: Book) -> tuple[frozenset[Any], ...]:
     return frozenset(attempt.n for attempt in book.open_attempts), unstarted, problems
 
 
-def _looks_at(policy: Policy | BrokenPolicy) -> tuple[Any, ...]:
-    """Return what of a policy decides which targets are looked at: two that agree in it share their scenes."""
-    if not isinstance(policy, Policy):
-        return ()
-    return policy.groups, policy.failovers, any(Need.OTHER_INSTANCE_HEALTHY in rule.needs for rule in policy.rules)
-
-
 def _open(row: Recommended, before: Episode | None, as_of: datetime) -> Episode:
     return open_episode(row, (*(before.openings if before else ()), as_of)[-REMEMBERED_OPENINGS:])
 
@@ -318,7 +305,7 @@ class Replayed(NamedTuple):
 def replay_policies(batches: Iterable[JudgedRuns], old: Simulation, new: Simulation) -> Replayed:
     """Run both through the past, the oldest run first, and return what they come to side by side."""
     run_count, first, last = 0, None, None
-    new.scenes = old.scenes
+    new.scenes, new.fleets = old.scenes, old.fleets
     for runs in batches:
         for as_of, world_at in runs.moments():
             first, last, run_count = first or as_of, as_of, run_count + 1

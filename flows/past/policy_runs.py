@@ -1,7 +1,7 @@
 """The runs of the past as deciding looks at them: one after another, each with what tells it from the run before."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -10,13 +10,12 @@ import polars as pl
 
 from flows.past.day import Batch, Day, Judge, Problem
 from flows.run.acting.look import make_sight
-from flows.run.conclude import to_recommended
+from flows.run.conclude import recommended_by_run
 from flows.sources.world.files import WorldFiles
 from flows.sources.world.likeness import Later, Parted, part_worlds
 from schemas.episode import Recommended, Target
 from schemas.rules import Rules
-from schemas.run import Judgement
-from schemas.scene import Deployed, Shown
+from schemas.scene import Shown, View
 from schemas.sight import Sight
 from schemas.words import ALL, Health
 
@@ -80,7 +79,10 @@ class JudgedRuns:
 
     told: Told
     rules: Rules
-    _last: "tuple[datetime, _Look] | None" = None
+    views: dict[Any, Mapping[datetime, View]] = field(default_factory=dict)
+    """What the judged runs show, by who asks."""
+    _signed: dict[datetime, tuple[Any, ...]] = field(default_factory=dict)
+    _last_shown: tuple[datetime, dict[Target, Shown]] | None = None
 
     @property
     def batch(self) -> Batch:
@@ -94,120 +96,116 @@ class JudgedRuns:
         yield from sorted((judged | later).items())
 
     @cached_property
+    def inventory(self) -> str:
+        """What tells the inventory from others."""
+        return next(iter(self.batch.prints.values())).inventory
+
+    @cached_property
     def _later(self) -> Mapping[datetime, Later]:
         return {row.as_of: row for row in self.told.later}
 
-    def _like(self, as_of: datetime) -> datetime:
+    def like(self, as_of: datetime) -> datetime:
         """Return the judged run that a run is like."""
         row = self._later.get(as_of)
         return as_of if row is None else row.like
 
     @cached_property
-    def _whole(self) -> Sight:
+    def whole(self) -> Sight:
+        """The frames of all judged runs."""
         return make_sight(self.batch.desired, self.batch.actual, self.batch.judgement, self.rules)
 
     @cached_property
     def _parts(self) -> tuple[Parts, ...]:
         """What a run shows: its drift, its services, its nodes, its deployments."""
-        whole = self._whole
+        whole = self.whole
         return tuple(Parts(frame) for frame in (whole.drift, whole.observed, whole.nodes, whole.deployments))
 
     @cached_property
-    def _advice(self) -> Parts:
-        return Parts(self.batch.judgement.recommendations)
+    def _recommended(self) -> Mapping[datetime, tuple[Recommended, ...]]:
+        return recommended_by_run(self.batch.judgement)
+
+    @cached_property
+    def _drifting(self) -> Mapping[datetime, frozenset[Target]]:
+        found: dict[datetime, set[Target]] = {}
+        for as_of, *target in self.whole.drift.select("as_of", "node", "service").iter_rows():
+            found.setdefault(as_of, set()).add(Target(*target))
+        return {as_of: frozenset(targets) for as_of, targets in found.items()}
 
     @cached_property
     def _signs(self) -> Mapping[datetime, tuple[Any, ...]]:
         """What there is to decide about in each run, ages apart, and what was deployed."""
         judgement = self.batch.judgement
         frames = [judgement.drift.select("as_of", *DRIFT), judgement.recommendations.select("as_of", *ADVICE)]
-        frames += [self._whole.nodes.filter("has_disk_pressure").select("as_of", "node")]
+        frames += [self.whole.nodes.filter("has_disk_pressure").select("as_of", "node")]
         return _describe(frames)
 
     @cached_property
     def _deployed(self) -> Mapping[datetime, tuple[Any, ...]]:
-        return _describe([self._whole.deployments.select("as_of", "node", "service", "begun_at", "key")])
+        return _describe([self.whole.deployments.select("as_of", "node", "service", "begun_at", "key")])
 
     def sign(self, as_of: datetime) -> tuple[Any, ...]:
         """Return what tells a run from others: its inventory, its drift, what is recommended, what was deployed."""
-        return *self.sign_undeployed(as_of), self._deployed.get(self._like(as_of), ())
+        like = self.like(as_of)
+        sign = self._signed.get(like)
+        if sign is None:
+            sign = self._signed[like] = (*self.sign_undeployed(as_of), self._deployed.get(like, ()))
+        return sign
 
     def sign_undeployed(self, as_of: datetime) -> tuple[Any, ...]:
         """Return the same without what was deployed: runs of one such sign have one scene, but for that."""
-        like = self._like(as_of)
-        return self.batch.prints[like].inventory, self._signs.get(like, ())
-
-    def _look(self, as_of: datetime) -> "_Look":
-        """Return what the judged run shows that a run is like; it stays at hand while runs are like it."""
-        like = self._like(as_of)
-        if self._last is None or self._last[0] != like:
-            drift, observed, nodes, deployments = (part.at(like) for part in self._parts)
-            sight = Sight(self._whole.desired, drift, observed, nodes, deployments)
-            self._last = like, _Look(sight, self.batch.judgement._replace(recommendations=self._advice.at(like)))
-        return self._last[1]
+        return self.inventory, self._signs.get(self.like(as_of), ())
 
     def sight(self, as_of: datetime) -> Sight:
         """Return one run's frames; the ages in them may be those of a run that it is like."""
-        sight, row = self._look(as_of).sight, self._later.get(as_of)
-        if row is None:
-            return sight
-        return sight._replace(observed=_move(sight.observed, row), nodes=_move(sight.nodes, row))
-
-    def deployments(self, as_of: datetime) -> Mapping[Target, tuple[Deployed, ...]]:
-        """Return what one run's world says was deployed, the oldest first."""
-        return self._look(as_of).deployments
+        drift, observed, nodes, deployments = (part.at(self.like(as_of)) for part in self._parts)
+        row = self._later.get(as_of)
+        if row is not None:
+            observed, nodes = _move(observed, row), _move(nodes, row)
+        return Sight(self.whole.desired, drift, observed, nodes, deployments)
 
     def drifting(self, as_of: datetime) -> frozenset[Target]:
         """Return the targets that one run finds drift of."""
-        return self._look(as_of).drifting
+        return self._drifting.get(self.like(as_of), frozenset())
 
     def recommended(self, as_of: datetime) -> tuple[Recommended, ...]:
         """Return one run's recommendations; asked again for the same run, the same ones."""
-        return self._look(as_of).recommended
+        return self._recommended.get(self.like(as_of), ())
 
-    def shown(self, as_of: datetime, targets: frozenset[Target]) -> Mapping[Target, Shown]:
-        """Return what one run's world says of some targets, by when they were seen."""
-        shown, row = self._look(as_of).shown, self._later.get(as_of)
-        found = {target: told for target, told in shown.items() if target in targets}
-        if row is None:
-            return found
-        return {
-            target: told if told.last_seen_at is None else Shown(told.is_healthy, row.move(told.last_seen_at))
-            for target, told in found.items()
-        }
+    def shown(self, as_of: datetime) -> Mapping[Target, Shown]:
+        """Return what one run's world says of targets, by when they were seen; looked for when somebody asks."""
+        return _Asked(lambda: self._show(self.like(as_of)), self._later.get(as_of))
+
+    def _show(self, like: datetime) -> dict[Target, Shown]:
+        if self._last_shown is None or self._last_shown[0] != like:
+            observed, nodes = self._parts[1].at(like), self._parts[2].at(like)
+            rows = observed.select("node", "service", pl.col("health") == Health.HEALTHY, "last_seen_at").iter_rows()
+            found = {Target(node, service): Shown(is_healthy, seen) for node, service, is_healthy, seen in rows}
+            seen_nodes = nodes.select("node", "last_seen_at").iter_rows()
+            self._last_shown = like, found | {Target(node, ALL): Shown(True, seen) for node, seen in seen_nodes}
+        return self._last_shown[1]
 
 
-class _Look:
-    """What one judged run shows, each part taken out of the frames when it is asked for."""
+class _Asked(Mapping[Target, Shown]):
+    """A mapping that is made when it is asked for something, which few are; in a later world each was seen later."""
 
-    def __init__(self, sight: Sight, judgement: Judgement) -> None:
-        self.sight = sight
-        self._judgement = judgement._replace(drift=sight.drift)
-
-    @cached_property
-    def recommended(self) -> tuple[Recommended, ...]:
-        return to_recommended(self._judgement)
+    def __init__(self, make: Callable[[], dict[Target, Shown]], later: Later | None) -> None:
+        self._make, self._later = make, later
 
     @cached_property
-    def drifting(self) -> frozenset[Target]:
-        return frozenset(map(Target, self.sight.drift["node"], self.sight.drift["service"]))
+    def _rows(self) -> dict[Target, Shown]:
+        return self._make()
 
-    @cached_property
-    def shown(self) -> dict[Target, Shown]:
-        healthy = pl.col("health") == Health.HEALTHY
-        services = self.sight.observed.select("node", "service", healthy, "last_seen_at").iter_rows()
-        nodes = self.sight.nodes.select("node", "last_seen_at").iter_rows()
-        found = {Target(node, service): Shown(is_healthy, seen) for node, service, is_healthy, seen in services}
-        return found | {Target(node, ALL): Shown(True, seen) for node, seen in nodes}
+    def __getitem__(self, target: Target) -> Shown:
+        shown = self._rows[target]
+        if self._later is None or shown.last_seen_at is None:
+            return shown
+        return Shown(shown.is_healthy, self._later.move(shown.last_seen_at))
 
-    @cached_property
-    def deployments(self) -> dict[Target, tuple[Deployed, ...]]:
-        rows = self.sight.deployments.select("node", "service", "begun_at", "key").iter_rows()
-        found: dict[Target, list[Deployed]] = {}
-        for node, service, begun_at, key in rows:
-            if begun_at is not None:
-                found.setdefault(Target(node, service), []).append(Deployed(begun_at, key))
-        return {target: tuple(sorted(deployed)) for target, deployed in found.items()}
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def _describe(frames: Iterable[pl.DataFrame]) -> dict[datetime, tuple[tuple[int, str], ...]]:

@@ -34,17 +34,29 @@ class Sleep:
     book: Book
     workable: frozenset[Target]
     numbers: Numbers
+    up: frozenset[str]
+    """The nodes that are neither offline nor suspect."""
 
     def pass_over(self, sign: Any, as_of: datetime, world_at: datetime, memory: Memory) -> Memory | None:
         """Return what is remembered after one more run; None where it has to be decided."""
         last_run = memory.last_run or as_of
         if sign != self.sign or as_of >= self.wakes_at or as_of - last_run > self.scene.longest_span:
             return None
+        if self._is_quiet(memory):
+            return replace(memory, last_run=as_of)
         scene = replace(self.scene, as_of=as_of, world_at=world_at)
         after = update_memory(memory, scene, self.book, self.workable, self.numbers)
         lasts = self.book.problems.items()
         is_over = any(target in after.clean and after.clean[target].seconds >= row.stable_for for target, row in lasts)
         return None if is_over else after
+
+    def _is_quiet(self, memory: Memory) -> bool:
+        """Return whether another run leaves nothing behind but when it was: nothing is wrong, and nothing was."""
+        is_known = memory.last_run is not None and memory.fleet_since is not None
+        if not is_known or self.workable or self.book.problems or self.scene.resting or not self.scene.is_conclusive:
+            return False
+        is_empty = not (memory.rest or memory.clean or memory.seen or memory.progress)
+        return is_empty and memory.node_since.keys() == self.up
 
 
 def fall_asleep(
@@ -59,7 +71,9 @@ def fall_asleep(
         return None
     workable = frozenset(row.target for row in expand_candidates(scene, book, policy) if row.ladder)
     moments = [moment for moment in _find_moments(decided, scene, book) if moment > scene.as_of]
-    return Sleep(sign, min(moments, default=NEVER), scene, book, workable, numbers)
+    # Without what its world showed, which is asked for an open attempt alone, and would keep a batch of runs.
+    up = frozenset(scene.nodes.keys() - scene.offline - scene.suspect)
+    return Sleep(sign, min(moments, default=NEVER), replace(scene, shown={}), book, workable, numbers, up)
 
 
 def _is_restless(decision: Decision, policy: Policy | None) -> bool:

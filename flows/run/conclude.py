@@ -67,11 +67,17 @@ def to_judged(
 
 def to_recommended(judgement: Judgement) -> tuple[Recommended, ...]:
     """Return the recommendations of a batch of one, each with the evidence of the drifts that cause it."""
+    return next(iter(recommended_by_run(judgement).values()), ())
+
+
+def recommended_by_run(judgement: Judgement) -> dict[datetime, tuple[Recommended, ...]]:
+    """Return the recommendations of each run of a batch that has some."""
     if judgement.recommendations.is_empty():
-        return ()
+        return {}
     evidence = _evidence(judgement.drift, judgement.recommendations)
-    return tuple(
-        Recommended(
+    found: dict[datetime, list[Recommended]] = {}
+    for row in judgement.recommendations.select(columns(Recommendation)).iter_rows(named=True):
+        recommended = Recommended(
             recommendation_id=row["recommendation_id"],
             event_type=EventType(row["event_type"]),
             action=Action(row["action"]),
@@ -84,19 +90,20 @@ def to_recommended(judgement: Judgement) -> tuple[Recommended, ...]:
             drift_ids=tuple(row["drift_ids"]),
             root_causes=tuple(row["root_causes"]),
             blast_radius=row["blast_radius"],
-            evidence=tuple(evidence.get(drift_id, {}) for drift_id in row["drift_ids"]),
+            evidence=tuple(evidence.get((row["as_of"], drift_id), {}) for drift_id in row["drift_ids"]),
         )
-        for row in judgement.recommendations.select(columns(Recommendation)).iter_rows(named=True)
-    )
+        found.setdefault(row["as_of"], []).append(recommended)
+    return {as_of: tuple(rows) for as_of, rows in found.items()}
 
 
-def _evidence(drift: pl.DataFrame, recommendations: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    wanted = recommendations.select(pl.col("drift_ids").explode().alias("drift_id")).unique()
+def _evidence(drift: pl.DataFrame, recommendations: pl.DataFrame) -> dict[tuple[datetime, str], dict[str, Any]]:
+    """Return what is said of each drift of a run that causes a recommendation."""
+    wanted = recommendations.select("as_of", drift_id=pl.col("drift_ids")).explode("drift_id").unique()
     names = ("drift_id", "kind", *EVIDENCE)
-    rows = drift.select(names).join(wanted, on="drift_id", how="semi")
+    rows = drift.select("as_of", *names).join(wanted, on=["as_of", "drift_id"], how="semi")
     return {
-        row[0]: {name: value for name, value in zip(names, row, strict=True) if value is not None}
-        for row in rows.iter_rows()
+        (as_of, row[0]): {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        for as_of, *row in rows.iter_rows()
     }
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from flows.ledger.archive_writer import edit_archive
-from flows.past import policy_replay, policy_studies
+from flows.past import policy_replay, policy_studies, policy_views
 from flows.past.policy_replay import Assume
 from flows.past.policy_runs import JudgedRuns
 from flows.past.policy_studies import study_policies
@@ -80,6 +80,7 @@ def test_a_scene_of_before_grown_older_is_the_scene_made_anew(settings, past, tm
     made = []
     make = policy_replay.make_scene
     monkeypatch.setattr(policy_replay, "make_scene", lambda *given, **more: made.append(1) or make(*given, **more))
+    monkeypatch.setattr(policy_views, "MOST_KNOWN", 0)
     for name in ("sign", "sign_undeployed"):
         monkeypatch.setattr(JudgedRuns, name, lambda _, as_of: (as_of,))
     whole = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=past)
