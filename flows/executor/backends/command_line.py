@@ -33,10 +33,10 @@ _BEGUN = re.compile(r"^\s*(container|network|volume) \S+\s+\S+|^\s*\S+ pull(ing|
 """What compose says of its steps: with one of them something was sent."""
 _BROKEN_OFF = re.compile(
     r"error during connect|broken pipe|unexpected eof|connection reset|connection to .* closed|client_loop"
-    r"|server \S+ not responding",
+    r"|server \S+ not responding|context deadline exceeded|request canceled|connection timed out|timeout was reached",
     _FLAGS,
 )
-"""And where a connection broke: what was sent by then goes on over there."""
+"""And where a connection broke, or nobody answered in time: what was sent by then goes on over there."""
 
 
 def environment() -> dict[str, str]:
