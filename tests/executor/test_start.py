@@ -88,6 +88,7 @@ def test_a_machine_that_is_barred_is_an_attempt_of_which_nothing_is_sent(tmp_pat
 
     assert [record["result"] for record in home.records("ended")] == ["no_effect"]
     assert [record["reason"] for record in home.records("escalated")] == ["no_effect"]
+    assert "1 escalated: a person is needed for piha/web" in home.run("status", "--as-of", home.now.isoformat()).out
 
 
 def test_an_executor_whose_words_could_not_be_written_goes_on_and_settles_them(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from schemas.numbers import Numbers
 
 OPEN = UNSTARTED | {IntentState.RUNNING, IntentState.VERIFYING}
 """States of an action that has not ended."""
+MOST_NAMES = 5
 _FOLDERS = {IntentState.VERIFYING: "running"}
 
 
@@ -34,6 +35,7 @@ def view_actions(
     intents.sort(key=lambda row: (row.node, row.service, row.verb, row.created_at))
     halts = book.halts_at(as_of)
     breakers = open_breakers(book, numbers, as_of)
+    escalated = ["/".join(target) for target, problem in sorted(book.problems.items()) if problem.escalated is not None]
     return {
         "as_of": spell_instant(as_of),
         "state": state,
@@ -41,8 +43,9 @@ def view_actions(
             "asking": sum(intent.state is IntentState.PENDING for intent in book.intents.values()),
             "running": sum(attempt.is_open and attempt.ended_at is None for attempt in book.attempts),
             "verifying": sum(attempt.is_open and attempt.ended_at is not None for attempt in book.attempts),
-            "escalated": sum(problem.escalated is not None for problem in book.problems.values()),
+            "escalated": len(escalated),
         },
+        **({"escalated": escalated} if escalated else {}),
         "halted": _view_halt(halts[-1]) if halts else None,
         "breakers": [
             {"scope": scope, "until": spell_instant(until)} for scope, until in breakers.items() if as_of < until
@@ -127,8 +130,18 @@ def spell_view(view: Mapping[str, Any], now: datetime) -> list[str]:
     ]
     lines += [spell_action(row) for row in view["actions"] if row["phase"] != "suggested"]
     if view["counts"]["escalated"]:
-        lines.append(f"{view['counts']['escalated']} escalated: a person is needed ('supervisor actions list')")
+        lines.append(_spell_escalated(view))
     return lines
+
+
+def _spell_escalated(view: Mapping[str, Any]) -> str:
+    """Return for which targets a person is needed; a checkpoint of before says only for how many."""
+    names, count = view.get("escalated", []), view["counts"]["escalated"]
+    if not names:
+        return f"{count} escalated: a person is needed ('supervisor actions list')"
+    more = f" and {count - MOST_NAMES} more" if count > MOST_NAMES else ""
+    shown = ", ".join(map(spoken_name, names[:MOST_NAMES]))
+    return f"{count} escalated: a person is needed for {shown}{more} ('supervisor policy explain {names[0]}')"
 
 
 def spell_target(view: Mapping[str, Any], target: str) -> list[str]:
