@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +27,9 @@ WRITTEN = re.compile(r"(?:[A-Z][a-z]{2} )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC",
 PLAIN = {"LC_ALL": "C", "TZ": "UTC"}
 NUMBER = re.compile(r"\d{1,10}", re.ASCII)
 MARK = "--supervisor--"
-PRESSURE = f"echo {MARK}; df -Pk / /var /var/lib/docker 2>/dev/null; echo {MARK}; cat /proc/meminfo"
+PRESSURE = (
+    f"echo {MARK}; df -Pk / /var /var/lib/docker 2>/dev/null; echo {MARK}; cat /proc/meminfo; echo {MARK}; date +%s"
+)
 FULL_SHARE, FREE_SHARE = 0.90, 0.10
 LOCAL_FOLDERS = ("/", "/var", "/var/lib/docker")
 
@@ -43,6 +46,7 @@ def show_command(units: Iterable[str]) -> list[str]:
 
 async def look_at_units(units: Iterable[str], address: Address | None) -> tuple[SourceLook, Pressure]:
     """Return what systemd says of the units, of this host or over ssh, and the pressure there; never raises."""
+    skew_s = None
     try:
         named = sorted(set(units))
         if address is None:
@@ -52,18 +56,20 @@ async def look_at_units(units: Iterable[str], address: Address | None) -> tuple[
             asked = f"{shlex.join(show_command(named))}; " if named else ""
             script = f"export {' '.join(f'{name}={value}' for name, value in PLAIN.items())}; {asked}{PRESSURE}"
             text, _, measured = (await run_remote(address, script)).partition(MARK)
-            pressure = read_pressure(*_halves(measured))
+            disk, memory, date = (*measured.split(MARK), "", "", "")[:3]
+            pressure, skew_s = read_pressure(disk, memory), read_skew(date, time.time())
         rows = tuple(read_units(text, named))
         if named and not text.strip():
             raise LookError(ReasonClass.ENGINE_DOWN, "systemctl says nothing: is systemd what runs there?")
     except LookError as error:
         return SourceLook(SOURCE, reason_class=error.reason_class, reason=error.text), Pressure()
-    return SourceLook(SOURCE, units=rows), pressure
+    return SourceLook(SOURCE, skew_s=skew_s, units=rows), pressure
 
 
-def _halves(text: str) -> tuple[str, str]:
-    disk, _, memory = text.partition(MARK)
-    return disk, memory
+def read_skew(date: str, at: float) -> float | None:
+    """Return how far a node's clock is ahead of ours by its `date +%s`, which is cut to the second; None for no number."""
+    seconds = _number(date.strip())
+    return None if seconds is None else round(seconds + 0.5 - at, 3)
 
 
 def read_units(text: str, wanted: Iterable[str]) -> Iterator[SeenUnitRow]:

@@ -63,7 +63,9 @@ def frame_probes(looks: Iterable[RawLook]) -> DataFrame[SeenProbe]:
 
 
 def _dated(look: RawLook, source: SourceLook, row: Row) -> Row:
-    seen_at = look.ended_at + look.offset_s + (source.skew_s or 0.0)
+    """Return a row with the moment of the look by its node's clock, which an engine tells for what has no way to."""
+    known = (one.skew_s for one in (source, *look.sources) if one.skew_s is not None)
+    seen_at = look.ended_at + look.offset_s + next(known, 0.0)
     return row | {"node": look.node, "source": source.source, "seen_at": seen_at}
 
 

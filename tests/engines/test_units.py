@@ -4,7 +4,7 @@ import pytest
 
 from flows.engines.looked import Pressure
 from flows.engines.reasons import LookError
-from flows.engines.units import read_pressure, read_units, show_command
+from flows.engines.units import read_pressure, read_skew, read_units, show_command
 
 SHOWN = """\
 Type=simple
@@ -96,6 +96,11 @@ def test_services_are_asked_for_with_their_timers_in_one_command():
 def test_an_odd_name_is_refused(unit):
     with pytest.raises(LookError, match="is no name of a unit"):
         show_command([unit])
+
+
+@pytest.mark.parametrize(("date", "skew_s"), [("1780000000\n", -99.5), ("", None), ("date: not found", None)])
+def test_a_nodes_clock_is_told_by_its_date(date, skew_s):
+    assert read_skew(date, 1_780_000_100.0) == skew_s
 
 
 DF = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/sda1 1000 {used} {free} 50% /\n"

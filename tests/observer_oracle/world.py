@@ -141,7 +141,7 @@ class World:
             self._add_containers(node, answer, now, parts)
         if answer["units"] is not None and "fail" not in answer["units"]:
             answered.add("systemd")
-            self._add_units(node, answer["units"]["text"], parts)
+            self._add_units(node, answer["units"]["text"], now if "fail" not in answer["engine"] else self.at, parts)
             answer["pressures"] = unit.pressure(*answer["units"]["pressure"])
         self._add_probes(node, answer["probes"], parts)
         for name in sorted({*parts, *(name for of, name in self.records if of == node)}):
@@ -247,7 +247,8 @@ class World:
         was.count = count if count is not None else was.count
         return len(was.seen)
 
-    def _add_units(self, node: str, text: str, parts: Parts) -> None:
+    def _add_units(self, node: str, text: str, now: float, parts: Parts) -> None:
+        """Take what systemd says; without an engine nothing tells how its clock differs from ours."""
         blocks = unit.read_blocks(text)
         for name, entry in self.entries(node).items():
             asked = names.runtime(entry).get("unit")
@@ -256,9 +257,7 @@ class World:
             fields = blocks[asked]
             starts = self._count_starts((node, f"unit {asked}"), None, int(fields.get("NRestarts") or 0))
             every = names.seconds((entry or {}).get("every"))
-            judged = unit.judge(
-                fields, blocks.get(asked.removesuffix(".service") + ".timer", {}), starts, self.at, every
-            )
+            judged = unit.judge(fields, blocks.get(asked.removesuffix(".service") + ".timer", {}), starts, now, every)
             if judged:
                 parts.setdefault(name, []).append(
                     Part(asked, asked, *judged, "systemd", restarts=starts, state=unit.state(fields))
