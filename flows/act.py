@@ -112,7 +112,8 @@ def act_once(settings: Settings, tell: Callable[[Done], None]) -> list[Done]:
 def act_watch(settings: Settings, stop: Event, tell: Callable[[Done], None], complain: Callable[[str], None]) -> None:
     """Work until `stop` is set: whenever the ledger changes, and at least once in `watch_max_interval`.
 
-    What runs then comes to its end. What cannot be read, or written on a full disk, is told, once, and looked at again.
+    While something waits to be started, each run of the decider is a reason, too. What runs then comes to its end. What
+    cannot be read, or written on a full disk, is told, once, and looked at again.
     """
     mind = make_mind(settings)
     make_workshop(settings)
@@ -134,7 +135,8 @@ def act_watch(settings: Settings, stop: Event, tell: Callable[[Done], None], com
                     said = str(error)
                     complain(said)
             sweep_outputs(mind.place, settings.actions.output_keep)
-            wait_for_news(mind.place, stop, begun_s + settings.watch_max_interval.total_seconds())
+            until_s = begun_s + settings.watch_max_interval.total_seconds()
+            wait_for_news(mind.place, stop, until_s, with_runs=executor.is_waiting)
 
 
 @contextmanager
@@ -167,12 +169,20 @@ def acting(settings: Settings, tell: Callable[[Done], None], complain: Callable[
         thread.join()
 
 
-def wait_for_news(place: ActionPlace, stop: Event, until_s: float) -> None:
-    """Wait until the ledger changes, until that monotonic time, or until it is time to stop."""
-    seen = stamp_journals(place)
+def wait_for_news(place: ActionPlace, stop: Event, until_s: float, *, with_runs: bool) -> None:
+    """Wait until the ledger changes (or a run has ended, `with_runs`), until that monotonic time, or until it is time to stop."""
+    seen = _stamp(place, with_runs)
     while not stop.wait(LOOK_S) and time.monotonic() < until_s:
-        if stamp_journals(place) != seen:
+        if _stamp(place, with_runs) != seen:
             return
+
+
+def _stamp(place: ActionPlace, with_runs: bool) -> object:
+    """Return what tells one state of the journals, and of what the last run left, from another."""
+    run = None
+    with suppress(OSError):
+        run = place.memory.stat().st_ino, place.memory.stat().st_mtime_ns
+    return stamp_journals(place), run if with_runs else None
 
 
 def plan(settings: Settings) -> tuple[Thought, list[Planned]]:

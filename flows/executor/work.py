@@ -20,6 +20,8 @@ class Executor:
     claimed: Claim
     is_ending: Callable[[], bool] = lambda: False
     """Nothing more is started; what runs comes to its end."""
+    is_waiting: bool = False
+    """Something is approved that may not start yet: the next run may let it."""
     _tried: set[tuple[str, datetime]] = field(default_factory=set)
 
     def work(self, workshop: Workshop) -> Iterator[Done]:
@@ -30,6 +32,8 @@ class Executor:
             thought = offer(self.claimed, workshop, self.claimed.mind.think())
             decision = self._pick(thought)
             if decision is None:
+                states = (intent.state for intent in thought.book.intents.values())
+                self.is_waiting = IntentState.APPROVED in states
                 return
             done = hands.start(decision, thought)
             if done is not None:

@@ -1,5 +1,6 @@
 """What the look at the machine says to a start."""
 
+import time
 from datetime import timedelta
 from threading import Event
 from types import SimpleNamespace
@@ -10,7 +11,9 @@ from flows import act
 from flows.executor.claim import Claim
 from flows.executor.order import Preflight, Ran
 from flows.executor.start import Hands
+from flows.executor.work import Executor
 from flows.ledger.actions.append import LedgerWriteError
+from flows.ledger.actions.places import ActionPlace
 from flows.settings import load_settings
 from schemas.ledger import Result
 from tests.helpers.acting_home import Home
@@ -116,3 +119,31 @@ def test_an_executor_whose_words_could_not_be_written_goes_on_and_settles_them(t
     [started], [lost] = home.records("started"), home.records("lost")
     assert (lost["intent_id"], lost["fence"] > started["fence"]) == (started["intent_id"], True)
     assert len(home.calls()) == 1
+
+
+@pytest.mark.parametrize("is_waiting", [True, False])
+def test_while_something_waits_to_be_started_a_run_is_news(tmp_path, monkeypatch, is_waiting):
+    place, looks = ActionPlace(tmp_path), iter((False, False, True))
+
+    def look(_):
+        place.journals.mkdir(exist_ok=True)
+        place.memory.write_text("a run")
+        return next(looks)
+
+    stop = SimpleNamespace(wait=look)
+    act.wait_for_news(place, stop, time.monotonic() + 60, with_runs=is_waiting)
+
+    assert len([*looks]) == (2 if is_waiting else 0)
+
+
+def test_the_executor_knows_that_something_waits_to_be_started(tmp_path):
+    home = Home(tmp_path)
+    home.configure(start_grace="0s")
+    home.propose()
+    home.run("hold", "piha/web", "--until", "2h", "--reason", "x")
+    settings = load_settings({}, home.folder / "supervisor.yaml").settings
+    mind = act.make_mind(settings)
+    executor = Executor(Claim(mind.place, mind))
+
+    assert [*executor.work(act.make_workshop(settings))] == []
+    assert executor.is_waiting
