@@ -10,12 +10,15 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
+
 from flows.engines import engine as engine_module
 from flows.engines.engine import Engine, look_at
 from flows.engines.http import Answer
 from flows.engines.looked import Pressure, RawLook, SeenProbeRow, SourceLook
 from flows.engines.reasons import LookError
 from flows.engines.units import read_pressure, read_units
+from flows.observer import parts as parts_module
 from flows.observer.conclude import conclude, list_notes
 from flows.observer.documents import (
     describe_deployments,
@@ -25,6 +28,7 @@ from flows.observer.documents import (
     read_back,
 )
 from flows.observer.memory import Memory
+from flows.observer.parts import PartLooker, make_part
 from flows.observer.plan import Plan, read_plan
 from flows.observer.recall import recall_asked
 from flows.observer.state import load_memory, save_memory
@@ -106,7 +110,8 @@ class Real:
             "incidents.json": describe_incidents(memory),
             "deployments.json": describe_deployments(memory),
         }
-        self.memory = read_back({name: json.dumps(document).encode() for name, document in documents.items()})
+        read = read_back({name: json.dumps(document).encode() for name, document in documents.items()})
+        self.memory = replace(read, parts=memory.parts)  # else the last part of each node would count again
         self._connect()
 
     def start_afresh(self) -> None:
@@ -115,12 +120,11 @@ class Real:
 
     def _connect(self) -> None:
         self.clients = {name: Client() for name in self.inventory}
+        self.hubs: dict[str, PartLooker] = {}
         self.engines = {name: Engine("docker", self.clients[name]) for name in self.inventory}  # type: ignore[arg-type]
 
     def look(self, at: float, answers: dict[str, Json], hooks: list[Json]) -> None:
-        clock = SimpleNamespace(time=lambda: at, monotonic=lambda: at)
-        with patch.object(engine_module, "time", clock):
-            looks = asyncio.run(self._look(at, answers))
+        looks = asyncio.run(self._look(at, answers))
         concluded = conclude(self.memory, self.plan, looks, [Hook(**hook) for hook in hooks], at)
         self.memory = concluded.memory
         self.notes = list_notes(self.memory, self.plan)
@@ -131,9 +135,29 @@ class Real:
         return [await self._look_at(name, at, answer) for name, answer in answers.items()]
 
     async def _look_at(self, name: str, at: float, answer: Json) -> RawLook:
+        """Return a look at a node; one that ships parts looks by its own clock, and we take what came."""
+        if answer["delay"] is None:
+            look = await self._look_from(name, at, answer["skew"], answer)
+            return msgspec.structs.replace(look, sources=(*look.sources, *self._probe(name, answer)))
+        path = self.folder / f"{name}.part"
+        if not answer["is_old"]:
+            own = await self._look_from(name, at - answer["delay"] + answer["skew"], 0.0, answer)
+            path.write_bytes(make_part(own))
+        if name not in self.hubs:
+            plan = replace(self.plan.nodes[name], part=str(path))
+            self.hubs[name] = PartLooker(plan, (), self.memory.parts.get(name, ""))
+        with patch.object(parts_module, "time", SimpleNamespace(time=lambda: at)):
+            look = await self.hubs[name].look()
+        return (
+            look if look.is_idle else msgspec.structs.replace(look, sources=(*look.sources, *self._probe(name, answer)))
+        )
+
+    async def _look_from(self, name: str, at: float, skew: float, answer: Json) -> RawLook:
         client = self.clients[name]
-        client.answer, client.skew, client.at = answer["engine"], answer["skew"], at
-        sources, pressure = [await look_at(self.engines[name])], Pressure()
+        client.answer, client.skew, client.at = answer["engine"], skew, at
+        clock = SimpleNamespace(time=lambda: at, monotonic=lambda: at)
+        with patch.object(engine_module, "time", clock):
+            sources, pressure = [await look_at(self.engines[name])], Pressure()
         if answer["units"] is not None:
             if "fail" in answer["units"]:
                 sources.append(SourceLook("systemd", reason_class=ReasonClass(answer["units"]["fail"]), reason="x"))
@@ -141,13 +165,13 @@ class Real:
                 rows = tuple(read_units(answer["units"]["text"], ["unit.service"]))
                 sources.append(SourceLook("systemd", units=rows))
                 pressure = read_pressure(*answer["units"]["pressure"])
-        if answer["probes"]:
-            asked = {
-                service: runtime(self.inventory[name]["services"][service])["probe"] for service in answer["probes"]
-            }
-            probes = [SeenProbeRow(s, asked[s], asked[s].split(":")[0], is_ok) for s, is_ok in answer["probes"].items()]
-            sources.append(SourceLook("probes", probes=tuple(probes)))
         return RawLook(name, at, 1, tuple(sources), pressure)
+
+    def _probe(self, name: str, answer: Json) -> tuple[SourceLook, ...]:
+        entries = self.inventory[name]["services"]
+        asked = {service: runtime(entries[service])["probe"] for service in answer["probes"]}
+        probes = [SeenProbeRow(s, asked[s], asked[s].split(":")[0], is_ok) for s, is_ok in answer["probes"].items()]
+        return (SourceLook("probes", probes=tuple(probes)),) if probes else ()
 
 
 def write_inventory(inventory: dict[str, Json], folder: Path) -> None:

@@ -11,6 +11,8 @@ BEGIN = 1_780_000_000.5
 """A `Date` is cut to the second, and half of one added: so that the clocks of the nodes are measured exactly."""
 GAPS = [5.0, 12.0, 20.0, 30.0, 30.0, 31.0, 45.0, 60.0, 61.0, 125.0, 250.0, 640.0, 640.0, 2400.0, 90_000.0, 8 * D]
 ODD_INSPECTIONS = [(0.03, "hang"), (0.04, "bad"), (0.06, "gone"), (0.08, "reset")]
+DELAYS = [None, None, None, None, 0, 3, 90]
+"""How long a part is on its way; None of a node that is looked at."""
 HABITS = ["steady", "steady", "steady", "failing", "failing", "without systemd"]
 REASONS = sorted(HARD | SOFT)
 SKEWS = [0, 0, 0, 0, 10, -3000, 120]
@@ -31,6 +33,8 @@ class Case:
         self.habit = {name: self.dice.choice(HABITS) for name in names}
         self.is_podman = {name: self.dice.random() < 0.2 for name in names}
         self.hooks: list[Json] = []
+        self.delay = {name: self.dice.choice(DELAYS) for name in names}
+        self.has_sent: set[str] = set()
         self.has_health = {name: self.dice.random() < 0.3 for name in names}
         """The engine's list has the health itself, as from API 1.52 on."""
         self.units: dict[str, Json] = {name: {"restarts": 0, "changed": BEGIN - H} for name in names}
@@ -74,18 +78,27 @@ class Case:
                 node["services"] = {"other": None}
 
     def _answer(self, name: str) -> Json:
-        dice, now = self.dice, self.at + self.skew[name]
+        delay = self.delay[name]
+        dice, now = self.dice, self.at + self.skew[name] - (delay or 0)
+        if delay is not None and name in self.has_sent and dice.random() < 0.3:
+            return {"skew": 0, "delay": delay, "is_old": True, "probes": self._probes(name)}
+        self.has_sent.add(name)
         if dice.random() < 0.75:
             fleet.step(dice, self.there[name], now)
         services = self.inventory[name]["services"]
         return {
             "skew": self.skew[name],
+            "delay": delay,
+            "is_old": False,
             "engine": self._fail(name) or self._engine(name, now),
             "units": self._units(name, now) if "unit" in services else None,
-            "probes": {
-                service: dice.random() < 0.7 for service, entry in services.items() if "probe" in (entry or {}).get("runtime", {})
-            },
-        }  # fmt: skip
+            "probes": self._probes(name),
+        }
+
+    def _probes(self, name: str) -> dict[str, bool]:
+        entries = self.inventory[name]["services"]
+        asked = [service for service, entry in entries.items() if "probe" in (entry or {}).get("runtime", {})]
+        return {service: self.dice.random() < 0.7 for service in asked}
 
     def _fail(self, name: str) -> Json | None:
         chance = 0.85 if self.habit[name] == "failing" else 0.04

@@ -56,6 +56,8 @@ class World:
     incidents: Incidents = field(default_factory=Incidents)
     deployments: Deployments = field(default_factory=Deployments)
     notes: dict[str, set[str]] = field(default_factory=dict)
+    arrived: dict[str, float] = field(default_factory=dict)
+    """When the last part of a node came."""
     at: float = 0.0
 
     def look(self, at: float, answers: dict[str, Json], hooks: list[Json]) -> None:
@@ -64,8 +66,10 @@ class World:
         self.deployments.tell(hooks, at)
         self._drop_what_nobody_asks_for()
         for name, answer in answers.items():
-            node = self.nodes.setdefault(name, Node(bool(self.inventory[name].get("intermittent"))))
             self.notes[name] = set()
+            if not self._take_part(name, answer):
+                continue
+            node = self.nodes.setdefault(name, Node(bool(self.inventory[name].get("intermittent"))))
             reason = answer["engine"].get("fail") or (answer["units"] or {}).get("fail")
             self._see(name, answer, is_failing=reason is not None)
             if reason:
@@ -129,10 +133,26 @@ class World:
         for node in self.nodes.values():
             node.pressure, node.partial = {}, False
 
+    def _take_part(self, node: str, answer: Json) -> bool:
+        """Return whether something follows from what a node shipped; an old part is silence, after a while (5)."""
+        if answer["delay"] is None:
+            return True
+        if not answer["is_old"]:
+            hit("5 a new part")
+            self.arrived[node] = self.at
+            return True
+        every = 120.0 if self.inventory[node]["intermittent"] else 30.0
+        if self.at - self.arrived[node] <= 2 * every + 20:
+            hit("5 an old part: nothing follows yet")
+            return False
+        hit("5 an old part: silence")
+        answer |= {"engine": {"fail": "timeout"}, "units": None}
+        return True
+
     # ---- one node ----
 
     def _see(self, node: str, answer: Json, *, is_failing: bool) -> None:
-        now = self.at + answer["skew"]
+        now = self.at + answer["skew"] - (answer["delay"] or 0)
         parts: Parts = {}
         answered = {"probes"} if answer["probes"] else set()
         answer["is_partial"], answer["pressures"] = False, {}
@@ -141,7 +161,8 @@ class World:
             self._add_containers(node, answer, now, parts)
         if answer["units"] is not None and "fail" not in answer["units"]:
             answered.add("systemd")
-            self._add_units(node, answer["units"]["text"], now if "fail" not in answer["engine"] else self.at, parts)
+            is_told = "fail" not in answer["engine"] or answer["delay"] is not None
+            self._add_units(node, answer["units"]["text"], now if is_told else self.at, parts)
             answer["pressures"] = unit.pressure(*answer["units"]["pressure"])
         self._add_probes(node, answer["probes"], parts)
         for name in sorted({*parts, *(name for of, name in self.records if of == node)}):
@@ -194,7 +215,7 @@ class World:
 
     def _judge_node(self, node: str, answer: Json) -> None:
         """Open and close what is said of the node itself: one at a time, the worst (2.6)."""
-        skew = abs(answer["skew"])
+        skew = abs(answer["skew"]) if answer["delay"] is None else 0.0  # its engine's against its own: there is none
         if skew > 5:
             hit("5 a clock that is off by seconds is noted")
             self.notes[node].add("clock")
