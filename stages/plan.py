@@ -1,13 +1,12 @@
 """Planned absence: which maintenance windows are open at the moment of each snapshot (SEMANTICS 2)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from schemas.actual import Snapshot
 from schemas.desired import MaintenanceWindow
 from schemas.frame import dtypes
 from schemas.planned import Planned
@@ -17,14 +16,14 @@ from schemas.window import Window, is_open
 FIELDS = ("from_min", "to_min", "first_on", "last_on", "zone")
 
 
-def plan_absence(windows: DataFrame[MaintenanceWindow], snapshots: DataFrame[Snapshot]) -> DataFrame[Planned]:
-    """Return one row for each service, node or fleet with an open window in each snapshot, sorted by these.
+def plan_absence(windows: DataFrame[MaintenanceWindow], moments: Collection[datetime]) -> DataFrame[Planned]:
+    """Return one row for each service, node or fleet with an open window at each moment, sorted by these.
 
     A calendar is no column's business: each window is asked, and there are few.
     """
     given = [(row["node"], row["service"], _to_window(row)) for row in windows.iter_rows(named=True)]
     found: dict[tuple[datetime, str | None, str | None], list[datetime | None]] = {}
-    for as_of in snapshots["as_of"] if given else ():
+    for as_of in moments if given else ():
         for node, service, window in given:
             if is_open(window, as_of):
                 found.setdefault((as_of, node, service), []).append(find_end(window, as_of))

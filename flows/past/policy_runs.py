@@ -12,12 +12,14 @@ from flows.past.day import Batch, Day, Judge, Problem
 from flows.run.acting.look import make_sight
 from flows.run.conclude import recommended_by_run
 from flows.sources.world.files import WorldFiles
-from flows.sources.world.likeness import Later, Parted, part_worlds
+from flows.sources.world.likeness import Later, part_worlds
+from schemas.desired import Desired
 from schemas.episode import Recommended, Target
 from schemas.rules import Rules
 from schemas.scene import Shown, View
 from schemas.sight import Sight
 from schemas.words import ALL, Health
+from stages.plan import plan_absence
 
 DRIFT = ("node", "service", "kind", "severity", "held_by", "consecutive_failures")
 ADVICE = ("recommendation_id", "event_type", "severity", "causing_kinds", "drift_ids", "root_causes", "blast_radius")
@@ -50,12 +52,19 @@ class DayReader:
         return DayTold(day, [told for version, worlds in parts if (told := self._tell(version, worlds, problems))])
 
     def _tell(self, version: str, worlds: Sequence[WorldFiles], problems: list[Problem]) -> Told | None:
-        # A calendar has moments of its own: under one, each world is judged.
-        has_windows = not self.judge.know(version).desired.maintenance.is_empty()
         judge = self.judge
-        parted = Parted([*worlds], []) if has_windows else part_worlds(worlds, judge.rules, judge.limits)
+        planned = _plan(judge.know(version).desired, worlds)
+        parted = part_worlds(worlds, judge.rules, judge.limits, planned)
         batch = judge.judge_worlds(version, parted.told, problems)
         return Told(batch, tuple(row for row in parted.later if row.like in batch.prints)) if batch else None
+
+
+def _plan(desired: Desired, worlds: Sequence[WorldFiles]) -> dict[datetime, list[tuple[Any, ...]]]:
+    """Return what is planned to be away at the moment of each world, and until when: a calendar has moments of its own."""
+    found: dict[datetime, list[tuple[Any, ...]]] = {}
+    for as_of, *row in plan_absence(desired.maintenance, [world.as_of for world in worlds]).iter_rows():
+        found.setdefault(as_of, []).append(tuple(row))
+    return found
 
 
 class Parts:

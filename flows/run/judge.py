@@ -64,7 +64,7 @@ def survey(
 ) -> Surveyed:
     """Return what follows from both states node by node, and from the world as a whole (SEMANTICS 3 and 4, 1 to 7)."""
     before = Settling.validate(empty(Settling)) if remembered is None else remembered
-    planned = step(plan_absence, desired.maintenance, actual.snapshots)
+    planned = step(plan_absence, desired.maintenance, actual.snapshots["as_of"].to_list())
     world_times = step(date_worlds, actual)
     observed, detected = step(look_at_services, desired, actual, rules)
     settling = step(settle, observed.services, actual.snapshots, before)

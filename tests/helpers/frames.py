@@ -174,7 +174,7 @@ def doubted(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
     """Return the drift before anything is held back, with the default rules or some of them changed."""
     by = Rules(**rules)
     observed, drift = look_at_services(want, have, by)
-    planned = plan_absence(want.maintenance, have.snapshots)
+    planned = plan_absence(want.maintenance, have.snapshots["as_of"].to_list())
     placed = find_places(drift, want, have, observed, by)
     return doubt_observer(placed, want, have, observed, planned, date_worlds(have), by).drift
 

@@ -38,6 +38,7 @@ STAYING = {
 }
 """The other times that a judgement looks at."""
 MICROSECOND = timedelta(microseconds=1)
+_NOTHING: Mapping[datetime, object] = {}
 
 
 class Later(NamedTuple):
@@ -61,9 +62,14 @@ class Parted(NamedTuple):
     later: list[Later]
 
 
-def part_worlds(worlds: Iterable[WorldFiles], rules: Rules, limits: Limits) -> Parted:
-    """Return which worlds are to be judged, and which say the same as the last one that is."""
-    parted, comparing = Parted([], []), _Comparing(rules, limits)
+def part_worlds(
+    worlds: Iterable[WorldFiles], rules: Rules, limits: Limits, beside: Mapping[datetime, object] = _NOTHING
+) -> Parted:
+    """Return which worlds are to be judged, and which say the same as the last one that is.
+
+    `beside` is what holds at the moment of a world besides, such as planned absence: where it differs, no world is like another.
+    """
+    parted, comparing = Parted([], []), _Comparing(rules, limits, beside)
     for world in worlds:
         found = comparing.compare(world)
         if found is None:
@@ -87,7 +93,8 @@ class _Said(NamedTuple):
 class _Comparing:
     """Compares each world with the last one that is to be judged."""
 
-    def __init__(self, rules: Rules, limits: Limits) -> None:
+    def __init__(self, rules: Rules, limits: Limits, beside: Mapping[datetime, object]) -> None:
+        self._beside = beside
         self._zone, self._settling, self._limits = rules.naive_timezone, rules.settling_words, limits
         ages = [rules.world_ttl, rules.node_ttl, rules.node_ttl_intermittent]
         ages += [rules.service_ttl] if rules.service_ttl else []
@@ -103,13 +110,17 @@ class _Comparing:
     def compare(self, world: WorldFiles) -> Later | None:
         """Return what the world is like; None where it is to be judged."""
         said, last = _part(world), self._last
-        if said and last and said.fixed == last.fixed and said.as_of_us < self._changes_at_us:
+        if said and last and self._is_as_before(last, said):
             moved = self._move(last, said)
             if moved is not None:
                 return Later(said.as_of, last.as_of, moved)
         self._last = said
         self._keep_staying(said, world)
         return None
+
+    def _is_as_before(self, last: _Said, said: _Said) -> bool:
+        is_beside = self._beside.get(last.as_of) == self._beside.get(said.as_of)
+        return is_beside and said.fixed == last.fixed and said.as_of_us < self._changes_at_us
 
     def _move(self, last: _Said, said: _Said) -> dict[int, int] | None:
         """Return what became of each time; None where that may make a difference."""
