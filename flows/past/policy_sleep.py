@@ -53,7 +53,7 @@ class Sleep:
     def _is_quiet(self, memory: Memory) -> bool:
         """Return whether another run leaves nothing behind but when it was: nothing is wrong, and nothing was."""
         is_known = memory.last_run is not None and memory.fleet_since is not None
-        if not is_known or self.workable or self.book.problems or self.scene.resting or not self.scene.is_conclusive:
+        if not is_known or self.scene.resting or not self.scene.is_conclusive:
             return False
         is_empty = not (memory.rest or memory.clean or memory.seen or memory.progress)
         return is_empty and memory.node_since.keys() == self.up

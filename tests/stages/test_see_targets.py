@@ -49,12 +49,14 @@ def test_what_is_asked_of_a_target_is_unknown_while_a_file_that_says_it_cannot_b
 
 
 def test_a_scene_counts_who_is_in_trouble_on_the_nodes_that_are_up():
-    services = ["piha/web", "piha/db", "vps/mail", "attic/nas", {"target": "piha/off", "is_monitored": False}]
+    services = ["piha/web", "piha/db", "vps/mail", "vps/dns", "attic/nas"]
+    services.append({"target": "piha/off", "is_monitored": False})
     drift = [
         {"target": "piha/web"},
         {"target": "piha/web", "kind": "missing_service", "held_by": "observer_suspect"},
         {"target": "piha/db", "held_by": "maintenance"},
         {"target": "vps/mail", "held_by": "offline_node"},
+        {"target": "vps/dns"},
         {"target": "vps/all", "kind": "offline_node"},
     ]
     scene = see(*services, nodes=[{"node": "attic", "is_intermittent": True}], drift=drift)
