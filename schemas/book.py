@@ -112,6 +112,11 @@ class Book:
         """Return the halts in force."""
         return tuple(halt for halt in self.halts if halt.until is None or moment < halt.until)
 
+    def last_halt_at(self, moment: datetime) -> Halted | None:
+        """Return the halt in force that lasts longest, of equals the newest."""
+        halts = self.halts_at(moment)
+        return max(reversed(halts), key=lambda halt: (halt.until is None, halt.until or moment), default=None)
+
     def holds_at(self, moment: datetime) -> tuple[Held, ...]:
         """Return the holds in force."""
         return tuple(hold for hold in self.holds if moment < hold.until)

@@ -124,13 +124,10 @@ def _clock_behind(ground: _Ground) -> Hits:
 
 
 def _halted(ground: _Ground) -> Hits:
-    halts = ground.book.halts_at(ground.scene.as_of)
-    if halts:
-        ends = [halt.until for halt in halts]
-        until = None if None in ends else max(end for end in ends if end is not None)
-        newest = halts[-1]
-        text = f"halted by {newest.by} since {spell_instant(newest.at)}: {newest.reason}"
-        yield make_hit(Guard.HALTED, text, "supervisor resume", until)
+    halt = ground.book.last_halt_at(ground.scene.as_of)
+    if halt is not None:
+        text = f"halted by {halt.by} since {spell_instant(halt.at)}: {halt.reason}"
+        yield make_hit(Guard.HALTED, text, "supervisor resume", halt.until)
 
 
 def _observer_suspect(ground: _Ground) -> Hits:

@@ -157,6 +157,17 @@ def test_holds_and_halts_last_until_they_are_taken_back():
     assert fold((halt, ANNA), (Resume(), BERT)).halts_at(NOON) == ()
 
 
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [((None, 1), 0), ((2, 1), 0), ((1, 2), 1), ((1, None), 1), ((1, 1), 1), ((), None)],
+)
+def test_of_several_halts_the_one_that_lasts_longest_is_told(ends, told):
+    ends = [None if hours is None else NOON + timedelta(hours=hours) for hours in ends]
+    halt = fold(*((Halt(reason=str(place), until=end), ANNA) for place, end in enumerate(ends))).last_halt_at(NOON)
+
+    assert (halt and halt.reason) == (None if told is None else str(told))
+
+
 def test_a_request_counts_as_its_requesters_yes_but_for_danger_that_needs_others():
     request = Requested(node="piha", service="web", verb=Verb.FAILOVER, params={"to": "vps"}, ends_at=ENDS)
     dangerous = proposed(verb=Verb.FAILOVER, risk=Risk.DANGEROUS, params={"to": "vps"}, requested=1, rule_id=None)

@@ -33,7 +33,7 @@ def view_actions(
     attempts = {attempt.intent_id: attempt for attempt in book.attempts}
     intents = [intent for intent in book.intents.values() if with_ended or intent.state in OPEN]
     intents.sort(key=lambda row: (row.node, row.service, row.verb, row.created_at))
-    halts = book.halts_at(as_of)
+    halt = book.last_halt_at(as_of)
     breakers = open_breakers(book, numbers, as_of)
     escalated = ["/".join(target) for target, problem in sorted(book.problems.items()) if problem.escalated is not None]
     return {
@@ -46,7 +46,7 @@ def view_actions(
             "escalated": len(escalated),
         },
         **({"escalated": escalated} if escalated else {}),
-        "halted": _view_halt(halts[-1]) if halts else None,
+        "halted": _view_halt(halt) if halt else None,
         "breakers": [
             {"scope": scope, "until": spell_instant(until)} for scope, until in breakers.items() if as_of < until
         ],
