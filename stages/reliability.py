@@ -73,7 +73,7 @@ def _service_downtime(sightings: pl.DataFrame, offline: pl.DataFrame, asked: pl.
 
 def _time_of(sightings: pl.DataFrame) -> pl.DataFrame:
     """Return one row for each target and run, whatever number of drifts the target has in it."""
-    return sightings.filter(pl.col("node") != FLEET).unique([*TARGET, "run"]).select(*TARGET, "run", "observed_s")
+    return sightings.filter(pl.col("node") != FLEET).select(*TARGET, "run", "observed_s").unique([*TARGET, "run"])
 
 
 def _sum(times: pl.DataFrame, name: str) -> pl.DataFrame:
