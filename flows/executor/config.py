@@ -207,11 +207,16 @@ class ExecutorConfig(BaseModel):
         return any(fnmatchcase(f"{node}/{service}", glob) for glob in self.self_targets)
 
     def read_secrets(self, environment: Iterable[tuple[str, str]] | None = None) -> dict[str, str]:
-        """Return the values of the secrets that the environment has, or systemd's credentials of that name."""
+        """Return the values of the secrets that the environment has, or systemd's credentials of that name.
+
+        The key of a webhook is one, whether it is listed or not.
+        """
         given = dict(os.environ.items() if environment is None else environment)
-        found = {name: given[name] for name in self.secrets if given.get(name)}
+        keys = (step.secret for step in self.steps if isinstance(step, WebhookStep))
+        names = tuple(dict.fromkeys((*self.secrets, *keys)))
+        found = {name: given[name] for name in names if given.get(name)}
         folder = given.get("CREDENTIALS_DIRECTORY")
-        for name in self.secrets if folder else ():
+        for name in names if folder else ():
             path = Path(str(folder)) / name
             if name not in found and path.is_file():
                 found[name] = path.read_text().rstrip("\n")

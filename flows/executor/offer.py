@@ -65,7 +65,8 @@ class Workshop:
             case WebhookStep():
                 return WebhookBackend(step, self.secrets.get(step.secret), size)
             case ScriptStep():
-                return ScriptBackend(step, node, service, self.secrets, size)
+                listed = {name: self.secrets[name] for name in self.config.secrets if name in self.secrets}
+                return ScriptBackend(step, node, service, listed, size)
 
     def offer(self, verb: Verb, node: str, service: str) -> Offer | None:
         """Return what would be run for a verb on a target; SettingsError where a script is not what it should be."""

@@ -7,8 +7,11 @@ import pytest
 from flows.errors import SettingsError
 from flows.executor.config import read_executor_config
 from flows.executor.offer import Workshop
+from flows.executor.order import Order, Preflight
+from flows.executor.runner import never
 from schemas.episode import Target
 from schemas.verb import Verb
+from tests.helpers.frames import NOON
 
 SCRIPT = "steps:\n  - {targets: ['*/*'], verbs: [restart], backend: script, path: %s}\n"
 
@@ -139,3 +142,18 @@ def test_with_a_clock_for_tests_nothing_but_scripts_is_offered(config):
     text = "steps:\n  - {targets: ['*/*'], verbs: [restart], backend: docker}\n"
 
     assert Workshop(read_executor_config(config(text)), {}, scripts_only=True).offer(Verb.RESTART, "a", "b") is None
+
+
+def test_the_key_of_a_webhook_is_known_without_being_listed_and_is_not_for_scripts(config, program):
+    program.write_text("#!/bin/sh\nenv\n")
+    text = SCRIPT % program
+    text += "  - {targets: ['*/*'], verbs: [redeploy], backend: webhook, url: 'https://ci/x', secret: HOOK_KEY}\n"
+    found = read_executor_config(config(f"secrets: [TOKEN]\n{text}"))
+    workshop = Workshop(found, found.read_secrets([("HOOK_KEY", "k"), ("TOKEN", "t"), ("OTHER", "o")]))
+    fields = {"node": "piha", "service": "web", "intent_id": "a" * 64, "fence": 1, "number": 1, "world_at": NOON}
+    order = Order(verb=Verb.RESTART, timeout_s=5.0, **fields)
+    _, script = workshop.find(Verb.RESTART, "piha", "web")
+    _, webhook = workshop.find(Verb.REDEPLOY, "piha", "web")
+
+    assert webhook.preflight(order) is Preflight.OK
+    assert [word in script.run(order, never).output for word in (b"TOKEN=t", b"HOOK_KEY")] == [True, False]
