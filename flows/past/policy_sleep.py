@@ -17,6 +17,7 @@ from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.policy import Policy
 from schemas.scene import Scene, is_stormy
+from schemas.schedule import SEARCH
 from stages.expand_candidates import expand_candidates
 from stages.update_memory import update_memory
 
@@ -91,6 +92,9 @@ def _is_restless(decision: Decision, policy: Policy | None) -> bool:
 
 
 def _find_moments(decided: Decided, scene: Scene, book: Book) -> Iterator[datetime]:
-    yield from (hit.until for row in decided.decisions for hit in row.guards if hit.until is not None)
+    hits = [hit for row in decided.decisions for hit in row.guards]
+    yield from (hit.until for hit in hits if hit.until is not None)
+    # A window that opens behind what was searched has no moment yet, and may have one from then on.
+    yield from (scene.as_of + SEARCH for hit in hits if hit.guard is Guard.WINDOW and hit.until is None)
     yield from scene.flapping.values()
     yield from (consent.ends_at for intent in book.unstarted for consent in intent.consents)

@@ -183,3 +183,13 @@ def test_nothing_is_slept_through_the_end_of_a_rest(settings, tmp_path):
 
     started = {key.target: new for key, _, new in found.rows if key.what == "started"}
     assert started["piha/web"] >= 2
+
+
+def test_nothing_is_slept_through_the_end_of_a_freeze_that_no_search_reaches(settings, past, tmp_path, monkeypatch):
+    """`next_allowed` looks 35 days ahead, here five minutes: a freeze that has no end in them ends all the same."""
+    for module in ("schemas.schedule", "flows.past.policy_sleep"):
+        monkeypatch.setattr(f"{module}.SEARCH", timedelta(minutes=5))
+    window = "windows: {long: {from: '11:00', to: '14:03'}}\nfreeze: [long]\n"
+    (tmp_path / "draft.yaml").write_text(window + AUTO)
+
+    assert replay(settings, past, tmp_path)["new"]["started", "piha/web"] >= 1
