@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
@@ -35,6 +35,7 @@ from flows.run.gather import InputReader, read_desired
 from flows.settings import Settings, load_settings
 from schemas.attempt import IntentState
 from schemas.book import Book
+from schemas.ledger import Role
 from schemas.look_words import SelectorKind
 from schemas.verb import Verb
 from stages.fold_ledger import fold_ledger
@@ -121,7 +122,7 @@ def act_watch(settings: Settings, stop: Event, tell: Callable[[Done], None], com
         executor = Executor(claimed, is_ending=stop.is_set)
         said = ""
         while not stop.is_set():
-            begun_s = time.monotonic()
+            begun_s, seen = time.monotonic(), stamp_news(mind.place)
             try:
                 for one in executor.work(make_workshop(settings)):
                     tell(one)
@@ -136,7 +137,7 @@ def act_watch(settings: Settings, stop: Event, tell: Callable[[Done], None], com
                     complain(said)
             sweep_outputs(mind.place, settings.actions.output_keep)
             until_s = begun_s + settings.watch_max_interval.total_seconds()
-            wait_for_news(mind.place, stop, until_s, with_runs=executor.is_waiting)
+            wait_for_news(mind.place, stop, until_s, seen, with_runs=executor.is_waiting)
 
 
 @contextmanager
@@ -169,20 +170,27 @@ def acting(settings: Settings, tell: Callable[[Done], None], complain: Callable[
         thread.join()
 
 
-def wait_for_news(place: ActionPlace, stop: Event, until_s: float, *, with_runs: bool) -> None:
-    """Wait until the ledger changes (or a run has ended, `with_runs`), until that monotonic time, or until it is time to stop."""
-    seen = _stamp(place, with_runs)
-    while not stop.wait(LOOK_S) and time.monotonic() < until_s:
-        if _stamp(place, with_runs) != seen:
-            return
+class News(NamedTuple):
+    """What tells one state of what others said, and of what the last run left, from another."""
+
+    said: object
+    run: object
 
 
-def _stamp(place: ActionPlace, with_runs: bool) -> object:
-    """Return what tells one state of the journals, and of what the last run left, from another."""
+def stamp_news(place: ActionPlace) -> News:
+    """Return the state as it is now: taken before a look, it tells what came while that went on, but for our own words."""
     run = None
     with suppress(OSError):
         run = place.memory.stat().st_ino, place.memory.stat().st_mtime_ns
-    return stamp_journals(place), run if with_runs else None
+    return News([row for row in stamp_journals(place) if not row[0].startswith(f"{Role.EXECUTOR}-")], run)
+
+
+def wait_for_news(place: ActionPlace, stop: Event, until_s: float, seen: News, *, with_runs: bool) -> None:
+    """Wait until somebody says something (or a run ends, `with_runs`), until that monotonic time, or until it is time to stop."""
+    while not stop.wait(LOOK_S) and time.monotonic() < until_s:
+        now = stamp_news(place)
+        if now.said != seen.said or (with_runs and now.run != seen.run):
+            return
 
 
 def plan(settings: Settings) -> tuple[Thought, list[Planned]]:

@@ -131,7 +131,7 @@ def test_while_something_waits_to_be_started_a_run_is_news(tmp_path, monkeypatch
         return next(looks)
 
     stop = SimpleNamespace(wait=look)
-    act.wait_for_news(place, stop, time.monotonic() + 60, with_runs=is_waiting)
+    act.wait_for_news(place, stop, time.monotonic() + 60, act.stamp_news(place), with_runs=is_waiting)
 
     assert len([*looks]) == (2 if is_waiting else 0)
 
@@ -147,3 +147,34 @@ def test_the_executor_knows_that_something_waits_to_be_started(tmp_path):
 
     assert [*executor.work(act.make_workshop(settings))] == []
     assert executor.is_waiting
+
+
+def test_what_is_said_while_the_executor_looks_is_news(tmp_path, monkeypatch):
+    home = Home(tmp_path)
+    home.configure(start_grace="0s")
+    home.propose()
+    settings = load_settings({}, home.folder / "supervisor.yaml").settings
+    looks, stop, work = [], Event(), Executor.work
+
+    def look(executor, workshop):
+        yield from work(executor, workshop)
+        looks.append(home.run("hold", "piha/db", "--until", "2h", "--reason", "x").code)
+        if len(looks) == 2:
+            stop.set()
+
+    begun_s = time.monotonic()
+    monkeypatch.setattr(Executor, "work", look)
+    act.act_watch(settings, stop, lambda _: None, lambda _: None)
+
+    assert looks == [0, 0]
+    assert time.monotonic() - begun_s < settings.watch_max_interval.total_seconds() / 2
+
+
+def test_what_the_executor_itself_says_is_no_news(tmp_path):
+    place = ActionPlace(tmp_path)
+    place.journals.mkdir()
+    before = act.stamp_news(place)
+    (place.journals / "executor-1.jsonl").write_text("a start")
+    assert act.stamp_news(place) == before
+    (place.journals / "operator-1.jsonl").write_text("a hold")
+    assert act.stamp_news(place) != before
