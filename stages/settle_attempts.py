@@ -40,18 +40,21 @@ class _Case(NamedTuple):
 def settle_attempts(book: Book, scene: Scene, before: Memory, memory: Memory) -> Settled:
     """Return the outcomes that this run brings, with their records, each kind by (node, service, verb).
 
-    `before` is the memory without this run, `memory` that with it.
+    `before` is the memory without this run, `memory` that with it. What is said of an intent is said once, and holds for
+    each of its starts that ended.
     """
-    known = {}
-    for attempt in book.open_attempts:
-        outcome = _find_outcome(attempt, scene, before, memory)
+    said: dict[str, tuple[Attempt, AttemptOutcome]] = {}
+    ended = [attempt for attempt in book.open_attempts if attempt.ended_at is not None]
+    for attempt in ended:
+        outcome = None if attempt.intent_id in said else _find_outcome(attempt, scene, before, memory)
         if outcome is not None:
-            known[attempt.n] = (attempt, outcome)
+            said[attempt.intent_id] = attempt, outcome
     tried = (attempt for problem in book.problems.values() for attempt in problem.attempts)
     relapsed = [attempt for attempt in tried if _has_relapsed(attempt, scene)]
-    rows = sorted(known.values(), key=lambda row: _order(row[0]))
+    rows = sorted(said.values(), key=lambda row: _order(row[0]))
+    again = {attempt.intent_id: attempt for attempt in relapsed}
     return Settled(
-        {n: outcome for n, (_, outcome) in known.items()}
+        {attempt.n: said[attempt.intent_id][1] for attempt in ended if attempt.intent_id in said}
         | {attempt.n: AttemptOutcome.RELAPSED for attempt in relapsed},
         tuple(
             Verified(
@@ -62,7 +65,7 @@ def settle_attempts(book: Book, scene: Scene, before: Memory, memory: Memory) ->
             )
             for attempt, outcome in rows
         ),
-        tuple(Relapsed(intent_id=attempt.intent_id) for attempt in sorted(relapsed, key=_order)),
+        tuple(Relapsed(intent_id=attempt.intent_id) for attempt in sorted(again.values(), key=_order)),
     )
 
 
