@@ -18,6 +18,7 @@ from schemas.numbers import Numbers
 from schemas.policy import Policy
 from schemas.scene import Scene, is_stormy
 from schemas.schedule import SEARCH
+from schemas.words import Action
 from stages.expand_candidates import expand_candidates
 from stages.update_memory import update_memory
 
@@ -80,10 +81,11 @@ def fall_asleep(
 def _is_restless(decision: Decision, policy: Policy | None) -> bool:
     """Return whether another run may decide otherwise for what it sees, and not for what time it is.
 
-    That is: what starts, what waits for further worlds or for the target to be seen, what moves; and what is in a window,
-    which may close.
+    That is: what starts, what waits for further worlds or for the target to be seen; what may move, for how it is at the
+    other places is no drift; and what is in a window, which may close.
     """
-    if decision.verdict is Verdict.START or decision.params:
+    may_move = decision.recommended_action == Action.FAILOVER_REVIEW and policy is not None and bool(policy.failovers)
+    if decision.verdict is Verdict.START or may_move:
         return True
     guards = {hit.guard: hit for hit in decision.guards}
     lacks_worlds = Guard.ACT_AFTER in guards and guards[Guard.ACT_AFTER].until is None

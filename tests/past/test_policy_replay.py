@@ -193,3 +193,18 @@ def test_nothing_is_slept_through_the_end_of_a_freeze_that_no_search_reaches(set
     (tmp_path / "draft.yaml").write_text(window + AUTO)
 
     assert replay(settings, past, tmp_path)["new"]["started", "piha/web"] >= 1
+
+
+def test_nothing_is_slept_through_the_end_of_where_a_service_moved_to(settings, tmp_path):
+    """Piha is gone for good, web runs on vps by somebody's hand, and dies there: nothing that drifts says so."""
+    for minute in range(0, 120, 2):
+        moment = NOON + minute * STEP
+        files = world(moment, "vps/y", "vps/web", sick={"vps/web"} if minute >= 90 else ())
+        gone = world(moment, *SERVICES[:3], silent_s=minute * 60)
+        for name in ("services.json", "nodes.json"):
+            files[name] = json.dumps(json.loads(files[name]) | json.loads(gone[name])).encode()
+        write(tmp_path / "kept" / f"{moment:%Y-%m-%dT%H%M%SZ}", files)
+    (tmp_path / "draft.yaml").write_text("failover: {piha/web: {to: [vps]}}\n" + ASK)
+    found = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=tmp_path / "kept")
+
+    assert {key.target: new for key, _, new in found.rows if key.what == "asked"}["piha/web"] == 1
