@@ -15,7 +15,8 @@ def escalate(
 ) -> tuple[Escalated, ...]:
     """Return the problems that need a person from this run on, by (node, service).
 
-    None of which nothing was tried yet or an attempt is open, and none whose intent somebody rejected lately: that person knows.
+    Only those for which something was tried and no attempt is open, and none whose intent somebody rejected lately: that
+    person knows.
     """
     tried = sorted((target, problem) for target, problem in book.problems.items() if problem.attempts)
     if not tried:
