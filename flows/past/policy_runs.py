@@ -15,6 +15,7 @@ from flows.sources.world.files import WorldFiles
 from flows.sources.world.likeness import Later, part_worlds
 from schemas.desired import Desired
 from schemas.episode import Recommended, Target
+from schemas.frame import only
 from schemas.rules import Rules
 from schemas.scene import Shown, View
 from schemas.sight import Sight
@@ -142,10 +143,17 @@ class JudgedRuns:
 
     @cached_property
     def _signs(self) -> Mapping[datetime, tuple[Any, ...]]:
-        """What there is to decide about in each run, ages apart, and what was deployed."""
-        judgement = self.batch.judgement
+        """What there is to decide about in each run, ages apart, and what was deployed.
+
+        What is not monitored does not drift; that it is healthy is asked for all the same (`other_instance_healthy`).
+        """
+        judgement, desired = self.batch.judgement, self.batch.desired
+        is_apart = pl.col("node").is_in(desired.nodes.filter(~pl.col("is_monitored"))["node"].implode())
         frames = [judgement.drift.select("as_of", *DRIFT), judgement.recommendations.select("as_of", *ADVICE)]
         frames += [self.whole.nodes.filter("has_disk_pressure").select("as_of", "node")]
+        unmonitored = desired.services.filter(~pl.col("is_monitored") | is_apart)
+        beside = only(self.whole.observed, unmonitored, on=["node", "service"])
+        frames += [beside.filter(pl.col("health") == Health.HEALTHY).select("as_of", "node", "service")]
         return _describe(frames)
 
     @cached_property

@@ -208,3 +208,24 @@ def test_nothing_is_slept_through_the_end_of_where_a_service_moved_to(settings, 
     found = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=tmp_path / "kept")
 
     assert {key.target: new for key, _, new in found.rows if key.what == "asked"}["piha/web"] == 1
+
+
+@pytest.mark.parametrize(
+    "unmonitored",
+    [{"hosts/vps/services.yaml": b"services: {web: {monitor: false}}"}, {"hosts/vps/node.yaml": b"monitor: false"}],
+    ids=["the service", "its node"],
+)
+def test_nothing_is_slept_through_the_recovery_of_another_instance_that_nobody_monitors(
+    settings, tmp_path, unmonitored
+):
+    """How it is with what is not monitored is no drift, but a rule may ask for it."""
+    write(settings.inventory, inventory(piha=["web", "db", "x"], vps=["web"]) | unmonitored)
+    for minute in range(0, 60, 2):
+        moment = NOON + minute * STEP
+        sick = {*(["piha/web"] if minute else []), *(["vps/web"] if minute < 40 else [])}
+        write(tmp_path / "kept" / f"{moment:%Y-%m-%dT%H%M%SZ}", world(moment, *SERVICES, "vps/web", sick=sick))
+    rule = "rules: [{id: all, match: {}, mode: auto, needs: [other_instance_healthy]}]\n"
+    (tmp_path / "draft.yaml").write_text(rule)
+    found = study_policies(settings, tmp_path / "draft.yaml", None, None, jobs=1, source=tmp_path / "kept")
+
+    assert {key.target: new for key, _, new in found.rows if key.what == "started"} == {"piha/web": 1}
