@@ -162,6 +162,15 @@ def test_what_is_unusual_is_read_each_time(first, then):
     assert count_repeats(worlds) == 1, "of the empty services.json"
 
 
+@pytest.mark.parametrize("blank", ["\f", "\v"])
+@pytest.mark.parametrize("text", ['{{"vps": {{"last_seen"{}: {}}}}}', '{{"vps": {{"last_seen":{}{}}}}}'])
+def test_a_blank_that_json_does_not_have_makes_a_file_unreadable_each_time(text, blank):
+    worlds = [world(at, nodes=text.format(*how)) for at, how in enumerate((("", 1780487940), (blank, 1780487941)))]
+
+    assert count_repeats(worlds) == 0
+    assert len(decode(worlds)[1]) == 1
+
+
 def test_a_time_within_a_record_is_not_taken_for_its_own():
     inner = [f'{{"vps": {{"of": {{"last_seen": {time}}}, "last_seen": "\u00a01780487940"}}}}' for time in TIMES[2:4]]
     plain = [json.dumps({"vps": {"of": {"last_seen": 5}, "last_seen": 1780487940 + n}}) for n in range(2)]

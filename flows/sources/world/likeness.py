@@ -120,7 +120,9 @@ class _Comparing:
 
     def _is_as_before(self, last: _Said, said: _Said) -> bool:
         is_beside = self._beside.get(last.as_of) == self._beside.get(said.as_of)
-        return is_beside and said.fixed == last.fixed and said.as_of_us < self._changes_at_us
+        # What stands for a time may be in a file itself, which is no JSON then.
+        has_as_many = len(said.times) == len(last.times)
+        return is_beside and said.fixed == last.fixed and has_as_many and said.as_of_us < self._changes_at_us
 
     def _move(self, last: _Said, said: _Said) -> dict[int, int] | None:
         """Return what became of each time; None where that may make a difference."""

@@ -19,11 +19,12 @@ Row = tuple[Any, ...]
 MOST_BYTES = 1024 * 1024
 """Of a file; a larger one is read by columns, and to keep what it says takes as much memory as its rows."""
 FIELD = b'"last_seen"'
-A_TIME = rb'\s*:\s*("[^"\x00-\x1f\x80-\xff]*"|[-+.0-9eE]+)'
+COLON = rb"[ \t\n\r]*:[ \t\n\r]*"
+A_TIME = COLON + rb'("[^"\x00-\x1f\x80-\xff]*"|[-+.0-9eE]+)'
 """What follows on the name of a time, as it is written; where a file has no backslash, nothing else looks like both."""
 MOVING = re.compile(FIELD + A_TIME)
 """The time of nodes and services that each look moves."""
-NEVER = re.compile(FIELD + rb"\s*:\s*null")
+NEVER = re.compile(FIELD + COLON + rb"null")
 SEEN_STATE = 5
 """Where the rows of nodes and services say what a moving time came to."""
 UNCLEAR_US = 2**63 - 1
