@@ -25,8 +25,8 @@ def world(minutes, **files):
     return WorldFiles(as_of, {name: text.encode() for name, text in contents.items()}, as_of)
 
 
-def decode(worlds):
-    decoded = decode_readable_worlds(worlds, ALIASES, KNOWN, LIMITS)
+def decode(worlds, limits=LIMITS):
+    decoded = decode_readable_worlds(worlds, ALIASES, KNOWN, limits)
     return decoded.actual, decoded.unreadable
 
 
@@ -176,6 +176,20 @@ def test_a_time_within_a_record_is_not_taken_for_its_own():
     plain = [json.dumps({"vps": {"of": {"last_seen": 5}, "last_seen": 1780487940 + n}}) for n in range(2)]
 
     assert [count_repeats([world(n, nodes=text) for n, text in enumerate(texts)]) for texts in (inner, plain)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "limits"),
+    [(NODES, "vps", Limits(max_other_values=3)), (SERVICES, "vps/db", Limits(max_json_values=3))],
+)
+def test_a_time_that_is_written_with_a_comma_counts_as_more_values(file, key, limits):
+    looks = ("1780487940", '"Wed, 03 Jun 2026 11:59:30 GMT"')
+    texts = [f'{{"{key}": {{"status": "up", "last_seen": {look}}}}}' for look in looks]
+    worlds = [world(at, **{file.removesuffix(".json"): text}) for at, text in enumerate(texts)]
+
+    assert [fault.problem.partition(";")[0] for fault in decode(worlds, limits)[1]] == [
+        f"{file}: about 4 values, over the limit of 3"
+    ]
 
 
 def test_a_world_that_is_refused_leaves_nothing_behind():

@@ -90,12 +90,14 @@ class WorldRows:
         self._limits = limits
         self._rules = rules
         self._times = TimeReader(0, rules)
-        moments, most_bytes = Moments(rules.naive_timezone), limits.max_json_values
+        moments = Moments(rules.naive_timezone)
+        # The values of no larger file are counted.
+        most, most_of_others = limits.max_json_values, limits.of_other_files.max_json_values
         self.repeats = {
-            NODES: Repeats(self.nodes, moments, most_bytes, moves=True),
-            SERVICES: Repeats(self.services, moments, most_bytes, moves=True),
-            DEPLOYMENTS: Repeats(self.deployments, moments, most_bytes, moves=False),
-            INCIDENTS: Repeats(self.incidents, moments, most_bytes, moves=False),
+            NODES: Repeats(self.nodes, moments, most_of_others, moves=True),
+            SERVICES: Repeats(self.services, moments, most, moves=True),
+            DEPLOYMENTS: Repeats(self.deployments, moments, most_of_others, moves=False),
+            INCIDENTS: Repeats(self.incidents, moments, most_of_others, moves=False),
         }
         """More rows of each file: those that say the same as earlier ones, only later."""
         rows = (self.snapshots, self.nodes, self.services, self.deployments, self.incidents, self.rejected)
