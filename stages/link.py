@@ -14,6 +14,8 @@ from schemas.words import DependencyScope, RunMode
 
 MOST_ROUNDS = 20
 """Steps of a chain that are followed one by one; of a longer one, everything broken is linked at once."""
+MOST_TRIMS = 20
+"""Rounds in which what is in no circle is left out, before circles are looked for; a chain of thousands would take thousands."""
 
 
 def link_dependencies(desired: Desired, observed: DataFrame[ObservedService], drift: DataFrame[Drift]) -> Links:
@@ -193,18 +195,22 @@ def _within_components(dependencies: DataFrame[Dependency]) -> pl.DataFrame:
 
 
 def _between(dependencies: pl.DataFrame) -> pl.DataFrame:
-    """Return the dependencies without those within a node that lead to what needs nothing, or come from what nobody needs."""
+    """Return the dependencies without those within a node that lead to what needs nothing, or come from what nobody needs.
+
+    Each round shortens a chain by a link at either end; of a long one some are left.
+    """
     is_near = pl.col("node").is_not_null() & (pl.col("scope") == DependencyScope.LOCAL)
     near, others = dependencies.filter(is_near), dependencies.filter(~is_near)
     is_onward = pl.col("dependency").is_in(others.filter(pl.col("node").is_null())["service"].implode())
     is_asked = pl.col("service").is_in(others["dependency"].implode())
-    count = near.height + 1
-    while near.height < count:
+    for _ in range(MOST_TRIMS):
         count = near.height
         needing = pl.concat([near, others]).select("node", dependency="service")
         near = pl.concat([near.filter(is_onward), near.filter(~is_onward).pipe(only, needing, ["node", "dependency"])])
         needed = near.select("node", service="dependency")
         near = pl.concat([near.filter(is_asked), near.filter(~is_asked).pipe(only, needed, TARGET)])
+        if near.height == count:
+            break
     return pl.concat([others, near])
 
 

@@ -1,10 +1,14 @@
 """Where a declared dependency is looked for, and which services depend on each other in a circle (SEMANTICS 5)."""
 
+from itertools import pairwise
+
 import pytest
 
+from schemas.frame import only
 from schemas.rules import Rules
 from schemas.words import DependencyScope
-from stages.link import link_all, link_dependencies
+from stages import link as link_stage
+from stages.link import find_cycles, link_all, link_dependencies
 from stages.observe import observe_services
 from tests.helpers.frames import actual, desired, judged
 
@@ -105,6 +109,20 @@ def test_a_cycle_runs_over_nodes():
 
 def test_a_name_that_depends_on_itself_on_another_node_alone_is_no_cycle():
     assert cyclic(["a/web", "b/db"], [needs("a/web", "db", EXTERNAL), needs("b/db", "web")]) == []
+
+
+def test_a_long_chain_is_no_cycle_and_is_not_shortened_link_by_link(monkeypatch):
+    names = [f"s{number}" for number in range(60)]
+    chain = [needs(f"a/{one}", other) for one, other in pairwise(names)]
+    trims = []
+    monkeypatch.setattr(link_stage, "only", lambda *how: trims.append(1) or only(*how))
+
+    found = find_cycles(
+        desired(*(f"{node}/{name}" for node in "ab" for name in names), needs=[*chain, needs("b/s59", "s0")])
+    )
+
+    assert found.is_empty()
+    assert len(trims) < 50
 
 
 def test_only_what_is_broken_is_linked_and_what_is_broken_along_its_chain():
