@@ -2,6 +2,8 @@
 
 import json
 import os
+import threading
+import time
 from datetime import timedelta
 from functools import partial
 
@@ -12,9 +14,10 @@ from flows.errors import InventoryError
 from flows.files.foreign import Stamp, UnstableFileError
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory import cache as inventory_cache
+from flows.sources.inventory import cache_file
 from flows.sources.inventory import files as inventory_files
 from flows.sources.inventory import keeper as inventory_keeper
-from flows.sources.inventory.cache import InventoryCache
+from flows.sources.inventory.cache import InventoryCache, KeptInventory
 from flows.sources.inventory.desired import read_inventory
 from flows.sources.inventory.files import InventoryLook, list_inventory, look_at_inventory
 from flows.sources.inventory.keeper import is_settled, read_kept_inventory
@@ -120,6 +123,32 @@ def test_what_is_written_beside_is_there_when_the_block_ends(fleet, tmp_path, mo
         read_kept_inventory(cache)
 
     assert has_seen(fleet, tmp_path)
+
+
+def test_what_is_written_afterwards_leaves_in_place_what_is_being_written_beside(fleet, tmp_path, monkeypatch):
+    """Whoever writes sweeps away what no other process writes: this one's own file among it."""
+    monkeypatch.setattr(inventory_keeper, "is_settled", lambda look, looked_ns: True)
+    monkeypatch.setattr(inventory_cache, "BESIDE_ROWS", 0)
+    put_in_place, is_in_place = cache_file.put_in_place, threading.Event()
+
+    def put_late(temporary, path, *, is_durable):
+        if path.suffix == ".pack":
+            monkeypatch.setattr(inventory_cache, "BESIDE_ROWS", 1_000_000)
+            is_in_place.wait(0.5)
+        put_in_place(temporary, path, is_durable=is_durable)
+        is_in_place.set()
+
+    monkeypatch.setattr(cache_file, "put_in_place", put_late)
+    cache = stored(fleet, tmp_path)
+
+    with cache.writing_beside():
+        read_inventory(fleet.inventory, LIMITS, cache)
+        while inventory_cache.BESIDE_ROWS == 0:
+            time.sleep(0.001)
+        look = look_at_inventory(fleet.inventory, LIMITS)
+        cache.keep_stamps(look, KeptInventory(read_inventory(fleet.inventory, LIMITS), "", lambda: None))
+
+    assert sorted(path.suffix for path in (tmp_path / "cache").iterdir()) == [".pack", ".seen"]
 
 
 @pytest.mark.parametrize("data", [b"\xef\xbb\xbfservices: [a]\r\n", b"services:\r\n  a:\r\n", b"services: [a]\n"])

@@ -119,12 +119,13 @@ class InventoryCache:
         self.digests: dict[str, bytes] = {}
         """The SHA-256 of the files of services that were looked for last, but for compose files."""
         self._threads: ThreadPoolExecutor | None = None
+        self._is_writing_beside = False
 
     @contextmanager
     def writing_beside(self) -> Iterator[None]:
         """Let a thread write what is much of what is found in this block to the folder; it is there when the block ends."""
         with ThreadPoolExecutor(1) as threads:
-            self._threads = threads
+            self._threads, self._is_writing_beside = threads, False
             try:
                 yield
             finally:
@@ -190,7 +191,9 @@ class InventoryCache:
             return
         write = partial(_write_frames, file, frames, more)
         is_large = sum(frame.height for frame in frames.values()) > BESIDE_ROWS
-        if self._threads is not None and is_large:
+        # One after the other: each write sweeps away what of this process it finds begun.
+        if self._threads is not None and (is_large or self._is_writing_beside):
+            self._is_writing_beside = True
             self._threads.submit(write)
         else:
             write()
