@@ -76,8 +76,9 @@ class WorldAhead:
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
-            self._process.kill()
-        self._threads.shutdown()
+            with self._process as process:
+                process.kill()
+                self._threads.shutdown()
 
     def begin(self) -> None:
         """Let the other process begin, where that is worth it."""
@@ -87,7 +88,7 @@ class WorldAhead:
         self._work.parent = os.getpid()
         command, environment = spell_worker(__name__)
         pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # where no process can be had, or no thread
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere, env=environment)
             # A thread takes the answer as it comes, so that the memory of the other process is soon free.
             self._answer = self._threads.submit(self._process.communicate, msgspec.msgpack.encode(self._work))

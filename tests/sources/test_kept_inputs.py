@@ -125,6 +125,22 @@ def test_what_is_written_beside_is_there_when_the_block_ends(fleet, tmp_path, mo
     assert has_seen(fleet, tmp_path)
 
 
+def test_without_a_thread_it_is_written_at_once(fleet, tmp_path, monkeypatch):
+    monkeypatch.setattr(inventory_keeper, "is_settled", lambda look, looked_ns: True)
+    monkeypatch.setattr(inventory_cache, "BESIDE_ROWS", 0)
+    cache = stored(fleet, tmp_path)
+
+    with cache.writing_beside(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        read_kept_inventory(cache)
+
+    assert has_seen(fleet, tmp_path)
+
+
+def no_thread(_):
+    raise RuntimeError("can't start new thread")
+
+
 def test_what_is_written_afterwards_leaves_in_place_what_is_being_written_beside(fleet, tmp_path, monkeypatch):
     """Whoever writes sweeps away what no other process writes: this one's own file among it."""
     monkeypatch.setattr(inventory_keeper, "is_settled", lambda look, looked_ns: True)

@@ -1,6 +1,8 @@
 """A world that another process decodes while the inventory is read is the one that this process would decode."""
 
 import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -56,6 +58,20 @@ def test_a_worker_that_cannot_be_had_is_done_without(settings, decoded, monkeypa
 
     assert read(settings).actual.services.height
     assert decoded
+
+
+def test_a_worker_that_no_thread_can_listen_to_is_done_without(settings, decoded, monkeypatch):
+    begun, begin = [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *how, **more: begun.append(begin(*how, **more)) or begun[-1])
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", no_thread)
+
+    assert read(settings).actual.services.height
+    assert decoded
+    assert [process.returncode is not None and process.stdout.closed for process in begun] == [True]
+
+
+def no_thread(*_):
+    raise RuntimeError("can't start new thread")
 
 
 def test_the_nodes_are_foreseen_as_the_inventory_has_them(tmp_path):

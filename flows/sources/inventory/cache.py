@@ -193,8 +193,12 @@ class InventoryCache:
         is_large = sum(frame.height for frame in frames.values()) > BESIDE_ROWS
         # One after the other: each write sweeps away what of this process it finds begun.
         if self._threads is not None and (is_large or self._is_writing_beside):
-            self._is_writing_beside = True
-            self._threads.submit(write)
+            try:
+                self._threads.submit(write)
+            except RuntimeError:  # no thread can be had
+                write()
+            else:
+                self._is_writing_beside = True
         else:
             write()
 
