@@ -245,8 +245,9 @@ def test_another_world_or_another_alias_is_read_anew(fleet):
     assert emptied.services.is_empty()
 
 
-def test_a_time_yet_to_come_is_recalled_at_its_moment_alone(fleet, monkeypatch):
-    record = {"status": "healthy", "last_seen": (AS_OF + timedelta(hours=1)).isoformat()}
+@pytest.mark.parametrize("end", ["", "\n", "\u00a0"])
+def test_a_time_yet_to_come_is_recalled_at_its_moment_alone(fleet, monkeypatch, end):
+    record = {"status": "healthy", "last_seen": (AS_OF + timedelta(hours=1)).isoformat() + end}
     (fleet.world / "services.json").write_text(json.dumps({"node-00001/web": record}))
     memory, moments = WorldMemory(), []
     decode = world_reader.decode_worlds

@@ -61,7 +61,8 @@ def _has_times_to_come(actual: Actual) -> bool:
     """Return whether a time may be in doubt only since it is yet to come."""
     if actual.doubtful.height > MOST_DOUBTFUL:
         return True
-    return any(parse_instant(value) is not None for value in actual.doubtful["value"].unique())
+    # What is shown of a value may be escaped, such as a line end behind a time, and is not read then.
+    return any("\\" in value or parse_instant(value) is not None for value in actual.doubtful["value"].unique())
 
 
 def _date(actual: Actual, as_of: datetime, files_at: datetime) -> Actual:
