@@ -31,3 +31,12 @@ def test_a_world_that_says_the_same_is_passed_over(nodes, is_passed_over):
     parted = part_worlds([world(0, SOUND), world(1, nodes)], Rules(), Limits())
 
     assert len(parted.later) == is_passed_over
+
+
+@pytest.mark.parametrize(("most_values", "is_passed_over"), [(4, False), (2_000_000, True)])
+def test_a_world_that_may_have_too_many_values_is_looked_at(most_values, is_passed_over):
+    later = SOUND.replace(f"{MOMENT}", '"Wed, 03 Jun 2026 11:59:30 GMT"')
+
+    parted = part_worlds([world(0, SOUND), world(1, later)], Rules(), Limits(max_other_values=most_values))
+
+    assert len(parted.later) == is_passed_over

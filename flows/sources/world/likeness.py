@@ -19,7 +19,7 @@ from flows.sources.formats.instants import LATEST_US, parse_instant, to_datetime
 from flows.sources.formats.json_records import Records
 from flows.sources.world import repeats
 from flows.sources.world.fields import read_status
-from flows.sources.world.files import DEPLOYMENTS, FILES, INCIDENTS, NODES, SERVICES, SUMMARY, WorldFiles
+from flows.sources.world.files import DEPLOYMENTS, FILES, INCIDENTS, NODES, SERVICES, SUMMARY, WorldFiles, file_limits
 from flows.sources.world.parse import parse_files
 from flows.sources.world.rows import ACTIVITY_TIMES, DEPLOYMENT_TIMES
 from schemas.limits import Limits
@@ -109,7 +109,7 @@ class _Comparing:
 
     def compare(self, world: WorldFiles) -> Later | None:
         """Return what the world is like; None where it is to be judged."""
-        said, last = _part(world), self._last
+        said, last = _part(world, self._limits), self._last
         if said and last and self._is_as_before(last, said):
             moved = self._move(last, said)
             if moved is not None:
@@ -193,13 +193,15 @@ class _Comparing:
                 yield from (moment for moment in moments if moment is not None)
 
 
-def _part(world: WorldFiles) -> _Said | None:
+def _part(world: WorldFiles, limits: Limits) -> _Said | None:
     """Return what a world says; None where a file is large, or written in an unusual way."""
     fixed: list[bytes | None] = []
     times: list[bytes] = []
     for name in FILES:
         data = world.contents.get(name)
-        if data and (len(data) > MOST_BYTES or b"\\" in data):
+        # The values of no larger file are counted.
+        most_bytes = min(MOST_BYTES, file_limits(name, limits).max_json_values)
+        if data and (len(data) > most_bytes or b"\\" in data):
             return None
         if data and name in MOVING:
             times += MOVING[name].findall(data)
