@@ -150,7 +150,7 @@ def _by_nodes(*columns: pl.Series) -> list[tuple[tuple[int, int], ...]]:
     if any(column.null_count() or not column.is_sorted() for column in columns):
         return []
     firsts = columns[0].gather_every(PART, PART).unique().sort()
-    cuts = ([0, *column.search_sorted(firsts), column.len()] for column in columns)
+    cuts = ([0, *column.search_sorted(firsts, side="left"), column.len()] for column in columns)
     return list(zip(*([(at, end - at) for at, end in pairwise(cut)] for cut in cuts), strict=True))
 
 
