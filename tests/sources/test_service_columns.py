@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from flows.errors import WorldUnreadableError
@@ -147,6 +147,10 @@ PLAIN_RECORDS = st.fixed_dictionaries(
 @given(
     records=st.dictionaries(st.sampled_from(PLAIN_KEYS), PLAIN_RECORDS, max_size=8),
     sure=st.fixed_dictionaries({"last_seen": st.sampled_from(PLAIN_SEEN), "since": st.sampled_from(PLAIN_SEEN)}),
+)
+@example(
+    records={"vps/web": {"status": "ok", "incident_id": " inc-2 "}},
+    sure={"last_seen": 1780488000, "since": 1780488000},
 )
 def test_plain_records_come_by_columns_and_are_read_as_they_are_by_rows(records, sure):
     read = read_all_ways(json.dumps({**records, "vps/sure": {"status": "Ok", **sure}}))
