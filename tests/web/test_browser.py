@@ -83,3 +83,24 @@ def test_a_page_without_its_server_says_so_and_turns_grey(folder, tmp_path_facto
             page.wait_for("Nominal")
         page.wait_for("This page has lost its server")
         assert page.evaluate("document.querySelector('header').classList.contains('cut')")
+
+
+def test_an_operator_signs_in_and_acknowledges(folder, tmp_path_factory):
+    write_world(folder, mosquitto="exited", web="ok", db="ok")
+    with watch_with_page(folder) as (address, _), open_browser(tmp_path_factory.mktemp("profile")) as page:
+        page.open(f"{address}/sign-in")
+        password = (folder / "state" / "web" / "password").read_text().strip()
+        send(page, password=password)
+        page.wait_for("sign out")
+        page.open(f"{address}/do/ack?target=piha/mosquitto")
+        send(page, reason="known", until="2h")
+        page.wait_for("Done")
+
+    assert "known" in (folder / "state" / "acknowledgements.json").read_text()
+
+
+def send(page, **values):
+    """Fill in the form of the page, and press its button."""
+    for name, value in values.items():
+        page.evaluate(f"document.querySelector('form.deed [name={name}]').value = '{value}'")
+    page.evaluate("document.querySelector('form.deed button.main').click()")
