@@ -29,7 +29,8 @@ class Rate(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     count: Count
-    window: Duration
+    window: Annotated[Duration, Field(gt=timedelta(0))]
+    """Within nothing there would be no limit."""
 
     def __str__(self) -> str:
         """Return it as settings write it: `6/1h`."""
@@ -89,7 +90,9 @@ class Numbers(BaseModel):
     cooldown_max: Duration = Field(_hours(6), description="and its end")
     no_effect_cooldown: Duration = Field(_minutes(5), description="rest after an attempt that sent nothing")
     max_no_effect: Count = Field(3, description="so many of those in a problem need a person")
-    timeout: Duration | None = Field(None, description="of the backend; default the verb's")
+    timeout: Annotated[Duration, Field(gt=timedelta(0))] | None = Field(
+        None, description="of the backend; default the verb's"
+    )
     window_margin: Duration | None = Field(None, description="a window must stay open so long; default the timeout")
     max_concurrent: Count = Field(2, description="open attempts in the fleet")
     rate_target: Rated = Field(Rate(count=4, window=_hours(24)), description="starts on one target")

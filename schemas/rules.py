@@ -57,10 +57,17 @@ def _readable_windows(given: tuple[dict[str, object], ...]) -> tuple[dict[str, o
     return given
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
+def _refuse_truth(given: object) -> object:
+    """Refuse true and false, which would count as 1 and 0."""
+    if isinstance(given, bool):
+        raise ValueError(f"expected a number, found {str(given).lower()}")
+    return given
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), BeforeValidator(_refuse_truth), Field(ge=timedelta(0))]
 Words = Annotated[frozenset[str], BeforeValidator(_lowered)]
 Names = Annotated[frozenset[str], BeforeValidator(_named)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, BeforeValidator(_refuse_truth), Field(ge=1)]
 Windows = Annotated[tuple[dict[str, object], ...], AfterValidator(_readable_windows)]
 OpenAfter = dict[DriftKind, Annotated[Patience, PlainValidator(parse_patience), PlainSerializer(spell_patience)]]
 

@@ -55,3 +55,19 @@ def test_a_wrong_number_is_named_with_its_section(tmp_path):
 
     with pytest.raises(SettingsError, match=r"supervisor.yaml:1: actions.cooldown: expected seconds, or a duration"):
         load_settings(config=file)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        pytest.param("rate_fleet", "6/0h", "window: expected seconds", id="within nothing there is no limit"),
+        pytest.param("max_concurrent", "true", "expected a number, found true", id="a truth for a count"),
+        pytest.param("cooldown", "true", "found true", id="a truth for a duration"),
+    ],
+)
+def test_a_number_that_would_lift_a_limit_is_refused(tmp_path, name, value, expected):
+    file = tmp_path / "supervisor.yaml"
+    file.write_text(f"actions:\n  {name}: {value}\n")
+
+    with pytest.raises(SettingsError, match=rf"supervisor.yaml:1: actions.{name}.*{expected}"):
+        load_settings(config=file)
