@@ -15,6 +15,7 @@ from flows.views import case_past
 from flows.views.case_world import make_world
 from schemas.canonical import spell_instant
 from schemas.decision import Decision
+from schemas.numbers import Automation
 from schemas.policy import PolicyFault
 from schemas.policy_case import Case, CaseResult, Difference, Expectation
 from stages.fold_ledger import fold_ledger
@@ -59,7 +60,9 @@ def try_cases(settings: Settings, cases: Path, policy: Path | None, now: datetim
 
 
 def decide_case(case: Case, folder: Path, policy: Path, settings: Settings, now: datetime) -> tuple[Decision, ...]:
-    """Return what is decided in a case, at its moment; by its own numbers."""
+    """Return what is decided in a case, at its moment; by its own numbers; with automation off, nothing."""
+    if case.numbers.automation is Automation.OFF:
+        return ()
     desired, actual = make_world(case, folder, settings, now)
     acknowledgements = case_past.make_acknowledgements(case)
     frames = look_at_run(desired, actual, settings.rules())

@@ -90,6 +90,12 @@ def test_a_decision_that_is_not_there_differs(case):
     assert [row["got"] for row in found["cases"][0]["differs"]] == ["none"]
 
 
+def test_with_automation_off_nothing_is_decided(case):
+    _, found = case("  set:", "  numbers: {automation: off}\n  set:")
+
+    assert found["cases"][0]["differs"][0]["got"] == "none"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
