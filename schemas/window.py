@@ -1,5 +1,6 @@
 """A window in time by the wall clock of a zone (ACTIONS 12.4): of `maintenance`, and of a policy's `when` and `freeze`."""
 
+import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -65,8 +66,7 @@ def parse_window(given: object, zone: str = "UTC") -> Window:
     """
     if not isinstance(given, Mapping):
         raise WindowFaultError([("", "expected a mapping such as {days: [mon-fri], from: '01:00', to: '05:00'}")])
-    unknown = f"unknown key; a window has {', '.join(KEYS)}"
-    faults: list[tuple[str, str]] = [(str(key), unknown) for key in given if key not in KEYS]
+    faults: list[tuple[str, str]] = [(str(key), _unknown(str(key))) for key in given if key not in KEYS]
     read: dict[str, object] = {"zone": zone}
     for key, reader in _READERS.items():
         try:
@@ -76,6 +76,11 @@ def parse_window(given: object, zone: str = "UTC") -> Window:
     if faults:
         raise WindowFaultError(faults)
     return Window(**read)  # type: ignore[arg-type]  # each reader gives its own fields
+
+
+def _unknown(key: str) -> str:
+    close = difflib.get_close_matches(key, KEYS, n=1)
+    return f"unknown key{f'; did you mean {close[0]}' if close else ''}; a window has {', '.join(KEYS)}"
 
 
 def read_zone(given: object) -> str:
@@ -120,7 +125,8 @@ def _read_minute(given: object, latest: int) -> int:
     spelled = _TIME.fullmatch(given.strip()) if isinstance(given, str) else None
     minute = int(spelled[1]) * 60 + int(spelled[2]) if spelled and int(spelled[2]) < 60 else latest + 1
     if minute > latest:
-        raise ValueError(f"expected a time of day in quotes, from '00:00' to '{latest // 60:02}:{latest % 60:02}'")
+        last = f"{latest // 60:02}:{latest % 60:02}"
+        raise ValueError(f"expected a time of day in quotes, from '00:00' to '{last}', found {given!a}")
     return minute
 
 

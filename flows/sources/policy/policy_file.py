@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flows.sources.formats.yaml_strict import to_plain
 from flows.sources.formats.yaml_tree import Node
-from flows.sources.names import NAME
+from flows.sources.names import NAME, quote
 from flows.sources.policy.findings import Findings, load_tree, show, spell
 from flows.sources.policy.fingerprint import fingerprint_policy
 from flows.sources.policy.matches import read_glob
@@ -70,7 +70,8 @@ def _read(tree: Node | None, findings: Findings) -> tuple[Policy, list[tuple[Rul
 
 def _check_version(node: Node | None, findings: Findings) -> None:
     if node is not None and (node.value != VERSION or isinstance(node.value, bool)):
-        findings.error(node, f"version: expected {VERSION}, found {show(spell(node.value))}")
+        found = quote(node.value) if isinstance(node.value, str) else spell(node.value)
+        findings.error(node, f"version: expected {VERSION}, found {found}")
 
 
 def _read_zone(node: Node | None, findings: Findings) -> str:

@@ -42,7 +42,7 @@ def read_ceilings(node: Node | None, findings: Findings) -> tuple[Ceiling, ...]:
 def read_names(node: Node | None, what: str, windows: frozenset[str], findings: Findings) -> tuple[str, ...]:
     """Return names of windows that there are."""
     names = []
-    for item in findings.items(node, what) if node and node.value else []:
+    for item in findings.items(node, what) if node and node.value != [] else []:
         name = findings.text(item, what)
         if name is not None and name not in windows:
             findings.error(item, f"{what}: no window is named {show(name)}{suggest(name, windows)}")
@@ -66,6 +66,7 @@ def _read_rule(node: Node, windows: frozenset[str], findings: Findings) -> Rule:
     if "id" not in keys and isinstance(node.value, dict):
         findings.error(node, "a rule without an id; give it a short name that explanations can use")
     when = findings.mapping(keys.get("when"), "when", ("allow", "deny"))
+    _check_given(keys.get("when"), "when: expected a mapping, found null; leave the key out for any time", findings)
     return Rule(
         rule_id=given or "",
         match=_read_match(node, keys, findings),
@@ -94,7 +95,14 @@ def _read_ceiling(node: Node, findings: Findings) -> Ceiling:
 def _read_match(node: Node, keys: dict[str, Node], findings: Findings) -> Match:
     if "match" not in keys and isinstance(node.value, dict):
         findings.error(node, "no match; write 'match: {}' for all")
+    _check_given(keys.get("match"), "match: expected a mapping, found null; write 'match: {}' for all", findings)
     return read_match(keys.get("match"), findings)
+
+
+def _check_given(node: Node | None, problem: str, findings: Findings) -> None:
+    """Note a key with nothing behind it: what was left out, or put behind a '#', never means all (ACTIONS 8)."""
+    if node is not None and node.value is None:
+        findings.error(node, problem)
 
 
 def _read_mode(node: Node, keys: dict[str, Node], findings: Findings) -> Mode:
