@@ -16,6 +16,7 @@ from schemas.words import FLEET, Action, EventType, SeenState, Severity
 
 MOST_EPISODES = 10
 MOST_MEMBERS = 60
+WIDEST_MEMBER = 40
 FindCommand = Callable[[Action, str, str], str | None]
 _QUIET = {"as_of", "node", "service", "what", "file", "line", "key", "file_order"}
 
@@ -76,12 +77,14 @@ def _actual(found: Explanation) -> Iterator[str]:
 
 def _members(found: Explanation) -> Iterator[str]:
     """Say each service of a node, or node of the fleet: those with drift first, and how it is."""
-    width = max((len(row["target"]) for row in found.members[:MOST_MEMBERS]), default=0)
+    width = min(max((len(row["target"]) for row in found.members[:MOST_MEMBERS]), default=0), WIDEST_MEMBER)
     for row in found.members[:MOST_MEMBERS]:
         name = show(spoken_name(row["target"])) if found.target.node == FLEET else show(row["target"].partition("/")[2])
         standing = [drift for drift in row["drift"] if drift["held_by"] is None and drift["severity"] != Severity.INFO]
-        mark = typer.style("✗", fg="red") if standing else _dim("·") if row["drift"] else typer.style("✓", fg="green")
-        yield f"{mark} {name.ljust(width)}  {_say_member(row)}"
+        is_well = found.is_seen and not row["drift"]
+        mark = typer.style("✗", fg="red") if standing else typer.style("✓", fg="green") if is_well else _dim("·")
+        unseen = "" if found.is_seen else _dim(", when it was last seen")
+        yield f"{mark} {name.ljust(width)}  {_say_member(row)}{unseen}"
     if len(found.members) > MOST_MEMBERS:
         yield _dim(f"and {len(found.members) - MOST_MEMBERS:,} more")
 
@@ -109,7 +112,9 @@ def _drift(found: Explanation) -> Iterator[str]:
         places = "  ".join(show(row[name]) for name in ("desired_ref", "actual_ref") if row[name])
         yield f"{severity} {_said(row['kind'])}{held}  {_dim(places)}"
         yield _dim(f"  rule: {row['rule']}{_measured(row)}")
-    if not found.drift:
+    if not found.drift and not found.is_seen:
+        yield f"none known: nothing is seen of {show(found.target.node)}, its node"
+    elif not found.drift:
         yield "none: desired and actual agree" if found.target.node != FLEET else "none about the fleet as a whole"
 
 

@@ -24,7 +24,7 @@ from schemas.episode import Episode, Target
 from schemas.expressions import target
 from schemas.rejected import Doubtful
 from schemas.run import Judgement
-from schemas.words import ALL, FLEET
+from schemas.words import ALL, FLEET, DriftKind
 from stages.flap import is_flapping
 from stages.link import link_all
 from stages.observe import observe_services
@@ -68,6 +68,8 @@ class Explanation:
     """What the history tells of it since then."""
     past_problem: str | None
     """Why the history tells nothing."""
+    is_seen: bool = True
+    """Something is seen of its node: else what the world says of a service is of before."""
 
     @property
     def is_known(self) -> bool:
@@ -131,6 +133,7 @@ def _explain(
         since=since,
         past=past,
         past_problem=past_problem,
+        is_seen=judgement.drift.filter(pl.col("node") == aim.node, pl.col("kind") == DriftKind.OFFLINE_NODE).is_empty(),
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click import unstyle
 
 from flows.errors import SupervisorError
 from flows.render.explanation import to_lines
@@ -252,6 +253,14 @@ def test_the_fleet_is_explained_with_its_nodes(evening):
         *("piha/all", "solaria/all", "vps/all", "saturn/all", "chelsty-infra/all", "chelsty-ha/all")
     }
     assert any("saturn" in line and "offline node" in line for line in to_lines(found))
+
+
+def test_of_a_node_that_is_offline_no_service_is_called_well(evening):
+    service, node = list(to_lines(evening("saturn/jellyfin"))), "\n".join(to_lines(evening("saturn")))
+
+    assert "  none known: nothing is seen of saturn, its node" in service
+    assert "jellyfin" in node
+    assert "✓ jellyfin" not in unstyle(node)
 
 
 def test_a_service_that_several_nodes_have_is_asked_about_and_one_that_one_node_has_is_found(evening):

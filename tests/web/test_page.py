@@ -180,7 +180,7 @@ def test_the_opening_line_says_how_old_the_last_run_is_and_when_the_next_is_due(
 
     shown = re.sub(r"<[^>]*>", "", open_page().get("/").text)
 
-    assert "3 of 3 services, 1 of 1 nodes as asked" in shown
+    assert "3 of 3 services, 1 of 1 node as asked" in shown
     assert re.search(r"last run 5\d s ago, next in \d+ s|last run 5\d s ago, next is due", shown), shown
 
 
@@ -213,10 +213,13 @@ def test_a_skipped_run_leaves_the_last_known_state(open_page, folder):
 def test_a_service_that_is_not_seen_is_not_green(open_page, folder):
     write_world(folder, 3600, mosquitto="ok", web="ok", db="ok")
 
-    shown = open_page().get("/").text
+    client = open_page()
+    shown, service = client.get("/").text, client.get("/target/piha/db").text
 
-    assert "0 of 3 services, 0 of 1 nodes as asked" in shown
+    assert "0 of 3 services, 0 of 1 node as asked" in shown
     assert '<div class="node unknown">' in shown
+    assert '<header class="unknown">' in service
+    assert "nothing is seen of piha" in service
 
 
 def test_each_service_has_a_row_of_its_days_and_can_be_found(open_page, folder):
