@@ -11,7 +11,6 @@ from flows.commands.operate import (
     DryRun,
     Json,
     MaybeEnd,
-    Reason,
     Via,
     find_target,
     parse_moment_after,
@@ -53,6 +52,7 @@ Examples:
 """
 Ask = Annotated[str, typer.Argument(metavar="ID", help="The action's id, or 12 or more digits of its intent.")]
 Hex = Annotated[str | None, typer.Option("--intent", help="The first digits (12 or more) of the intent that you saw.")]
+Why = Annotated[str, typer.Option("--reason", help="Why.")]
 Overrides = Annotated[str, typer.Option("--override", help="Guards to pass for this intent alone, with commas.")]
 
 
@@ -67,7 +67,7 @@ def approve(
     intent: Hex = None,
     override: Overrides = "",
     until: MaybeEnd = None,
-    reason: Annotated[str, typer.Option("--reason", help="Why.")] = "",
+    reason: Why = "",
     via: Via = None,
     claimed: Claimed = None,
     config: options.Config = None,
@@ -141,8 +141,8 @@ def _refuse_unlisted(desk: "Desk", wanted: "Intent", via: str | None) -> None:
 
 def reject(
     name: Ask,
-    reason: Reason,
     intent: Hex = None,
+    reason: Why = "",
     via: Via = None,
     claimed: Claimed = None,
     config: options.Config = None,
@@ -161,7 +161,7 @@ def reject(
 
     def decide(book: "Book", _: "Journals") -> "OperatorRecord | None":
         current = find_intent(book, wanted.intent_id, None)
-        return Rejected(intent_id=current.intent_id, reason=read_reason(reason), via=via, claimed=claimed)
+        return Rejected(intent_id=current.intent_id, reason=reason.strip()[:500], via=via, claimed=claimed)
 
     return tell(desk, decide, f"rejected {wanted.action_id} ({wanted.intent_id[:12]})", dry_run, as_json)
 
