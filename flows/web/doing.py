@@ -177,12 +177,19 @@ def _form(
     values = {"reason": "", "until": "" if "until" in deed.may else "3d", **given}
     asked = _find_asked(context, given) if "intent" in deed.needs else None
     if "intent" in deed.needs and asked is None:
-        what = f"{given['action']} is not asked any more, or by another intent than you saw"
-        return HTMLResponse(context.render("gone.html.j2", what=what, signed=session), 409)
+        what = f"{given['action']} is not asked any more, or by another intent than you saw: see what became of it"
+        return HTMLResponse(context.render("gone.html.j2", title="Not asked", what=what, signed=session), 409)
+    why = _find_reason(context, asked) if asked else None
     text = context.render(
-        "do.html.j2", name=name, deed=deed, given=values, signed=session, problem=problem, asked=asked
+        "do.html.j2", name=name, deed=deed, given=values, signed=session, problem=problem, asked=asked, why=why
     )
     return HTMLResponse(text, code)
+
+
+def _find_reason(context: Context, asked: Mapping[str, Any]) -> str | None:
+    """Return why the recommendation behind an intent stands, in a sentence."""
+    standing = context.fleet.shown.content["standing"]
+    return next((row["reason"] for row in standing if row["recommendation_id"] == asked["recommendation_id"]), None)
 
 
 def _find_asked(context: Context, given: Values) -> Mapping[str, Any] | None:
