@@ -10,7 +10,7 @@ from flows.sources.policy.policy_file import ReadPolicy
 from flows.sources.policy.rule_faults import place_of
 from flows.views.policy_reach import Reach
 from schemas.desired import Desired
-from schemas.match import Match
+from schemas.match import Match, is_glob
 from schemas.policy import Policy, numbers_of
 
 SHOWN = 5
@@ -45,6 +45,9 @@ def remark_on_inventory(read: ReadPolicy, desired: Desired, findings: Findings) 
         for what, name in _named_nodes(read.policy):
             if name not in known["node"]:
                 findings.warn(None, f"{what}: no inventory has the node {name}{suggest(name, known['node'])}")
+        for what, name in _named_targets(read.policy):
+            if name not in known["target"]:
+                findings.warn(None, f"{what}: no inventory has {name}{suggest(name, known['target'])}")
     for match, node in lines:
         for key, name in _strangers(match, known):
             place = place_of(place_of(node, "match"), key)
@@ -86,6 +89,13 @@ def _named_nodes(policy: Policy) -> Iterator[tuple[str, str]]:
         yield from ((f"domains.{name}", node) for node in nodes)
     for entry in policy.failovers:
         yield from ((f"failover of {entry.target}", node) for node in (entry.target.partition("/")[0], *entry.to))
+
+
+def _named_targets(policy: Policy) -> Iterator[tuple[str, str]]:
+    yield from (("failover", entry.target) for entry in policy.failovers)
+    yield from (("protected", target) for target in policy.protected if not is_glob(target))
+    for group in policy.groups:
+        yield from ((f"group {group.name}", target) for target in group.targets if not is_glob(target))
 
 
 def _too_short(interval: timedelta) -> str:

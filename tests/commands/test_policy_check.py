@@ -107,6 +107,21 @@ def test_names_that_no_inventory_has_are_odd(lab):
     assert not any("mosquitto" in problem or "x-*" in problem for problem in told)
 
 
+def test_targets_that_no_inventory_has_are_odd_wherever_they_are_named(lab):
+    Path("policy.yaml").write_text(
+        "protected: [piha/control-plain, '*/observer']\ngroups: {g: {targets: [piha/mosquito]}}\n"
+        "failover: {piha/mosquittoo: {to: [piha]}}\nrules: []\n"
+    )
+
+    _, found = check()
+
+    assert [fault["problem"] for fault in found["faults"] if "inventory" in fault["problem"]] == [
+        "failover: no inventory has piha/mosquittoo; did you mean piha/mosquitto",
+        "protected: no inventory has piha/control-plain; did you mean piha/control-plane",
+        "group g: no inventory has piha/mosquito; did you mean piha/mosquitto",
+    ]
+
+
 def test_bounds_that_the_clock_skips_are_named(lab):
     Path("policy.yaml").write_text("zone: Europe/Berlin\nwindows: {night: {from: '02:30', to: '05:00'}}\n" + ALL)
 
