@@ -165,10 +165,14 @@ def _read_attempt(node: Node, findings: Findings) -> CaseAttempt | None:
         findings.error(node, f"an attempt may leave out its end, and no more: {', '.join(ATTEMPT_ENDS)}")
     plain = {name: to_plain(item) for name, item in keys.items()} | ({"target": target} if target else {})
     try:
-        return _ATTEMPTS.validate_python(plain)
+        attempt = _ATTEMPTS.validate_python(plain)
     except ValidationError as error:
         _note(error, keys, node, findings)
         return None
+    moments = [at for at in (attempt.started_at, attempt.ended_at, attempt.settled_at) if at is not None]
+    if moments != sorted(moments):
+        findings.error(node, "an attempt starts, ends and is settled in this order; these moments do not follow")
+    return attempt
 
 
 def _read_entry(node: Node, at: datetime | None, findings: Findings) -> tuple[datetime, Record] | None:
