@@ -25,8 +25,8 @@ def to_lines(found: Explanation, find_command: FindCommand = lambda *_: None) ->
     """Return the screen, from what is asked for to what became of it; with the command to copy, where there is one."""
     yield typer.style(show(spoken_target(*found.target)), bold=True) + _dim(f"  fleet {found.state}")
     if found.target.node != FLEET:
-        yield from _section("desired", _desired(found))
-        yield from _section("actual", _actual(found))
+        yield from _section("desired", _placed(tell_desired(found)))
+        yield from _section("actual", _placed(tell_actual(found)))
     yield from _section("nodes" if found.target.node == FLEET else "services", _members(found))
     yield from _section("drift", _drift(found))
     yield from _section("recommendation", _recommendation(found, find_command))
@@ -45,34 +45,39 @@ def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
         yield from (f"  {line}" for line in written)
 
 
-def _desired(found: Explanation) -> Iterator[str]:
+def _placed(told: Iterator[tuple[str, str]]) -> Iterator[str]:
+    return (what + _dim(f"  {place}" if place else "") for what, place in told)
+
+
+def tell_desired(found: Explanation) -> Iterator[tuple[str, str]]:
+    """Return what the inventory asks for, and where that stands."""
     for row in found.desired:
         place = _place(row)
         if row["what"] == "dependency":
-            yield f"needs {show(row['dependency'])} ({row['scope']}){_dim(place)}"
+            yield f"needs {show(row['dependency'])} ({row['scope']})", place
         elif row["what"] == "service":
-            word = "monitored" if row["is_monitored"] else "not monitored: neither desired nor reported"
-            yield f"{word}{_dim(place)}"
+            yield "monitored" if row["is_monitored"] else "not monitored: neither desired nor reported", place
         else:
-            yield f"a node{', intermittent' if row['is_intermittent'] else ''}{_dim(place)}"
+            yield f"a node{', intermittent' if row['is_intermittent'] else ''}", place
     if not found.desired:
-        yield "no inventory asks for it"
+        yield "no inventory asks for it", ""
 
 
 def _place(row: Row) -> str:
     line = f":{row['line']}" if row.get("line") else ""
-    return f"  {show(row['file'])}{line}" if row.get("file") else ""
+    return f"{show(row['file'])}{line}" if row.get("file") else ""
 
 
-def _actual(found: Explanation) -> Iterator[str]:
+def tell_actual(found: Explanation) -> Iterator[tuple[str, str]]:
+    """Return what the world says of it, and where that stands."""
     for row in found.actual:
         told = {name: value for name, value in row.items() if value and name not in _QUIET}
         said = [_say_value(name, value) for name, value in told.items() if value != SeenState.READABLE]
-        yield f"{', '.join(said) or 'a record'}{_dim('  ' + show(row['file']) + '#' + show(row['key']))}"
+        yield ", ".join(said) or "a record", f"{show(row['file'])}#{show(row['key'])}"
     if not found.actual:
-        yield "the world has no record of it"
-    yield from (f"known to the world as {show(name)}" for name in found.names)
-    yield from (show(doubt, limit=500) for doubt in found.doubts)
+        yield "the world has no record of it", ""
+    yield from ((f"known to the world as {show(name)}", "") for name in found.names)
+    yield from ((show(doubt, limit=500), "") for doubt in found.doubts)
 
 
 def _members(found: Explanation) -> Iterator[str]:
@@ -111,21 +116,22 @@ def _drift(found: Explanation) -> Iterator[str]:
         held = f", held back by {_said(row['held_by'])}" if row["held_by"] else ""
         places = "  ".join(show(row[name]) for name in ("desired_ref", "actual_ref") if row[name])
         yield f"{severity} {_said(row['kind'])}{held}  {_dim(places)}"
-        yield _dim(f"  rule: {row['rule']}{_measured(row)}")
+        yield _dim(f"  rule: {'; '.join(filter(None, (row['rule'], tell_measured(row))))}")
     if not found.drift and not found.is_seen:
         yield f"none known: nothing is seen of {show(found.target.node)}, its node"
     elif not found.drift:
         yield "none: desired and actual agree" if found.target.node != FLEET else "none about the fleet as a whole"
 
 
-def _measured(row: Row) -> str:
+def tell_measured(row: Row) -> str:
+    """Return what a drift was drawn from, as far as something was measured."""
     parts = [f"observed {show(row['observed'])!r}"] if row["observed"] else []
     if row["age_s"] is not None:
         limit = f" (allowed: {spoken(row['limit_s'])})" if row["limit_s"] is not None else ""
         parts.append(f"{spoken(row['age_s'])} ago{limit}")
     if row["consecutive_failures"]:
         parts.append(f"{count(row['consecutive_failures'], 'failure')} in a row")
-    return f"; {', '.join(parts)}" if parts else ""
+    return ", ".join(parts)
 
 
 def _recommendation(found: Explanation, find_command: FindCommand) -> Iterator[str]:

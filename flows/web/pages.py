@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from flows.errors import SupervisorError
 from flows.past.study import read_past
+from flows.render.explanation import tell_actual, tell_desired, tell_measured
 from flows.render.html import draw_past
 from flows.render.policy_explanation import to_document as policy_document
 from flows.run.acting.think import read_power
@@ -116,7 +117,8 @@ async def show_target(node: str, service: str, context: Shared, session: Signed)
         return HTMLResponse(context.render("gone.html.j2", what=str(error)), 404)
     content = _content(context, session)
     own = next((row for row in content["nodes"] if row["name"] == node), None)
-    values = content | {"found": found, "own": own, "is_node": service == ALL, **acting}
+    told = {"asked": tell_desired(found), "seen": tell_actual(found), "measured": tell_measured}
+    values = content | {"found": found, "own": own, "is_node": service == ALL, **told, **acting}
     return HTMLResponse(context.render("target.html.j2", **values))
 
 

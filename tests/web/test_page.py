@@ -222,6 +222,21 @@ def test_a_service_that_is_not_seen_is_not_green(open_page, folder):
     assert "nothing is seen of piha" in service
 
 
+def test_a_target_is_told_in_the_words_of_the_terminal_and_leads_to_its_root_cause(open_page, folder):
+    write_world(folder, mosquitto="exited", web="exited", db="ok")
+
+    shown = open_page().get("/target/piha/web").text
+
+    for line in (
+        "needs mosquitto (",
+        "status exited, last seen 20",
+        "observed &#39;exited&#39;, ",
+        "judged <span",
+    ):
+        assert line in shown
+    assert 'Root cause: <a href="/target/piha/mosquitto">' in shown
+
+
 def test_each_service_has_a_row_of_its_days_and_can_be_found(open_page, folder):
     write_world(folder, mosquitto="exited", web="ok", db="ok")
     run_once(settings_of(folder))
