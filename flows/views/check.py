@@ -5,20 +5,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import polars as pl
 from pandera.typing.polars import DataFrame
 
 from flows.errors import WorldUnreadableError
 from flows.run.deadline import end_in_time
 from flows.run.gather import read_actual, read_desired
+from flows.run.judge import judge
 from flows.settings import Settings
 from flows.sources.world.files import MAKE_ONE
 from flows.sources.world.published import find_deviations
 from flows.text.rows import rows
 from schemas.actual import Actual, ObservedService
+from schemas.drift import Drift
 from schemas.frame import empty
 from schemas.rejected import Unread
+from schemas.words import DriftKind
 from stages.check import check_inventory
 from stages.link import link_all
+
+MOST_UNASKED = 100
+"""Nodes that no inventory asks for, named before the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +68,30 @@ def _inspect(settings: Settings, *, with_world: bool) -> Inspection:
     except WorldUnreadableError as error:
         return Inspection(inventory, (f"{error}; {MAKE_ONE}",), is_world_readable=False)
     told = set(world.actual.rejected.select("file", "key").iter_rows())
-    deviations = find_deviations(world.files.contents, told)
-    return Inspection(inventory, (*notes, *_remarks(world.actual), *deviations), is_world_readable=True)
+    deviations = find_deviations(world.files.contents, told, settings.limits)
+    drift = judge(desired, world.actual, settings.rules()).drift
+    remarks = (*notes, *_remarks(world.actual), *_unasked(drift), *deviations)
+    return Inspection(_with_emptied(inventory, drift), remarks, is_world_readable=True)
+
+
+def _unasked(drift: DataFrame[Drift]) -> Iterator[str]:
+    """Yield the nodes of the world that no inventory asks for, an address that is no name among them."""
+    found = drift.filter(pl.col("kind") == DriftKind.UNEXPECTED_NODE)
+    for place, near in found.select("actual_ref", "nearby").head(MOST_UNASKED).iter_rows():
+        yield f"{place}: no inventory asks for this node" + (f"; is it {near}?" if near else "")
+    if found.height > MOST_UNASKED:
+        yield f"nodes.json: {found.height - MOST_UNASKED} more nodes that no inventory asks for"
+
+
+def _with_emptied(inventory: DataFrame[Unread], drift: DataFrame[Drift]) -> DataFrame[Unread]:
+    """Return the inventory's faults, and a warning for each node that is asked for nothing, although services run there."""
+    emptied = drift.filter(pl.col("kind") == DriftKind.EMPTY_INVENTORY)
+    warnings = emptied.select(
+        file=pl.coalesce("desired_ref", pl.format("hosts/{}", "node")),
+        problem=pl.format("asks {} for nothing, but {}; were its services lost?", "node", "detail"),
+        is_warning=pl.lit(True),
+    )
+    return Unread.validate(pl.concat([inventory, warnings], how="diagonal"))
 
 
 def _remarks(actual: Actual) -> Iterator[str]:

@@ -372,3 +372,23 @@ def test_an_inventorys_fingerprint_is_of_its_files_and_empty_folders():
     assert fingerprint(b"x\r\n") == fingerprint(b"\xef\xbb\xbfx\n")
     assert fingerprint(b"x") != fingerprint(b"y")
     assert fingerprint(b"x") != fingerprint(b"x", folder="hosts/b")
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (40, 40),
+        (40.0, 40),
+        ("40", 40),
+        (" 40 ", 40),
+        (40.5, None),
+        (-1, None),
+        (True, None),
+        (None, None),
+        (1e30, None),
+    ],
+)
+def test_a_count_is_the_same_however_it_is_written(written, read):
+    incident = {"node": "piha", "status": "active", "occurrence_count": written}
+
+    assert decode(files(incidents={"i": incident})).incidents["occurrence_count"].to_list() == [read]

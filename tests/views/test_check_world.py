@@ -9,6 +9,7 @@ from flows.cli import app
 from flows.settings import Settings
 from flows.sources.world.published import find_deviations
 from flows.views.check import inspect_inputs
+from schemas.limits import Limits
 
 
 def test_every_record_time_and_name_that_is_not_just_so_is_named(tmp_path):
@@ -67,10 +68,30 @@ def test_what_is_not_of_the_published_form_is_named_with_file_and_key(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param('\ufeff{"piha/web": {"status": "ok"}}', [], id="a byte order mark"),
+        pytest.param('{"piha/web": {"status": "ok", "cpu": NaN}}', ["NaN is no JSON number"], id="NaN"),
+        pytest.param('{"piha/web": {"cpu": 1e999}}', ["the number '1e999' is too large"], id="too large"),
+        pytest.param('{"piha/web": {"status": "\\ud800"}}', ["half of a surrogate pair in a text"], id="a surrogate"),
+        pytest.param('{"piha/web": {"status": 1, "status": 2}}', ["the key 'status' comes twice"], id="a field twice"),
+        pytest.param('{"piha/web": {}, "piha/web": {}}', ["the key comes twice"] * 2, id="a record twice"),
+    ],
+)
+def test_what_is_no_plain_json_is_told_once_for_its_record(tmp_path, text, said):
+    write_fleet(tmp_path, "services: {web: }", nodes=["piha"], services=[])
+    (tmp_path / "world/services.json").write_text(text, encoding="utf-8")
+
+    found = inspect_inputs(Settings(inventory=tmp_path, world=tmp_path / "world", state_dir=tmp_path / "state"))
+
+    assert [line.partition(": ")[2] for line in found.world] == said
+
+
 def test_many_deviations_are_cut_with_their_count(tmp_path):
     records = {f"piha/s{number}": {"status": "ok", "restarts": -1} for number in range(150)}
 
-    told = list(find_deviations({"services.json": json.dumps(records).encode()}, ()))
+    told = list(find_deviations({"services.json": json.dumps(records).encode()}, (), Limits()))
 
     assert (len(told), told[-1]) == (101, "services.json: 50 more places are not of the published form")
 
@@ -129,3 +150,52 @@ def test_a_container_that_two_entries_select_is_one_fault_with_both_places(tmp_p
 def call(*arguments):
     """Return the exit code of the command."""
     return CliRunner().invoke(app, arguments, standalone_mode=False).return_value
+
+
+def test_a_node_that_no_inventory_asks_for_is_named_and_what_it_may_be(tmp_path):
+    write_fleet(tmp_path, "services: {web: }", nodes=["192.168.1.10", "piha-2"], services=["piha/web"])
+
+    found = inspect_inputs(Settings(inventory=tmp_path, world=tmp_path / "world", state_dir=tmp_path / "state"))
+
+    assert found.world == (
+        "nodes.json#192.168.1.10: no inventory asks for this node",
+        "nodes.json#piha-2: no inventory asks for this node; is it piha?",
+    )
+
+
+def test_very_many_nodes_that_no_inventory_asks_for_are_counted(tmp_path):
+    write_fleet(tmp_path, "services: {web: }", nodes=[f"ghost{number}.lan" for number in range(103)], services=[])
+
+    found = inspect_inputs(Settings(inventory=tmp_path, world=tmp_path / "world", state_dir=tmp_path / "state"))
+
+    assert (len(found.world), found.world[-1]) == (101, "nodes.json: 3 more nodes that no inventory asks for")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        pytest.param(
+            "services: {}",
+            ["asks piha for nothing, but 3 services run there; were its services lost?"],
+            id="emptied",
+        ),
+        pytest.param("services: {a: }", [], id="one is left"),
+    ],
+)
+def test_an_emptied_inventory_is_warned_of_where_services_run(tmp_path, asked, said):
+    write_fleet(tmp_path, asked, nodes=["piha"], services=["piha/a", "piha/b", "piha/c"])
+
+    found = inspect_inputs(Settings(inventory=tmp_path, world=tmp_path / "world", state_dir=tmp_path / "state"))
+
+    assert (found.exit_code, found.inventory["problem"].to_list()) == (0, said)
+
+
+def write_fleet(folder, asked, nodes, services):
+    """Write what `piha` is asked for, and a world in which all of these are well."""
+    for path, text in {
+        "hosts/piha/services.yaml": asked,
+        "world/nodes.json": json.dumps({name: {"status": "online"} for name in nodes}),
+        "world/services.json": json.dumps({name: {"status": "ok"} for name in services}),
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)

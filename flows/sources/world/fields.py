@@ -24,6 +24,8 @@ _PHRASE = re.compile(
     re.DOTALL | re.ASCII,
 )
 """What `docker ps` prints of a container."""
+_COUNT = re.compile(r"([0-9]{1,16})(?:\.0+)?")
+MOST_OCCURRENCES = 2**53
 
 
 class TimeReader:
@@ -93,6 +95,15 @@ def read_text(record: Record, field: str, max_length: int) -> str | None:
     value = record.get(field)
     text = value.strip() if isinstance(value, str) and len(value) <= max_length else ""
     return text or None
+
+
+def read_count(record: Record, field: str) -> int | None:
+    """Return a count, however it is written (40, 40.0, "40"); None where it is none, or more than can be meant."""
+    value = record.get(field)
+    written = str(value).strip() if isinstance(value, str | int | float) else ""
+    found = _COUNT.fullmatch(written)
+    count = int(found[1]) if found else None
+    return count if count is not None and count <= MOST_OCCURRENCES else None
 
 
 def read_pressure(record: Record, field: str) -> bool:

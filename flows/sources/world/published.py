@@ -4,14 +4,15 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from importlib import resources
 from itertools import islice
-from typing import Any
 
-import msgspec
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from jsonschema.exceptions import ValidationError  # type: ignore[import-untyped]
 
-from flows.sources.world.files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, SUMMARY
+from flows.sources.formats.json_records import Records, parse_records
+from flows.sources.formats.json_strict import Unfit
+from flows.sources.world.files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, SUMMARY, file_limits
 from flows.text.escape import show
+from schemas.limits import Limits
 
 SCHEMAS = {
     NODES: "world-nodes",
@@ -33,7 +34,7 @@ TYPES = {
 NAMES = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
 
 
-def find_deviations(contents: Mapping[str, bytes], told: Collection[tuple[str, str]]) -> Iterator[str]:
+def find_deviations(contents: Mapping[str, bytes], told: Collection[tuple[str, str]], limits: Limits) -> Iterator[str]:
     """Yield a sentence for each place where a readable file is not of its published form.
 
     `told` are the files and keys of records that were set aside: what is wrong with them was said. A form that the
@@ -41,21 +42,24 @@ def find_deviations(contents: Mapping[str, bytes], told: Collection[tuple[str, s
     """
     for name, schema in SCHEMAS.items():
         if name in contents:
-            found = _find(name, schema, msgspec.json.decode(contents[name]), told)
+            records = parse_records(contents[name], file_limits(name, limits))
+            found = _find(name, schema, records, told)
             yield from islice(found, MOST_FAULTS)
             if rest := sum(1 for _ in found):
                 yield f"{name}: {rest} more places are not of the published form"
 
 
-def _find(name: str, schema: str, document: Any, told: Collection[tuple[str, str]]) -> Iterator[str]:
+def _find(name: str, schema: str, records: Records, told: Collection[tuple[str, str]]) -> Iterator[str]:
     validator = _validator(schema)
-    if name == SUMMARY or not isinstance(document, dict):
+    fit = ((key, record) for key, record in records.entries if not isinstance(record, Unfit))
+    if name == SUMMARY or not records.is_keyed:
+        document = dict(fit) if records.is_keyed else []
         yield from (_tell(name, "", error) for error in validator.iter_errors(document))
         return
-    for key, record in islice(document.items(), MOST_RECORDS):
+    for key, record in islice(fit, MOST_RECORDS):
         if (name, show(key)) not in told:
             yield from (_tell(name, key, error) for error in validator.iter_errors({key: record}))
-    if len(document) > MOST_RECORDS:
+    if len(records.entries) > MOST_RECORDS:
         yield f"{name}: the records behind the first {MOST_RECORDS} are not held against the published form"
 
 

@@ -16,6 +16,7 @@ from flows.sources.world.fields import (
     TimeReader,
     check_length,
     printable,
+    read_count,
     read_pressure,
     read_status,
     read_text,
@@ -39,7 +40,6 @@ from schemas.rules import Rules
 
 DEPLOYMENT_TIMES = ("started_at", "completed_at", "timestamp", "updated_at")
 ACTIVITY_TIMES = ("started_at", "last_occurrence", "timestamp", "updated_at")
-MOST_OCCURRENCES = 2**53
 
 
 class Observed(NamedTuple):
@@ -336,9 +336,7 @@ class WorldRows:
         times = [self._times.read(fields, field, INCIDENTS, name) for field in ACTIVITY_TIMES]
         newest = max((time for time in times if time is not None), default=None)
         resolved_at = self._times.read(fields, "resolved_at", INCIDENTS, name)
-        count = fields.get("occurrence_count")
-        is_count = isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MOST_OCCURRENCES
-        return (*begin, times[0], newest, resolved_at, count if is_count else None, name)
+        return (*begin, times[0], newest, resolved_at, read_count(fields, "occurrence_count"), name)
 
     def _checked_id(self, text: str) -> str:
         if not text or not text.isprintable() or len(text) > self._limits.max_key_length:
