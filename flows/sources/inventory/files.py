@@ -1,8 +1,9 @@
 """Which files an inventory has, and their bytes: from a folder here, from a commit or an archive just as well."""
 
 import os
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -57,7 +58,7 @@ def is_inventory_path(path: str) -> bool:
     if path == TOPOLOGY:
         return True
     parts = path.split("/")
-    if not 3 <= len(parts) <= 4 or any(part.startswith(".") for part in parts[1:-1]):
+    if not 3 <= len(parts) <= 4 or "/." in path:
         return False
     if parts[0] == HOSTS:
         return parts[-1] in COMPOSE_FILES or (len(parts) == 3 and parts[-1] in NODE_FILES)
@@ -117,7 +118,7 @@ def list_and_look(root: Path, limits: Limits) -> tuple[InventoryFiles, Inventory
     """
     for _ in range(limits.max_read_rounds):
         before = _Listing(root, limits)
-        files = before.read(limits)
+        files = before.read()
         if _Listing(root, limits).stamps == before.stamps:
             return files, before.look()
     raise InventoryError(f"{root}: its files change while they are read; try again when the checkout is complete")
@@ -141,21 +142,20 @@ class _Listing:
         self.marks: set[str] = set()
         self._list_hosts()
         self._list_folders_of(SERVICES)
-        self._list_files("inventory")
+        self._list_files("inventory", self._scan_top("inventory"))
 
     def look(self) -> InventoryLook:
-        names = (frozenset(names) for names in (self.folders, self.near_misses, self.marks))
-        return InventoryLook(self.stamps, self.unreadable, *names)
+        return InventoryLook(self.stamps, self.unreadable, *self._names())
 
-    def read(self, limits: Limits) -> InventoryFiles:
+    def read(self) -> InventoryFiles:
         """Read every file that was found."""
         contents: dict[str, bytes] = {}
         unreadable = dict(self.unreadable)
-        left_bytes = limits.max_inventory_bytes
+        left_bytes = self.limits.max_inventory_bytes
         with OpenFolders(self.root) as folders:
             for path in sorted(self.stamps):
                 try:
-                    contents[path] = read_file_in(folders, path, max_bytes=limits.max_inventory_file_bytes).data
+                    contents[path] = read_file_in(folders, path, max_bytes=self.limits.max_inventory_file_bytes).data
                 except MissingFileError:
                     continue
                 except FileFaultError as error:
@@ -164,15 +164,14 @@ class _Listing:
                 left_bytes -= len(contents[path])
                 if left_bytes < 0:
                     raise InventoryError(
-                        f"{self.root}: its files have more than {limits.max_inventory_bytes} bytes together; remove"
+                        f"{self.root}: its files have more than {self.limits.max_inventory_bytes} bytes together; remove"
                         " some, or raise limits.max_inventory_bytes"
                     )
-        named, misses, marks = (frozenset(names) for names in (self.folders, self.near_misses, self.marks))
-        return InventoryFiles(contents, unreadable, named, misses, str(self.root), marks)
+        folders_there, near_misses, marks = self._names()
+        return InventoryFiles(contents, unreadable, folders_there, near_misses, str(self.root), marks)
 
-    def state(self) -> tuple[object, ...]:
-        """Return what is the same for two listings where nothing changed between them."""
-        return self.stamps, self.folders, self.unreadable, self.near_misses, self.marks
+    def _names(self) -> Iterator[frozenset[str]]:
+        return (frozenset(names) for names in (self.folders, self.near_misses, self.marks))
 
     def _list_hosts(self) -> None:
         if not is_folder(self.root / HOSTS):
@@ -187,7 +186,7 @@ class _Listing:
             raise InventoryError(f"{self.root / HOSTS}: {self.unreadable[HOSTS]}")
 
     def _list_folders_of(self, parent: str) -> None:
-        for entry in self._scan(parent):
+        for entry in self._scan_top(parent):
             path = f"{parent}/{entry.name}"
             if entry.name.startswith("."):
                 continue
@@ -195,7 +194,7 @@ class _Listing:
                 self._refuse_link(path)
             elif entry.is_dir(follow_symlinks=False):
                 self.folders |= {path} if parent == HOSTS else set()
-                self._list_files(path)
+                self._list_files(path, self._scan(path))
 
     def _refuse_link(self, path: str) -> None:
         """Refuse a link in place of a folder; one to a file (a README, say) is nothing that would be read."""
@@ -207,8 +206,8 @@ class _Listing:
         except OSError as error:
             self.unreadable[path] = explain_os_error(link, error).problem
 
-    def _list_files(self, folder: str) -> None:
-        for entry in self._scan(folder):
+    def _list_files(self, folder: str, entries: Iterable[os.DirEntry[str]]) -> None:
+        for entry in entries:
             path = f"{folder}/{entry.name}"
             if is_inventory_path(path):
                 self.stamps[path] = stamp_file(entry.path)
@@ -217,24 +216,29 @@ class _Listing:
             elif is_mark(path):
                 self.marks.add(path)
             elif is_stack_folder(path) and entry.is_dir(follow_symlinks=False):
-                self._list_files(path)
+                self._list_files(path, self._scan(path))
 
-    def _scan(self, folder: str) -> Iterator[os.DirEntry[str]]:
+    def _scan_top(self, folder: str) -> Sequence[os.DirEntry[str]]:
+        """Return what is in a folder that may itself be a link."""
+        with suppress(OSError):  # which the scan meets as well
+            if (self.root / folder).is_symlink():
+                self._refuse_link(folder)
+                return ()
+        return self._scan(folder)
+
+    def _scan(self, folder: str) -> Sequence[os.DirEntry[str]]:
         path = f"{self.root}/{folder}"
         try:
-            if stat.S_ISLNK(os.lstat(path).st_mode):
-                self._refuse_link(folder)
-                return
             with os.scandir(path) as entries:
-                found = sorted(entries, key=lambda entry: entry.name)
+                found = sorted(entries, key=attrgetter("name"))
         except OSError as error:
             fault = explain_os_error(Path(path), error)
             if not isinstance(fault, MissingFileError):
                 self.unreadable[folder] = fault.problem
-            return
+            return ()
         if len(found) > self.limits.max_records:
             raise InventoryError(
                 f"{path}: {len(found)} entries, over the limit of {self.limits.max_records}; remove some, or raise"
                 " limits.max_records"
             )
-        yield from found
+        return found
