@@ -9,7 +9,7 @@ what is missing, spoiled or not ours to write is a slower run, and no fault.
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -251,18 +251,19 @@ class InventoryCache:
     def _remembered(
         self, kind: str, parse: Callable[..., Document], document_type: type[Document]
     ) -> Callable[..., Document]:
-        def parse_or_remember(data: bytes, limits: Limits, *more: str) -> Document:
+        @cache
+        def parse_or_remember(data: bytes, *more: str) -> Document:
             digest = sha256("\0".join((kind, *more, "")).encode("utf-8", "surrogateescape") + data).digest()
             document = self._documents.get(digest) or self._used.get(digest)
             if document is not None:
                 self._used[digest] = document
                 return msgspec.json.decode(document, type=document_type)
-            parsed = parse(data, limits, *more)
+            parsed = parse(data, self.limits, *more)
             if not parsed.faults:
                 self._used[digest] = msgspec.json.encode(parsed)
             return parsed
 
-        return parse_or_remember
+        return lambda data, _, *more: parse_or_remember(data, *more)
 
 
 def _write_frames(file: SealedFile, frames: Mapping[str, pl.DataFrame], more: Mapping[str, bytes]) -> None:

@@ -11,6 +11,7 @@ from flows.sources.formats.yaml_strict import to_plain
 from flows.sources.formats.yaml_tree import Node
 
 NULL = "null"
+_CANONICAL = json.JSONEncoder(ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def to_canonical(node: Node | None) -> str:
@@ -20,7 +21,7 @@ def to_canonical(node: Node | None) -> str:
 
 def dump_canonical(value: object) -> str:
     """Return a plain value as canonical JSON."""
-    return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def hash_list(*documents: str) -> str:

@@ -324,6 +324,8 @@ class InventoryRows:
 
     def _tell_near_misses(self, path: str, *, node: str | None = None, is_warning: bool = False) -> bool:
         """Add a row for each file that looks like the one at the path; return whether there was one."""
+        if not self._files.near_misses:
+            return False
         folder, _, name = path.rpartition("/")
         stem = name.removesuffix(".yaml")
         found = [
