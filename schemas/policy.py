@@ -50,7 +50,7 @@ class PolicyFault(NamedTuple):
     def __str__(self) -> str:
         """Return it as a line: place and problem."""
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
-        return f"{place} {self.problem}"
+        return f"{place}{':' if self.line is None else ''} {self.problem}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ COLUMNS = (
     Column("by rule", drop=2),
     Column("outcome", cut=14, drop=1),
 )
-WORDS = {"pending": "asks", "running": "runs", "verifying": "is verified"}
+WORDS = {"pending": "asks", "running": "runs", "verifying": "is being verified"}
 STYLES = {"pending": "bold magenta", "running": "cyan", "verifying": "cyan", "failed": "red", "completed": "green"}
 
 

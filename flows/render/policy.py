@@ -24,7 +24,7 @@ def inspection_to_lines(found: PolicyInspection) -> Iterator[str]:
     yield from (f"note: {show(note, limit=2000)}" for note in found.notes)
     yield from (f"note: {show(str(bound))}" for bound in found.odd_bounds)
     yield f"zone data: tzdata {found.zone_data}"
-    lacking = f", because {', '.join(found.reasons())}" if found.could_be else ""
+    lacking = f", which lack {', '.join(found.reasons())}" if found.could_be else ""
     yield f"auto now: {_count(len(found.auto_now), 'target')}; could be: {len(found.could_be)}{lacking}"
 
 

@@ -1,12 +1,13 @@
 """The last run in a terminal and as JSON, without rich and polars: it must be there at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typer
 
 from flows.render import tones
 from flows.text.escape import show
+from flows.text.extent import say_asked
 from flows.text.spoken import instant, spoken_moment, spoken_since, spoken_target, spoken_text
 from flows.views.status import Status
 from schemas.spoken import count, spoken
@@ -25,6 +26,8 @@ def to_lines(status: Status, typed: str = "") -> Iterator[str]:
         yield from _attempt(status)
         return
     yield _headline(status)
+    if "well_service_count" in status.last_run.counts:
+        yield say_asked(status.last_run.counts)
     yield _dim(_say_whose(status))
     yield from _doubts(status)
     yield from _derivation(status)
@@ -104,14 +107,22 @@ def _derivation(status: Status) -> Iterator[str]:
         return
     yield f"\n{status.state} because of"
     for row in rows[:MOST]:
-        event, severity = EventType(row["event_type"]), Severity(row["severity"])
-        word = event.removeprefix("reconcile_").ljust(tones.EVENT_WIDTH)
-        kind = typer.style(word, fg=tones.EVENT[event], bold=True)
-        blast = row.get("blast_radius")
-        more = _dim(f"  explains {blast} more") if blast else ""
-        yield f"  {kind}{_severity(severity)}{_said(row['action'])}  {_target(row)}{more}"
-        yield f"  {'':{tones.EVENT_WIDTH}}{_dim(show(row['reason']))}"
+        yield from _recommendation(row)
     yield from _rest(len(rows))
+    first = status.standing()[0]
+    if first not in rows:
+        yield "\nwhat to do first"
+        yield from _recommendation(first)
+
+
+def _recommendation(row: Mapping[str, Any]) -> Iterator[str]:
+    event, severity = EventType(row["event_type"]), Severity(row["severity"])
+    word = event.removeprefix("reconcile_").ljust(tones.EVENT_WIDTH)
+    kind = typer.style(word, fg=tones.EVENT[event], bold=True)
+    blast = row.get("blast_radius")
+    more = _dim(f"  explains {blast} more") if blast else ""
+    yield f"  {kind}{_severity(severity)}{_said(row['action'])}  {_target(row)}{more}"
+    yield f"  {'':{tones.EVENT_WIDTH}}{_dim(show(row['reason']))}"
 
 
 def _episodes(status: Status) -> Iterator[str]:

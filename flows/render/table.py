@@ -87,7 +87,9 @@ def _acting(report: "RunReport") -> Iterator[RenderableType]:
         return
     from flows.run.acting.view import spell_view
 
-    for line in spell_view(report.acting.view(str(report.state)), report.as_of):
+    lines = spell_view(report.acting.view(str(report.state)), report.as_of)
+    yield from [Text("")] if lines else []
+    for line in lines:
         yield Text(show(line, 1000), style="bold red" if line.startswith("HALTED") else "")
 
 

@@ -12,7 +12,7 @@ MOST_NAMED = 3
 
 def say_extent(summary: Mapping[str, Any], as_of: datetime) -> str:
     """Return of how many services and nodes a summary speaks, what is planned, and how old the newest record is."""
-    parts = [_asked(summary)]
+    parts = [say_asked(summary)]
     if summary["planned_count"]:
         until = summary["planned_until"]
         end = f"until {spoken_moment(until)}" if until else "for good"
@@ -23,7 +23,8 @@ def say_extent(summary: Mapping[str, Any], as_of: datetime) -> str:
     return "; ".join(parts)
 
 
-def _asked(summary: Mapping[str, Any]) -> str:
+def say_asked(summary: Mapping[str, Any]) -> str:
+    """Return how many of the services that are asked for are as asked."""
     services, nodes = summary["asked_service_count"], summary["asked_node_count"]
     if not services:
         return "no service is asked for"

@@ -75,21 +75,25 @@ def weigh_decisions(drift: list[dict[str, Any]], recommendation: dict[str, Any] 
     for decision in DECISIONS:
         if decision.kind not in by_kind:
             continue
-        refusal = _refuse(by_kind[decision.kind], decision, recommendation, rules)
+        held = _say_held(by_kind[decision.kind])
+        refusal = held or _refuse(by_kind[decision.kind], decision, recommendation, rules)
         is_chosen = refusal is None and not is_decided and recommendation is not None
-        why = _in_force(refusal or _accept(decision, is_decided), rules)
+        why = held or _in_force(refusal or _accept(decision, is_decided), rules)
         lines.append(Line(decision.action, decision.kind, is_chosen, why))
         is_decided = is_decided or is_chosen
     return lines
+
+
+def _say_held(found: list[dict[str, Any]]) -> str | None:
+    """Return what all of the drift is held back by."""
+    held = sorted({row["held_by"].replace("_", " ") for row in found if row["held_by"]})
+    return f"held back by {' and '.join(held)}" if held and all(row["held_by"] for row in found) else None
 
 
 def _refuse(
     found: list[dict[str, Any]], decision: Decision, recommendation: dict[str, Any] | None, rules: Rules
 ) -> str | None:
     """Return why the line does not apply, or None where it does."""
-    held = sorted({row["held_by"] for row in found if row["held_by"]})
-    if held and all(row["held_by"] for row in found):
-        return f"held back by {' and '.join(held)}"
     if decision.kind in UNEXPECTED and not rules.report_unexpected:
         return "report_unexpected does not say so"
     if all(row["cause"] == DriftCause.OLD for row in found):
@@ -102,7 +106,7 @@ def _refuse(
 
 
 def _accept(decision: Decision, is_decided: bool) -> str:
-    why = ACCEPTANCES.get(decision.circumstance, f"it has {decision.kind}")
+    why = ACCEPTANCES.get(decision.circumstance, f"it has {decision.kind.replace('_', ' ')}")
     return f"{why}, but a line above applies first" if is_decided else why
 
 

@@ -176,7 +176,7 @@ def test_a_file_that_others_can_write_to_is_not_trusted(tmp_path):
     file.chmod(0o664)
 
     assert told(read_policy(file, Numbers(), frozenset({0}))) == [
-        "policy.yaml its group or others can write to it; chmod go-w"
+        "policy.yaml: its group or others can write to it; chmod go-w"
     ]
     assert isinstance(read_policy(file, Numbers(), None).policy, Policy)
 

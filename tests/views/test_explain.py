@@ -146,7 +146,7 @@ def test_what_is_held_back_says_by_what(folder):
     found = explained(folder, "saturn/nextcloud")
 
     assert found["recommendation"] is None
-    assert {line["why"] for line in found["decisions"]} == {"held back by offline_node"}
+    assert {line["why"] for line in found["decisions"]} == {"held back by offline node"}
 
 
 def test_a_target_in_agreement_has_no_drift(folder):
@@ -207,7 +207,7 @@ def test_each_stronger_decision_says_why_it_was_not_taken():
     assert [(line.action, line.why) for line in lines] == [
         (Action.DELAYED_DEPLOYMENT, "no dependency of it is unavailable"),
         (Action.DIAGNOSTICS, "it takes max_deployment_failures (3) in a row"),
-        (Action.REDEPLOY, "it has failed_deployment"),
+        (Action.REDEPLOY, "it has failed deployment"),
     ]
 
 

@@ -103,6 +103,24 @@ def test_the_derivation_names_what_put_the_fleet_in_its_state(tmp_path):
     assert to_document(status(tmp_path))["because_of"] == ["blocked"]
 
 
+def test_what_to_do_first_is_shown_where_it_is_not_what_put_the_fleet_in_its_state(tmp_path):
+    waits = {**ROW, "service": "api", "event_type": "reconcile_blocked", "severity": "error"}
+    commit(tmp_path, state=State.UNSTABLE, recommendations=(REDEPLOY, waits))
+    lines = shown(tmp_path).splitlines()
+
+    assert "piha/api" in lines[lines.index("unstable because of") + 1]
+    assert "piha/web" in lines[lines.index("what to do first") + 1]
+
+
+def test_it_says_how_much_is_as_asked(tmp_path):
+    counts = {"asked_service_count": 40, "asked_node_count": 6, "well_service_count": 38}
+    run = replace(last_run(NOON, State.DEGRADED), counts=counts)
+    with open_emitter(paths(tmp_path)) as emitter:
+        emitter.commit(decide_transitions(emitter.episodes, judged(as_of=NOON), reminder_interval=DAY), run)
+
+    assert shown(tmp_path).splitlines()[1] == "38 of 40 services on 6 nodes as asked"
+
+
 def test_open_episodes_have_their_age_and_the_worst_comes_first(tmp_path):
     commit(tmp_path, recommended("web"), as_of=NOON - DAY)
     worst = recommended("all", action=Action.FAILOVER_REVIEW, severity=Severity.CRITICAL)

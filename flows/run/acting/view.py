@@ -166,7 +166,7 @@ def _spell_age(at: str, now: datetime) -> str:
     return f" ({days} d old)" if days >= 7 else ""
 
 
-_PHASES = {"pending": "asks", "approved": "approved", "running": "runs", "verifying": "is verified"}
+_PHASES = {"pending": "asks", "approved": "approved", "running": "runs", "verifying": "is being verified"}
 
 
 def spell_action(row: Mapping[str, Any]) -> str:
