@@ -11,7 +11,7 @@ from flows.render.figures import draw_causes
 from flows.render.heartbeat import Heartbeats, draw_heartbeats
 from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timeline
 from flows.text.escape import show
-from flows.text.spoken import percent, said, spoken_moment, spoken_name, spoken_target, spoken_text
+from flows.text.spoken import percent, said, spoken_moment, spoken_name, spoken_target, spoken_text, spoken_within
 from flows.views.fleet_page import Page, list_causes, list_nodes
 from flows.views.sites import SiteSeen, find_worst
 from schemas.spoken import spoken
@@ -55,6 +55,7 @@ def make_environment(*packages: str) -> Environment:
         "said": said,
         "moment": spoken_moment,
         "when": spoken_text,
+        "within": spoken_within,
         "percent": percent,
         "target": _target,
         "name": spoken_name,

@@ -8,7 +8,7 @@ import typer
 
 from flows.ledger.actions.decision_form import dump_decision
 from flows.text.escape import show
-from flows.text.spoken import spoken_moment, spoken_target
+from flows.text.spoken import spoken_moment, spoken_target, spoken_within
 from flows.views.policy_explain import PolicyExplanation
 from flows.views.policy_lacks import GuardLine, find_earliest, find_offer, list_guards, list_missing
 from schemas.canonical import spell_instant
@@ -120,7 +120,7 @@ def _why_nothing(found: PolicyExplanation) -> str:
     scene, target = found.scene, found.target
     held = sorted({str(row.held_by) for row in scene.findings.get(target, ()) if row.held_by is not None})
     if scene.is_world_stale:
-        return f": the world is of {spell_instant(found.world_at)}, too old to conclude anything from"
+        return f": the world is of {spoken_moment(found.world_at)}, too old to conclude anything from"
     return f": its drift is held back by {', '.join(held)}" if held else ""
 
 
@@ -129,7 +129,7 @@ def _verdict(decision: Decision) -> Iterator[str]:
     until = f" until {spoken_moment(decision.until)}" if decision.until else ""
     by = f"by {show(decision.decided_by)}{until}"
     yield f"{what}: {typer.style(str(decision.verdict), bold=True)}, {by}; mode {decision.mode}, attempt {decision.number}"
-    yield f"  {show(decision.reason, limit=1000)}"
+    yield f"  {show(spoken_within(decision.reason), limit=1000)}"
 
 
 def _lines_of_rules(found: PolicyExplanation) -> Iterator[str]:
@@ -148,4 +148,5 @@ def _lines_of_guards(found: PolicyExplanation) -> Iterator[str]:
         if row.hit is not None:
             until = f", until {spoken_moment(row.hit.until)}" if row.hit.until else ""
             unblocked = show(row.hit.unblocked_by, limit=500)
-            yield f"{row.hit.verdict} {show(row.guard)}: {show(row.hit.text, limit=500)}{until}; unblocked by {unblocked}"
+            text = show(spoken_within(row.hit.text), limit=500)
+            yield f"{row.hit.verdict} {show(row.guard)}: {text}{until}; unblocked by {unblocked}"

@@ -8,7 +8,7 @@ import typer
 from flows.render import tones
 from flows.text.escape import show
 from flows.text.extent import say_asked
-from flows.text.spoken import instant, spoken_moment, spoken_since, spoken_target, spoken_text
+from flows.text.spoken import instant, spoken_moment, spoken_since, spoken_target, spoken_text, spoken_within
 from flows.views.status import Status
 from schemas.spoken import count, spoken
 from schemas.words import EventType, Severity, State
@@ -81,7 +81,9 @@ def _attempt(status: Status) -> Iterator[str]:
     attempt = status.last_attempt
     if attempt is not None:
         when = spoken_since(attempt.as_of, status.now)
-        yield _warn(f"{attempt.outcome.upper()}  {when} ago, so this state stands unconfirmed: {show(attempt.reason)}")
+        yield _warn(
+            f"{attempt.outcome.upper()}  {when} ago, so this state stands unconfirmed: {show(spoken_within(attempt.reason))}"
+        )
 
 
 def _acting(status: Status) -> Iterator[str]:

@@ -12,7 +12,7 @@ from rich.text import Text
 from flows.render import tones
 from flows.text.escape import show, show_lines
 from flows.text.extent import name_some, say_extent
-from flows.text.spoken import said, spoken_moment, spoken_target
+from flows.text.spoken import said, spoken_moment, spoken_target, spoken_within
 from schemas.episode import Target
 from schemas.expressions import target
 from schemas.run import Judgement
@@ -136,7 +136,9 @@ def _unjudged(report: "RunReport") -> str:
 
 
 def _no_conclusion(report: "RunReport") -> Text:
-    line = Text.assemble((report.outcome.value.upper(), "bold magenta"), "  ", show_lines(report.error))
+    line = Text.assemble(
+        (report.outcome.value.upper(), "bold magenta"), "  ", show_lines(spoken_within(report.error or ""))
+    )
     if report.last_state is not None and report.last_age_s is not None:
         ago = f"judged {spoken(report.last_age_s)} ago"
         line.append(f"\nThe last known state stands: {report.last_state.value}, {ago}.", style="dim")

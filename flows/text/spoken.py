@@ -3,6 +3,7 @@
 Files, JSON and messages stay in UTC; what people read has the zone of `use_zone`. Imports nothing heavy.
 """
 
+import re
 from datetime import UTC, datetime, tzinfo
 
 from schemas.spoken import spoken
@@ -10,6 +11,7 @@ from schemas.words import ALL
 
 _DAY = 86_400
 MOMENT = "%Y-%m-%d %H:%M"
+_SPELT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 
 
 class _Reader:
@@ -66,6 +68,11 @@ def spoken_text(moment: str | None) -> str:
         return spoken_moment(datetime.fromisoformat(moment)) if moment else ""
     except ValueError:
         return moment or ""
+
+
+def spoken_within(sentence: str) -> str:
+    """Return a sentence whose moments people read, where a document spells them."""
+    return _SPELT.sub(lambda found: spoken_text(found[0]), sentence)
 
 
 def spoken_clock(moment: datetime) -> str:

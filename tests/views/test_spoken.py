@@ -4,7 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.text.spoken import percent, read_zone, spoken_moment, spoken_target, spoken_text, use_zone, with_article
+from flows.text.spoken import (
+    percent,
+    read_zone,
+    spoken_moment,
+    spoken_target,
+    spoken_text,
+    spoken_within,
+    use_zone,
+    with_article,
+)
 from schemas.words import Action, DriftKind
 
 EVENING = datetime(2026, 6, 3, 19, 42, tzinfo=UTC)
@@ -31,6 +40,12 @@ def in_berlin():
 def test_people_read_times_in_their_zone(in_berlin):
     assert spoken_moment(EVENING) == "2026-06-03 21:42 CEST"
     assert spoken_text("2026-12-03T19:42:00Z") == "2026-12-03 20:42 CET"
+
+
+def test_moments_within_a_sentence_are_read_in_their_zone_too(in_berlin):
+    told = spoken_within("this world, of 2026-06-03T18:18:30.601678Z, is older; 2026-06-03T1 is none")
+
+    assert told == "this world, of 2026-06-03 20:18 CEST, is older; 2026-06-03T1 is none"
 
 
 def test_a_zone_that_is_none_is_refused():
