@@ -78,8 +78,14 @@ EVIDENCE = [
 REPAIRABLE = [DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE, DriftKind.FAILED_DEPLOYMENT]
 """The kinds that a deployment would end, and that wait for what the service depends on."""
 
-WAITING = [*REPAIRABLE, DriftKind.UNREADABLE_OBSERVATION, DriftKind.STALE_OBSERVATION]
-"""The kinds of which it counts whether the service waits for others: also what is unclear, where a node is suspected."""
+WAITING = [
+    *REPAIRABLE,
+    DriftKind.MISPLACED_SERVICE,
+    DriftKind.UNREADABLE_OBSERVATION,
+    DriftKind.STALE_OBSERVATION,
+]
+"""The kinds of which it counts whether the service waits for others: also what runs elsewhere, for those of its own node
+that wait for it, and what is unclear, where a node is suspected."""
 
 UNAVAILABLE = [DriftKind.MISSING_SERVICE, DriftKind.MISPLACED_SERVICE, DriftKind.UNHEALTHY_SERVICE]
 """The kinds that make others wait for a service; one that is misplaced makes only those of its own node wait."""

@@ -86,6 +86,22 @@ def test_a_misplaced_dependency_is_unavailable_to_its_own_node_alone():
     ]
 
 
+@pytest.mark.parametrize(
+    "of_web",
+    [
+        pytest.param(["db"], id="on its way"),
+        pytest.param(["db", "app"], id="in a cycle with what waits for it"),
+    ],
+)
+def test_what_waits_for_a_misplaced_service_waits_for_what_that_waits_for_itself(of_web):
+    needs = [{"target": "n/app", "dependency": "web"}, *({"target": "n/web", "dependency": name} for name in of_web)]
+    want = desired("n/db", "n/web", "n/app", "n/z", "m/y", needs=needs)
+
+    judgement = judged(want, actual({"target": "n/app", "status": "exited"}, "n/z", "m/y", "m/web"))
+
+    assert judgement.recommendations.filter(service="app")["root_causes"].to_list() == [["n/db"]]
+
+
 PRESSED = {"node": "n", "has_disk_pressure": True}
 
 
