@@ -1,5 +1,8 @@
 """Validation: a frame that breaks its schema is refused as pandera refuses it, whichever promise it breaks."""
 
+import importlib
+import pkgutil
+
 import pandera.polars as pa
 import polars as pl
 import pytest
@@ -8,10 +11,12 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaError, SchemaErrors
 from polars.testing import assert_frame_equal
 
+import schemas
 from schemas import frame
 from schemas.drift import Drift
 from schemas.expressions import word
 from schemas.frame import Frame, Promises, _promises, look_up, only, without
+from schemas.look import AttributedContainer
 from schemas.run import Summary
 from schemas.words import DriftKind, HeldBy
 from tests.helpers.frames import actual, desired, judged
@@ -67,6 +72,36 @@ def test_a_schema_that_says_more_is_left_to_pandera():
     assert not _promises(Ages).is_plain
     with pytest.raises(SchemaError):
         Ages.validate(pl.DataFrame({"age_s": [-1.0]}))
+
+
+def test_a_schema_with_a_check_of_its_rows_is_left_to_pandera():
+    class Stretch(Frame):
+        """A frame with a check of two columns."""
+
+        first: int
+        last: int
+
+        @pa.dataframe_check
+        def ends_behind_its_beginning(cls, data):  # noqa: N805 - pandera makes it one of the class
+            return data.lazyframe.select(pl.col("first") <= pl.col("last"))
+
+    with pytest.raises(SchemaError):
+        Stretch.validate(pl.DataFrame({"first": [2], "last": [1]}))
+
+
+def test_every_schema_promises_what_pandera_asks_for():
+    for module in pkgutil.iter_modules(schemas.__path__):
+        importlib.import_module(f"schemas.{module.name}")
+    every = [schema for schema in [*Frame.__subclasses__(), AttributedContainer] if schema.__module__ != __name__]
+
+    assert len(every) >= 50
+    for schema in every:
+        asked, promised = schema.to_schema(), _promises(schema)
+        assert promised.dtypes == [(name, column.dtype.type) for name, column in asked.columns.items()]
+        assert promised.filled == [name for name, column in asked.columns.items() if not column.nullable]
+        together = [asked.unique] if asked.unique else []
+        assert promised.keys == [[name] for name, column in asked.columns.items() if column.unique] + together
+        assert promised.is_plain
 
 
 PLACES = pl.DataFrame({"node": ["b", "a", "b"], "place": [1, 2, 3]})
