@@ -58,6 +58,7 @@ def _options(
 def main() -> None:
     """Run the command line; every way to end has its exit code, and no user error shows a traceback."""
     _open_closed_streams()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look for some in each installed package
     spare_numpy()
     collect_seldom()
     code = _run(sys.argv[1:])

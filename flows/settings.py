@@ -92,7 +92,7 @@ class ActionSettings(Numbers):
 class WebSettings(BaseModel):
     """The section `web`: where the page is, and who may see it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     host: str = Field("127.0.0.1", description="the address that the page listens on")
     port: int = Field(8300, ge=1, le=65535, description="and its port")
@@ -106,7 +106,7 @@ class WebSettings(BaseModel):
 class Site(BaseModel):
     """Another site, whose own supervisor judges it: where its outputs are seen from here."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     state_dir: UserPath = Field(description="its state folder, or a copy of it")
     checkpoint: UserPath | None = Field(
@@ -202,8 +202,11 @@ class Settings(Rules, PastRules):
         description="other sites to show beside this one: name: its state folder, as seen from here",
     )
     limits: Limits = Field(default_factory=Limits, description="what input may be at most")
-    actions: ActionSettings = Field(default_factory=ActionSettings, description="what may be done, and how often")
-    web: WebSettings = Field(default_factory=WebSettings, description="the page")
+    # What is constructed is not validated: a section of which nothing is set needs no validator of its own.
+    actions: ActionSettings = Field(
+        default_factory=ActionSettings.model_construct, description="what may be done, and how often"
+    )
+    web: WebSettings = Field(default_factory=WebSettings.model_construct, description="the page")
 
     def rules(self) -> Rules:
         """Return what a judgement depends on, alone."""

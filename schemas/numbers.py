@@ -66,7 +66,7 @@ def _seconds(count: int) -> timedelta:
 class Numbers(BaseModel):
     """Every number that a decision depends on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)  # a run that decides nothing needs none
 
     automation: Automation = Field(Automation.OFF, description="the fleet's highest mode; off: nothing is decided")
     act_world_ttl: Duration = Field(_minutes(3), description="an older world starts nothing")
