@@ -11,6 +11,7 @@ import typer
 
 from flows.commands import options
 from flows.commands.options import Format
+from flows.files.processes import spare_threads
 from flows.render.progress import working
 from flows.text.escape import show, show_lines
 
@@ -38,6 +39,9 @@ In CI: fail only for what the main branch does not have, and show it beside the 
   supervisor reconcile --dry-run --fail-on new --baseline baseline.json --format sarif > drift.sarif
   supervisor reconcile --dry-run --fail-on 'severity>=error' --format junit > drift.xml
 """
+
+FEW_BYTES = 2 * 1024 * 1024
+"""A world whose services take less (some ten thousand) is judged in one thread."""
 
 
 def register(app: typer.Typer) -> None:
@@ -74,9 +78,6 @@ def reconcile(
 ) -> int:
     """Run once and return the exit code."""
     moment = options.parse_as_of(as_of)
-    from flows.render.report_file import ReportFile
-    from flows.run.cycle import run_once
-
     criteria, known = _read_gate(fail_on, baseline) if fail_on or baseline else (None, None)
     given = {
         "inventory": inventory,
@@ -88,6 +89,11 @@ def reconcile(
         "cloudevents": cloudevents,
     }
     settings = options.load(given, config)
+    if _is_small(settings):
+        spare_threads()
+    from flows.render.report_file import ReportFile
+    from flows.run.cycle import run_once
+
     with working("reading and judging"):
         report = run_once(settings, moment, dry_run=dry_run)
     report = report if dry_run else ReportFile(settings).write(report)
@@ -98,6 +104,15 @@ def reconcile(
         _tell_problems(report, output)
     code = gate.exit_code(report) if gate else report.exit_code
     return 0 if exit_zero and code == 2 else code
+
+
+def _is_small(settings: "Settings") -> bool:
+    from flows.sources.world.files import SERVICES
+
+    try:
+        return (settings.world / SERVICES).stat().st_size < FEW_BYTES
+    except OSError:
+        return False
 
 
 def _read_gate(fail_on: list[str] | None, baseline: Path | None) -> "tuple[Criteria, dict[Key, Severity] | None]":

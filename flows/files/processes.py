@@ -26,6 +26,11 @@ def collect_seldom() -> None:
     gc.set_threshold(200_000, 50, 100)
 
 
+def spare_threads() -> None:
+    """Let polars work in one thread, unless it has begun: of few rows, to hand work over takes longer than the work."""
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Keep the garbage collector out: nothing here is a cycle, and it would walk through all of a large fleet each time.
