@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -27,6 +27,7 @@ from flows.setting_sources import (
     read_file_values,
     unquote_aliases,
 )
+from flows.text.faults import say_fault
 from flows.text.spoken import read_zone
 from schemas.limits import KIB, MIB, Limits
 from schemas.numbers import Automation, Numbers
@@ -34,6 +35,9 @@ from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, split_wo
 from schemas.words import Action, EmitMode, Severity
 
 OTHER_VARIABLES = ("CONFIG", "NOTIFY_URLS")
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 DURATION = "seconds, or a duration such as 90s, 15m, 24h or 30d"
 
 
@@ -276,7 +280,8 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
     origins = dict.fromkeys(Settings.model_fields, "default")
     origins |= {name: f"{file}:{lines[name]}" for name in written if name in lines}
     origins |= {name: f"environment {variables[name]}" for name in environment}
-    origins |= {key: f"{file}:{lines[key.partition('.')[0]]}" for key in find_kept(written, environment)}
+    kept = {key: key.partition(".")[0] for key in find_kept(written, environment)}
+    origins |= {key: f"{file}:{lines[section]}" for key, section in kept.items() if section in lines}
     origins |= {name: f"option --{name.replace('_', '-')}" for name in given}
     try:
         return Loaded(Settings(**{**merge_sections(written, environment), **given}), origins, file)
@@ -325,13 +330,21 @@ def find_origin(origins: Mapping[str, str], key: str) -> str | None:
     return origins.get(f"{section}.{rest.partition('.')[0]}") or origins.get(section)
 
 
+def _say(fault: "ErrorDetails") -> str:
+    if fault["type"] == "extra_forbidden":
+        section, name = str(fault["loc"][0]), str(fault["loc"][-1])
+        model = Settings.model_fields[section].annotation
+        return f"there is no such setting{suggest(name, getattr(model, 'model_fields', ()))}"
+    if str(fault["type"]).startswith("time_delta") or "timedelta" in fault["msg"]:
+        return f"expected {DURATION}{', more than 0' if fault['type'] == 'greater_than' else ''}"
+    return say_fault(fault)
+
+
 def explain_faults(error: ValidationError, origins: Mapping[str, str]) -> str:
     """Return each fault with its origin, key and what was expected; never the value, which may be a secret."""
     faults = []
-    for fault in error.errors(include_input=False, include_url=False):
+    for fault in error.errors(include_url=False):
         key = ".".join(str(part) for part in fault["loc"])
         origin = find_origin(origins, key) or "settings"
-        is_duration = str(fault["type"]).startswith("time_delta") or "timedelta" in fault["msg"]
-        message = f"expected {DURATION}" if is_duration else fault["msg"].removeprefix("Value error, ")
-        faults.append(f"{origin}: {key}: {message}")
+        faults.append(f"{origin}: {key}: {_say(fault)}")
     return "\n".join(faults)

@@ -178,16 +178,18 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
         )
         .filter(_is_mass("count", "total", rules.mass_offline_min, rules) | _is_all("count", "total"))
         .join(lost, on="as_of", how="anti")
+        .pipe(look_up, _in_doubt(gone, actual), ["as_of"])
     )
     since = pl.when(pl.col("newest").is_not_null()).then(
         pl.concat_str(pl.lit(" since "), pl.col("newest").dt.strftime("%H:%M"))
     )
     said = pl.format(
-        "{} of {} nodes are silent{} ({}): power or network there, or the observer's way to them",
+        "{} of {} nodes are silent{} ({}): power or network there, or the observer's way to them{}",
         "count",
         "total",
         since.otherwise(pl.lit("")),
         _listed("names"),
+        pl.col("in_doubt").fill_null(""),
     )
     drawn = counting.filter("is_gone").join(counted, on="as_of", how="semi").select(NODE)
     patient = wanted.filter(pl.col("is_intermittent") | ~pl.col("has_readable_capabilities"))
@@ -216,6 +218,16 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
             ]
         ).unique(),
     )
+
+
+def _in_doubt(gone: pl.DataFrame, actual: Actual) -> pl.DataFrame:
+    """Return how many of these nodes were seen at a time that is in doubt, in words, with one of these times."""
+    times = actual.doubtful.filter((pl.col("file") == "nodes.json") & (pl.col("field") == "last_seen"))
+    said = times.select("as_of", "value", actual_ref=pl.format("nodes.json#{}", "key"))
+    by_time = gone.filter(pl.col("cause") == DriftCause.DOUBTFUL_TIME).join(said, on=["as_of", "actual_ref"])
+    counted = by_time.sort("node").group_by("as_of").agg(pl.len(), pl.col("node").first(), pl.col("value").first())
+    words = pl.format("; of {} the time is in doubt, such as '{}' of {}: check that clock", "len", "value", "node")
+    return counted.select("as_of", in_doubt=words)
 
 
 def _strangers(actual: Actual) -> pl.DataFrame:

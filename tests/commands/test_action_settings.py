@@ -40,6 +40,39 @@ def test_a_fault_of_the_file_is_not_the_variables_that_changes_another_number_of
     assert "environment SUPERVISOR_ACTIONS: actions.budget_hour: " in str(error.value)
 
 
+def test_a_variable_gives_the_section_a_number_where_the_file_has_no_such_section(tmp_path, monkeypatch):
+    file = tmp_path / "supervisor.yaml"
+    file.write_text("node_ttl: 5m\n")
+    monkeypatch.setenv("SUPERVISOR_ACTIONS__AUTOMATION", "auto")
+
+    actions = load_settings(config=file).settings.actions
+
+    assert (actions.automation, actions.policy) == (Automation.AUTO, tmp_path / "policy.yaml")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("limits: {max_evnts: 5}", "limits.max_evnts: there is no such setting; did you mean 'max_events'?"),
+        ("limits: 5", "limits: expected a mapping, found a number"),
+        ("healthy_words: [5]", "healthy_words.0: expected a text, found a number"),
+        ("compose: maybe", "compose: expected true or false, found a text"),
+        ("emit_mode: some", "emit_mode: expected one of 'changes', 'all', 'none'"),
+        ("flapping_openings: 0", "flapping_openings: expected at least 1"),
+        ("flapping_openings: 1.5", "flapping_openings: expected a whole number, found a number"),
+        ("deadline: 0", "deadline: expected seconds, or a duration such as 90s, 15m, 24h or 30d, more than 0"),
+    ],
+)
+def test_a_wrong_value_is_told_in_words_of_ours(tmp_path, written, said):
+    file = tmp_path / "supervisor.yaml"
+    file.write_text(f"{written}\n")
+
+    with pytest.raises(SettingsError) as error:
+        load_settings(config=file)
+
+    assert str(error.value) == f"{file}:1: {said}"
+
+
 def test_actions_are_kept_in_the_state_folder_unless_they_have_one_of_their_own(tmp_path):
     file = tmp_path / "supervisor.yaml"
     file.write_text("state_dir: state\n")

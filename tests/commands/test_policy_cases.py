@@ -107,7 +107,7 @@ def test_with_automation_off_nothing_is_decided(case):
         pytest.param("piha/npm: none", "npm: none", "cases.yaml:7:5 expect: npm is no target; write node/service, or node/all", id="no target"),
         pytest.param("  set:", "  numbers: {coldown: 1h}\n  set:", "cases.yaml:4:13 unknown key coldown; did you mean cooldown", id="no number"),
         pytest.param("  set:", "  attempts: [{target: piha/npm, verb: restart, started_at: 2026-06-03T12:00:00Z, result: done}]\n  set:", "an attempt may leave out its end, and no more", id="an attempt without its end"),
-        pytest.param("  set:", "  records: [{kind: hold, target: piha/all}]\n  set:", "until: Field required", id="half a record"),
+        pytest.param("  set:", "  records: [{kind: hold, target: piha/all}]\n  set:", "until: is missing", id="half a record"),
         pytest.param("  set: {piha/mosquitto", "  set: {piha/all", "set: unhealthy is none of offline, disk_pressure", id="a word of a node"),
     ],
 )  # fmt: skip

@@ -14,6 +14,7 @@ from flows.errors import EmitError, SettingsError
 from flows.files.own import open_regular, settle_path
 from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, to_plain
 from flows.sources.formats.yaml_tree import Node
+from flows.text.faults import say_fault
 from schemas.limits import Limits
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -55,7 +56,7 @@ def parse_model(data: bytes, path: Path, model: type[Model]) -> Model:
     try:
         return TypeAdapter(model).validate_python(to_plain(root) if root else {})
     except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False)
+        found = error.errors(include_url=False)
         raise SettingsError("\n".join(_explain(path, root, fault, model) for fault in found)) from None
 
 
@@ -65,7 +66,7 @@ def _explain(path: Path, root: Node | None, fault: ErrorDetails, model: type[Bas
     key = ".".join(str(part) for part in _real(root, fault["loc"]))
     if fault["type"] == "extra_forbidden":
         return f"{where}: unknown key {fault['loc'][-1]!s:.80}{_suggest(str(fault['loc'][-1]), model)}"
-    return f"{where}: {key}: {fault['msg'].removeprefix('Value error, ')}"
+    return f"{where}: {key}: {say_fault(fault)}"
 
 
 def _suggest(key: str, model: type[BaseModel]) -> str:

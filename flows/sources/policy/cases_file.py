@@ -12,6 +12,7 @@ from flows.sources.formats.yaml_strict import to_plain
 from flows.sources.formats.yaml_tree import Node
 from flows.sources.names import NAME
 from flows.sources.policy.findings import Findings, PolicyFileError, load_tree, show, spell
+from flows.text.faults import say_fault
 from schemas.duration import parse_duration
 from schemas.episode import Target
 from schemas.ledger import Offer, Record, read_record
@@ -199,10 +200,10 @@ def _read_offers(node: Node | None, findings: Findings) -> tuple[Offer, ...] | N
 
 def _note(error: ValidationError, keys: Mapping[str, Node], node: Node, findings: Findings) -> None:
     """Note each fault that a model found, where its key stands."""
-    for fault in error.errors(include_input=False, include_url=False):
+    for fault in error.errors(include_url=False):
         place = next((keys[str(part)] for part in fault["loc"] if str(part) in keys), node)
         where = ".".join(str(part) for part in fault["loc"])
-        findings.error(place, f"{where}: {fault['msg'].removeprefix('Value error, ')}" if where else fault["msg"])
+        findings.error(place, f"{where}: {say_fault(fault)}" if where else say_fault(fault))
 
 
 def _read_expectations(node: Node, findings: Findings) -> tuple[Expectation, ...]:
