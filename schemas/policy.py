@@ -164,9 +164,14 @@ class BrokenPolicy:
     faults: tuple[PolicyFault, ...]
     fingerprint: str = ""
 
+    @property
+    def errors(self) -> tuple[PolicyFault, ...]:
+        """Return its faults without what is merely odd."""
+        return tuple(fault for fault in self.faults if fault.severity is FaultSeverity.ERROR)
+
     def __str__(self) -> str:
         """Return its first error, and how many more there are."""
-        errors = [fault for fault in self.faults if fault.severity is FaultSeverity.ERROR]
+        errors = self.errors
         more = f" (and {len(errors) - 1} more; see 'supervisor policy check')" if len(errors) > 1 else ""
         return f"{errors[0]}{more}"
 

@@ -112,12 +112,14 @@ def parse_since(text: str, until: datetime) -> datetime:
         raise typer.BadParameter(f"{text!a} reaches back before the year 1") from None
 
 
-def parse_period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+def parse_period(
+    since: str | None, until: str | None, now: datetime | None = None
+) -> tuple[datetime | None, datetime | None]:
     """Return where a period begins and ends, each None where it is not given; `30d` is before the end, or before now.
 
     A date is its first moment in UTC, as the history's days are.
     """
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     end = parse_since(until, now) if until else None
     begin = parse_since(since, end or now) if since else None
     if begin and end and begin >= end:

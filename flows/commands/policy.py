@@ -187,16 +187,19 @@ def replay(
     from flows.errors import SettingsError
     from flows.past.policy_replay import Assume
     from flows.past.policy_studies import study_policies
+    from flows.run.clock import read_now
 
     if assume not in [*Assume]:
         raise typer.BadParameter(f"{assume!a}: expected {' or '.join(Assume)}")
     if not policy.is_file():
         raise SettingsError(f"{policy}: no such policy")
-    begin, end = options.parse_period(since, until)
     settings = options.load({"inventory": inventory, "state_dir": state_dir}, config)
+    begin, end = options.parse_period(since, until, read_now(settings))
     found = study_policies(
         settings, policy, begin, end, Assume(assume), approves_all=approve_all, jobs=jobs, source=source
     )
+    for fault in found.faults:
+        typer.echo(f"warning: the policy in force would hold everything back: {fault}", err=True)
     if as_json:
         from flows.render.document import dump
         from flows.render.policy import replay_to_document

@@ -34,7 +34,7 @@ from schemas.ledger import (
 from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.operator import Operator
-from schemas.policy import BrokenPolicy, Policy, numbers_of
+from schemas.policy import BrokenPolicy, Policy, PolicyFault, numbers_of
 from schemas.rules import PastRules
 from schemas.scene import Scene, View
 from schemas.verb import TRAITS, Mode
@@ -300,6 +300,8 @@ class Replayed(NamedTuple):
     assume: Assume
     rows: tuple[tuple[Counted, int, int], ...]
     """What is counted, under the old policy and under the new one."""
+    faults: tuple[PolicyFault, ...] = ()
+    """Of the old policy, where it holds nothing."""
 
 
 def replay_policies(batches: Iterable[JudgedRuns], old: Simulation, new: Simulation) -> Replayed:

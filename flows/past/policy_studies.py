@@ -12,9 +12,10 @@ from flows.past.policy_replay import Assume, Replayed, Simulation, replay_polici
 from flows.past.policy_runs import DayReader, JudgedRuns, in_order
 from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 from flows.settings import Settings
+from flows.sources.policy.findings import PolicyFileError
 from flows.sources.policy.policy_file import read_policy
 from schemas.numbers import Automation
-from schemas.policy import Policy
+from schemas.policy import BrokenPolicy, Policy
 
 
 def study_policies(
@@ -30,16 +31,20 @@ def study_policies(
 ) -> Replayed:
     """Return what both policies would have come to; with automation off, as if it were auto. Nothing is written.
 
-    `source` are snapshots in place of our archive. Raises what reading the archive raises.
+    `source` are snapshots in place of our archive. Raises what reading the archive raises, and `PolicyFileError` for the
+    other policy with a fault, which would hold everything back.
     """
     numbers = settings.actions.numbers()
     if numbers.automation is Automation.OFF:
         numbers = numbers.model_copy(update={"automation": Automation.AUTO})
+    in_force, draft = (read_policy(path, numbers, None).policy for path in (settings.actions.policy, other))
+    if isinstance(draft, BrokenPolicy):
+        raise PolicyFileError(draft.errors)
     old, new = (
-        Simulation(read_policy(path, numbers, None).policy, numbers, settings.past_rules(), assume, approves_all)
-        for path in (settings.actions.policy, other)
+        Simulation(policy, numbers, settings.past_rules(), assume, approves_all) for policy in (in_force, draft)
     )
-    return replay_policies(_judge_runs(settings, since, until, jobs, source), old, new)
+    found = replay_policies(_judge_runs(settings, since, until, jobs, source), old, new)
+    return found._replace(faults=in_force.errors if isinstance(in_force, BrokenPolicy) else ())
 
 
 def find_silent_rules(settings: Settings, policy: Policy, since: datetime, until: datetime) -> tuple[str, ...]:

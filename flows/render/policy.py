@@ -59,6 +59,7 @@ def replay_to_lines(found: Replayed) -> Iterator[str]:
         f" from {spoken_moment(found.since)} to {spoken_moment(found.until)}" if found.since and found.until else ""
     )
     yield f"{_count(found.run_count, 'run')}{period}; nothing was done, and outcomes are {found.assume}"
+    yield "it says what would have been asked and started, not what would have happened"
     width = max((len(key.what) for key, _, _ in found.rows), default=0)
     for key, old, new in found.rows:
         rule = f"rule {key.rule_id}" if key.rule_id else "no rule"

@@ -13,6 +13,7 @@ from flows.past.policy_runs import JudgedRuns
 from flows.past.policy_studies import study_policies
 from flows.past.sources import open_snapshots
 from flows.settings import Settings
+from flows.sources.policy.findings import PolicyFileError
 from flows.views.policy_check import check_policy
 from tests.helpers.frames import NOON
 from tests.helpers.past_worlds import inventory, world, write
@@ -52,6 +53,21 @@ def replay(settings, past, tmp_path, **options):
         counts["old"][(key.what, key.target)] += old
         counts["new"][(key.what, key.target)] += new
     return counts
+
+
+def test_a_draft_with_a_fault_is_not_replayed_as_one_that_starts_nothing(settings, past, tmp_path):
+    (tmp_path / "draft.yaml").write_text(AUTO.replace("match", "macth"))
+
+    with pytest.raises(PolicyFileError, match=r"draft.yaml:\d+:\d+ unknown key macth; did you mean match"):
+        replay(settings, past, tmp_path)
+
+
+def test_a_policy_in_force_with_a_fault_is_told(settings, past, tmp_path):
+    (tmp_path / "policy.yaml").write_text("rulez: []\n")
+
+    found = study_policies(settings, tmp_path / "draft.yaml", None, NOON + STEP, jobs=1, source=past)
+
+    assert [fault.problem for fault in found.faults] == ["unknown key rulez; did you mean rules"]
 
 
 def test_both_policies_are_told_side_by_side(settings, past, tmp_path):

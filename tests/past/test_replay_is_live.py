@@ -1,5 +1,6 @@
 """ACTIONS 17, 29b: a replay with the recorded policy is what was decided live, until the first real start."""
 
+import json
 import shutil
 
 from flows.ledger.actions.append import identify, open_ledger, prepare_place
@@ -30,6 +31,19 @@ def test_29b_a_replay_by_the_recorded_policy_is_what_was_decided_live(tmp_path, 
     (told,) = replay(home, tmp_path / "kept", monkeypatch)
     assert [{name: row[name] for name in TOLD} for row in told] == [{name: row[name] for name in TOLD} for row in live]
     assert [row["at"] for row in told] == [row["at"] for row in live]
+
+
+def test_a_replay_begins_by_the_clock_that_is_set(tmp_path):
+    home = Home(tmp_path)
+    settings = json.loads((tmp_path / "supervisor.yaml").read_text())
+    home.write("supervisor.yaml", json.dumps(settings | {"keep_archive": True}))
+    home.run("reconcile")
+    home.pass_time(minutes=2)
+    home.run("reconcile")
+
+    found = home.run("policy", "replay", "--policy", str(tmp_path / "policy.yaml"), "--from", "1m", "--json", "-j", "1")
+
+    assert (found.code, found.json["runs"]) == (0, 1)
 
 
 def say_what_can_be_done(home):
