@@ -98,7 +98,7 @@ def build_desired(
         DesiredNode.validate(
             _frame(dtypes(DesiredNode), [row.to_row() for row in rows.nodes.values()]).sort("node"), lazy=True
         ),
-        DesiredService.validate(services.sort("node", "service"), lazy=True),
+        DesiredService.validate(_sorted_services(services), lazy=True),
         Dependency.validate(_sorted(dependencies), lazy=True),
         Unread.validate(_sorted(unread), lazy=True),
         ListedService.validate(_sorted(_frame(dtypes(ListedService), rows.listed)), lazy=True),
@@ -113,7 +113,7 @@ def _gather_asked(rows: InventoryRows, known: KnownServices | None, hashes: Entr
     own = pl.Series([hashes[entry] for entry in services["entry"]], dtype=pl.String)
     services = services.with_columns(entry_hash=own).select(HASHED)
     if known is not None:
-        placed = _of_places(known.services, rows, known)
+        placed = _of_places(known.services, rows, known, "service")
         services = pl.concat([services, add_entries(placed, known.entries).select(HASHED)])
         declared = add_dependencies(placed, known.dependencies).select(list(DEPENDENCY))
         dependencies = pl.concat([dependencies, declared])
@@ -153,12 +153,15 @@ def _unread(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
     return pl.concat([gathered, told.select(gathered.columns)])
 
 
-def _of_places(by_file: pl.DataFrame, rows: InventoryRows, known: KnownServices) -> pl.DataFrame:
-    """Return the rows of known files with the place of each; equal files are of several nodes."""
+def _of_places(by_file: pl.DataFrame, rows: InventoryRows, known: KnownServices, *order: str) -> pl.DataFrame:
+    """Return the rows of known files with the place of each, by node and the order; equal files are of several nodes."""
     places = _frame(
         {"file_number": pl.UInt32, **PLACE}, [(known.numbers[path], *place) for path, place in rows.taken.items()]
-    )
-    return by_file.rename({"file": "file_number"}).join(places, on="file_number").drop("file_number")
+    ).sort("node")
+    numbered = places.select(file="file_number").with_row_index("place")
+    # What is put in order while it is narrow need not be copied again when it is wide.
+    found = by_file.join(numbered, on="file").sort("place", *order)
+    return pl.concat([places.drop("file_number")[found["place"]], found.drop("file", "place")], how="horizontal")
 
 
 def _refuse_nothing(rows: InventoryRows, source: str) -> None:
@@ -185,6 +188,13 @@ def _sorted(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the rows in order, each once; to see that no two have the same hash is a third of the work of telling them apart."""
     is_each_once = rows.hash_rows().n_unique() == rows.height
     return (rows if is_each_once else rows.unique()).sort(rows.columns)
+
+
+def _sorted_services(services: pl.DataFrame) -> pl.DataFrame:
+    """Return services by node and name, as they are where each node has one file: to see that costs less than to sort them."""
+    nodes, names = services["node"], services["service"]
+    is_sorted = nodes.is_sorted() and ((nodes[1:] != nodes[:-1]) | (names[1:] >= names[:-1])).all()
+    return services if is_sorted else services.sort("node", "service")
 
 
 def _sorted_windows(rows: pl.DataFrame) -> pl.DataFrame:
