@@ -89,7 +89,6 @@ def pack_files(part: ParsedFiles) -> Pack:
     declared = [(number, *one) for number, entry in enumerate(part.entries) for one in entry.dependencies]
     places, faults = zip(*part.warnings, strict=True) if part.warnings else ((), ())
     columns: dict[str, list[Sequence[Any]]] = {
-        "services": [part.files, part.services, part.numbers, part.lines],
         "entries": [*zip(*(entry[:-1] for entry in part.entries), strict=True)],
         "dependencies": [*zip(*declared, strict=True)],
         "warnings": [places, *zip(*faults, strict=True)],
@@ -98,4 +97,23 @@ def pack_files(part: ParsedFiles) -> Pack:
         name: pl.DataFrame(dict(zip_longest(_SCHEMAS[name], values, fillvalue=())), schema=_SCHEMAS[name])
         for name, values in columns.items()
     }
-    return empty_pack()._replace(**frames)
+    return empty_pack()._replace(services=_place_services(part), **frames)
+
+
+def _place_services(part: ParsedFiles) -> pl.DataFrame:
+    """Return the services of parsed files, each with its line: that of its file's first, and all that lies between."""
+    numbers, heights = pl.Series(part.numbers, dtype=pl.UInt32), pl.Series(part.heights, dtype=pl.Int32)
+    before = heights[numbers].cum_sum().shift(1, fill_value=0)
+    files = pl.DataFrame(
+        {"file": part.files, "count": part.counts, "line": part.first_lines},
+        schema={"file": pl.UInt32, "count": pl.UInt32, "line": pl.Int32},
+    )
+    begins = files["count"].cum_sum().shift(1, fill_value=0)
+    files = files.with_columns(pl.col("line") - before[begins])
+    places = files.select(pl.col("file", "line").repeat_by("count").explode())
+    return places.select(
+        "file",
+        service=pl.Series(part.services, dtype=pl.String),
+        number=numbers,
+        line=pl.col("line") + before,
+    )

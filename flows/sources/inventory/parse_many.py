@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from flows.sources.formats.yaml_tree import Fault
@@ -18,14 +19,20 @@ MOST_ENTRIES = 65_536
 
 
 class ParsedFiles(NamedTuple):
-    """What some files say, by columns; a file is its number. One that says more than this has no rows."""
+    """What some files say, by columns. A file is its number; one that says more than this, or has no service, has no rows."""
 
     files: list[int]
+    counts: list[int]
+    """How many services each of the files has."""
+    first_lines: list[int]
+    """Where the first of them stands."""
     services: list[str]
+    """Those of one file after the other."""
     numbers: list[int]
     """The place of each service's entry in `entries`."""
-    lines: list[int]
     entries: list[Entry]
+    heights: list[int]
+    """Lines from a service with this entry to the next one of its file."""
     warnings: list[tuple[int, Fault]]
     others: dict[int, ParsedServices]
     """The files that say more than services, dependencies and warnings, or have a fault."""
@@ -33,14 +40,15 @@ class ParsedFiles(NamedTuple):
     @classmethod
     def none(cls) -> "ParsedFiles":
         """Return the columns of no file."""
-        return cls([], [], [], [], [], [], {})
+        return cls([], [], [], [], [], [], [], [], {})
 
     def add(self, file: int, read: PlainServices) -> None:
         """Add the services of a file; their entries are there."""
-        self.files.extend([file] * len(read.services))
+        self.files.append(file)
+        self.counts.append(len(read.services))
+        self.first_lines.append(read.first_line)
         self.services.extend(read.services)
         self.numbers.extend(read.numbers)
-        self.lines.extend(read.lines)
 
 
 def parse_many(files: Iterable[File], limits: Limits, rules: Rules, first: int = 0) -> Iterator[ParsedFiles]:
@@ -56,9 +64,9 @@ def parse_many(files: Iterable[File], limits: Limits, rules: Rules, first: int =
             continue
         found.add(number, read)
         if len(plain.entries) > MOST_ENTRIES:
-            yield found._replace(entries=plain.entries)
+            yield found._replace(entries=plain.entries, heights=plain.heights)
             plain, found = PlainReader(limits), ParsedFiles.none()
-    yield found._replace(entries=plain.entries)
+    yield found._replace(entries=plain.entries, heights=plain.heights)
     yield _gather(zip(left, parse_on_all_cores([*left.values()], limits, rules), strict=True))
 
 
@@ -69,11 +77,14 @@ def _gather(files: Iterable[tuple[int, ParsedServices]]) -> ParsedFiles:
             found.others[number] = parsed
             continue
         found.warnings.extend((number, warning) for warning in parsed.warnings)
+        if not parsed.services:
+            continue
         entries = list_entries(parsed)
         numbers = [*range(len(found.entries), len(found.entries) + len(entries))]
         found.entries.extend(entries)
         names, lines = [row.service for row in parsed.services], [row.line for row in parsed.services]
-        found.add(number, PlainServices(names, numbers, lines))
+        found.heights.extend([*(after - line for line, after in pairwise(lines)), 0])
+        found.add(number, PlainServices(names, numbers, lines[0]))
     return found
 
 

@@ -8,7 +8,6 @@ judged here: the answer is None, and the strict reader, which is the reference, 
 
 import re
 from functools import lru_cache
-from itertools import accumulate
 from operator import itemgetter
 from string import ascii_letters
 from typing import NamedTuple
@@ -52,7 +51,8 @@ class PlainServices(NamedTuple):
     services: list[str]
     numbers: list[int]
     """The place of each service's entry among those of the reader."""
-    lines: list[int]
+    first_line: int
+    """That of the first service."""
 
 
 class Line(NamedTuple):
@@ -93,7 +93,7 @@ class _Numbers(dict[bytes, int]):
     def __init__(self, max_name_length: int) -> None:
         self.entries: list[Entry] = []
         self.heights: list[int] = []
-        """How many lines each of them has, that of the name with them."""
+        """How many lines each of them has, that of the name with them: the next service is so much further down."""
         self._max_name_length = max_name_length
 
     def __missing__(self, written: bytes) -> int:
@@ -112,7 +112,7 @@ class PlainReader:
         self._limits = limits
         self._names = _Names(limits.max_name_length)
         self._numbers = _Numbers(limits.max_name_length)
-        self.entries = self._numbers.entries
+        self.entries, self.heights = self._numbers.entries, self._numbers.heights
 
     def read(self, data: bytes) -> PlainServices | None:
         """Return the services of a file of the plain shape, or None where the strict reader must decide."""
@@ -136,9 +136,8 @@ class PlainReader:
         if not _HEAD.fullmatch(head.decode()) or not services or len({*services}) < len(services):
             return None
         numbers = [*map(self._numbers.__getitem__, parts[1::2])]
-        heights = map(self._numbers.heights.__getitem__, numbers)
-        *lines, _ = accumulate(heights, initial=head.count(b"\n") + 2)
-        return PlainServices(services, numbers, lines)
+        first_line = head.count(b"\n") + 2
+        return PlainServices(services, numbers, first_line)
 
 
 def _read_entry(text: str, max_name_length: int) -> Entry:
