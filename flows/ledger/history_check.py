@@ -7,7 +7,7 @@ whether it can be read.
 import hashlib
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
@@ -48,8 +48,11 @@ def stem_of(name: str) -> str:
     return named["stem"] if named else name.removesuffix(PART)
 
 
-def check_files(storage: Storage, table: str, paths: Iterable[str]) -> None:
-    """Raise `DamagedHistoryError` where a file is not what was written; `FileNotFoundError` where one went meanwhile."""
+def check_files(storage: Storage, table: str, paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield what each file holds, once it is read; all are good where the end is reached.
+
+    Raises `DamagedHistoryError` where a file is not what was written, and `FileNotFoundError` where one went meanwhile.
+    """
     unnamed: dict[str, bytes] = {}
     size = 0
     for path in paths:
@@ -62,6 +65,7 @@ def check_files(storage: Storage, table: str, paths: Iterable[str]) -> None:
         if size > MOST_HELD_BYTES:
             _try_to_read(storage, table, unnamed)
             unnamed, size = {}, 0
+        yield path, data
     _try_to_read(storage, table, unnamed)
 
 

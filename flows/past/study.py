@@ -11,7 +11,7 @@ from pandera.typing.polars import DataFrame
 
 from flows.errors import HistoryError
 from flows.files.storage import open_storage
-from flows.ledger.history import ask_history, find_damage, scan_days, scan_history
+from flows.ledger.history import Kept, ask_history, find_damage, scan_days, scan_history
 from flows.settings import Settings
 from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Sighting, Span
 from schemas.frame import columns
@@ -58,12 +58,14 @@ def study_past(
 
     def read() -> list[pl.DataFrame]:
         runs, drift, advice = (
-            scan_history(root, table, since, until, without=left_out, names=names) for table, names in _ASKED.items()
+            scan_history(root, table, since, until, without=left_out, names=names, kept=kept)
+            for table, names in _ASKED.items()
         )
         frames = pl.collect_all([runs, drift.filter(of_node), advice.filter(of_node)])
         return [*frames, _read_monitored(root, frames[0]).filter(of_node)]
 
-    left_out = find_damage(root, since, until)
+    kept = Kept()
+    left_out = find_damage(root, since, until, kept)
     runs, drift, advice, monitored = ask_history(read, root)
     spans = measure_spans(runs, rules.longest_span)
     sightings = _explained(lambda: sight_drift(drift, spans))

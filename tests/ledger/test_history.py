@@ -15,6 +15,7 @@ import pytest
 from flows.errors import EmitError, HistoryError
 from flows.files.storage import LocalStorage
 from flows.ledger.history import (
+    Kept,
     ask_history,
     day_folder,
     dump_list,
@@ -180,6 +181,32 @@ def test_a_period_over_several_days_begins_and_ends_at_its_moments(tmp_path, zon
     found = scan_history(tmp_path, "runs", since.astimezone(zone), until.astimezone(zone)).collect()
 
     assert sorted(found["as_of"]) == [NOON + timedelta(hours=hour) for hour in hours if 16 <= hour < 72]
+
+
+def test_what_was_read_to_check_a_day_is_asked_once_and_read_anew_after(tmp_path):
+    write_run(tmp_path, a_run())
+    write_run(tmp_path, a_run(1))
+    kept = Kept()
+    assert not find_damage(tmp_path, kept=kept)
+    merge_day(LocalStorage(tmp_path), "runs", DAY)
+
+    def ask(kept: Kept) -> list[int]:
+        scan = scan_history(tmp_path, "runs", without=(), names=["as_of"], kept=kept)
+        assert len(read_day(LocalStorage(tmp_path), "runs", DAY).active) == 1
+        return sorted(moment.minute for moment in scan.collect()["as_of"])
+
+    assert ask(kept) == ask(kept) == [0, 1]
+    assert not kept._days.keys() & {("runs", DAY)}
+
+
+def test_no_more_is_kept_than_there_is_room_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("flows.ledger.history.KEPT_BYTES", 5000)
+    kept = Kept()
+    for path in ("a", "b"):
+        kept.keep(path, bytes(3000))
+    (tmp_path / "b").write_bytes(b"read")
+
+    assert [kept.read_small(LocalStorage(tmp_path), path) for path in ("a", "b")] == [bytes(3000), b"read"]
 
 
 @pytest.mark.parametrize(("at_once", "small_bytes"), [(1, 0), (2, 128 * 1024), (500, 0), (500, 128 * 1024)])
