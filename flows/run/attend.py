@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from flows.errors import SupervisorError
 from flows.ledger.acknowledgements import read_acknowledgements
+from flows.ledger.checkpoint import Known, read_known
 from flows.run.attention import Attention
 from flows.run.decide import Before, Habits, Prints
 from flows.run.gather import Inputs
@@ -16,7 +17,15 @@ from schemas.wait import Patience, Wait
 from schemas.words import DriftKind
 from stages.acknowledge import Acknowledged
 
-__all__ = ["Attention", "habits_of", "prints_of", "read_before", "remark", "remark_waits"]
+__all__ = ["Attention", "habits_of", "prints_of", "read_before", "recall", "remark", "remark_waits"]
+
+
+def recall(settings: Settings) -> tuple[Known, tuple[str, ...]]:
+    """Return what the runs before left, for a run that writes nothing, and a note where that cannot be read."""
+    try:
+        return read_known(settings.places.checkpoint) or Known(), ()
+    except SupervisorError as error:
+        return Known(), (f"{error}; what earlier runs left is not looked at",)
 
 
 def read_before(

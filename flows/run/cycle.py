@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flows.errors import EmitError, InventoryError, WorldUnreadableError
+from flows.ledger.checkpoint import Known
 from flows.ledger.emit import Emitter, open_emitter
-from flows.run.attend import habits_of, prints_of, read_before, remark, remark_waits
+from flows.run.attend import habits_of, prints_of, read_before, recall, remark, remark_waits
 from flows.run.clock import read_now
 from flows.run.confirm import confirm_events
 from flows.run.deadline import end_in_time
@@ -84,7 +85,7 @@ def reconcile_with(
     as_of = as_of.astimezone(UTC) if as_of else None
     with end_in_time(settings.deadline):
         if dry_run:
-            return _conclude(step, settings, as_of or read_now(settings), None, read)
+            return _conclude(step, settings, as_of or read_now(settings), None, read, is_dry=True)
         try:
             with _emitter(settings) as emitter:
                 report = _conclude(step, settings, as_of or read_now(settings), emitter, read, is_live=as_of is None)
@@ -120,20 +121,22 @@ def _conclude(
     read: Callable[[Settings, datetime], Inputs],
     *,
     is_live: bool = False,
+    is_dry: bool = False,
 ) -> RunReport:
-    """Return the report; `is_live`: of now, so that acting may be written down."""
+    """Return the report; `is_live`: of now, so that acting may be written down; `is_dry`: nothing is written at all."""
     try:
         inputs = step(read, settings, as_of)
     except WorldUnreadableError as error:
         return _without_conclusion(settings, Outcome.SKIPPED, f"{error}; {MAKE_ONE}", as_of, emitter)
     except InventoryError as error:
         return _without_conclusion(settings, Outcome.FAILED, str(error), as_of, emitter)
-    last = emitter.last_run if emitter else None
-    before, notes = read_before(settings, emitter.episodes if emitter else {}, last)
+    known, recalled = recall(settings) if is_dry else (Known(), ())
+    last = emitter.last_run if emitter else known.last_run
+    before, notes = read_before(settings, emitter.episodes if emitter else known.episodes, last)
     rules, habits, prints = settings.rules(), habits_of(settings), prints_of(inputs)
     decision = decide(inputs.desired, inputs.actual, rules, before, habits, prints, step, inputs.elsewhere)
     older = find_older(decision.judgement, last, as_of, settings.clock_tolerance)
-    if older is not None:
+    if older is not None and not is_dry:
         return _without_conclusion(settings, Outcome.SKIPPED, f"{older}; {MAKE_ONE}", as_of, emitter)
     report = RunReport(
         as_of=as_of,
@@ -142,7 +145,7 @@ def _conclude(
         actual=inputs.actual,
         judgement=decision.judgement,
         attention=decision.attention,
-        notes=(*inputs.notes, *notes, *remark(decision.attention.acknowledged)),
+        notes=(*inputs.notes, *recalled, *([older] if older else []), *notes, *remark(decision.attention.acknowledged)),
         news=to_news(decision, inputs.desired),
     )
     if emitter is None:

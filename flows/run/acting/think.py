@@ -51,8 +51,13 @@ def read_power(settings: Settings) -> Power:
     """Return the policy and the operators as they are now; one that cannot be trusted holds nothing, or nobody."""
     place, numbers, allowed = action_place(settings), settings.actions.numbers(), find_operators(settings)
     found = read_policy(settings.actions.policy.absolute(), numbers, place.executor_uids)
-    notes = (f"{allowed.problem}; nobody is an operator",) if allowed.problem else ()
-    return Power(found.policy, numbers, allowed.operators, notes)
+    notes = (
+        [f"{found.policy}; until that is mended every action is refused"]
+        if isinstance(found.policy, BrokenPolicy)
+        else []
+    )
+    notes += [f"{allowed.problem}; nobody is an operator"] if allowed.problem else []
+    return Power(found.policy, numbers, allowed.operators, tuple(notes))
 
 
 @dataclass(frozen=True)
