@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from flows.settings import Settings
@@ -33,6 +36,15 @@ def make_app(settings: Settings, config: Path | None = None) -> FastAPI:
     app.state.context = context
     for router in (pages.router, pages.styles, signing.router, doing.router, api.router):
         app.include_router(router)
+
+    @app.exception_handler(404)
+    async def say_not_found(request: Request, error: HTTPException) -> Response:
+        """Lead a person who mistyped an address back; a program gets JSON."""
+        path = request.url.path
+        if path.startswith("/api/"):
+            return await http_exception_handler(request, error)
+        return HTMLResponse(context.render("gone.html.j2", what=f"There is no page {path} here."), 404)
+
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, names=(settings.web.host, *settings.web.hosts))
     return app

@@ -65,13 +65,15 @@ def test_an_open_page_changes_with_the_fleet_and_asks_nobody_else(folder, tmp_pa
         page.call("Network.enable")
         page.open(f"{address}/")
         page.wait_for("Nominal")
+        page.evaluate("document.querySelector('#part a[href=\"/target/piha/db\"]').focus()")
         write_world(folder, mosquitto="exited", web="ok", db="ok")
         page.wait_for(["piha/mosquitto", "redeploy"][0])
         page.wait_for("Degraded")
         names = page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
         title = page.evaluate("document.title")
+        focused = page.evaluate("document.activeElement.getAttribute('href')")
 
-    assert title == "degraded · 2 of 3"
+    assert (title, focused) == ("degraded · 2 of 3", "/target/piha/db")
     assert names
     assert [name for name in names if not name.startswith(address)] == []
 
@@ -82,6 +84,8 @@ def test_a_page_without_its_server_says_so_and_turns_grey(folder, tmp_path_facto
             page.open(f"{address}/")
             page.wait_for("Nominal")
         page.wait_for("This page has lost its server")
+        assert page.evaluate("document.title") == "no answer · nominal · 3 of 3"
+        assert page.evaluate("document.querySelector('[role=status]').textContent") == "no answer · nominal · 3 of 3"
         assert page.evaluate("document.querySelector('header').classList.contains('cut')")
 
 

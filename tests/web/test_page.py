@@ -267,6 +267,13 @@ def test_every_range_of_the_past_is_answered(quiet_page, asked):
     assert "Nothing is told of that time" in answer.text
 
 
+def test_a_mistyped_address_leads_back(newcomer):
+    lost = newcomer.get("/servcies")
+
+    assert (lost.status_code, '<a class="button" href="/">' in lost.text) == (404, True)
+    assert newcomer.get("/api/v1/servcies").json() == {"detail": "Not Found"}
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_is_whole_without_script(quiet_page, path):
     shown = quiet_page.get(path).text
