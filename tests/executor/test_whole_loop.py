@@ -188,6 +188,24 @@ def test_what_was_rejected_is_not_asked_again(asked):
 
 
 @pytest.mark.slow
+def test_an_approval_outlasts_an_inventory_that_cannot_be_read_for_a_while(asked):
+    home = asked
+    [action] = home.run("actions", "list", "--json").json["actions"]
+    assert home.run("approve", action["action_id"], "--intent", action["intent_id"][:12]).code == 0
+    services = home.folder / "inv" / "hosts" / "piha" / "services.yaml"
+    written = services.read_bytes()
+    services.write_text("services:\n  web: [\n")
+    turn(home, 2)
+    assert home.calls() == []
+
+    services.write_bytes(written)
+    turn(home)
+
+    assert [call.split()[3] for call in home.calls()] == ["web"]
+    assert "withdrawn" not in kinds(home)
+
+
+@pytest.mark.slow
 def test_an_approval_of_what_is_well_again_starts_nothing(asked):
     home = asked
     [action] = home.run("actions", "list", "--json").json["actions"]

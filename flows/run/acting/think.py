@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import polars as pl
+
 from flows.errors import SettingsError
 from flows.ledger.actions.entries import Reading, read_ledger
 from flows.ledger.actions.journals import Journals, read_journals
@@ -91,10 +93,20 @@ class Thought:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """The desired, monitored services, and `<node>/all` of each desired node."""
+        """The desired, monitored services, and `<node>/all` of each desired node; with what may still be desired."""
         desired = self.sight.desired
         services = desired.services.filter("is_monitored").select("node", "service").iter_rows()
-        return (*(Target(*row) for row in services), *(Target(node, ALL) for node in desired.nodes["node"]))
+        nodes = (Target(node, ALL) for node in desired.nodes["node"])
+        return tuple(dict.fromkeys((*map(Target._make, services), *nodes, *self._hidden_targets())))
+
+    def _hidden_targets(self) -> tuple[Target, ...]:
+        """Return what was offered of nodes whose inventory cannot be read now: an approval of it waits until it can."""
+        able, unread = self.book.able, self.sight.desired.unread.filter(~pl.col("is_warning"))
+        if able is None or unread.is_empty():
+            return ()
+        nodes = set(unread["node"])
+        offered = (Target(*row.target.split("/")) for row in able.capabilities.offers)
+        return tuple(target for target in offered if target.node in nodes or None in nodes)
 
     def startable(self) -> tuple[Decision, ...]:
         """Return the decisions to start, in the order of admission; none where nothing may start at all."""
