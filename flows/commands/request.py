@@ -20,6 +20,7 @@ from flows.commands.operate import (
 from flows.text.spoken import spoken_moment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from flows.ledger.actions.journals import Journals
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from schemas.book import Book
     from schemas.decision import Decision
     from schemas.ledger import OperatorRecord
+    from schemas.operator import Operator
 
 APPROVE = """Say yes to what is asked: it starts when nothing else speaks against it.
 
@@ -109,8 +111,25 @@ def approve(
             claimed=claimed,
         )
 
-    done = f"approved {wanted.action_id} ({wanted.intent_id[:12]})"
-    return tell(desk, decide, done, dry_run, as_json, nothing=f"{wanted.action_id} is approved already")
+    return tell(
+        desk,
+        decide,
+        _tell_yes(desk, wanted, thought.power.operators),
+        dry_run,
+        as_json,
+        nothing=f"{wanted.action_id} is approved already",
+    )
+
+
+def _tell_yes(desk: "Desk", wanted: "Intent", operators: "Iterable[Operator]") -> str:
+    """Return what a yes comes to: an approval, or one of several that it takes."""
+    from schemas.book import count_consents
+
+    known, target = {row.uid: row for row in operators}, f"{wanted.node}/{wanted.service}"
+    others = [row for row in wanted.consents if row.uid != desk.operator.uid]
+    said = 1 + count_consents(others, wanted.risk, target, desk.now, known)
+    name = f"{wanted.action_id} ({wanted.intent_id[:12]})"
+    return f"approved {name}" if said >= wanted.approvals else f"{said} of {wanted.approvals} people say yes to {name}"
 
 
 def _refuse_stranger(desk: "Desk", wanted: "Intent", book: "Book") -> None:

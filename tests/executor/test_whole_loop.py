@@ -1,6 +1,8 @@
 """The whole loop in one home: look, judge, decide, act, look again; a fake script counts what is done."""
 
 import json
+import os
+import pwd
 import shutil
 from datetime import timedelta
 
@@ -174,6 +176,23 @@ def test_what_is_asked_starts_when_somebody_says_yes(asked):
         "verifying": 1,
         "escalated": 0,
     }
+
+
+@pytest.mark.slow
+def test_one_person_is_one_of_two_however_often_they_say_yes(home):
+    home.write("policy.yaml", APPROVE.replace("approve}", "approve, approvals: 2}"))
+    home.fall_sick("piha/web")
+    turn(home, 3)
+    [action] = home.run("actions", "list", "--json").json["actions"]
+
+    for _ in range(2):
+        said = home.run("approve", action["action_id"], "--intent", action["intent_id"][:12])
+        assert f"1 of 2 people say yes to {action['action_id']}" in said.out
+    [action] = home.run("actions", "list", "--json").json["actions"]
+    assert (action["state"], [yes["by"] for yes in action["approvals"]]) == (
+        "pending",
+        [pwd.getpwuid(os.geteuid()).pw_name],
+    )
 
 
 @pytest.mark.slow

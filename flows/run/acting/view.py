@@ -87,7 +87,8 @@ def _view_action(intent: Intent, attempt: Attempt | None, decision: Decision | N
         "recommendation_id": intent.recommendation_id,
         "created_at": spell_instant(intent.created_at),
         "updated_at": spell_instant(intent.updated_at),
-        "approvals": [_view_consent(consent) for consent in intent.consents],
+        # One for each person, the last: who says it twice counts once.
+        "approvals": [*map(_view_consent, {consent.uid: consent for consent in intent.consents}.values())],
         "decision": dump_verdict(decision),
         "attempt": None if attempt is None else _view_attempt(attempt),
         # Only where it says something: the keys above are what others read.
