@@ -41,6 +41,8 @@ RANGES = {
     "365d": timedelta(days=365),
 }
 MONTH = RANGES["30d"]
+MOST_SERVICES = 500
+"""Rows of one page: a phone does not scroll through ten thousand."""
 YEARS = (1970, 2100)
 LASTING = {"cache-control": "max-age=3600"}
 
@@ -95,14 +97,17 @@ async def stream_changes(request: Request, context: Shared) -> StreamingResponse
 
 @router.get("/services")
 def show_services(context: Shared, session: Signed, q: Annotated[str, Query(max_length=100)] = "") -> HTMLResponse:
-    """Show every service, or those whose name holds a text, with the last 30 days of each."""
+    """Show every service, or those whose name holds a text, with the last 30 days of each; of very many, the troubled first."""
     rows = [
         row
         for node in context.fleet.shown.content["nodes"]
         for row in node["services"]
         if q.strip().lower() in f"{row['node']}/{row['service']}"
     ]
-    return HTMLResponse(context.render("services.html.j2", **_content(context, session), rows=rows, q=q))
+    found = len(rows)
+    if found > MOST_SERVICES:
+        rows = sorted(rows, key=lambda row: bool(row["tone"] == "ok"))[:MOST_SERVICES]
+    return HTMLResponse(context.render("services.html.j2", **_content(context, session), rows=rows, found=found, q=q))
 
 
 @router.get("/target/{node}/{service}")

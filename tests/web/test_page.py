@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from flows.run.cycle import run_once
+from flows.web import pages
 from flows.web.operator import PLACES
 from tests.helpers.homelab import supervisor
 from tests.helpers.paged import browse, settings_of, write_home, write_world
@@ -220,6 +221,16 @@ def test_a_service_that_is_not_seen_is_not_green(open_page, folder):
     assert '<div class="node unknown">' in shown
     assert '<header class="unknown">' in service
     assert "nothing is seen of piha" in service
+
+
+def test_of_more_services_than_a_page_holds_the_troubled_are_shown(open_page, folder, monkeypatch):
+    monkeypatch.setattr(pages, "MOST_SERVICES", 1)
+    write_world(folder, mosquitto="ok", web="exited", db="ok")
+
+    shown = open_page().get("/services").text
+
+    assert re.findall(r'<td><a href="/target/piha/(\w+)">', shown) == ["web"]
+    assert "and 2 more" in shown
 
 
 def test_a_target_is_told_in_the_words_of_the_terminal_and_leads_to_its_root_cause(open_page, folder):
