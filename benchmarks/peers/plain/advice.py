@@ -117,7 +117,7 @@ def decide_of_the_rest(target: Target, kinds: dict[str, Drift], rules: dict[str,
     """Return the first of the last lines, which all recommend something."""
     event = "reconcile_recommended"
     if "node_pressure" in kinds:
-        is_kept = any(fnmatchcase(target[0], glob) for glob in rules["no_cleanup_nodes"])
+        is_kept = any(fnmatchcase(target[0], glob.lower()) for glob in rules["no_cleanup_nodes"])
         cleanup = "incident_review" if is_kept else "disk_cleanup"
         return event, cleanup if "disk" in kinds["node_pressure"].facts["pressed"] else "node_review", "warning"
     if kinds.keys() & {"unreadable_observation", "stale_observation"}:

@@ -1,5 +1,6 @@
 """What is drift (SEMANTICS 3)."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -281,8 +282,14 @@ def incidents(case: Case) -> Iterator[Drift]:
         if is_asked and not is_resolved(case, incident):
             severity = "critical" if name_of(incident.get("severity")) == "critical" else "warning"
             trigger = name_of(incident.get("trigger_type"))
-            facts = {"trigger": trigger, "count": incident.get("occurrence_count") or 0, "id": incident["id"]}
+            facts = {"trigger": trigger, "count": count_of(incident.get("occurrence_count")), "id": incident["id"]}
             yield Drift("unresolved_incident", target, severity, facts=facts)
+
+
+def count_of(value: object) -> int:
+    """Return a count, however it is written; 0 where it is none."""
+    found = re.fullmatch(r"([0-9]+)([.]0+)?", str(value).strip())
+    return int(found[1]) if found else 0
 
 
 def is_resolved(case: Case, incident: dict[str, Any]) -> bool:
@@ -298,7 +305,7 @@ def unexpected(case: Case) -> Iterator[Drift]:
     """Yield what nobody asks for."""
     for target in case.actual.unexpected:
         yield Drift("unexpected_service", target, "info")
-    for node in case.actual.nodes:
+    for node in case.actual.nodes if case.desired.is_topology_known else ():
         if node not in case.desired.nodes and node not in case.desired.unmonitored:
             yield Drift("unexpected_node", (node, "all"), "info")
 

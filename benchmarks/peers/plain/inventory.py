@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 import yaml
 
+from benchmarks.peers.plain.times import is_fault
+from benchmarks.peers.plain.times import listed as listed_windows
+
 Target = tuple[str, str]
 """`(node, service)`."""
 Loader = Literal["safe", "c"]
@@ -86,6 +89,8 @@ class Desired:
     services: dict[Target, Service] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     """The files and entries that cannot be read."""
+    is_topology_known: bool = True
+    """False where it cannot be read: it may ask for any node."""
     named: set[Target] = field(default_factory=set)
     """Every service of a file that can be read, of unmonitored nodes as well."""
 
@@ -128,7 +133,7 @@ class _Reader:
                 self.read_host(folder)
         if self.files and not any(self.files):
             raise NothingReadableError
-        topology, _ = self.load(self.root / "inventory" / "topology.yaml")
+        topology, self.desired.is_topology_known = self.load(self.root / "inventory" / "topology.yaml")
         for name, fields in (topology.get("nodes") or {}).items():
             self.read_topology(name, fields or {})
         self.read_shared()
@@ -174,8 +179,12 @@ class _Reader:
         node.is_intermittent = not node.is_grace_known or name_of(operational.get("connectivity")) == "intermittent"
         node.is_best_effort = name_of(operational.get("availability_target")) == "best-effort"
         entry, _ = self.load(folder / "node.yaml")
-        node.is_monitored = boolean(entry.get("monitor", True))
+        try:
+            node.is_monitored = boolean(entry.get("monitor", True))
+        except BadEntryError as error:
+            self.desired.unread.append(f"{folder.name}/node.yaml: {error}")
         node.windows = entry.get("maintenance")
+        self.tell_windows(f"{folder.name}/node.yaml", node.windows)
         stacks = {path.parent.name.strip().lower(): path for path in self.compose_files(folder)}
         found = self.read_services(node, folder / "services.yaml", None)
         for stack, path in stacks.items():
@@ -185,6 +194,10 @@ class _Reader:
         self.name_apart(found)
         node.bad = {service.name for service in found if not service.is_readable}
         self.desired.services |= {service.target: service for service in found if service.is_readable}
+
+    def tell_windows(self, place: str, windows: Any) -> None:
+        """Note the windows that cannot be read."""
+        self.desired.unread += [f"{place}: maintenance" for window in listed_windows(windows) if is_fault(window)]
 
     def read_services(self, node: Node, path: Path, stack: str | None) -> list[Service]:
         """Return what one file asks for; what cannot be read of it is noted at its node."""
@@ -202,6 +215,7 @@ class _Reader:
             try:
                 if fill(service, fields, self.rules):
                     found.append(service)
+                self.tell_windows(f"{path.relative_to(self.root)}: {name}", service.windows)
             except BadEntryError as error:
                 service.is_readable = False
                 found.append(service)
@@ -232,8 +246,7 @@ class _Reader:
         """Add the dependencies that `services/<service>/service.yaml` declares."""
         for path in sorted(self.root.glob("services/*/service.yaml")):
             document, _ = self.load(path)
-            service = document.get("service") or {}
-            name = name_of(service.get("name") or path.parent.name)
+            service, name = document.get("service") or {}, name_of(path.parent.name)
             needs = [Need("anywhere", name_of(needed)) for needed in service.get("dependencies") or []]
             for target, asked in self.desired.services.items():
                 if target[1] == name:
@@ -277,10 +290,11 @@ def fill(service: Service, fields: Any, rules: dict[str, Any]) -> bool:
     service.is_never_restarted = fields.get("restart") is False or fields.get("restart") == "no"
     service.needs = list(declared(fields))
     named = fields.get("containers") or []
-    service.containers = [name_of(name) for name in [*filter(None, [fields.get("container_name")]), *named]]
+    containers = [*filter(None, [fields.get("container_name")]), *named]
+    service.containers = [name_of(name).lstrip("/") for name in containers]
     service.windows = fields.get("maintenance")
     profiles = fields.get("profiles") or []
-    is_idle = fields.get("scale") == 0 or (fields.get("deploy") or {}).get("replicas") == 0
+    is_idle = "0" in {str(fields.get("scale")), str((fields.get("deploy") or {}).get("replicas"))}
     return not is_idle and (not profiles or bool(set(profiles) & set(rules["profiles"])))
 
 

@@ -127,6 +127,7 @@ def reasons(found: Found, row: dict[str, Any]) -> Iterator[bool]:
     desired, (name, service) = found.case.desired, target_of(row)
     node = desired.nodes.get(name)
     if node is None:
+        yield name != "fleet" and name not in desired.unmonitored and not desired.is_topology_known
         return
     kinds = set(row["causing_kinds"])
     if service == "all":

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-NUMBER = re.compile(r"[-+]?[0-9]+([.][0-9]*)?")
+NUMBER = re.compile(r"[-+]?[0-9]+([.][0-9]*)?(e[-+]?[0-9]+)?", re.IGNORECASE)
 GO = re.compile(r"([0-9-]{10}) ([0-9:]{8}([.][0-9]+)?) ([-+][0-9]{4}) [A-Z0-9+-]+( m=.*)?")
 FROM, UNTIL = 946_684_800, 4_102_444_800
 """The years 2000 and 2100, between which a number has to lie."""
@@ -84,8 +84,8 @@ def spelled(text: str, zone: str) -> datetime | None:
     if re.match(r"[0-9]{4}-", text):
         if re.search(r"[T ]24:00(:00)?([.]0+)?(?![0-9:])", text):
             text, extra = re.sub(r"([T ])24:00", r"\g<1>00:00", text, count=1), timedelta(days=1)
-        elif ":59:60" in text:
-            text, extra = text.replace(":59:60", ":59:59", 1), timedelta(seconds=1)
+        elif re.search(r":[0-9]{2}:60", text):
+            text, extra = re.sub(r"(:[0-9]{2}):60", r"\g<1>:59", text, count=1), timedelta(seconds=1)
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             instant = read(text)
@@ -99,21 +99,40 @@ def spelled(text: str, zone: str) -> datetime | None:
 
 def is_open(windows: Any, clock: Clock) -> bool:
     """Return whether one of the windows is open; one that cannot be read is shut."""
-    return any(is_within(window, clock) for window in windows or [] if isinstance(window, dict))
+    return any(is_within(window, clock) for window in listed(windows) if not is_fault(window))
+
+
+def listed(windows: Any) -> list[Any]:
+    """Return the windows, of which one may stand alone."""
+    return windows if isinstance(windows, list) else [windows] if windows else []
+
+
+def is_fault(window: Any) -> bool:
+    """Return whether a window cannot be read."""
+    try:
+        read_window(window, "UTC")
+    except (AttributeError, ValueError, KeyError, TypeError):
+        return True
+    return not window.keys() <= {"days", "from", "to", "dates", "zone"}
+
+
+def read_window(window: Any, zone: str) -> tuple[ZoneInfo, int, int, set[int], list[str]]:
+    """Return zone, first and last second, weekdays and dates of a window; raises where it says something else."""
+    dates = [date.fromisoformat(str(part)).isoformat() for part in window.get("dates") or []]
+    if len(dates) not in {0, 2}:
+        raise ValueError(dates)
+    begin, end = minute(window.get("from", "00:00")), minute(window.get("to", "24:00"))
+    return ZoneInfo(window.get("zone") or zone), begin, end, weekdays(window.get("days")), dates
 
 
 def is_within(window: dict[str, Any], clock: Clock) -> bool:
     """Return whether the moment is in a window, which belongs to the day that it begins on."""
-    try:
-        local = clock.as_of.astimezone(ZoneInfo(window.get("zone") or clock.zone))
-        begin, end = minute(window.get("from", "00:00")), minute(window.get("to", "24:00"))
-        days, dates = weekdays(window.get("days")), window.get("dates") or []
-    except (ValueError, KeyError, TypeError):
-        return False
+    zone, begin, end, days, dates = read_window(window, clock.zone)
+    local = clock.as_of.astimezone(zone)
     now = local.hour * 3600 + local.minute * 60 + local.second + local.microsecond / 1e6
 
     def is_on(day: date) -> bool:
-        return day.weekday() in days and (not dates or is_dated(day, dates))
+        return day.weekday() in days and (not dates or dates[0] <= day.isoformat() <= dates[1])
 
     if end > begin:
         return is_on(local.date()) and begin <= now < end
@@ -138,9 +157,3 @@ def weekdays(days: Any) -> set[int]:
         begin, end = DAYS.index(first), DAYS.index(last or first)
         found |= {(begin + step) % 7 for step in range((end - begin) % 7 + 1)}
     return found
-
-
-def is_dated(day: date, dates: Any) -> bool:
-    """Return whether a day is within the dates, both ends included."""
-    first, last = (str(part) for part in dates)
-    return first <= day.isoformat() <= last

@@ -121,6 +121,8 @@ class _Reader:
         self.read_deployments(owner_of)
         self.read_incidents(owner_of)
         summary = load_json(self.world / "runtime-summary.json")
+        if not isinstance(summary, dict):
+            raise UnreadableWorldError("runtime-summary.json")
         actual.refreshes = self.rules["refreshes"] or summary.get("refreshes") is True
         times = [record.seen.at for found in (actual.nodes, actual.services) for record in found.values()]
         times.append(self.clock.at(summary.get("last_update")))
@@ -228,13 +230,16 @@ class _Reader:
         for service in desired.services.values():
             names = [service.name] if service.target in seen else []
             beside, told = seen_on[service.node], told_on[service.node]
-            for known_by in (list(dict.fromkeys(service.containers)), replica_names(service, beside, told)):
+            containers, copies = list(dict.fromkeys(service.containers)), replica_names(service, beside, told)
+            for known_by in (containers, copies):
                 known = [
                     name
                     for name in known_by
                     if (service.node, name) not in own
                     and not any(claims(other, name) for other in by_node[service.node] if other is not service)
                 ]
+                if known_by is copies and not found_first({*known} & beside):
+                    known = []
                 owner_of |= {(service.node, name): service.target for name in known}
                 names = names or present(service, known, beside)
             if names:
@@ -300,13 +305,15 @@ class _Reader:
         for target, record in self.actual.services.items():
             if record.fields.get("incident_id"):
                 naming[str(record.fields["incident_id"])].add(owner_of.get(target, target))
-        for key, row, keyed in self.records("incidents.json"):
+        rows = list(self.records("incidents.json"))
+        counts = Counter(str(key if keyed else fields_of(row).get("id")) for key, row, keyed in rows)
+        for key, row, keyed in rows:
             fields = fields_of(row)
-            node, service = self.target_of(fields.get("node"), fields.get("service") or "all")
-            if not node or not service:
-                self.reject("incidents.json", key, "not an object with a node")
+            node, service = self.target_of(fields.get("node"), str(fields.get("service") or "").strip() or "all")
+            identity = str(key if keyed else fields.get("id"))
+            if not node or not service or counts[identity] > 1:
+                self.reject("incidents.json", key, "not an object with a node, or twice")
                 continue
-            identity = str(fields.get("id") or key if keyed else fields.get("id"))
             target = owner_of.get((node, service), (node, service))
             if naming[identity] and target not in naming[identity]:
                 target = min(naming[identity])
@@ -392,7 +399,7 @@ def present(service: Service, known: list[str], seen: set[str]) -> list[str]:
 
 def found_first(names: set[str]) -> bool:
     """Return whether one of the replicas is the first."""
-    return any(re.search(r"[-_]1$", name) for name in names)
+    return any(re.search(r"[-_]0*1$", name) for name in names)
 
 
 def replicas(service: Service, seen: set[str]) -> dict[str, set[str]]:
