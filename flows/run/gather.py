@@ -18,7 +18,6 @@ from flows.settings import Settings
 from flows.sources.ahead import Work, WorldAhead
 from flows.sources.fingerprint import world_fingerprint
 from flows.sources.inventory.cache import InventoryCache
-from flows.sources.inventory.desired import build_desired
 from flows.sources.inventory.files import InventoryFiles, list_inventory
 from flows.sources.inventory.keeper import read_kept_inventory
 from flows.sources.names import quote
@@ -132,6 +131,8 @@ def read_others(settings: Settings, as_of: datetime) -> tuple[Shown | None, tupl
 
 def read_desired(settings: Settings) -> tuple[Desired, InventoryFiles]:
     """Return the desired state and the files that it was read from."""
+    from flows.sources.inventory.desired import build_desired  # with all that parses, which few runs need
+
     files = list_inventory(settings.inventory.absolute(), settings.limits)
     return build_desired(files, settings.limits, rules=settings.rules()), files
 

@@ -17,14 +17,9 @@ from typing import Self
 import msgspec
 import polars as pl
 
-from flows.errors import SupervisorError
-from flows.files.foreign import FileFaultError, read_file, stamp_file
-from flows.files.processes import collect_seldom, count_cores, end_with, spell_worker
-from flows.sources.inventory.cache_file import frame_of_bytes, frame_to_bytes
-from flows.sources.inventory.files import TOPOLOGY, InventoryFiles, look_at_inventory
-from flows.sources.inventory.other_files import ParsedCapabilities, ParsedNode, ParsedService
-from flows.sources.inventory.rows import InventoryRows, Parsers
-from flows.sources.world.actual import load_world
+from flows.files.foreign import stamp_file
+from flows.files.processes import count_cores, spell_worker
+from flows.sources.inventory.cache_file import frame_of_bytes
 from flows.sources.world.files import SERVICES
 from flows.sources.world.memory import MemoryKey, WorldMemory
 from schemas.actual import Actual
@@ -33,6 +28,7 @@ from schemas.rules import Rules
 
 AHEAD_BYTES = 32 * 1024 * 1024
 """A world whose services take less is decoded before another process has begun."""
+WORKER = "flows.sources.foresee"
 
 
 class Work(msgspec.Struct):
@@ -86,7 +82,7 @@ class WorldAhead:
         if services is None or services.size_bytes < AHEAD_BYTES or count_cores() < 2 or not sys.executable:
             return
         self._work.parent = os.getpid()
-        command, environment = spell_worker(__name__)
+        command, environment = spell_worker(WORKER)
         pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
         with suppress(OSError, RuntimeError):  # where no process can be had, or no thread
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere, env=environment)
@@ -102,58 +98,12 @@ class WorldAhead:
             frames = Actual._make(map(frame_of_bytes, answer.frames))
         except (OSError, msgspec.DecodeError, pl.exceptions.PolarsError):
             return
-        limits, rules = _read_models(self._work)
+        limits, rules = read_models(self._work)
         nodes, aliases = answer.nodes, dict(self._work.aliases)
         key = MemoryKey(answer.digests, answer.source, aliases, nodes, limits, rules)
         memory.keep(key, frames, datetime.fromisoformat(self._work.as_of))
 
 
-def foresee_nodes(root: Path, limits: Limits, rules: Rules) -> frozenset[str]:
-    """Return the names of the nodes that reading the inventory comes to, if all its files can be read.
-
-    Of the files only the topology is read. Raises `InventoryError` where there is no inventory.
-    """
-    look = look_at_inventory(root, limits)
-    contents = dict.fromkeys(look.stamps, b"")
-    with suppress(FileFaultError):
-        topology = read_file(Path(TOPOLOGY), max_bytes=limits.max_inventory_file_bytes, root=root)
-        contents[TOPOLOGY] = topology.data
-    files = InventoryFiles(contents, look.unreadable, look.folders, look.near_misses, "", look.marks)
-    parsers = Parsers(
-        capabilities=lambda *_: ParsedCapabilities(None, False, False, "", (), ()),
-        node=lambda *_: ParsedNode(True, (), "", (), ()),
-        service=lambda *_: ParsedService((), "", (), ()),
-    )
-    rows = InventoryRows(files, limits, rules, parsers, contents)
-    rows.gather()
-    return frozenset(rows.nodes)
-
-
-def answer(work: Work) -> Answer:
-    """Return the frames of the world that is asked for; raises what reading an inventory and a world raises."""
-    limits, rules = _read_models(work)
-    inventory, world = (Path(os.fsdecode(path)) for path in (work.inventory, work.world))
-    summary = Path(os.fsdecode(work.summary)) if work.summary is not None else None
-    nodes = foresee_nodes(inventory, limits, rules)
-    memory = WorldMemory()
-    as_of = datetime.fromisoformat(work.as_of)
-    actual = load_world(world, as_of, work.aliases, nodes, limits, summary, memory, rules).actual
-    assert memory.key is not None  # noqa: S101 - it keeps each world
-    return Answer(dict(memory.key.digests), memory.key.source, nodes, [frame_to_bytes(frame) for frame in actual])
-
-
-def _read_models(work: Work) -> tuple[Limits, Rules]:
+def read_models(work: Work) -> tuple[Limits, Rules]:
+    """Return the limits and the rules that the other process is told."""
     return Limits.model_validate_json(work.limits), Rules.model_validate_json(work.rules)
-
-
-def main() -> None:
-    """Answer what the standard input asks."""
-    work = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)
-    end_with(work.parent)
-    collect_seldom()
-    with suppress(SupervisorError):
-        sys.stdout.buffer.write(msgspec.msgpack.encode(answer(work)))
-
-
-if __name__ == "__main__":
-    main()

@@ -48,7 +48,7 @@ def count_parsed(monkeypatch):
     """Return a list that each file goes to which is parsed from now on."""
     parsed = []
     monkeypatch.setattr(
-        "flows.sources.inventory.cache.parse_many",
+        "flows.sources.inventory.known_files.parse_many",
         lambda files, *how: parsed.extend(files) or parse_many(files, *how),
     )
     return parsed

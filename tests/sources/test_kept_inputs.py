@@ -114,6 +114,18 @@ def test_another_process_finds_an_unchanged_inventory_without_reading_it(fleet, 
     assert kept.fingerprint == inventory_fingerprint(list_inventory(fleet.inventory, LIMITS))
 
 
+@pytest.mark.usefixtures("next_process")
+def test_an_unchanged_inventory_needs_nothing_that_parses(fleet, tmp_path):
+    cache = stored(fleet, tmp_path)
+
+    read_kept_inventory(cache)
+    assert "files" not in vars(cache)
+
+    (fleet.inventory / "hosts/node-00001/services.yaml").write_text("services: [only]\n")
+    read_kept_inventory(cache)
+    assert "files" in vars(cache)
+
+
 def test_what_is_written_beside_is_there_when_the_block_ends(fleet, tmp_path, monkeypatch):
     monkeypatch.setattr(inventory_keeper, "is_settled", lambda look, looked_ns: True)
     monkeypatch.setattr(inventory_cache, "BESIDE_ROWS", 0)

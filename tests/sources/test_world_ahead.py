@@ -9,7 +9,7 @@ import pytest
 from benchmarks.fleet import AS_OF, write_fleet
 from flows.run.gather import InputReader
 from flows.sources import ahead
-from flows.sources.ahead import foresee_nodes
+from flows.sources.foresee import foresee_nodes
 from flows.sources.inventory.desired import read_inventory
 from flows.sources.world import actual as world_reader
 from schemas.limits import Limits

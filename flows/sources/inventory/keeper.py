@@ -7,7 +7,6 @@ from functools import partial
 from flows.files.processes import give_memory_back, uncollected
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory.cache import InventoryCache, KeptInventory
-from flows.sources.inventory.desired import build_desired
 from flows.sources.inventory.files import InventoryLook, list_and_look, look_at_inventory
 
 HELD_BYTES = 16 * 1024 * 1024
@@ -27,11 +26,13 @@ def read_kept_inventory(cache: InventoryCache, announce: Callable[[], object] = 
     if known is not None:
         return known
     announce()
+    from flows.sources.inventory.desired import build_desired  # with all that parses, which nothing else needs
+
     looked_ns = time.time_ns()
     with uncollected():
         files, look = list_and_look(root, limits)
         desired = build_desired(files, limits, cache=cache, rules=cache.rules)
-    kept = KeptInventory(desired, inventory_fingerprint(files, cache.digests), lambda: files)
+    kept = KeptInventory(desired, inventory_fingerprint(files, cache.files.digests), lambda: files)
     # A read that failed may succeed the next time, without a sign in any stamp.
     if not is_settled(look, looked_ns) or files.unreadable != look.unreadable:
         return kept
