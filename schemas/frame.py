@@ -1,6 +1,6 @@
 """The base of every frame's schema, and the column types that several of them share."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache
 from inspect import get_annotations
 from itertools import pairwise
@@ -152,14 +152,20 @@ def _join(
     elif others.height >= LARGE and rows.height >= LARGE and "node" in keys:
         parts = _by_nodes(rows["node"], others["node"])
         if parts:
-            return pl.concat(
-                rows.slice(*mine).join(others.slice(*theirs), on=keys, how=how, maintain_order="left")
-                for mine, theirs in parts
-            )
+            pairs = ((rows.slice(*mine), others.slice(*theirs)) for mine, theirs in parts)
+            return _join_parts(pairs, keys, how)
     elif rows.height >= LARGE:
-        slices = rows.iter_slices(PART * 4)
-        return pl.concat(part.join(others, on=keys, how=how, maintain_order="left") for part in slices)
+        return _join_parts(((part, others) for part in rows.iter_slices(PART * 4)), keys, how)
     return rows.join(others, on=keys, how=how, maintain_order="left")
+
+
+def _join_parts(
+    pairs: Iterable[tuple[pl.DataFrame, pl.DataFrame]], keys: list[str], how: Literal["semi", "anti", "left"]
+) -> pl.DataFrame:
+    """Return the joined parts as one: what follows takes several times as long of columns in pieces."""
+    return pl.concat(
+        (mine.join(theirs, on=keys, how=how, maintain_order="left") for mine, theirs in pairs), rechunk=True
+    )
 
 
 def _by_nodes(*columns: pl.Series) -> list[tuple[tuple[int, int], ...]]:

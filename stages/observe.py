@@ -25,7 +25,7 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     """
     known = desired.services.select("node", "service", "run", is_desired=pl.lit(True))
     read, set_aside = _records(actual)
-    records = pl.concat([look_up(rows, known, ["node", "service"]) for rows in (read, set_aside)])
+    records = pl.concat([look_up(rows, known, ["node", "service"]) for rows in (read, set_aside)], rechunk=True)
     others = records.filter(pl.col("is_desired").is_null()).with_columns(
         name="service", run=word(RunMode.SERVICE), is_desired=pl.lit(False)
     )

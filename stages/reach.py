@@ -9,7 +9,7 @@ from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_one_of, seconds, word
-from schemas.frame import look_up, without
+from schemas.frame import look_up, only, without
 from schemas.rules import Rules
 from schemas.words import ALL, DriftCause, DriftKind, Severity
 
@@ -127,7 +127,8 @@ def _offline(nodes: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     if offline.is_empty():
         return offline
     bad_entries = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
-    asked = pl.concat([desired.services.filter("is_monitored").select("node"), bad_entries.select("node")]).unique()
+    services = desired.services.select("node", "is_monitored").pipe(only, offline, "node").filter("is_monitored")
+    asked = pl.concat([services.select("node"), bad_entries.select("node")]).unique()
     is_minor = pl.col("is_best_effort") | (pl.col("is_asked").is_null() & pl.col("is_readable"))
     cause = (
         pl.when("is_off_by_word")

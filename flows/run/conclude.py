@@ -1,6 +1,7 @@
 """What a run concluded, in the plain values that episodes are made of."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +35,8 @@ def to_judged(
 ) -> Judged:
     """Return the run's conclusions; of drift and of desired services, only what open episodes and waits ask about.
 
-    A fleet has a million services, and a handful of open episodes: nothing here grows with the former.
+    A fleet has a million services, and a handful of open episodes: nothing here grows with the former. The recommendations
+    are without their evidence, for which few of them are asked.
     """
     waiting = {wait.target for wait in waits}
     open_targets = sorted({episode.target for episode in episodes if episode.is_open} | waiting)
@@ -48,7 +50,7 @@ def to_judged(
     is_unjudged = pl.col("cause") == DriftCause.UNJUDGED
     return Judged(
         as_of=as_of,
-        recommendations=to_recommended(judgement),
+        recommendations=tuple(_bare_by_run(judgement).get(as_of, ())),
         drift=_drift_by_target(drift),
         monitored=_targets(services.filter(is_wanted)),
         unmonitored=_targets(services.filter(~is_wanted)),
@@ -71,12 +73,41 @@ def to_recommended(judgement: Judgement) -> tuple[Recommended, ...]:
 
 
 def recommended_by_run(judgement: Judgement) -> dict[datetime, tuple[Recommended, ...]]:
-    """Return the recommendations of each run of a batch that has some."""
-    if judgement.recommendations.is_empty():
-        return {}
-    evidence = _evidence(judgement.drift, judgement.recommendations)
+    """Return the recommendations of each run of a batch that has some, each with its evidence."""
+    return {as_of: tuple(rows) for as_of, rows in give_evidence(_bare_by_run(judgement), judgement.drift).items()}
+
+
+def give_evidence(
+    recommended: Mapping[datetime, Iterable[Recommended]], drift: pl.DataFrame
+) -> dict[datetime, list[Recommended]]:
+    """Return the recommendations of runs with what is said of each drift that causes one."""
+    rows = [(as_of, row) for as_of, of_run in recommended.items() for row in of_run]
+    wanted = {(as_of, drift_id) for as_of, row in rows for drift_id in row.drift_ids}
+    evidence = _evidence(drift, wanted) if wanted else {}
     found: dict[datetime, list[Recommended]] = {}
-    for row in judgement.recommendations.select(columns(Recommendation)).iter_rows(named=True):
+    for as_of, row in rows:
+        said = tuple(evidence.get((as_of, drift_id), {}) for drift_id in row.drift_ids)
+        found.setdefault(as_of, []).append(replace(row, evidence=said))
+    return found
+
+
+def _evidence(
+    drift: pl.DataFrame, wanted: Collection[tuple[datetime, str]]
+) -> dict[tuple[datetime, str], dict[str, Any]]:
+    names = ("drift_id", "kind", *EVIDENCE)
+    asked = pl.DataFrame([*wanted], schema=drift.select("as_of", "drift_id").schema, orient="row")
+    rows = drift.select("as_of", *names).join(asked, on=["as_of", "drift_id"], how="semi")
+    return {
+        (as_of, row[0]): {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        for as_of, *row in rows.iter_rows()
+    }
+
+
+def _bare_by_run(judgement: Judgement) -> dict[datetime, list[Recommended]]:
+    """Return the recommendations of each run that has some, without their evidence."""
+    found: dict[datetime, list[Recommended]] = {}
+    rows = judgement.recommendations.select(columns(Recommendation))
+    for row in rows.iter_rows(named=True):
         recommended = Recommended(
             recommendation_id=row["recommendation_id"],
             event_type=EventType(row["event_type"]),
@@ -90,21 +121,9 @@ def recommended_by_run(judgement: Judgement) -> dict[datetime, tuple[Recommended
             drift_ids=tuple(row["drift_ids"]),
             root_causes=tuple(row["root_causes"]),
             blast_radius=row["blast_radius"],
-            evidence=tuple(evidence.get((row["as_of"], drift_id), {}) for drift_id in row["drift_ids"]),
         )
         found.setdefault(row["as_of"], []).append(recommended)
-    return {as_of: tuple(rows) for as_of, rows in found.items()}
-
-
-def _evidence(drift: pl.DataFrame, recommendations: pl.DataFrame) -> dict[tuple[datetime, str], dict[str, Any]]:
-    """Return what is said of each drift of a run that causes a recommendation."""
-    wanted = recommendations.select("as_of", drift_id=pl.col("drift_ids")).explode("drift_id").unique()
-    names = ("drift_id", "kind", *EVIDENCE)
-    rows = drift.select("as_of", *names).join(wanted, on=["as_of", "drift_id"], how="semi")
-    return {
-        (as_of, row[0]): {name: value for name, value in zip(names, row, strict=True) if value is not None}
-        for as_of, *row in rows.iter_rows()
-    }
+    return found
 
 
 def _drift_by_target(drift: pl.DataFrame) -> dict[Target, dict[DriftKind, HeldBy | None]]:

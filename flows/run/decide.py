@@ -5,14 +5,14 @@ Live runs, the page, `explain`, `what-if` and the past decide by these two funct
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import polars as pl
 from pandera.typing.polars import DataFrame
 
 from flows.run.attention import Attention
-from flows.run.conclude import to_judged
+from flows.run.conclude import give_evidence, to_judged
 from flows.run.judge import judge
 from flows.run.step import Step, call
 from schemas.acknowledgement import Acknowledgement
@@ -126,10 +126,19 @@ def conclude(
         attention=_attend(judgement, desired, actual, rules, before.acknowledgements, as_of),
         concluded=judged,
         judged=attended.judged,
-        transitions=transitions,
+        transitions=_with_evidence(transitions, judgement.drift, as_of),
         waits=attended.waits,
         settling=_list_settling(judgement.settling),
     )
+
+
+def _with_evidence(transitions: Transitions, drift: pl.DataFrame, as_of: datetime) -> Transitions:
+    """Return the transitions with the evidence of the recommendations that their events tell of."""
+    told = [change for change in transitions.changes if change.recommended is not None]
+    rows = give_evidence({as_of: [change.recommended for change in told if change.recommended]}, drift).get(as_of, [])
+    known = {change.event_id: row for change, row in zip(told, rows, strict=True)}
+    changes = (replace(change, recommended=known.get(change.event_id)) for change in transitions.changes)
+    return transitions._replace(changes=tuple(changes))
 
 
 def _attend(

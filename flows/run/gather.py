@@ -80,7 +80,7 @@ class InputReader:
             ahead.teach(self._world)
             world, notes = read_actual(settings, inventory.desired, as_of, self._world)
         of_rules = fingerprint_rules(settings.rules())
-        of_inventory, of_world = inventory.fingerprint, world_fingerprint(world.files.contents)
+        of_inventory, of_world = inventory.fingerprint, world_fingerprint(world.files.contents, world.digests)
         size_bytes = sum(map(len, world.files.contents.values()))
         is_spent = self._is_caching and size_bytes > settings.archive_max_world_bytes
         files = world.files._replace(contents={}) if is_spent else world.files

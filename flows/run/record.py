@@ -25,7 +25,7 @@ from flows.ledger.history_writer import (
     write_run,
 )
 from flows.run.attention import Attention
-from flows.run.conclude import remember_run
+from flows.run.conclude import remember_run, to_recommended
 from flows.run.decide import Decision
 from flows.run.gather import Inputs
 from flows.settings import Settings
@@ -138,7 +138,7 @@ def _act(
     given = Given(
         inputs=inputs,
         judgement=decision.judgement,
-        recommended=decision.concluded.recommendations,
+        recommended=to_recommended(decision.judgement),
         episodes=tuple(decision.transitions.episodes.values()),
         acknowledgements=attention.given,
         settling=decision.settling,

@@ -9,9 +9,9 @@ from flows.sources.inventory.named_contents import pack_inventory
 BOM = b"\xef\xbb\xbf"
 
 
-def world_fingerprint(contents: Mapping[str, bytes]) -> str:
-    """Return the SHA-256 of a world's files, by name, as 64 hexadecimal digits."""
-    return _digest(contents, {})
+def world_fingerprint(contents: Mapping[str, bytes], digests: Mapping[str, bytes] | None = None) -> str:
+    """Return the SHA-256 of a world's files, by name, as 64 hexadecimal digits; `digests` are those that are known."""
+    return _digest(contents, digests or {})
 
 
 def inventory_fingerprint(files: InventoryFiles, digests: Mapping[str, bytes] | None = None) -> str:

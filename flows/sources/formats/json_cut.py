@@ -13,7 +13,7 @@ import polars as pl
 
 from flows.sources.formats.json_strict import JsonFaultError, decode_strictly
 
-CHUNK_BYTES = 2 * 1024 * 1024
+CHUNK_BYTES = 4 * 1024 * 1024
 """So much of the text is cut at once."""
 MOST_DIFFERENT_RATIO = 0.25
 """Where more of the records are different, each is decoded for itself."""
@@ -66,10 +66,12 @@ class _Cutter:
     def __init__(self, most_others_ratio: float) -> None:
         self._most_others_ratio = most_others_ratio
         self._texts = pl.Categorical(pl.Categories.random())
-        """Numbers the different texts of records from 0."""
+        """Numbers the different texts of records from 0, as long as there are rows of it."""
         self._rows: list[pl.DataFrame] = []
         self._others: list[tuple[int, Any]] = []
-        self._count = self._other_count = self._different = 0
+        self._bodies: dict[int, str | None] = {}
+        """By number, what stands in the different texts behind a record's brace; none in what is no record."""
+        self._count = self._other_count = 0
 
     def cut(self, text: str) -> None:
         """Add the records of a piece."""
@@ -79,7 +81,7 @@ class _Cutter:
             pl.col("piece").str.splitn('"', 3).struct.rename_fields(["before", "key", "body"]).struct.unnest()
         )
         parts = parts.with_columns(pl.col("body").cast(self._texts))
-        is_cut = _is_one_of(parts["before"], _BEFORE) & _is_one_of(parts["body"], _BODY)
+        is_cut = _is_one_of(parts["before"], _BEFORE) & self._has_begin(parts["body"])
         at = (~is_cut).arg_true()
         others = [_decode(f"{piece}}}") for piece in pieces.gather(at)]
         sizes = pl.Series([1], dtype=pl.UInt32).new_from_index(0, pieces.len()).scatter(at, list(map(len, others)))
@@ -93,34 +95,44 @@ class _Cutter:
             self._other_count += len(self._others[-1][1])
         self._refuse_many()
 
+    def _has_begin(self, bodies: pl.Series) -> pl.Series:
+        """Return whether each is how a record's text begins; those that are new are looked at."""
+        different = bodies.drop_nulls().unique()
+        is_new = pl.Series([number not in self._bodies for number in different.to_physical()], dtype=pl.Boolean)
+        new = different.filter(is_new)
+        for number, text in zip(new.to_physical(), new, strict=True):
+            begin = _BODY.match(text)
+            self._bodies[number] = text[begin.end() :] if begin else None
+        is_begun = pl.Series([body is not None for body in self._list_bodies()], dtype=pl.Boolean)
+        return is_begun.gather(bodies.to_physical()).fill_null(False)
+
+    def _list_bodies(self) -> list[str | None]:
+        """Return the texts by their numbers, some of which are of none."""
+        return [self._bodies.get(number) for number in range(max(self._bodies, default=-1) + 1)]
+
     def _add_rows(self, rows: pl.DataFrame) -> None:
         if rows["key"].str.contains(CONTROL).any():
             raise _UncutError
         self._rows.append(rows)
-        self._different = max([self._different, *(rows["body"].to_physical().top_k(1) + 1)])
 
     def _refuse_many(self) -> None:
         if self._other_count > self._most_others_ratio * (self._count + 1):
             raise _UncutError
-        if self._different > MOST_DIFFERENT_RATIO * self._count:
+        if len(self._bodies) > MOST_DIFFERENT_RATIO * self._count:
             raise _UncutError
 
     def finish(self) -> CutRecords:
         """Return all of them."""
         if not self._rows:
             raise _UncutError
-        rows = pl.concat(self._rows)
-        different = rows["body"].unique()
-        bodies = [""] * self._different
-        for number, text in zip(different.to_physical(), different, strict=True):
-            bodies[number] = text.partition("{")[2]
-        return CutRecords(rows.with_columns(pl.col("body").to_physical()), bodies, self._others)
+        rows = pl.concat(self._rows, rechunk=True).with_columns(pl.col("body").to_physical())
+        return CutRecords(rows, [body or "" for body in self._list_bodies()], self._others)
 
 
 def _is_one_of(texts: pl.Series, pattern: re.Pattern[str]) -> pl.Series:
     """Return whether each text is as it says; there are few different ones."""
     known = [text for text in texts.drop_nulls().unique() if pattern.match(text)]
-    return texts.is_in(pl.Series(known, dtype=pl.String).cast(texts.dtype).implode()).fill_null(False)
+    return texts.is_in(pl.Series(known, dtype=pl.String).implode()).fill_null(False)
 
 
 def _decode(text: str) -> Any:

@@ -32,6 +32,8 @@ class LoadedWorld(NamedTuple):
 
     actual: Actual
     files: WorldFiles
+    digests: Mapping[str, bytes]
+    """SHA-256 of each file, by name."""
 
 
 class UnreadableWorld(NamedTuple):
@@ -79,16 +81,17 @@ def load_world(
     bytes that are those of its last world are not decoded again.
     """
 
-    def decode(files: WorldFiles) -> Actual:
+    def decode(files: WorldFiles) -> tuple[Actual, Mapping[str, bytes]]:
         digests = {name: sha256(data).digest() for name, data in files.contents.items()}
         key = MemoryKey(digests, files.source, dict(aliases), frozenset(known_nodes), limits, rules)
         known = memory.recall(key, files) if memory else None
         actual = known or decode_worlds([files], aliases, known_nodes, limits, rules)
         if memory and known is None:
             memory.keep(key, actual, files.as_of)
-        return actual
+        return actual, digests
 
-    return LoadedWorld(*read_world_files(folder, as_of, limits, decode, runtime_summary))
+    (actual, digests), files = read_world_files(folder, as_of, limits, decode, runtime_summary)
+    return LoadedWorld(actual, files, digests)
 
 
 def decode_worlds(
@@ -169,10 +172,11 @@ def _frame(
     if not columns:
         return whole.cast(types).sort(key, maintain_order=True)  # type: ignore[arg-type]
     columns.clear()
-    order = whole.select(pl.arg_sort_by(key, maintain_order=True)).to_series()
+    # To take rows out of a column that is in pieces takes several times as long.
+    order = whole.select(key).rechunk().select(pl.arg_sort_by(key, maintain_order=True)).to_series()
     unsorted = whole.cast(types).get_columns()  # type: ignore[arg-type]
     del whole
-    return pl.DataFrame([unsorted.pop(0).gather(order) for _ in types])
+    return pl.DataFrame([unsorted.pop(0).rechunk().gather(order) for _ in types])
 
 
 def _column(values: Sequence[Any], kind: Any) -> Sequence[Any] | pl.Series:
