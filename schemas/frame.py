@@ -1,6 +1,6 @@
 """The base of every frame's schema, and the column types that several of them share."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import cache
 from inspect import get_annotations
 from itertools import pairwise
@@ -22,6 +22,8 @@ LARGE = 100_000
 """Rows from which two frames are joined in parts."""
 PART = 25_000
 """Rows of a part, of which what a join looks up stays at hand."""
+NODE = frozenset({"as_of", "node"})
+"""What all rows of a node share, which mostly stand together."""
 
 
 class Frame(pa.DataFrameModel):
@@ -146,23 +148,60 @@ def _join(
     few rows ask about are left out of it first, and of two large frames the nodes are joined a few at a time.
     """
     keys = [on] if isinstance(on, str) else on
+    if rows.height >= LARGE and NODE.issuperset(keys):
+        joined = _join_runs(rows, others, keys, how)
+        if joined is not None:
+            return joined
     if others.height >= LARGE and rows.height < others.height // 4:
         asked = others if how == "left" else others.select(keys)
-        others = asked.join(rows, on=keys, how="semi", maintain_order="left")
+        others = _join(asked, rows, keys, "semi")
     elif others.height >= LARGE and rows.height >= LARGE and "node" in keys:
         parts = _by_nodes(rows["node"], others["node"])
         if parts:
-            pairs = ((rows.slice(*mine), others.slice(*theirs)) for mine, theirs in parts)
-            return _join_parts(pairs, keys, how)
+            pairs = [(rows.slice(*mine), others.slice(*theirs)) for mine, theirs in parts]
+            return _join_parts(rows, pairs, keys, how)
     elif rows.height >= LARGE:
-        return _join_parts(((part, others) for part in rows.iter_slices(PART * 4)), keys, how)
+        return _join_parts(rows, [(part, others) for part in rows.iter_slices(PART * 4)], keys, how)
     return rows.join(others, on=keys, how=how, maintain_order="left")
 
 
+def _join_runs(
+    rows: pl.DataFrame, others: pl.DataFrame, keys: list[str], how: Literal["semi", "anti", "left"]
+) -> pl.DataFrame | None:
+    """Join as `_join` does, with one look for each run of rows of one node; None where it would be no gain, or cannot be."""
+    asked = rows.select(keys)
+    is_first = asked.select(pl.any_horizontal((pl.all() != pl.all().shift()).fill_null(True))).to_series()
+    firsts = asked.filter(is_first).with_row_index("run")
+    if firsts.height > rows.height // 4:
+        return None
+    run = is_first.cast(pl.UInt32).cum_sum() - 1
+    found = firsts.join(others, on=keys, how=how, maintain_order="left")
+    if how == "left":
+        said = found.drop("run", *keys)
+        return rows.hstack(said[run]) if found.height == firsts.height else None
+    if found.height == firsts.height:
+        return rows
+    is_kept = pl.Series([False], dtype=pl.Boolean).new_from_index(0, firsts.height).scatter(found["run"], True)
+    return rows.filter(is_kept.gather(run))
+
+
 def _join_parts(
-    pairs: Iterable[tuple[pl.DataFrame, pl.DataFrame]], keys: list[str], how: Literal["semi", "anti", "left"]
+    rows: pl.DataFrame,
+    pairs: list[tuple[pl.DataFrame, pl.DataFrame]],
+    keys: list[str],
+    how: Literal["semi", "anti", "left"],
 ) -> pl.DataFrame:
-    """Return the joined parts as one: what follows takes several times as long of columns in pieces."""
+    """Return the parts of the rows joined, in one piece, of which what follows takes several times less than of many."""
+    if how == "left":
+        said = pl.concat(
+            (
+                mine.select(keys).join(theirs, on=keys, how=how, maintain_order="left").drop(keys)
+                for mine, theirs in pairs
+            ),
+            rechunk=True,
+        )
+        if said.height == rows.height:
+            return rows.hstack(said)
     return pl.concat(
         (mine.join(theirs, on=keys, how=how, maintain_order="left") for mine, theirs in pairs), rechunk=True
     )

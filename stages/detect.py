@@ -67,7 +67,8 @@ def _missing(monitored: pl.DataFrame, desired: Desired, actual: Actual, observed
     if gaps.is_empty():
         return gaps
     missing = (
-        monitored.filter(pl.col("run") != RunMode.SCHEDULED)
+        only(monitored, gaps, "node")
+        .filter(pl.col("run") != RunMode.SCHEDULED)
         .join(gaps, on="node")
         .pipe(without, only(observed.services.select(KEY), gaps, ["as_of", "node"]), KEY)
     )
@@ -130,7 +131,7 @@ def _stale(seen: pl.DataFrame, actual: Actual, observed: Observed, rules: Rules)
     if not rules.service_ttl or stale.is_empty():
         return stale.clear()
     others = (
-        observed.services.join(stale, on=["as_of", "node"], how="semi")
+        only(observed.services.select(*KEY[:2], "last_seen_at"), stale, KEY[:2])
         .group_by("as_of", "node")
         .agg(
             dated_count=pl.col("last_seen_at").is_not_null().sum(),
@@ -229,9 +230,8 @@ def _refer(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     """Say where the inventory asks for each service that drifted."""
     if drift.is_empty():
         return drift
-    lines = desired.services.join(drift, on=["node", "service"], how="semi").select(
-        "node", "service", place=pl.format("{}:{}", "file", "line")
-    )
+    asked = only(desired.services.select("node", "service", "file", "line"), drift, ["node", "service"])
+    lines = asked.select("node", "service", place=pl.format("{}:{}", "file", "line"))
     files = desired.nodes.join(drift, on="node", how="semi").select("node", "file")
     referred = drift.join(lines, on=["node", "service"], how="left").join(files, on="node", how="left")
     about_nodes = pl.when(pl.col("service") == "all").then("file")

@@ -106,6 +106,7 @@ def _claim(desired: Desired, names: pl.DataFrame) -> pl.DataFrame:
 def _bases(desired: Desired, numbered: pl.DataFrame) -> pl.DataFrame:
     """Return what may stand before a replica's number, for the services of the nodes where something does."""
     services = only(desired.services.select("node", "service", "stack"), numbered, "node")
+    bases = numbered.select("node", "base").unique()
     is_qualified = pl.col("service").str.starts_with(pl.concat_str("stack", pl.lit("-")))
     short = pl.when(is_qualified).then(pl.col("service").str.slice(pl.col("stack").str.len_chars() + 1))
     stacked = services.drop_nulls("stack").with_columns(short=short.otherwise("service"))
@@ -114,7 +115,8 @@ def _bases(desired: Desired, numbered: pl.DataFrame) -> pl.DataFrame:
         for mark in ("-", "_")
         for name in ("short", "service")
     ]
-    return pl.concat([services.select("node", "service", base="service"), *spelled]).unique()
+    spellings = [services.select("node", "service", base="service"), *spelled]
+    return pl.concat(only(one, bases, ["node", "base"]) for one in spellings).unique()
 
 
 def _count(others: pl.DataFrame, records: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:

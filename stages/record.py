@@ -49,8 +49,9 @@ def _runs(facts: pl.DataFrame, desired: Desired | None, judgement: Judgement | N
 
 
 def _monitored(desired: Desired) -> list[str]:
-    monitored = desired.services.filter("is_monitored")
-    return monitored.select(target().sort()).to_series().to_list() if monitored.height <= MOST_TARGETS else []
+    if desired.services["is_monitored"].sum() > MOST_TARGETS:
+        return []
+    return desired.services.filter("is_monitored").select(target().sort()).to_series().to_list()
 
 
 def _of_run(found: pl.DataFrame, facts: pl.DataFrame, schema: type[Frame]) -> pl.DataFrame:

@@ -140,6 +140,29 @@ def test_a_join_of_large_frames_is_one_of_their_parts(rows, others, is_sorted):
         assert_frame_equal(one, asked.join(known, on=on, how=how, maintain_order="left"))
 
 
+RUNS = st.lists(st.tuples(st.sampled_from([*"abcde", None]), st.integers(1, 12)), min_size=1, max_size=5)
+NODES = st.lists(st.sampled_from([*"abcde", None]), min_size=1, max_size=4)
+
+
+@given(runs=RUNS, others=NODES, on=st.sampled_from([["node"], ["as_of", "node"]]))
+def test_a_join_by_node_is_one_of_runs_of_rows(runs, others, on):
+    """What is looked up may come twice, and no node is like another that is not known."""
+    asked = pl.DataFrame({"node": [node for node, count in runs for _ in range(count)]}, schema={"node": pl.String})
+    asked = asked.with_row_index("place").with_columns(as_of=pl.lit(1))
+    known = pl.DataFrame({"node": others}, schema={"node": pl.String}).with_row_index("number")
+    known = known.with_columns(as_of=pl.lit(1)).select(*on, "number")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(frame, "LARGE", 2)
+        is_taken = frame._join_runs(asked, known, on, "semi") is not None
+        found = [ask(asked, known, on) for ask in (only, without, look_up)]
+
+    event(f"runs are joined: {is_taken}")
+    assert is_taken or 4 * len(runs) > asked.height or None in dict(runs)
+    for one, how in zip(found, ["semi", "anti", "left"], strict=True):
+        assert_frame_equal(one, asked.join(known, on=on, how=how, maintain_order="left"))
+
+
 def test_a_word_of_two_types_is_of_the_type_that_is_asked_for():
     said = pl.select(kind=word(DriftKind.OFFLINE_NODE), held_by=word(HeldBy.OFFLINE_NODE))
 
