@@ -40,14 +40,16 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Look at both, print what is wrong or odd, and return the exit code."""
-    from flows.observer.plan import find_doubles, read_plan
+    from flows.observer.plan import find_doubles, find_unusable, read_plan
     from flows.views.check import inspect_inputs
 
     loaded = options.load_all({"inventory": inventory, "world": world}, config)
     is_absent = loaded.origins["world"] == "default" and not loaded.settings.world.exists()
     with working("reading the inventory and the world"):
         found = inspect_inputs(loaded.settings, with_world=not (no_world or is_absent))
-        found = replace(found, doubles=tuple(find_doubles(read_plan(loaded.settings))))
+        plan = read_plan(loaded.settings)
+        observing = (*plan.problems, *find_unusable(plan))
+        found = replace(found, doubles=tuple(find_doubles(plan)), observing=observing)
     if as_json:
         from flows.render.document import dump
 
@@ -72,8 +74,11 @@ def _lines(found: "Inspection") -> Iterator[str]:
         yield f"{typer.style(f'{word}:', fg=colors[word])} {said}"
     for problem in found.doubles:
         yield f"{typer.style('error:', fg=colors['error'])} {show(problem, limit=2000)}"
+    for problem in found.observing:
+        yield f"{typer.style('warning:', fg=colors['warning'])} {show(problem, limit=2000)}"
     for problem in found.world:
         yield from (f"{typer.style('world:', fg='yellow')} {show(line, limit=2000)}" for line in problem.splitlines())
     fault_count = found.inventory.filter(~found.inventory["is_warning"]).height
-    odd, remarks = count(found.inventory.height - fault_count, "warning"), count(len(found.world), "remark")
-    yield f"{count(fault_count + len(found.doubles), 'fault')}, {odd}, {remarks} on the world"
+    odd = found.inventory.height - fault_count + len(found.observing)
+    faults, remarks = count(fault_count + len(found.doubles), "fault"), count(len(found.world), "remark")
+    yield f"{faults}, {count(odd, 'warning')}, {remarks} on the world"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
 
 _PAUSE_S = 0.25
+LAST = "whether the last event was changed, or more are missing at the end"
 _COLORS = {"critical": typer.colors.RED, "error": typer.colors.YELLOW, "info": typer.colors.GREEN}
 
 HELP = """Our events in the shared log: read them, hold them against their chain, write lost ones again.
@@ -62,7 +63,7 @@ def verify(
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint}, config)
     named = files or _own_files(settings)
-    is_live = settings.places.event_log in {path.absolute() for path in named}
+    is_live = settings.places.event_log.resolve() in {path.resolve() for path in named}
     known = read_known(settings.places.checkpoint) if is_live else None
     verdict = verify_chain(named, known.head if known else None)
     if verdict.break_at is not None:
@@ -82,14 +83,16 @@ def verify(
 
 def _compare_with_checkpoint(settings: "Settings", known: "Known | None", head: str | None, *, is_live: bool) -> int:
     if not is_live:
-        typer.echo(f"not covered: whether events are missing at the end, since {settings.event_log} is not among them")
+        typer.echo(f"not covered: {LAST}, since {settings.event_log} is not among them")
         return 0
     if known is None:
-        typer.echo(f"not covered: whether events are missing at the end, since there is no {settings.checkpoint}")
+        typer.echo(f"not covered: {LAST}, since there is no {settings.checkpoint}")
         return 0
     if known.generation == 0 or known.head == head:
         return 0
-    typer.echo("the last event that the checkpoint knows is not the last one here: the end was cut, or added to")
+    typer.echo(
+        "the last event that the checkpoint knows is not the last one here: the end was cut, changed or added to"
+    )
     return 2
 
 

@@ -60,6 +60,8 @@ class Address:
 
 def parse_address(text: str, tls: TlsFiles | None = None) -> Address:
     """Return the address that a text names; raises `LookError` of the class config."""
+    if not text.isprintable():  # urlsplit would leave line ends and tabs out
+        raise _unusable(text)
     if text.startswith(CONTEXT):
         return _read_context(text.removeprefix(CONTEXT))
     try:
@@ -136,6 +138,8 @@ def _context_tls(folder: Path, name: str, endpoint: _Endpoint) -> TlsFiles | Non
 
 
 def _decode(file: Path, kind: type[Any]) -> Any:
+    if not file.is_file():  # a named pipe would be waited for
+        return None
     try:
         return msgspec.json.decode(file.read_bytes()[:1_000_000], type=kind)
     except (OSError, msgspec.DecodeError):

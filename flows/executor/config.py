@@ -55,7 +55,9 @@ def _check_context(context: str) -> str:
     if "://" not in context:
         return _check_word(context)
     parts = urlsplit(context)
-    if parts.scheme not in {"ssh", "tcp"} or not parts.hostname or parts.password:
+    names = (parts.hostname or "", parts.username or "x")
+    is_plain = context.isprintable() and not any(name[:1] in {"", "-"} for name in names)
+    if parts.scheme not in {"ssh", "tcp"} or not is_plain or parts.password:
         raise ValueError("expected local, the name of a docker context, ssh://user@host or tcp://host:2376")
     return context
 

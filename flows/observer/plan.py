@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from flows.engines.address import TlsFiles, Way, is_loopback, parse_address
+from flows.engines.address import CONTEXT, TlsFiles, Way, is_loopback, parse_address
 from flows.engines.reasons import LookError
 from flows.files.foreign import FileFaultError, MissingFileError, read_file
 from flows.settings import Settings
@@ -115,6 +115,18 @@ def _say_double(row: Mapping[str, Any]) -> str:
     counts = ", so that its records count for neither" if row["kind"] == SelectorKind.CONTAINER else ""
     what = f"{here}:{line}: {other} selects the {row['kind']} {row['value']!a}"
     return f"{what} that {one} in {there} selects{counts}; say it at one of them"
+
+
+def find_unusable(plan: Plan) -> list[str]:
+    """Return a sentence for each address of an engine that is none; what a context leads to is of each machine."""
+    faults = []
+    for node in plan.nodes.values():
+        for text in node.addresses or ():
+            try:
+                _ = None if text.startswith(CONTEXT) else parse_address(text, node.tls)
+            except LookError as error:
+                faults.append(f"hosts/{node.node}/node.yaml: observe.docker: {error}")
+    return faults
 
 
 def warn_of_plain(plan: Plan) -> list[str]:

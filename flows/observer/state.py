@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from flows.errors import EmitError
+from flows.files.foreign import FileFaultError, read_file
 from flows.files.own import create_file, fill, put_in_place
 from flows.files.sealed import seal, unseal
 from flows.observer.memory import Memory
@@ -15,6 +16,7 @@ FILE = "observer.json"
 LOCK = "observer.lock"
 TEMPORARY = f".{FILE}.tmp"
 SCHEMA = 1
+MOST_BYTES = 1 << 30
 
 
 class _State(msgspec.Struct):
@@ -25,8 +27,9 @@ class _State(msgspec.Struct):
 def load_memory(state_dir: Path) -> Memory | None:
     """Return what was remembered; None where there is nothing, or nothing that can be read."""
     try:
-        state = msgspec.json.decode(unseal((state_dir / FILE).read_bytes()), type=_State)
-    except (OSError, ValueError):
+        content = read_file((state_dir / FILE).absolute(), max_bytes=MOST_BYTES)
+        state = msgspec.json.decode(unseal(content.data), type=_State)
+    except (FileFaultError, ValueError):
         return None
     return state.memory if state.schema == SCHEMA else None
 

@@ -58,6 +58,8 @@ def _stamp(said: dict[str, Any]) -> tuple[int, str]:
 def _read_index(folder: Path) -> dict[str, list[Any]]:
     """Return the stamps of what was fetched before; nothing where that is not known, so that all is fetched anew."""
     make_private_folder(folder)
+    if not (folder / INDEX).is_file():
+        return {}
     try:
         known = json.loads((folder / INDEX).read_bytes())
     except (OSError, ValueError):

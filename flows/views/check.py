@@ -37,6 +37,8 @@ class Inspection:
     is_world_readable: bool
     doubles: tuple[str, ...] = ()
     """What two entries of a node select for themselves, a sentence each with both lines: an observer cannot tell whose it is."""
+    observing: tuple[str, ...] = ()
+    """What an observer cannot use of the inventory, a sentence each: it looks at nothing there."""
 
     @property
     def exit_code(self) -> int:
@@ -47,8 +49,8 @@ class Inspection:
 
     def to_document(self) -> dict[str, Any]:
         """Return both as plain values."""
-        told = {"inventory": rows(self.inventory), "doubles": list(self.doubles), "world": list(self.world)}
-        return {"schema_version": 1, **told}
+        told = {"doubles": list(self.doubles), "observing": list(self.observing), "world": list(self.world)}
+        return {"schema_version": 1, "inventory": rows(self.inventory), **told}
 
 
 def inspect_inputs(settings: Settings, *, with_world: bool = True) -> Inspection:

@@ -120,10 +120,18 @@ def test_verify_reads_compressed_parts_and_says_what_it_does_not_cover(told, sup
 
     alone = supervisor("verify", str(packed), *checkpoint)
     assert (alone.return_value, alone.stdout.splitlines()[0]) == (0, "1 event, each follows the one before it")
-    assert "not covered: whether events are missing at the end" in alone.stdout
+    assert "not covered: whether the last event was changed, or more are missing at the end" in alone.stdout
     assert supervisor("verify", str(packed), str(paths(told).event_log), *checkpoint).stdout.splitlines() == [
         "4 events, each follows the one before it"
     ]
+
+
+def test_the_log_is_the_log_however_its_path_is_spelt(told, supervisor):
+    (told / "folder").mkdir()
+    log, checkpoint = paths(told).event_log, ("--checkpoint", str(paths(told).checkpoint))
+    named = (str(told / "agent-events.log.1"), str(told / "folder/.." / log.name))
+
+    assert supervisor("verify", *named, *checkpoint).stdout == "4 events, each follows the one before it\n"
 
 
 def test_a_named_file_without_a_line_of_ours_is_no_success(told, supervisor):

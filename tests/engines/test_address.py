@@ -37,7 +37,7 @@ def test_an_address_is_read(text, way, host, port, path):
     [
         "", "piha", "http://h", "npipe://x", "tcp://", "tcp://h:99999", "tcp://h/path", "unix://relative", "unix://h/path",
         "ssh://-oProxyCommand=x", "ssh://a@-oProxyCommand=x", "ssh://h/run/$(x).sock", "ssh://h/a b", "ssh://u:pw@h", "tcp://u:pw@h",
-        "ssh://h;x", "context:nothing", "tcp://h?x=1",
+        "ssh://h;x", "context:nothing", "tcp://h?x=1", "ssh://a\nb", "tcp://a\tb:1", "unix:///run/\r.sock", "context:\x1b[2J",
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_config(text, tmp_path, monkeypatch):

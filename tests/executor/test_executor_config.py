@@ -52,6 +52,19 @@ def program(tmp_path):
         pytest.param(
             "steps:\n  - {targets: [a/b], verbs: [restart], backend: systemd, unit: -x}\n", "dash", id="a dash"
         ),
+        *(
+            pytest.param(
+                f"steps:\n  - {{targets: [a/b], verbs: [restart], backend: docker, context: {context}}}\n",
+                "expected local, the name of a docker context",
+                id=f"an address that {is_what}",
+            )
+            for is_what, context in {
+                "has a line end": '"ssh://a\\nb"',
+                "would be an option": "ssh://-oProxyCommand=x",
+                "has a user that would be one": "ssh://-l@b",
+                "has no host": "'ssh://u@'",
+            }.items()
+        ),
         pytest.param(
             "steps:\n  - {targets: [a/b], verbs: [restart], backend: systemd, unit: 'x;reboot'}\n",
             "one word",

@@ -237,7 +237,7 @@ def test_the_observer_of_another_host_is_refused_until_it_is_taken_over(place, t
     assert place.read("manifest")["observer"]["host"] == os.uname().nodename
 
 
-@pytest.mark.parametrize("damage", ["lost", "torn"])
+@pytest.mark.parametrize("damage", ["lost", "torn", "a named pipe"])
 def test_a_lost_memory_is_read_back_from_the_world(place, tmp_path, damage):
     with FakeEngine([composed("shop", "web", state="exited", exit_code=1)], tmp_path / "e") as fake:
         place.node("piha", fake.url, "  web: {}\n")
@@ -245,7 +245,12 @@ def test_a_lost_memory_is_read_back_from_the_world(place, tmp_path, damage):
         place.observe()
         incidents = place.read("incidents")
         memory = place.state / "observer.json"
-        memory.unlink() if damage == "lost" else memory.write_bytes(memory.read_bytes()[:100])
+        torn = memory.read_bytes()[:100]
+        memory.unlink()
+        if damage == "torn":
+            memory.write_bytes(torn)
+        elif damage == "a named pipe":
+            os.mkfifo(memory)
         fake.containers[:] = [composed("shop", "web", serial=2, state="exited", exit_code=1)]
         place.observe()
 

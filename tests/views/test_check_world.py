@@ -190,6 +190,25 @@ def test_an_emptied_inventory_is_warned_of_where_services_run(tmp_path, asked, s
     assert (found.exit_code, found.inventory["problem"].to_list()) == (0, said)
 
 
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        pytest.param("{dokcer: none}", "piha/node.yaml:1: observe: unknown key 'dokcer'", id="a misspelt key"),
+        pytest.param("{docker: ftp://x}", "piha/node.yaml: observe.docker: 'ftp://x' is no address", id="no address"),
+        pytest.param("{docker: ssh://ops@piha}", None, id="sound"),
+    ],
+)
+def test_what_an_observer_cannot_use_is_warned_of(tmp_path, block, said):
+    write_fleet(tmp_path, "services: {web: }", nodes=["piha"], services=["piha/web"])
+    (tmp_path / "hosts/piha/node.yaml").write_text(f"observe: {block}\n")
+
+    done = CliRunner().invoke(app, ["check", "--no-world", "--inventory", str(tmp_path)], standalone_mode=False)
+
+    warned = [line for line in done.stdout.splitlines() if line.startswith("warning: ")]
+    assert done.return_value == 0
+    assert (len(warned), said is None or said in warned[0]) == (0 if said is None else 1, True)
+
+
 def write_fleet(folder, asked, nodes, services):
     """Write what `piha` is asked for, and a world in which all of these are well."""
     for path, text in {
