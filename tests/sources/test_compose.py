@@ -124,6 +124,11 @@ def test_a_compose_file_has_its_services_under_that_key():
         at({"hosts/n/compose.yaml": "networks: {a: {}}"})
 
 
+def test_a_list_of_services_is_no_form_of_compose():
+    with pytest.raises(InventoryError, match="'services': expected a mapping, found a list"):
+        at({"hosts/n/compose.yaml": "services: [web]"})
+
+
 def test_compose_files_are_found_in_a_folder(tmp_path):
     for path in ("hosts/n/immich/compose.yaml", "hosts/n/runtime/web/docker-compose.yml", "hosts/n/.git/compose.yaml"):
         (tmp_path / path).parent.mkdir(parents=True)
@@ -138,6 +143,19 @@ def test_compose_files_are_found_in_a_folder(tmp_path):
     assert wanted.services["file"].unique().to_list() == ["hosts/n/immich/compose.yaml"]
     assert wanted.nodes["node"].to_list() == ["n", "quiet"]
     assert "hosts/common" in wanted.unread["file"].to_list()
+
+
+def test_a_link_in_place_of_a_stack_is_told_and_one_to_anything_else_is_nothing(tmp_path):
+    for path in ("shop/compose.yaml", "hosts/n/services.yaml"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(STACK)
+    (tmp_path / "hosts/n/shop").symlink_to(tmp_path / "shop")
+    (tmp_path / "hosts/n/up").symlink_to("..")
+
+    told = read_inventory(tmp_path, LIMITS).unread.select("file", "node", "problem").rows()
+
+    link = f"a symbolic link to '{tmp_path}/shop', which is not followed; put the folder itself there"
+    assert told == [("hosts/n/shop", "n", link)]
 
 
 @pytest.mark.parametrize(

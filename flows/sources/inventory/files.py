@@ -129,6 +129,10 @@ def look_at_inventory(root: Path, limits: Limits) -> InventoryLook:
     return _Listing(root, limits).look()
 
 
+def _leads_to_stack(link: str) -> bool:
+    return any(os.path.lexists(f"{link}/{name}") for name in COMPOSE_FILES)
+
+
 class _Listing:
     """The paths that are there at one moment, with their stamps, before any file is read."""
 
@@ -217,6 +221,8 @@ class _Listing:
                 self.marks.add(path)
             elif is_stack_folder(path) and entry.is_dir(follow_symlinks=False):
                 self._list_files(path, self._scan(path))
+            elif is_stack_folder(path) and entry.is_symlink() and _leads_to_stack(entry.path):
+                self._refuse_link(path)
 
     def _scan_top(self, folder: str) -> Sequence[os.DirEntry[str]]:
         """Return what is in a folder that may itself be a link."""

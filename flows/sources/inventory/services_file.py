@@ -214,7 +214,8 @@ def _list_top(reader: TreeReader, root: Node, items: Mapping, *, is_compose: boo
         yield from _list_items(reader, listed.value)
     else:
         hint = "; write 'services: {}' where the node runs none" if listed.value is None else ""
-        reader.fault(listed, f"'services': expected a mapping or a list, found {describe(listed.value)}{hint}")
+        wanted = "a mapping" if is_compose else "a mapping or a list"
+        reader.fault(listed, f"'services': expected {wanted}, found {describe(listed.value)}{hint}")
 
 
 def _is_services(items: Mapping) -> bool:
