@@ -73,6 +73,8 @@ class Judged:
     """The services that are desired and not monitored."""
     nodes: frozenset[str]
     """The nodes that are desired."""
+    unmonitored_nodes: frozenset[str] = frozenset()
+    """The nodes that are known not to be: no file that cannot be read changes that."""
     unreadable_nodes: frozenset[str] = frozenset()
     """Nodes of which a file of services, or an entry without a name, could not be read: it may ask for more."""
     bad_entries: frozenset[Target] = frozenset()

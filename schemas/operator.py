@@ -16,7 +16,10 @@ class Operator:
     """The classes that they may approve."""
     targets: tuple[str, ...] = ("*",)
     """Globs over `node/service`."""
+    more: tuple["Operator", ...] = ()
+    """Further lines of the same user."""
 
     def may_approve(self, risk: Risk, target: str) -> bool:
         """Return whether the class on the target is theirs."""
-        return risk in self.risks and any(fnmatchcase(target, glob) for glob in self.targets)
+        is_mine = risk in self.risks and any(fnmatchcase(target, glob) for glob in self.targets)
+        return is_mine or any(line.may_approve(risk, target) for line in self.more)

@@ -196,7 +196,8 @@ def _is_frozen(row: Recommended, kept: set[Key], kept_targets: set[Target], judg
 
 def _is_hidden(node: str, judged: Judged) -> bool:
     """Return whether the node may be asked for by a topology that could not be read."""
-    return not judged.is_topology_readable and node not in judged.nodes and node != FLEET
+    known = judged.nodes | judged.unmonitored_nodes | {FLEET}
+    return not judged.is_topology_readable and node not in known
 
 
 def _needs_unread(episode: Episode, judged: Judged) -> bool:

@@ -25,6 +25,23 @@ def test_an_operator_is_a_user_with_classes_and_targets(tmp_path):
     assert not found.operators[0].may_approve(Risk.DANGEROUS, "piha/mosquitto")
 
 
+def test_a_user_of_two_lines_is_one_operator_who_may_what_either_says(tmp_path):
+    lines = (
+        "{name: ada, user: 7, classes: [safe], targets: ['*/*']}",
+        "{name: ada, user: 7, classes: [guarded], targets: ['vps/*']}",
+    )
+
+    (ada,) = read(tmp_path, "operators:\n" + "".join(f"- {line}\n" for line in lines)).operators
+
+    asked = [
+        (Risk.SAFE, "piha/web"),
+        (Risk.GUARDED, "vps/dns"),
+        (Risk.GUARDED, "piha/web"),
+        (Risk.DANGEROUS, "vps/dns"),
+    ]
+    assert [ada.may_approve(*what) for what in asked] == [True, True, False, False]
+
+
 def test_without_a_file_the_one_user_may_all_and_of_several_nobody(tmp_path):
     nothing = tmp_path / "operators.yaml"
 
