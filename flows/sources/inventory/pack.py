@@ -1,11 +1,12 @@
 """What files of an inventory say, as frames: of many files at once, and with a number for each file in place of its path."""
 
 from collections.abc import Sequence
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from flows.sources.inventory.entry import Entry
 from flows.sources.inventory.parse_many import ParsedFiles
 from schemas.words import DependencyScope, RunMode
 
@@ -86,11 +87,12 @@ def keep_files(pack: Pack, files: pl.Series) -> Pack:
 
 def pack_files(part: ParsedFiles) -> Pack:
     """Return what parsed files say, by their numbers; their digests are left to the caller."""
-    declared = [(number, *one) for number, entry in enumerate(part.entries) for one in entry.dependencies]
+    *said, declared = zip(*part.entries, strict=True) if part.entries else [()] * len(Entry._fields)
+    declaring = [number for number, its in enumerate(declared) for _ in its]
     places, faults = zip(*part.warnings, strict=True) if part.warnings else ((), ())
-    columns: dict[str, list[Sequence[Any]]] = {
-        "entries": [*zip(*(entry[:-1] for entry in part.entries), strict=True)],
-        "dependencies": [*zip(*declared, strict=True)],
+    columns: dict[str, Sequence[Sequence[Any]]] = {
+        "entries": said,
+        "dependencies": [declaring, *zip(*chain.from_iterable(declared), strict=True)],
         "warnings": [places, *zip(*faults, strict=True)],
     }
     frames = {

@@ -131,10 +131,11 @@ class PlainReader:
 
     def _read(self, data: bytes) -> PlainServices | None:
         # Nothing is decoded before it is known to be new: most of it is not.
-        head, *parts = _SERVICE.split(data.removesuffix(b"\n"))
+        head, *parts = _SERVICE.split(data)
         services = [*map(self._names.__getitem__, parts[::2])]
         if not _HEAD.fullmatch(head.decode()) or not services or len({*services}) < len(services):
             return None
+        parts[-1] = parts[-1].removesuffix(b"\n")
         numbers = [*map(self._numbers.__getitem__, parts[1::2])]
         first_line = head.count(b"\n") + 2
         return PlainServices(services, numbers, first_line)
