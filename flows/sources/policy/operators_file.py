@@ -2,8 +2,8 @@
 
 import os
 import pwd
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.sources.formats.yaml_tree import Node
@@ -35,9 +35,17 @@ def read_operators(path: Path, trusted: Collection[int], one_user: int | None) -
         return ReadOperators(() if one_user is None else (Operator(name=_name_of(one_user), uid=one_user),))
     keys = findings.mapping(load_tree(path, findings, frozenset(trusted)), "operators", ("operators",))
     lines = findings.items(keys["operators"], "operators") if "operators" in keys else []
-    operators = [_read_operator(line, findings) for line in lines]
+    operators = [one for line in lines if (one := _read_operator(line, findings))]
     faults = findings.in_order()
-    return ReadOperators(() if findings.has_errors else tuple(one for one in operators if one), faults)
+    return ReadOperators(() if findings.has_errors else _join_lines(operators), faults)
+
+
+def _join_lines(operators: Iterable[Operator]) -> tuple[Operator, ...]:
+    """Return one operator for each user, who may what any line of theirs says."""
+    lines: dict[int, list[Operator]] = {}
+    for operator in operators:
+        lines.setdefault(operator.uid, []).append(operator)
+    return tuple(replace(first, more=tuple(more)) for first, *more in lines.values())
 
 
 def _read_operator(node: Node, findings: Findings) -> Operator | None:
