@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from schemas.attempt import Intent
     from schemas.book import Book
     from schemas.decision import Decision
-    from schemas.ledger import OperatorRecord
+    from schemas.ledger import OperatorRecord, Requested
     from schemas.operator import Operator
 
 APPROVE = """Say yes to what is asked: it starts when nothing else speaks against it.
@@ -235,7 +235,16 @@ def request(
     record = replace(record, ends_at=desk.now + thought.rule_numbers(decision).approval_ttl)
     if not as_json:
         _show_decision(decision)
+        _note_twin(thought.book, record, desk.now)
     return tell(desk, lambda *_: record, f"asked for {verb} of {aim}", dry_run, as_json)
+
+
+def _note_twin(book: "Book", record: "Requested", now: "datetime") -> None:
+    """Say that the same is asked for already: each request is done once."""
+    what = (record.node, record.service, record.verb)
+    asked = [row for row in book.requests if not row.is_over and now < row.request.ends_at]
+    if any((row.request.node, row.request.service, row.request.verb) == what for row in asked):
+        typer.echo("note: the same is asked for already; each request is done once, so that it is done again", err=True)
 
 
 def _suppose(thought: "Thought", entry: "object") -> "Decision":

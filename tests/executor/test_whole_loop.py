@@ -263,7 +263,9 @@ def all_events(home):
 def test_a_request_by_hand_is_done_once(home):
     home.run("reconcile", "-q")
     said = home.run("act", "restart", "piha/db", "--reason", "it does not answer")
-    assert said.code == 0, said.err
+    assert (said.code, said.err) == (0, "")
+    again = home.run("act", "restart", "piha/db", "--reason", "no answer", "--dry-run")
+    assert "the same is asked for already" in again.err
     turn(home, 3)
 
     assert [call.split()[:4] for call in home.calls()] == [["run", "restart", "piha", "db"]]
