@@ -38,6 +38,8 @@ class Glance:
     timezone: str
     node_alias_map: Mapping[str, str]
     is_acting: bool
+    clock: Path | None
+    """Of what acts: the file with the moment that is taken for now, for tests."""
 
 
 def read_glance(options: Mapping[str, Any], config: Path | None) -> Glance | None:
@@ -64,6 +66,7 @@ def _read_plain(values: Mapping[str, Any]) -> Glance:
     """Return what the values plainly say; ValueError or TypeError where one takes the model to read or to refuse."""
     actions = values.get("actions", {})
     mode = actions.get("automation", AUTOMATION_OFF) if isinstance(actions, dict) else None
+    clock = actions.get("clock") if isinstance(actions, dict) else None
     aliases = unquote_aliases(values.get("node_alias_map", {}))
     timezone = values.get("timezone", "UTC")
     read_zone(timezone)
@@ -77,6 +80,7 @@ def _read_plain(values: Mapping[str, Any]) -> Glance:
         timezone=timezone,
         node_alias_map=aliases,
         is_acting=mode != AUTOMATION_OFF,
+        clock=None if clock is None or mode == AUTOMATION_OFF else Path(clock).expanduser().absolute(),
     )
 
 

@@ -243,6 +243,7 @@ class Settings(Rules, PastRules):
             timezone=self.timezone,
             node_alias_map=self.node_alias_map,
             is_acting=self.actions.automation is not Automation.OFF,
+            clock=self.actions.clock and self.actions.clock.absolute(),
         )
 
     def actions_root(self) -> Path:

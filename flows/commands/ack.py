@@ -77,7 +77,7 @@ def add(
     from schemas.acknowledgement import Acknowledgement
 
     settings = options.glance({"state_dir": state_dir, "checkpoint": checkpoint}, config)
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = options.read_now(settings).replace(microsecond=0)
     owner, reason, end = _text(owner, "owner"), _text(reason, "reason"), parse_end(until, now)
     aim, known = _find(target, settings)
     row = Acknowledgement(
@@ -152,8 +152,8 @@ def list_all(
     from flows.ledger.checkpoint import require_known
     from flows.text.escape import show
 
-    now = datetime.now(UTC)
     settings = options.glance({"state_dir": state_dir, "checkpoint": checkpoint}, config)
+    now = options.read_now(settings)
     require_known(settings.checkpoint, settings.state_dir)
     rows = read_acknowledgements(settings.state_dir)
     if as_json:

@@ -1,6 +1,5 @@
 """`supervisor explain`: everything about one target, and why it is what it is."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -51,16 +50,17 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Print it and return 0."""
-    moment = options.parse_as_of(as_of) or datetime.now(UTC)
-    begin = options.parse_since(since, moment)
     from flows.commands.reconcile import make_hints
     from flows.render.explanation import to_document, to_lines
     from flows.render.progress import working
     from flows.render.screen import print_lines
+    from flows.run.clock import read_now
     from flows.views.explain import explain as explain_target
 
     given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}
     settings = options.load(given | {"history": history}, config)
+    moment = options.parse_as_of(as_of) or read_now(settings)
+    begin = options.parse_since(since, moment)
     with working("reading and judging"):
         found = explain_target(settings, target, moment, moment - begin)
     acting = None

@@ -152,6 +152,15 @@ def glance(given: Mapping[str, Any], config: Path | None) -> "Glance":
     return found
 
 
+def read_now(seen: "Glance") -> datetime:
+    """Return the moment that is taken for now: the clock's, or for tests of acting that of a file."""
+    if seen.clock is None or not seen.is_acting:
+        return datetime.now(UTC)
+    from flows.run.clock import read_clock
+
+    return read_clock(seen.clock)
+
+
 def load_all(given: Mapping[str, Any], config: Path | None) -> "Loaded":
     """Return the same with where each value came from."""
     from flows.settings import load_settings

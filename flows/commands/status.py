@@ -1,7 +1,6 @@
 """`supervisor status`: the last run at a glance, from the checkpoint alone."""
 
 import shlex
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -36,12 +35,12 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Print the last run and return its exit code."""
-    now = options.parse_as_of(as_of) or datetime.now(UTC)
     from flows.render.screen import print_lines
     from flows.render.status import to_document, to_lines
     from flows.views.status import read_status
 
     seen = options.glance({"checkpoint": checkpoint, "state_dir": state_dir}, config)
+    now = options.parse_as_of(as_of) or options.read_now(seen)
     found = read_status(seen.checkpoint, seen.run_ttl, now, state_dir=seen.state_dir, is_acting=seen.is_acting)
     if as_json:
         import json

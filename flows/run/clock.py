@@ -1,6 +1,7 @@
 """What time it is: the clock's, or for tests of acting that of a file."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from flows.errors import SettingsError
 from flows.files.foreign import FileFaultError, read_file
@@ -16,6 +17,11 @@ def read_now(settings: Settings) -> datetime:
     path = settings.actions.clock
     if path is None or settings.actions.automation is Automation.OFF:
         return datetime.now(UTC)
+    return read_clock(path)
+
+
+def read_clock(path: Path) -> datetime:
+    """Return the one instant that a file holds, which stands for now."""
     try:
         text = read_file(path.absolute(), max_bytes=100).data.decode("ascii").strip()
         moment = datetime.fromisoformat(text)

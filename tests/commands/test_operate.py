@@ -63,6 +63,22 @@ def test_a_mistake_writes_nothing_and_says_what_was_meant(home, arguments, says)
     assert home.records() == []
 
 
+def test_the_clock_that_is_set_is_now_for_what_else_tells_of_acting(home):
+    home.fall_sick("piha/web")
+    home.run("reconcile")
+    home.run("hold", "piha/web", "--until", "30d", "--reason", "x")
+    said = home.run("ack", "piha/web", "--until", "2h", "--owner", "anna", "--reason", "x")
+    assert said.out == "piha/web is acknowledged by anna until 2026-06-03 14:00 UTC\n"
+    home.pass_time(days=7)
+    home.run("reconcile")
+
+    status = home.run("status")
+
+    assert status.code == 2
+    assert "(7 d old)" in status.out
+    assert home.run("explain", "piha/web", "--json").json["as_of"].startswith("2026-06-10T12:00:00")
+
+
 def test_what_is_not_held_or_halted_is_nothing_to_do(home):
     assert home.run("release", "piha/web").code == home.run("resume").code == 0
     assert home.records() == []
