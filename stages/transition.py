@@ -196,8 +196,8 @@ def _is_frozen(row: Recommended, kept: set[Key], kept_targets: set[Target], judg
 
 def _is_hidden(node: str, judged: Judged) -> bool:
     """Return whether the node may be asked for by a topology that could not be read."""
-    known = judged.nodes | judged.unmonitored_nodes | {FLEET}
-    return not judged.is_topology_readable and node not in known
+    is_known = node == FLEET or node in judged.nodes or node in judged.unmonitored_nodes
+    return not judged.is_topology_readable and not is_known
 
 
 def _needs_unread(episode: Episode, judged: Judged) -> bool:

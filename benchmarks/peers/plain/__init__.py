@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.peers.plain.advice import cover, recommend, summarize
 from benchmarks.peers.plain.drift import Case, Drift, detect_drift
-from benchmarks.peers.plain.holding import hold_back, settling_start
+from benchmarks.peers.plain.holding import first_settling, hold_back
 from benchmarks.peers.plain.inventory import Loader, NothingReadableError, Target, read_inventory
 from benchmarks.peers.plain.rules import settled
 from benchmarks.peers.plain.times import Clock
@@ -72,7 +72,7 @@ def document(found: Found, acknowledged: Iterable[str] = ()) -> dict[str, Any]:
     """Return what was found as `judge` does."""
     case, drift, _, recommendations = found
     uncovered = cover(recommendations, {*acknowledged})
-    starts = {target: settling_start(case, target) for target in case.desired.services}
+    starts = {target: first_settling(case, target) for target in case.desired.services}
     is_partial = bool(case.desired.unread)
     return {
         "schema_version": 1,

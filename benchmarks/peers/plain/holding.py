@@ -87,10 +87,16 @@ def is_being_deployed(case: Case, target: Target) -> bool:
 
 def settling_start(case: Case, target: Target) -> datetime | None:
     """Return since when a service settles, or None where it does not."""
+    first_at = first_settling(case, target)
+    return first_at and (case.actual.observations[target].since_at or first_at)
+
+
+def first_settling(case: Case, target: Target) -> datetime | None:
+    """Return the first of the runs in a row that saw a service settling, or None where this one does not."""
     seen = case.actual.observations.get(target)
     if seen is None or seen.rank != "settling":
         return None
-    return seen.since_at or case.settling_since.get(target) or case.clock.as_of
+    return case.settling_since.get(target) or case.clock.as_of
 
 
 def is_settling(case: Case, row: Drift) -> bool:
@@ -158,16 +164,11 @@ def would_wait_for_disk(case: Case, drift: list[Drift]) -> set[Target]:
 def pass_on(drift: list[Drift], causes: Causes) -> None:
     """Hold back what waits for nothing but what is planned, being deployed or settling (9)."""
     held = {target: hold_of(drift, target) for ends in causes.values() for target in ends}
-    for row in drift:
-        ends = causes.get(row.target, set())
-        is_past = row.kind == "failed_deployment" and row.severity == "info"
-        if (
-            row.held_by is None
-            and not is_past
-            and row.kind in WAITING
-            and ends
-            and all(held[end] in PASSING for end in ends)
-        ):
+    standing = [row for row in drift if row.held_by is None and row.kind in WAITING]
+    waiting = {row.target for row in standing if row.kind != "failed_deployment" or row.severity != "info"}
+    for row in standing:
+        ends = causes.get(row.target, set()) if row.target in waiting else set()
+        if ends and all(held[end] in PASSING for end in ends):
             row.held_by = min((str(held[end]) for end in ends), key=PASSING.index)
 
 
