@@ -68,6 +68,7 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     _escape_what_cannot_be_encoded()
+    _forget_odd_columns()
     try:
         return app(arguments, standalone_mode=False) or 0
     except typer.TyperException as error:
@@ -106,10 +107,17 @@ def _escape_what_cannot_be_encoded() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _forget_odd_columns() -> None:
+    """Take a width that is none, such as the 0 of a console that was never measured, for no width at all."""
+    width = os.environ.get("COLUMNS", "")
+    if not (width.isdecimal() and int(width)):
+        os.environ.pop("COLUMNS", None)
+
+
 def _show_usage_error(error: typer.TyperException) -> None:
     """Print the usage and the error on stderr, as typer would before it exits with 2, which means drift here."""
-    # What pydantic says stands in typer's message with pydantic's own prefix.
-    error.message = error.message.replace("Value error, ", "")
+    # What pydantic says stands in typer's message with pydantic's own prefixes.
+    error.message = error.message.replace("Value error, ", "").replace("Input should be", "expected")
     show_whole = getattr(error, "show", None)
     if show_whole is not None:
         show_whole()

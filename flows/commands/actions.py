@@ -170,6 +170,7 @@ def verify(config: options.Config = None, as_json: Json = False) -> int:
     from flows.ledger.actions.journals import read_journals
     from flows.run.acting.place import action_place, find_operators
     from flows.text.escape import show
+    from schemas.spoken import count
     from stages.fold_ledger import fold_ledger
 
     settings = _load(config)
@@ -203,9 +204,8 @@ def verify(config: options.Config = None, as_json: Json = False) -> int:
     for name in torn:
         typer.echo(f"torn: the last line of {name}; its owner cuts it before the next append")
     if not journals.problems:
-        typer.echo(
-            f"{len(journals.lines)} records in {len(journals.tails or {})} journals, each follows the one before it"
-        )
+        records, files = count(len(journals.lines), "record"), count(len(journals.tails or {}), "journal")
+        typer.echo(f"{records} in {files}, each follows the one before it")
     return 2 if journals.problems else 0
 
 

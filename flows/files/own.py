@@ -145,7 +145,9 @@ def _find_problem(found: os.stat_result, owners: frozenset[int] | None) -> str |
     if found.st_nlink != 1:
         return f"has {found.st_nlink} names (hard links), so that writing to it would change another file; remove it"
     if owners is not None and found.st_uid not in owners:
-        return f"belongs to user {found.st_uid}, who is not trusted here; remove it, or name that user in log_owners, for a log"
+        return (
+            f"belongs to user {found.st_uid}, who is not trusted here; chown or remove it (log_owners may name a log's)"
+        )
     return None
 
 

@@ -36,6 +36,7 @@ BOUNDS = {
     "less_than_equal": ("at most", "le"),
     "less_than": ("less than", "lt"),
 }
+QUOTES = "'"
 KINDS: Mapping[type, str] = {
     dict: "a mapping",
     list: "a list",
@@ -60,4 +61,8 @@ def say_fault(fault: "ErrorDetails") -> str:
         return f"expected {word} {context[bound]}"
     if kind in {"enum", "literal_error"}:
         return f"expected one of {str(context['expected']).replace(' or ', ', ')}"
+    if kind == "union_tag_invalid":
+        return f"{str(context['discriminator']).strip(QUOTES)}: expected one of {context['expected_tags']}"
+    if kind == "union_tag_not_found":
+        return f"{str(context['discriminator']).strip(QUOTES)} is missing"
     return fault["msg"].removeprefix("Value error, ")

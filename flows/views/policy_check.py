@@ -99,8 +99,8 @@ def check_policy(
     findings.faults.extend(read.faults)
     remark_on_settings(read, settings, findings)
     allowed = find_operators(settings)
-    if allowed.problem is not None:
-        findings.error(None, allowed.problem)
+    for problem in (allowed.problem or "").splitlines():
+        findings.error(None, problem)
     able = read_able(settings)
     if history is not None and isinstance(read.policy, Policy):
         _find_silent(settings, read, read.policy, findings, as_of, history)

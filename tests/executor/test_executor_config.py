@@ -39,7 +39,15 @@ def program(tmp_path):
     ("text", "says"),
     [
         pytest.param("stepz: []\n", "executor.yaml:1:1: unknown key stepz; did you mean steps?", id="misspelt"),
-        pytest.param("steps:\n  - {targets: ['piha/*'], verbs: [restart], backend: magic}\n", ":2:", id="no backend"),
+        pytest.param(
+            "steps:\n  - {targets: ['piha/*'], verbs: [restart], backend: magic}\n",
+            ":2:5: steps.0: backend: expected one of 'docker', ",
+            id="no backend",
+        ),
+        pytest.param(
+            "steps:\n  - {targets: ['piha/*']}\n", ":2:5: steps.0: backend is missing", id="without a backend"
+        ),
+        pytest.param("[]\n", "executor.yaml:1:1: expected a mapping, found a list", id="a list"),
         pytest.param(
             "steps:\n  - {targets: [a/b], verbs: [redeploy], backend: docker}\n",
             "cannot redeploy",

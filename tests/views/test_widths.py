@@ -91,6 +91,14 @@ def test_the_settings_are_tables(capsys, monkeypatch, width):
     assert any(line.split()[:1] == ["node_ttl"] and "5m" in line.split() for line in lines)
 
 
+@pytest.mark.parametrize("columns", ["0", "-5", "wide", ""])
+def test_a_width_that_is_none_is_no_width(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+
+    assert _run(["config"]) == 0
+    assert "a node not seen for longer is offline" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_run_says_severity_and_ends_with_what_to_type(tmp_path, width):
     lines = lines_of(lambda console: print_report(reconcile(tmp_path, WEB, {"a/web": BAD}), console), width)

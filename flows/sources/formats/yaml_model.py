@@ -66,7 +66,7 @@ def _explain(path: Path, root: Node | None, fault: ErrorDetails, model: type[Bas
     key = ".".join(str(part) for part in _real(root, fault["loc"]))
     if fault["type"] == "extra_forbidden":
         return f"{where}: unknown key {fault['loc'][-1]!s:.80}{_suggest(str(fault['loc'][-1]), model)}"
-    return f"{where}: {key}: {say_fault(fault)}"
+    return f"{where}: {f'{key}: ' if key else ''}{say_fault(fault)}"
 
 
 def _suggest(key: str, model: type[BaseModel]) -> str:
