@@ -16,7 +16,7 @@ from flows.setting_sources import (
     unquote_aliases,
 )
 from flows.text.spoken import read_zone
-from schemas.duration import parse_duration
+from schemas.duration import LONGEST, parse_duration
 
 CHECKPOINT = Path("/tmp/supervisor-checkpoint.json")  # noqa: S108 - the platform's place for it
 RUN_TTL = timedelta(minutes=30)
@@ -86,6 +86,6 @@ def _read_plain(values: Mapping[str, Any]) -> Glance:
 
 def _duration(value: object) -> timedelta:
     duration = value if isinstance(value, timedelta) else parse_duration(value)
-    if not isinstance(duration, timedelta) or duration < timedelta(0):
+    if not isinstance(duration, timedelta) or not timedelta(0) <= duration <= LONGEST:
         raise ValueError
     return duration

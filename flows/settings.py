@@ -29,6 +29,7 @@ from flows.setting_sources import (
 )
 from flows.text.faults import say_fault
 from flows.text.spoken import read_zone
+from schemas.duration import LONGEST, spell_duration
 from schemas.limits import KIB, MIB, Limits
 from schemas.numbers import Automation, Numbers
 from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, split_words
@@ -337,7 +338,8 @@ def _say(fault: "ErrorDetails") -> str:
         model = Settings.model_fields[section].annotation
         return f"there is no such setting{suggest(name, getattr(model, 'model_fields', ()))}"
     if str(fault["type"]).startswith("time_delta") or "timedelta" in fault["msg"]:
-        return f"expected {DURATION}{', more than 0' if fault['type'] == 'greater_than' else ''}"
+        bounds = {"greater_than": ", more than 0", "less_than_equal": f", at most {spell_duration(LONGEST)}"}
+        return f"expected {DURATION}{bounds.get(str(fault['type']), '')}"
     return say_fault(fault)
 
 

@@ -86,7 +86,7 @@ class Numbers(BaseModel):
     verify_within: Duration = Field(_minutes(10), description="deadline of success")
     verify_grace: Duration = Field(_minutes(15), description="silence after it that makes the outcome unknown")
     cooldown: Duration = Field(_minutes(30), description="rest of a target between attempts")
-    cooldown_factor: Count = Field(2, description="by which it grows with each failure")
+    cooldown_factor: Count = Field(2, le=1000, description="by which it grows with each failure")
     cooldown_max: Duration = Field(_hours(6), description="and its end")
     no_effect_cooldown: Duration = Field(_minutes(5), description="rest after an attempt that sent nothing")
     max_no_effect: Count = Field(3, description="so many of those in a problem need a person")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
-from schemas.duration import parse_duration
+from schemas.duration import LONGEST, parse_duration
 from schemas.wait import Patience
 from schemas.window import parse_window
 from schemas.words import DriftKind
@@ -64,7 +64,9 @@ def _refuse_truth(given: object) -> object:
     return given
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), BeforeValidator(_refuse_truth), Field(ge=timedelta(0))]
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), BeforeValidator(_refuse_truth), Field(ge=timedelta(0), le=LONGEST)
+]
 Words = Annotated[frozenset[str], BeforeValidator(_lowered)]
 Names = Annotated[frozenset[str], BeforeValidator(_named)]
 Count = Annotated[int, BeforeValidator(_refuse_truth), Field(ge=1)]

@@ -95,6 +95,7 @@ def test_a_wrong_number_is_named_with_its_section(tmp_path):
     [
         pytest.param("rate_fleet", "6/0h", "window: expected seconds", id="within nothing there is no limit"),
         pytest.param("max_concurrent", "true", "expected a number, found true", id="a truth for a count"),
+        pytest.param("start_grace", "36501d", "at most 36500d", id="a duration that no calendar holds"),
         pytest.param("cooldown", "true", "found true", id="a truth for a duration"),
     ],
 )

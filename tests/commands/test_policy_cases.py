@@ -101,6 +101,8 @@ def test_with_automation_off_nothing_is_decided(case):
     [
         pytest.param("  at: 2026", "  standing: 1h\n  at: 2026", "cases.yaml:2:3 unknown key standing; did you mean standing_for", id="unknown key"),
         pytest.param("T13:00:00Z", "T13:00:00", "cases.yaml:2:3 at: expected an instant such as 2026-06-03T12:01:00Z, found 2026-06-03T13:00:00", id="no zone"),
+        pytest.param("2026-06-03T13", "0001-01-01T00", "cases.yaml:2:3 at: expected an instant such as 2026-06-03T12:01:00Z, found 0001-01-01T00:00:00Z", id="no moment to judge at"),
+        pytest.param("  set:", "  standing_for: 9999999d\n  set:", "cases.yaml:4:3 standing_for: expected a duration such as 90s, 15m, 24h or 7d", id="beyond the calendar"),
         pytest.param("  set:", "  attempts: [{target: piha/npm, verb: restart, started_at: 2026-06-03T12:00:00Z, ended_at: 2026-06-03T11:59:59Z, result: done}]\n  set:", "cases.yaml:4:14 an attempt starts, ends and is settled in this order; these moments do not follow", id="ended before it began"),
         pytest.param("  expect:", "  exp:", "a case without expect", id="nothing expected"),
         pytest.param("verdict: start", "verdct: start", "cases.yaml:6:37 unknown key verdct; did you mean verdict", id="misspelt expectation"),

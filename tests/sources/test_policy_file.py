@@ -100,6 +100,7 @@ def test_a_rule_has_numbers_of_its_own(tmp_path):
         pytest.param("rules: [{id: a, match: {}, mode: auto, approvals: 0}]\n", "policy.yaml:1:40 approvals: expected a whole number from 1 on, found 0", id="count"),
         pytest.param("rules: [{id: a, match: {}, mode: auto, approvals: true}]\n", "policy.yaml:1:40 approvals: expected a whole number from 1 on, found true", id="a truth for a count"),
         pytest.param("rules: [{id: a, match: {}, mode: auto, cooldown: true}]\n", "policy.yaml:1:40 cooldown: expected a duration such as 90s, 15m or 24h, found true", id="a truth for a duration"),
+        pytest.param("rules: [{id: a, match: {}, mode: auto, act_after: 9999999d}]\n", "policy.yaml:1:40 act_after: expected a duration such as 90s, 15m or 24h, found 9999999d", id="a duration that no calendar holds"),
         pytest.param("rules: [{id: a, match: {}, mode: auto, timeout: 0s}]\n", "policy.yaml:1:40 timeout: expected a duration such as 90s, 15m or 24h, found 0s", id="a time-out of nothing"),
         pytest.param("rules: [{id: a, match: {}, mode: auto, class: dangerous}]\n", "policy.yaml:1:28 mode: what is dangerous is never automatic; write approve", id="dangerous"),
         pytest.param("rules: [{id: a, match: {}, mode: auto, ladder: [failover]}]\n", "policy.yaml:1:28 mode: failover is dangerous, and never automatic; write approve", id="failover"),

@@ -13,7 +13,7 @@ from flows.sources.formats.yaml_tree import Node
 from flows.sources.names import NAME
 from flows.sources.policy.findings import Findings, PolicyFileError, load_tree, show, spell
 from flows.text.faults import say_fault
-from schemas.duration import parse_duration
+from schemas.duration import LONGEST, parse_duration
 from schemas.episode import Target
 from schemas.ledger import Offer, Record, read_record
 from schemas.numbers import Automation, Numbers
@@ -28,6 +28,7 @@ KEYS = (
 REQUIRED = ("name", "at", "expect")
 ATTEMPT_ENDS = ("ended_at", "result", "outcome", "settled_at")
 ATTEMPT_KEYS = ("target", "verb", "started_at", *ATTEMPT_ENDS, "params")
+YEARS = range(1970, 2101)
 NODE_CHANGES = ("offline", "disk_pressure")
 _ATTEMPTS = TypeAdapter(CaseAttempt)
 _OFFERS = TypeAdapter(tuple[Offer, ...])
@@ -119,7 +120,7 @@ def _read_instant(node: Node, what: str, findings: Findings) -> datetime | None:
         moment = datetime.fromisoformat(str(node.value))
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or moment.tzinfo is None or moment.year not in YEARS:
         found = show(spell(node.value))
         findings.error(node, f"{what}: expected an instant such as 2026-06-03T12:01:00Z, found {found}")
         return None
@@ -130,7 +131,7 @@ def _read_duration(node: Node | None, what: str, default: timedelta, findings: F
     if node is None:
         return default
     duration = parse_duration(to_plain(node))
-    if isinstance(duration, timedelta) and duration >= timedelta():
+    if isinstance(duration, timedelta) and timedelta() <= duration <= LONGEST:
         return duration
     findings.error(node, f"{what}: expected a duration such as 90s, 15m, 24h or 7d")
     return default
