@@ -5,6 +5,8 @@ from datetime import timedelta
 
 LONGEST = timedelta(days=36_500)
 """A hundred years: a longer duration, counted from a moment, would leave the calendar."""
+YEARS = range(1970, 2100)
+"""What is judged lies in these, so that a duration before and behind it is in the calendar, too."""
 _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400}
 _SPELLING = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 

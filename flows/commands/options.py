@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.text.spoken import spoken_moment
+from schemas.duration import YEARS
 
 if TYPE_CHECKING:
     from flows.glance import Glance
     from flows.settings import Loaded, Settings
 
 _SAME = ("inventory", "world", "checkpoint", "state_dir")
-
-FIRST_YEAR, LAST_YEAR = 1970, 2100
 POINT = "30d or 12h ago, a date (UTC), or an ISO 8601 moment"
 Inventory = Annotated[Path | None, typer.Option("--inventory", help="The folder that holds hosts/.")]
 World = Annotated[Path | None, typer.Option("--world", help="The folder that the observer writes.")]
@@ -77,8 +76,8 @@ def parse_moment(text: str | None) -> datetime | None:
 def parse_as_of(text: str | None) -> datetime | None:
     """Return the moment to judge at; `BadParameter` for one whose neighbours no calendar has, such as 9999-12-31."""
     moment = parse_moment(text)
-    if moment is not None and not FIRST_YEAR <= moment.year < LAST_YEAR:
-        raise typer.BadParameter(f"{text!a} is no moment to judge at; write one from {FIRST_YEAR} to {LAST_YEAR}")
+    if moment is not None and moment.year not in YEARS:
+        raise typer.BadParameter(f"{text!a} is no moment to judge at; write one from {YEARS.start} to {YEARS.stop}")
     return moment
 
 

@@ -13,7 +13,7 @@ from flows.sources.formats.yaml_tree import Node
 from flows.sources.names import NAME
 from flows.sources.policy.findings import Findings, PolicyFileError, load_tree, show, spell
 from flows.text.faults import say_fault
-from schemas.duration import LONGEST, parse_duration
+from schemas.duration import LONGEST, YEARS, parse_duration
 from schemas.episode import Target
 from schemas.ledger import Offer, Record, read_record
 from schemas.numbers import Automation, Numbers
@@ -28,7 +28,6 @@ KEYS = (
 REQUIRED = ("name", "at", "expect")
 ATTEMPT_ENDS = ("ended_at", "result", "outcome", "settled_at")
 ATTEMPT_KEYS = ("target", "verb", "started_at", *ATTEMPT_ENDS, "params")
-YEARS = range(1970, 2101)
 NODE_CHANGES = ("offline", "disk_pressure")
 _ATTEMPTS = TypeAdapter(CaseAttempt)
 _OFFERS = TypeAdapter(tuple[Offer, ...])
