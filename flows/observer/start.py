@@ -35,6 +35,7 @@ FIRST_LINE = (
 SETTINGS = """\
 # Settings of the supervisor; 'supervisor config' shows all of them, and where each comes from.
 # Paths are relative to this file.
+inventory: .
 world: .supervisor/world
 state_dir: .supervisor/state
 event_log: .supervisor/events.log

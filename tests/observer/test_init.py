@@ -191,7 +191,7 @@ def test_what_is_written_is_nominal_at_once(fleet, tmp_path_factory, capsys):
         else:
             made.append(container(serial, f"{name}-{serial}", **given))
     event(f"{len(made)} containers")
-    places = ["--inventory", root / "inv", "--config", root / "inv/supervisor.yaml"]
+    places = ["--config", root / "inv/supervisor.yaml"]
     with FakeEngine(made, root / "e") as fake:
         assert init(root / "inv", fake.url) == 0
         for _ in range(2):
