@@ -1,5 +1,7 @@
 """What can go wrong for a user, each with the exit code that it ends the process with."""
 
+from typing import Any
+
 
 class SupervisorError(Exception):
     """A fault that the user can mend; its text says where, what was found, and what to do."""
@@ -19,6 +21,11 @@ class InventoryError(SupervisorError):
     """No file of the inventory could be read."""
 
     page = "docs/inventory.md"
+
+    def __init__(self, message: str, unread: Any = None) -> None:
+        """Keep the faults of its files as well, as rows (`Unread`); None where it is not about files."""
+        super().__init__(message)
+        self.unread = unread
 
 
 class WorldUnreadableError(SupervisorError):

@@ -1,12 +1,14 @@
 """`supervisor check`: every fault of the inventory and of the world at once, without reconciling."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands import options
+from flows.errors import InventoryError
 from flows.render.progress import working
 from schemas.spoken import count
 
@@ -47,9 +49,10 @@ def check(
     is_absent = loaded.origins["world"] == "default" and not loaded.settings.world.exists()
     with working("reading the inventory and the world"):
         found = inspect_inputs(loaded.settings, with_world=not (no_world or is_absent))
-        plan = read_plan(loaded.settings)
-        observing = (*plan.problems, *find_unusable(plan))
-        found = replace(found, doubles=tuple(find_doubles(plan)), observing=observing)
+        with suppress(InventoryError):  # what of it can be read is nothing, which was said
+            plan = read_plan(loaded.settings)
+            observing = (*plan.problems, *find_unusable(plan))
+            found = replace(found, doubles=tuple(find_doubles(plan)), observing=observing)
     if as_json:
         from flows.render.document import dump
 

@@ -35,7 +35,7 @@ def to_document(report: "RunReport") -> dict[str, Any]:
         "drift": _drift(judgement.drift) if judgement else [],
         "recommendations": _recommendations(report) if judgement else [],
         "rejected": rows(report.actual.rejected.drop("as_of")) if report.actual else [],
-        "unread": rows(report.desired.unread) if report.desired else [],
+        "unread": rows(report.unread) if report.unread is not None else [],
         "notes": [show(note) for note in report.notes],
         **_acting(report),
     }

@@ -55,8 +55,8 @@ def _cases(report: RunReport) -> dict[Case, str]:
 
 def _faults(report: RunReport) -> Iterator[tuple[str, str, str]]:
     """Return the node, the place and the problem of all that could not be read; what is of no node is the fleet's."""
-    if report.desired is not None:
-        for row in rows(report.desired.unread.filter(~pl.col("is_warning"))):
+    if report.unread is not None:
+        for row in rows(report.unread.filter(~pl.col("is_warning"))):
             yield row["node"] or FLEET, row["file"] + (f":{row['line']}" if row["line"] else ""), row["problem"]
     if report.actual is not None:
         for row in rows(report.actual.rejected):

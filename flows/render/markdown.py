@@ -22,7 +22,8 @@ SIGN_OF_SEVERITY = {Severity.INFO: "⚪", Severity.WARNING: "🟡", Severity.ERR
 def to_markdown(report: RunReport) -> str:
     """Return the summary, the recommendations in the order to act on, and what is held back."""
     if report.judgement is None or report.summary is None or report.standing is None:
-        return f"## {report.outcome.value}\n\n{markdown(report.error)}\n{_last(report)}"
+        lines = "\n".join(markdown(line) + "  " for line in (report.error or "").splitlines())
+        return f"## {report.outcome.value}\n\n{lines}\n{_last(report)}"
     summary = report.summary.row(0, named=True)
     state = State(summary["state"])
     counts = ", ".join(f"{summary[f'{word}_count']} {word}" for word in ("required", "blocked", "recommended"))

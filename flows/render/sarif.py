@@ -76,8 +76,8 @@ def _rule(rule: str) -> dict[str, Any]:
 
 def _faults(report: RunReport, roots: Roots) -> Iterator[dict[str, Any]]:
     """Return a result at the place of each fault of the inventory and of each record that was set aside."""
-    if report.desired is not None:
-        for row in rows(report.desired.unread.filter(~pl.col("is_warning"))):
+    if report.unread is not None:
+        for row in rows(report.unread.filter(~pl.col("is_warning"))):
             name = "/".join(filter(None, (row["node"], row["service"])))
             yield _fault(UNREAD, row["problem"], roots.of_inventory(row["file"]), row["line"], name or row["file"])
     if report.actual is not None:

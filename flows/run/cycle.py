@@ -129,7 +129,8 @@ def _conclude(
     except WorldUnreadableError as error:
         return _without_conclusion(settings, Outcome.SKIPPED, f"{error}; {MAKE_ONE}", as_of, emitter)
     except InventoryError as error:
-        return _without_conclusion(settings, Outcome.FAILED, str(error), as_of, emitter)
+        failed = _without_conclusion(settings, Outcome.FAILED, str(error), as_of, emitter)
+        return replace(failed, failed_unread=error.unread)
     known, recalled = recall(settings) if is_dry else (Known(), ())
     last = emitter.last_run if emitter else known.last_run
     before, notes = read_before(settings, emitter.episodes if emitter else known.episodes, last)

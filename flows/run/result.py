@@ -13,6 +13,7 @@ from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.outage import RunNews
 from schemas.recommendation import Recommendation
+from schemas.rejected import Unread
 from schemas.run import Judgement, Summary
 from schemas.words import Outcome, State
 
@@ -37,6 +38,8 @@ class RunReport:
     """What messages say of it; None where it came to no conclusion."""
     error: str | None = None
     """Why the run was skipped or failed."""
+    failed_unread: DataFrame[Unread] | None = None
+    """What of the inventory could not be read, where that was all of it: the run failed."""
     emit_error: str | None = None
     """Why the events, the checkpoint or the history could not be written; the next run completes them."""
     last_state: State | None = None
@@ -48,6 +51,11 @@ class RunReport:
     untold: tuple[str, ...] = ()
     """Of the notes those on messages and metrics that did not get out: nobody would miss them."""
     timings_s: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def unread(self) -> DataFrame[Unread] | None:
+        """Return what of the inventory could not be read, or is remarked on; None where it was not looked at."""
+        return self.desired.unread if self.desired is not None else self.failed_unread
 
     @property
     def event_count(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from flows.errors import WorldUnreadableError
+from flows.errors import InventoryError, WorldUnreadableError
 from flows.run.deadline import end_in_time
 from flows.run.gather import read_actual, read_desired
 from flows.run.judge import judge
@@ -60,7 +60,12 @@ def inspect_inputs(settings: Settings, *, with_world: bool = True) -> Inspection
 
 
 def _inspect(settings: Settings, *, with_world: bool) -> Inspection:
-    desired, _ = read_desired(settings)
+    try:
+        desired, _ = read_desired(settings)
+    except InventoryError as error:
+        if error.unread is None:
+            raise
+        return Inspection(error.unread, (), is_world_readable=True)
     unseen = ObservedService.validate(empty(ObservedService))
     inventory = check_inventory(desired, link_all(desired, unseen))
     if not with_world:

@@ -173,11 +173,12 @@ def _refuse_nothing(rows: InventoryRows, source: str) -> None:
         return
     rest = f"\nand {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
     listed = "".join(f"\n{fault}" for fault in faults[:SHOWN_FAULTS]) + rest
+    unread = Unread.validate(_sorted(_frame(dtypes(Unread), rows.unread))) if faults else None
     where = f"{source}/{HOSTS}" if source else HOSTS
     if not rows.nodes:
         problem = "names no node; an inventory has a folder for each node there" if not faults else "names no node"
-        raise InventoryError(f"{where}: {problem}{listed}")
-    raise InventoryError(f"{where}: no services.yaml can be read{listed}")
+        raise InventoryError(f"{where}: {problem}{listed}", unread)
+    raise InventoryError(f"{where}: no services.yaml can be read{listed}", unread)
 
 
 def _frame(types: dict[str, Any], rows: Iterable[tuple[Any, ...]]) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,24 @@ def test_f6_junit_has_an_error_of_the_node(broken):
 
     assert "<error" in said.out
     assert "nas" in said.out.split("<error")[0].rsplit("<testcase", 1)[1]
+
+
+def test_f6_the_same_where_no_other_node_can_be_read(broken, monkeypatch):
+    monkeypatch.chdir(broken)
+    for other in (broken / "homelab/hosts").iterdir():
+        if other.name != "nas":
+            shutil.rmtree(other)
+    words = ("reconcile", "--as-of", NOON.isoformat(), "--dry-run", "--format")
+    log, document = (call(broken / "homelab", *words, form).result for form in ("sarif", "junit"))
+    run = json.loads(log)["runs"][0]
+    [place] = [place["physicalLocation"] for result in run["results"] for place in result["locations"]]
+    checked = call(broken / "homelab", "check", "--json")
+
+    assert run["invocations"][0]["executionSuccessful"] is False
+    assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("homelab/hosts/nas/services.yaml", 3)
+    assert '<testcase classname="nas" name="hosts/nas/services.yaml:3">' in document
+    assert [row["file"] for row in json.loads(checked.result)["inventory"]] == ["hosts/nas/services.yaml"]
+    assert checked.code == 1
 
 
 def test_f6_a_rejected_record_is_a_result_and_an_error_and_both_forms_are_valid(broken):
