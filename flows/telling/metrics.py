@@ -72,6 +72,9 @@ def _of_run(run: LastRun) -> Iterator[GaugeMetricFamily]:
         age_s = (run.as_of - run.world_at).total_seconds()
         yield _gauge("world_age_seconds", "The world's age at the last run.", max(age_s, 0))
     yield _gauge("last_run_partial", "A part of the inventory could not be read.", run.outcome == "partial")
+    if "well_service_count" in run.counts:
+        yield _gauge("services_asked", "Services that are asked for.", run.counts["asked_service_count"])
+        yield _gauge("services_as_asked", "Those of them that are as asked.", run.counts["well_service_count"])
     drift: Counts = {(kind, severity, str(held).lower()): n for kind, severity, held, n in run.drift_counts}
     yield _counts("drift", "Differences.", ["kind", "severity", "held_back"], drift)
     advice: Counts = {(event, action, severity): n for event, action, severity, n in run.recommendation_counts}

@@ -14,6 +14,7 @@ from flows.run.attend import remark_waits
 from flows.run.gather import Inputs, read_inputs, tell_doubt
 from flows.settings import Settings
 from flows.text.rows import rows
+from flows.text.spoken import spoken_moment
 from flows.views.decisions import Line, say_rule, weigh_decisions
 from flows.views.dependencies import Branch, grow_tree
 from flows.views.members import list_members
@@ -195,7 +196,7 @@ def _remark(aim: Target, settings: Settings, known: Known, as_of: datetime) -> l
     waits = tuple(wait for wait in known.last_run.waits if wait.target == aim) if known.last_run else ()
     given = [row for row in read_acknowledgements(settings.places.state_dir) if row.target == aim]
     words = [
-        f"acknowledged by {row.owner}: {row.reason}; {'until' if as_of < row.until else 'ran out at'} {row.until}"
+        f"acknowledged by {row.owner}: {row.reason}; {'until' if as_of < row.until else 'ran out at'} {spoken_moment(row.until)}"
         for row in given
     ]
     episodes = _episodes_of(aim, known)

@@ -41,6 +41,7 @@ def test_they_say_what_the_run_found(folder):
     found = samples((folder / "supervisor.prom").read_text())
 
     assert [found["supervisor_state", state] for state in ("nominal", "unstable")] == [0, 1]
+    assert (found[("supervisor_services_asked",)], found[("supervisor_services_as_asked",)]) == (33, 19)
     assert found["supervisor_drift", "true", "missing_service", "error"] == 1
     assert found["supervisor_recommendations", "delayed_deployment", "reconcile_blocked", "error"] == 3
     assert found[("supervisor_world_age_seconds",)] == pytest.approx(11.75)
