@@ -285,7 +285,9 @@ def _say(recommended: pl.DataFrame) -> pl.DataFrame:
     unread = pl.when(is_open).then(pl.lit("; its dependencies could not be read")).otherwise(pl.lit(""))
     causes = pl.col("causes")
     wrong = fill("wrong", **_words())
-    return recommended.with_columns(
+    # Saying a duration takes a dozen steps: once for each, not once for each template that has a place for it.
+    aged = recommended.with_columns(age=spoken_age(pl.col("age_s")), limit=spoken_age(pl.col("limit_s")))
+    return aged.with_columns(
         reason=pl.format("{}{}; {}.", wrong, unread, fill("todo", causes=causes)),
         unblocked_by=fill("unblocked_by", causes=causes),
     )
@@ -293,18 +295,17 @@ def _say(recommended: pl.DataFrame) -> pl.DataFrame:
 
 def _words() -> dict[str, pl.Expr]:
     """Return what the evidence says in words; what comes from outside comes last, so that it is never a template."""
-    age = spoken_age(pl.col("age_s"))
-    has_age = pl.col("age_s").is_not_null()
+    age = pl.col("age")
     failures = pl.col("consecutive_failures")
     says = pl.format("its status is '{}'", pl.col("observed").fill_null("null"))
     return {
         "node": pl.col("node"),
         "service": pl.col("service"),
         "place": place(),
-        "seen": pl.when(has_age).then(pl.format(", last seen {} ago", age)),
-        "since": pl.when(has_age).then(pl.format(" for {}", age)),
+        "seen": pl.when(age.is_not_null()).then(pl.format(", last seen {} ago", age)),
+        "since": pl.when(age.is_not_null()).then(pl.format(" for {}", age)),
         "age": age,
-        "limit": spoken_age(pl.col("limit_s")),
+        "limit": pl.col("limit"),
         "in_a_row": pl.when(failures > 1).then(pl.format(" {} times in a row", failures)),
         "near": pl.when(pl.col("nearby").is_not_null()).then(
             pl.format("; the world has {}, which nobody asks for", "nearby")
