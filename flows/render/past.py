@@ -10,7 +10,6 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from flows.past.study import Past
-from flows.render.document import dump
 from flows.render.table import SEVERITY_STYLE, STATE_STYLE
 from flows.render.tabulate import Column, tabulate
 from flows.text.escape import csv_cell, markdown, show
@@ -195,6 +194,8 @@ def past_to_markdown(pasts: Pasts) -> str:
 
 def past_to_json(pasts: Pasts) -> str:
     """Return all of it as one JSON document; of sites, one for each in `sites`."""
+    from flows.render.document import dump  # with all that a run's document says, which a table does not
+
     if list(pasts) == [""]:
         return dump({"schema_version": SCHEMA_VERSION, **_to_document(pasts[""])}, indent=2)
     sites = [{"site": show(site), **_to_document(past)} for site, past in pasts.items()]
