@@ -20,6 +20,7 @@ from schemas.schedule import Schedule, fits, next_allowed
 from schemas.spoken import count
 from schemas.verb import TRAITS, Mode, Verb, is_mutating
 from schemas.verification import is_foreign, qualifies
+from schemas.window import is_open
 from schemas.words import ALL, FLEET, Action, DriftKind
 
 ABLE_FOR = timedelta(hours=24)
@@ -362,7 +363,9 @@ def _window(case: Case, ground: _Ground) -> Hits:
     margin, as_of = margin_of(case.numbers, case.verb), ground.scene.as_of
     if not fits(schedule, as_of, margin):
         until = next_allowed(schedule, as_of, margin)
-        yield make_hit(Guard.WINDOW, "no window is open for long enough", "the window, or the end of the freeze", until)
+        is_denied = any(is_open(window, as_of) for window in schedule.deny)
+        text = "it is frozen, or in a window that denies" if is_denied else "no window is open for long enough"
+        yield make_hit(Guard.WINDOW, text, "the window, or the end of the freeze", until)
 
 
 def _cooldown(case: Case, ground: _Ground) -> Hits:

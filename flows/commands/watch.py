@@ -75,7 +75,8 @@ def watch(
         signal.signal(number, lambda *_: stop.set())
     is_able = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     is_screen = output is options.Format.TABLE and is_able and not (quiet or log)
-    place = _Screen(settings, options.repeat(given, config)) if is_screen else _Log(settings, output, quiet=quiet)
+    typed = options.repeat(given, config)
+    place = _Screen(settings, typed) if is_screen else _Log(settings, output, typed, quiet=quiet)
     with ExitStack() as beside:
         beside.enter_context(place.opened())
         for is_wanted, begin in ((observe, _observing), (act, _acting), (web, partial(_serving, config=config))):
@@ -88,8 +89,8 @@ def watch(
 class _Log:
     """Prints each run below the one before it, whole where it asks for something else."""
 
-    def __init__(self, settings: "Settings", output: options.Format, *, quiet: bool) -> None:
-        self._settings, self._output, self._quiet = settings, output, quiet
+    def __init__(self, settings: "Settings", output: options.Format, typed: str, *, quiet: bool) -> None:
+        self._settings, self._output, self._typed, self._quiet = settings, output, typed, quiet
         self._shown: object = None
 
     def opened(self) -> AbstractContextManager[None]:
@@ -103,7 +104,8 @@ class _Log:
         if self._output is options.Format.TABLE:
             print(spoken_clock(report.as_of), end="  ")
         is_same = advice == self._shown
-        print_run(report, self._output, None, self._settings, quiet=self._quiet or is_same, timings=False)
+        is_quiet = self._quiet or is_same
+        print_run(report, self._output, None, self._settings, quiet=is_quiet, timings=False, typed=self._typed)
         sys.stdout.flush()
         self._shown = advice
 

@@ -445,6 +445,7 @@ def test_18a_a_freeze_denies_what_a_window_allows():
     lab.run(NOON)
 
     assert (*lab.verdict(WEB), lab.decision(WEB).until) == ("wait", "window", at("13:00"))
+    assert lab.decision(WEB).reason.startswith("it is frozen")
 
 
 def test_19_an_override_passes_the_guard_for_this_intent_alone_and_never_a_halt():

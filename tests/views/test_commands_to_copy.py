@@ -5,7 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
+from flows.commands.options import Format
 from flows.commands.reconcile import make_hints
+from flows.commands.watch import _Log
 from flows.errors import SettingsError
 from flows.render.table import print_report
 from flows.settings import load_settings
@@ -51,3 +53,11 @@ def test_a_run_shows_the_command_that_the_executor_would_run(tmp_path):
 
     assert "$ docker --context default compose -p web --project-directory /opt/web up -d --no-deps" in told.getvalue()
     assert told.getvalue().endswith("next: supervisor explain a/web --config x\n")
+
+
+def test_a_watch_that_is_not_a_screen_says_what_to_type_next_for_the_same_fleet(tmp_path, capsys):
+    settings = load_settings({}).settings
+
+    _Log(settings, Format.TABLE, " --config x", quiet=False).show(reconcile(tmp_path, WEB, {"a/web": BAD}))
+
+    assert capsys.readouterr().out.endswith("next: supervisor explain a/web --config x\n")
