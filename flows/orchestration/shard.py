@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import polars as pl
+import rustworkx as rx
 from prefect.futures import PrefectFuture
 
 from flows.orchestration.tasks import TaskStep, as_task
@@ -51,13 +52,32 @@ class ShardedStep(TaskStep):
 def split_by_node(desired: Desired, actual: Actual, count: int) -> list[tuple[Desired, Actual]]:
     """Return both states in at most `count` parts: each node, desired or not, is in one, with all its records.
 
-    Snapshots are in every part, and so is everything that names no node.
+    Nodes that an incident has in common are in one part. Snapshots are in every part, and so is everything that names
+    no node.
     """
     names = pl.concat([desired.nodes["node"], *(frame["node"] for frame in actual if "node" in frame.columns)])
-    nodes = names.drop_nulls().unique().sort().to_frame().with_row_index("rank")
+    nodes = names.drop_nulls().unique().sort().to_frame()
     size = max(1, -(-nodes.height // count))
-    parts = [nodes["node"].slice(start, size) for start in range(0, max(1, nodes.height), size)]
+    first = nodes.select(pl.col("node").replace(_first_of_linked(actual)))
+    place = first.join(nodes.with_row_index("place"), on="node", how="left", maintain_order="left")["place"]
+    numbered = nodes.with_columns(part=place // size)
+    parts = [part["node"] for part in numbered.partition_by("part", maintain_order=True)] or [nodes["node"]]
     return [(Desired(*_of(part, desired)), Actual(*_of(part, actual))) for part in parts]
+
+
+def _first_of_linked(actual: Actual) -> dict[str, str]:
+    """Return for each node of an incident that services of other nodes name the first of all the nodes so linked."""
+    told = actual.incidents.select("key", "node")
+    named = actual.services.drop_nulls("incident_id").select(key="incident_id", node="node")
+    pairs = (
+        told.join(named, on="key").filter(pl.col("node") != pl.col("node_right")).select("node", "node_right").unique()
+    )
+    names = pl.concat([pairs["node"], pairs["node_right"]]).unique().sort().to_list()
+    numbers = {name: number for number, name in enumerate(names)}
+    graph = rx.PyGraph()
+    graph.add_nodes_from(names)
+    graph.add_edges_from_no_data([(numbers[one], numbers[other]) for one, other in pairs.iter_rows()])
+    return {names[number]: names[min(linked)] for linked in rx.connected_components(graph) for number in linked}
 
 
 def merge_looks(parts: list[Looked]) -> Looked:

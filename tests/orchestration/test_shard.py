@@ -10,11 +10,12 @@ from tests.helpers.frames import actual, desired
 HERE = [f"node-{n}/svc-{k}" for n in range(5) for k in range(3)]
 WANT = desired(*HERE, needs=[{"target": "node-0/svc-0", "dependency": "svc-1", "scope": "external"}])
 HAVE = actual(
-    *HERE[2:9],
+    *HERE[2:8],
+    {"target": HERE[8], "incident_id": "shared"},
     "node-3/stray",
     "nowhere/stray",
     nodes=[{"node": "node-1", "status": "offline"}],
-    incidents=[{"target": "node-2/svc-1"}],
+    incidents=[{"target": "node-2/svc-1"}, {"target": "node-3/svc-1", "key": "shared"}],
     rejected=[{"target": "node-4/svc-1"}, {"key": "0"}],
 )
 
