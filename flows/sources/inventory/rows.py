@@ -84,7 +84,7 @@ class NodeRow(NamedTuple):
             self.has_readable_capabilities,
             self.is_readable,
             self.has_inventory,
-            list(self.roles),
+            self.roles,
             hash_list(self.topology, self.capabilities, self.document),
             self.file,
         )
