@@ -32,7 +32,7 @@ from flows.text.spoken import read_zone
 from schemas.duration import LONGEST, spell_duration
 from schemas.limits import KIB, MIB, Limits
 from schemas.numbers import Automation, Numbers
-from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, split_words
+from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, refuse_truth, split_words
 from schemas.words import Action, EmitMode, Severity
 
 OTHER_VARIABLES = ("CONFIG", "NOTIFY_URLS")
@@ -58,7 +58,7 @@ def _check_zone(name: str) -> str:
 
 UserPath = Annotated[Path, BeforeValidator(_expand)]
 PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
-Owners = Annotated[list[int], BeforeValidator(split_words)]
+Owners = Annotated[list[Annotated[int, BeforeValidator(refuse_truth)]], BeforeValidator(split_words)]
 Texts = Annotated[list[str], BeforeValidator(split_words)]
 CommandsByNode = Annotated[dict[str, str], BeforeValidator(_of_all_nodes)]
 AliasMap = Annotated[dict[str, str], BeforeValidator(unquote_aliases)]
@@ -100,7 +100,7 @@ class WebSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     host: str = Field("127.0.0.1", description="the address that the page listens on")
-    port: int = Field(8300, ge=1, le=65535, description="and its port")
+    port: Count = Field(8300, le=65535, description="and its port")
     hosts: Texts = Field(default_factory=list, description="further names that the page is reached under")
     read: ReadAccess = Field(ReadAccess.LOCAL, description="who may look: local (all on loopback), signed, anyone")
     proxies: Texts = Field(default_factory=list, description="addresses of proxies whose user header is trusted")

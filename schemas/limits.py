@@ -4,13 +4,13 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from schemas.rules import Count, Duration
+from schemas.rules import Count, Duration, refuse_truth
 
 KIB = 1024
 MIB = 1024 * KIB
-NonNegative = Annotated[int, Field(ge=0)]
+NonNegative = Annotated[int, BeforeValidator(refuse_truth), Field(ge=0)]
 
 
 class Limits(BaseModel):

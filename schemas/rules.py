@@ -57,7 +57,7 @@ def _readable_windows(given: tuple[dict[str, object], ...]) -> tuple[dict[str, o
     return given
 
 
-def _refuse_truth(given: object) -> object:
+def refuse_truth(given: object) -> object:
     """Refuse true and false, which would count as 1 and 0."""
     if isinstance(given, bool):
         raise ValueError(f"expected a number, found {str(given).lower()}")
@@ -65,11 +65,11 @@ def _refuse_truth(given: object) -> object:
 
 
 Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), BeforeValidator(_refuse_truth), Field(ge=timedelta(0), le=LONGEST)
+    timedelta, BeforeValidator(parse_duration), BeforeValidator(refuse_truth), Field(ge=timedelta(0), le=LONGEST)
 ]
 Words = Annotated[frozenset[str], BeforeValidator(_lowered)]
 Names = Annotated[frozenset[str], BeforeValidator(_named)]
-Count = Annotated[int, BeforeValidator(_refuse_truth), Field(ge=1)]
+Count = Annotated[int, BeforeValidator(refuse_truth), Field(ge=1)]
 Windows = Annotated[tuple[dict[str, object], ...], AfterValidator(_readable_windows)]
 OpenAfter = dict[DriftKind, Annotated[Patience, PlainValidator(parse_patience), PlainSerializer(spell_patience)]]
 
@@ -90,7 +90,9 @@ class Rules(BaseModel):
         None, description="the observer writes every record anew each time (else as runtime-summary.json says)"
     )
     mass_drift_min: Count = Field(5, description="services not to be seen from which the observer itself is suspect")
-    mass_drift_share: float = Field(0.5, gt=0, le=1, description="and their share of those to be seen; of nodes alike")
+    mass_drift_share: Annotated[float, BeforeValidator(refuse_truth)] = Field(
+        0.5, gt=0, le=1, description="and their share of those to be seen; of nodes alike"
+    )
     node_drift_min: Count = Field(2, description="services of a node, all broken, that make the node suspect")
     mass_offline_min: Count = Field(3, description="nodes gone at once from which the observer itself is suspect")
     mass_offline_span: Duration = Field(

@@ -60,6 +60,10 @@ def test_a_variable_gives_the_section_a_number_where_the_file_has_no_such_sectio
         ("emit_mode: some", "emit_mode: expected one of 'changes', 'all', 'none'"),
         ("flapping_openings: 0", "flapping_openings: expected at least 1"),
         ("flapping_openings: 1.5", "flapping_openings: expected a whole number, found a number"),
+        ("mass_drift_share: true", "mass_drift_share: expected a number, found true"),
+        ("log_owners: [true]", "log_owners.0: expected a number, found true"),
+        ("limits: {retries: false}", "limits.retries: expected a number, found false"),
+        ("web: {port: true}", "web.port: expected a number, found true"),
         ("deadline: 0", "deadline: expected seconds, or a duration such as 90s, 15m, 24h or 30d, more than 0"),
     ],
 )
