@@ -144,9 +144,9 @@ def trace(graph: Graph, disk: set[Target]) -> dict[Target, set[Target]]:
         shared: set[Target] = set()
         if len(members) > 1:
             for member in members:
-                if member[0] in graph.case.offline:
-                    shared.add((member[0], "all"))
-                elif member in graph.broken or member in graph.misplaced:
+                is_stranded = member[0] in graph.case.offline
+                shared |= {(member[0], "all")} if is_stranded else set()
+                if is_stranded or member in graph.broken or member in graph.misplaced:
                     shared |= own[member]
         for member in members:
             causes[member] = own[member] | shared
