@@ -87,6 +87,12 @@ class EscalationReason(StrEnum):
     NO_EFFECT = "no_effect"
 
 
+WHY_HUMAN = {
+    EscalationReason.LADDER_END: "automation has tried all that it may",
+    EscalationReason.WORSE: "it was worse after an attempt",
+    EscalationReason.NO_EFFECT: "automation does not reach it",
+}
+"""The same for people."""
 _STRICT = ConfigDict(extra="forbid")
 
 

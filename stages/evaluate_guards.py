@@ -10,7 +10,7 @@ from schemas.candidate import Case, Weighed
 from schemas.canonical import spell_instant
 from schemas.decision import GUARDS, PLACES, Guard, GuardHit, make_hit
 from schemas.episode import Target
-from schemas.ledger import AttemptOutcome
+from schemas.ledger import WHY_HUMAN, AttemptOutcome
 from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.policy import Need, Policy, margin_of
@@ -231,10 +231,10 @@ def _not_verifiable(case: Case, _: _Ground) -> Hits:
 def _needs_human(case: Case, ground: _Ground) -> Hits:
     if case.open_attempt is not None:
         return
-    text = case.why_human(ground.numbers.max_no_effect)
-    if text is not None:
+    why = case.why_human(ground.numbers.max_no_effect)
+    if why is not None:
         unblocked = "lasting recovery, a changed desired state, or supervisor actions reset"
-        yield make_hit(Guard.NEEDS_HUMAN, text.replace("_", " "), unblocked)
+        yield make_hit(Guard.NEEDS_HUMAN, WHY_HUMAN[why], unblocked)
         return
     ends_at = case.rejection_ends_at(ground.numbers.reject_hold)
     if ends_at is not None and ground.scene.as_of < ends_at:

@@ -41,7 +41,7 @@ def test_an_escalation_rides_on_the_outages_message_with_what_was_collected(home
         titles, last = inbox.titles, inbox.last
 
     assert titles == ["web on piha error opened", "web on piha error needs a person"]
-    assert "needs a person: automation has tried all that it may (diagnostics collected)" in last
+    assert "needs a person: automation has tried all that it may (diagnostics: collected)" in last
     assert "worker 3 is out of memory" in last
     assert "abc123" not in last
     assert "\x1b" not in last

@@ -5,20 +5,16 @@ from collections.abc import Mapping
 from flows.ledger.actions.journals import Journals, read_journals
 from flows.ledger.actions.outputs import read_output
 from flows.ledger.actions.places import ActionPlace
+from flows.text.spoken import said
 from schemas.attempt import Attempt
 from schemas.book import Book
 from schemas.episode import Target
-from schemas.ledger import EscalationReason
+from schemas.ledger import WHY_HUMAN
 from schemas.problem import Problem
 from schemas.verb import Verb
 
 MOST_LINES = 20
 MOST_CHARACTERS = 200
-_WHY = {
-    EscalationReason.LADDER_END: "automation has tried all that it may",
-    EscalationReason.WORSE: "it was worse after an attempt",
-    EscalationReason.NO_EFFECT: "automation does not reach it",
-}
 
 
 def describe_plights(place: ActionPlace, book: Book) -> Mapping[Target, str]:
@@ -31,8 +27,8 @@ def describe_plights(place: ActionPlace, book: Book) -> Mapping[Target, str]:
 
 
 def _describe(place: ActionPlace, journals: Journals, problem: Problem) -> str:
-    tried = ", ".join(f"{one.verb} {one.outcome or 'open'}" for one in problem.attempts) or "nothing was tried"
-    why = _WHY[problem.escalated] if problem.escalated else ""
+    tried = ", ".join(f"{one.verb}: {said(one.outcome or 'open')}" for one in problem.attempts) or "nothing was tried"
+    why = WHY_HUMAN[problem.escalated] if problem.escalated else ""
     lines = [f"needs a person: {why} ({tried}); 'supervisor policy explain {'/'.join(problem.target)}'"]
     looks = [attempt for attempt in problem.attempts if attempt.verb is Verb.DIAGNOSTICS]
     return "\n".join([*lines, *(_collected(place, journals, looks[-1]) if looks else ())])
