@@ -189,6 +189,8 @@ def _is_frozen(row: Recommended, kept: set[Key], kept_targets: set[Target], judg
     """Return whether nothing opens or changes for a recommendation."""
     if _is_hidden(row.node, judged) or (judged.is_world_stale and row.target != (FLEET, ALL)):
         return True
+    if not kept:
+        return False
     if row.key in kept:
         return True
     return row.target in kept_targets and not (row.service == ALL and _TOLD_BY_WORLD.intersection(row.causing_kinds))
@@ -204,14 +206,13 @@ def _needs_unread(episode: Episode, judged: Judged) -> bool:
     """Return whether an open episode cannot be judged without what could not be read."""
     if _is_hidden(episode.node, judged):
         return True
-    kinds = set(episode.causing_kinds)
     is_of_open_node = episode.node in judged.unreadable_nodes
     if episode.service == ALL:
         is_unjudged = episode.action is Action.FAILOVER_REVIEW and episode.node in judged.unjudged_nodes
-        return is_unjudged or (is_of_open_node and not kinds <= _NEED_NO_FILE)
-    is_asked = episode.target in judged.monitored or episode.target in judged.unmonitored
-    may_be_asked = episode.target in judged.bad_entries or (is_of_open_node and not is_asked)
-    if may_be_asked and not kinds <= _INCIDENT:
+        return is_unjudged or (is_of_open_node and not _NEED_NO_FILE.issuperset(episode.causing_kinds))
+    target = episode.target
+    is_open = is_of_open_node and target not in judged.monitored and target not in judged.unmonitored
+    if (is_open or target in judged.bad_entries) and not _INCIDENT.issuperset(episode.causing_kinds):
         return True
-    is_delayed = episode.action is Action.DELAYED_DEPLOYMENT and episode.target in judged.unread_dependencies
-    return is_delayed and bool(judged.drift.get(episode.target))
+    is_delayed = episode.action is Action.DELAYED_DEPLOYMENT and target in judged.unread_dependencies
+    return is_delayed and bool(judged.drift.get(target))

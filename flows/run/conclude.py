@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -18,9 +19,20 @@ from schemas.run import Judgement
 from schemas.wait import Wait
 from schemas.words import Action, DriftCause, DriftKind, EventType, HeldBy, Outcome, Severity, State
 
+Word = TypeVar("Word", bound=StrEnum)
+
 TOPOLOGY = "inventory/topology.yaml"
 REMEMBERED_ROWS = 100
 """Recommendations that the checkpoint keeps, of those to act on first."""
+
+
+def _by_text(words: type[Word]) -> dict[str, Word]:
+    return {word.value: word for word in words}
+
+
+_EVENT_TYPES, _ACTIONS, _SEVERITIES = _by_text(EventType), _by_text(Action), _by_text(Severity)
+_KINDS, _HOLDERS = _by_text(DriftKind), _by_text(HeldBy)
+"""Words by their text: to look one up takes a fraction of what its class takes."""
 
 
 def to_judged(
@@ -111,13 +123,13 @@ def _bare_by_run(judgement: Judgement) -> dict[datetime, list[Recommended]]:
     for row in rows.iter_rows(named=True):
         recommended = Recommended(
             recommendation_id=row["recommendation_id"],
-            event_type=EventType(row["event_type"]),
-            action=Action(row["action"]),
-            severity=Severity(row["severity"]),
+            event_type=_EVENT_TYPES[row["event_type"]],
+            action=_ACTIONS[row["action"]],
+            severity=_SEVERITIES[row["severity"]],
             node=row["node"],
             service=row["service"],
             reason=row["reason"],
-            causing_kinds=tuple(DriftKind(kind) for kind in row["causing_kinds"]),
+            causing_kinds=tuple([_KINDS[kind] for kind in row["causing_kinds"]]),
             unblocked_by=row["unblocked_by"],
             drift_ids=tuple(row["drift_ids"]),
             root_causes=tuple(row["root_causes"]),
@@ -130,7 +142,7 @@ def _bare_by_run(judgement: Judgement) -> dict[datetime, list[Recommended]]:
 def _drift_by_target(drift: pl.DataFrame) -> dict[Target, dict[DriftKind, HeldBy | None]]:
     found: dict[Target, dict[DriftKind, HeldBy | None]] = {}
     for node, service, kind, held_by in drift.select("node", "service", "kind", "held_by").iter_rows():
-        found.setdefault(Target(node, service), {})[DriftKind(kind)] = HeldBy(held_by) if held_by else None
+        found.setdefault(Target(node, service), {})[_KINDS[kind]] = _HOLDERS[held_by] if held_by else None
     return found
 
 

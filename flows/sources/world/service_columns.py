@@ -66,7 +66,7 @@ def _name_fields(bodies: pl.DataFrame) -> pl.DataFrame:
 
 def _split_keys(rows: pl.DataFrame, names: WorldNames, limits: Limits) -> pl.DataFrame:
     """Return the rows with `node`, by the inventory's name, `service`, and whether the key is a usual one."""
-    parts = pl.col("key").str.split_exact("/", 1).struct.rename_fields(["written", "service"]).struct.unnest()
+    parts = pl.col("key").str.splitn("/", 2).struct.rename_fields(["written", "service"]).struct.unnest()
     split = rows.with_columns(parts).with_columns(pl.col("service").str.to_lowercase())
     is_usual = (
         pl.col("key").str.contains(USUAL_KEY)
