@@ -87,7 +87,7 @@ def _run(arguments: list[str]) -> int:
     except MemoryError:
         _complain("out of memory; nothing half was written. Lower the limits (max_json_values), or give it more")
         return USAGE_ERROR
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug of ours
+    except BaseException as error:  # noqa: BLE001 - the last line of defence: a bug of ours, or a panic of polars
         return _report_bug(error, with_traceback="--traceback" in arguments)
 
 
@@ -134,7 +134,9 @@ def _complain(message: str) -> None:
     )
 
 
-def _report_bug(error: Exception, *, with_traceback: bool) -> int:
+def _report_bug(error: BaseException, *, with_traceback: bool) -> int:
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
     if isinstance(error, OSError) and not with_traceback:
         _complain(f"{error.filename or 'the system says'}: {error.strerror or error}")
         return USAGE_ERROR

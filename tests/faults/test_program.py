@@ -227,17 +227,22 @@ def test_stdout_is_one_document_in_an_error_too(lab, spoil):
     assert ran.exit_code in (1, 3)
 
 
+class PanicException(BaseException):  # noqa: N818 - as polars raises it
+    """A panic of Rust's."""
+
+
 @case("CLI-017")
-def test_a_bug_is_one_line_with_a_number_and_nothing_is_written(lab, monkeypatch):
+@pytest.mark.parametrize("kind", [KeyError, PanicException])
+def test_a_bug_is_one_line_with_a_number_and_nothing_is_written(lab, monkeypatch, kind):
     def stumble(*_):
-        raise KeyError("\x1b[2J bug")
+        raise kind("\x1b[2J bug")
 
     monkeypatch.setattr(decide_module, "judge", stumble)
     ran = lab.reconcile()
     traced = call("--traceback", *lab.arguments())
 
     assert ran.exit_code == traced.exit_code == 70
-    assert re.fullmatch(r"error: a bug of the supervisor \([0-9a-f]{8}: KeyError: .*\n", ran.errors)
+    assert re.fullmatch(rf"error: a bug of the supervisor \([0-9a-f]{{8}}: {kind.__name__}: .*\n", ran.errors)
     assert "Traceback" in traced.errors
     assert RAW.search(ran.errors + traced.errors) is None
     assert lab.told() == []
