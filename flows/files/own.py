@@ -131,6 +131,13 @@ def create_file(path: Path, flags: int, mode: int) -> int:
         raise _explain(path, error) from None
 
 
+def say_os_error(error: OSError) -> str:
+    """Return what the system says of what cannot be written; where a folder was to be made, what stands there."""
+    if error.errno == errno.EEXIST and error.filename and not os.path.isdir(error.filename):
+        return f"expected {error.filename} to be a folder, found {describe(os.lstat(error.filename))}; remove it"
+    return error.strerror or str(error)
+
+
 def _explain(path: Path, error: OSError) -> EmitError:
     if os.path.lexists(path):
         found = path.lstat()

@@ -16,7 +16,7 @@ import polars as pl
 
 from flows.errors import EmitError, HistoryError
 from flows.files.lock import hold_lock
-from flows.files.own import sync_folder
+from flows.files.own import say_os_error, sync_folder
 from flows.files.processes import is_alive
 from flows.files.storage import Storage, make_folder, open_storage, write_flushed
 from flows.ledger.history import (
@@ -67,7 +67,9 @@ def prepare_run(state_dir: Path, rows: History) -> list[Pending]:
             if not _is_there(state_dir / folder, stem)
         ]
     except OSError as error:
-        raise EmitError(f"{error.filename or state_dir}: the history cannot be written: {error.strerror}") from None
+        raise EmitError(
+            f"{error.filename or state_dir}: the history cannot be written: {say_os_error(error)}"
+        ) from None
 
 
 def _is_there(folder: Path, stem: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from flows.errors import BusyError, EmitError
-from flows.files.own import fill, sync_folder
+from flows.files.own import fill, say_os_error, sync_folder
 from flows.files.sealed import seal
 from flows.sources.world.files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, SUMMARY
 from flows.sources.world.generations import FOLDER, MANIFEST, read_manifest
@@ -137,7 +137,7 @@ class Publisher:
 
     def _explain(self, error: OSError) -> EmitError:
         return EmitError(
-            f"{self.world}: the world cannot be written: {error.strerror}; the last generation stays as it was"
+            f"{self.world}: the world cannot be written: {say_os_error(error)}; the last generation stays as it was"
         )
 
 
