@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.segment import Segment
 from rich.text import Text
 
 from flows.render.table import Hints, draw_report
@@ -38,8 +39,15 @@ class WatchScreen:
         self._said.append((self._read_clock(), message))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the parts."""
-        yield Group(*self._draw(console.width))
+        """Yield the lines; where the terminal has room for fewer, the last says how many there are below."""
+        lines = console.render_lines(Group(*self._draw(console.width)), options.reset_height(), pad=False)
+        if len(lines) > options.max_height:
+            more = len(lines) - options.max_height + 1
+            told = Text(f"and {more} more lines; 'supervisor status' shows all", style="dim", no_wrap=True)
+            lines = [*lines[: options.max_height - 1], *console.render_lines(told, options.reset_height(), pad=False)]
+        for line in lines:
+            yield from line
+            yield Segment.line()
 
     def _draw(self, width: int) -> Iterator[RenderableType]:
         yield self._age()

@@ -119,6 +119,8 @@ def test_the_screen_of_watch_grows_old_and_keeps_what_was_said(tmp_path):
     assert lines[0] == "supervisor watch  ·  judged 2 min ago, at 12:00:00  ·  Ctrl-C ends it"
     assert lines[1] == "12:00:09  error: the disk is full"
     assert lines[3].startswith("UNSTABLE") or lines[3].startswith("DEGRADED")
+    low = lines_of(lambda console: console.print(screen, height=5), 80)
+    assert (low[:4], low[4]) == (lines[:4], f"and {len(lines) - 4} more lines; 'supervisor status' shows all")
 
 
 ASKED = {
