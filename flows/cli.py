@@ -1,58 +1,20 @@
-"""The `supervisor` command: help and version need no polars, no Prefect and no settings."""
+"""The `supervisor` command: how it begins, and each way in which it ends; what it has is in `flows/commands/root.py`."""
 
 import gc
 import os
 import sys
 from io import TextIOWrapper
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from flows.commands.help import CONTEXT, Commands
 from flows.commands.spare_numpy import spare_numpy
 from flows.errors import SupervisorError
 from flows.files.processes import collect_seldom
 from flows.text.escape import show
 
+if TYPE_CHECKING:
+    import typer
+
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
-
-app = typer.Typer(
-    name="supervisor",
-    cls=Commands,
-    invoke_without_command=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings=CONTEXT,
-    help="Is what runs what I asked for, and if not, what should I do first? "
-    "Compares the inventory (desired) with the world (actual), and recommends. It changes nothing, unless 'act' is let.",
-    epilog="Exit codes: 0 nominal or reconciling, 1 error, 2 drift, 3 skipped (world unreadable), "
-    "4 another run holds the lock, 5 events could not be written, 70 a bug of ours.",
-)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version  # 30 ms that no other command needs
-
-        typer.echo(f"runtime-supervisor {version('runtime-supervisor')}")
-        raise typer.Exit
-
-
-Version = Annotated[bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print it.")]
-Traceback = Annotated[bool, typer.Option("--traceback", help="For a bug report: show where an error came from.")]
-
-
-@app.callback()
-def _options(
-    context: typer.Context,
-    version: Version = False,  # noqa: ARG001 - its callback prints it
-    traceback: Traceback = False,  # noqa: ARG001 - looked for where errors end
-) -> None:
-    """Hold the options that every command has; without a command, say what to do next."""
-    if context.invoked_subcommand is None:
-        from flows.commands.first_screen import show_first_screen
-
-        raise typer.Exit(show_first_screen())
 
 
 def main() -> None:
@@ -67,6 +29,11 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    # Imported behind `collect_seldom`: to look for cycles meanwhile takes a fifteenth of `--help`.
+    import typer
+
+    from flows.commands.root import app
+
     _escape_what_cannot_be_encoded()
     _forget_odd_columns()
     try:
@@ -114,7 +81,7 @@ def _forget_odd_columns() -> None:
         os.environ.pop("COLUMNS", None)
 
 
-def _show_usage_error(error: typer.TyperException) -> None:
+def _show_usage_error(error: "typer.TyperException") -> None:
     """Print the usage and the error on stderr, as typer would before it exits with 2, which means drift here."""
     # What pydantic says stands in typer's message with pydantic's own prefixes.
     error.message = error.message.replace("Value error, ", "").replace("Input should be", "expected")

@@ -9,9 +9,10 @@ import pytest
 from typer.main import get_command
 
 from flows import commands
-from flows.cli import _run, app
+from flows.cli import _run
 from flows.commands.config import RULES, list_settings
 from flows.commands.on_demand import SAID, home, make_commands
+from flows.commands.root import app
 from flows.settings import load_settings
 from schemas.rules import Rules
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.commands.root import app
 from flows.errors import SupervisorError
 
 PLACES = {

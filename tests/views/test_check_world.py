@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.commands.root import app
 from flows.settings import Settings
 from flows.sources.world.published import find_deviations
 from flows.views.check import inspect_inputs

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from flows.cli import app
+from flows.commands.root import app
 from tools.manual import renew
 
 ROOT = Path(__file__).parents[2]
