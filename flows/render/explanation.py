@@ -162,7 +162,8 @@ def _decisions(found: Explanation) -> Iterator[str]:
 
 def _tree(branches: list[Branch], indent: str = "") -> Iterator[str]:
     for branch in branches:
-        mark = typer.style("✗", fg="red") if branch.problem else typer.style("✓", fg="green")
+        well = _dim("·") if branch.note else typer.style("✓", fg="green")
+        mark = typer.style("✗", fg="red") if branch.problem else well
         name = show(spoken_target(*branch.target))
         said = _said(", ".join(filter(None, (branch.problem, branch.note))) or "available")
         is_root = branch.problem and not branch.note and not _is_waiting(branch)

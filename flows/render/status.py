@@ -81,9 +81,9 @@ def _attempt(status: Status) -> Iterator[str]:
     attempt = status.last_attempt
     if attempt is not None:
         when = spoken_since(attempt.as_of, status.now)
-        yield _warn(
-            f"{attempt.outcome.upper()}  {when} ago, so this state stands unconfirmed: {show(spoken_within(attempt.reason))}"
-        )
+        stands = ", so this state stands unconfirmed" if status.last_run is not None else ""
+        why = show(spoken_within(attempt.reason))
+        yield _warn(f"{attempt.outcome.upper()}  {when} ago{stands}: {why}")
 
 
 def _acting(status: Status) -> Iterator[str]:

@@ -70,6 +70,13 @@ def test_without_a_run_there_is_nothing_to_believe(tmp_path):
     assert "no run yet" in "\n".join(to_lines(found))
 
 
+def test_where_no_run_came_to_a_state_none_stands_unconfirmed(tmp_path):
+    with open_emitter(paths(tmp_path)) as emitter:
+        emitter.note_skipped(NOON, "services.json: torn", Outcome.SKIPPED)
+
+    assert shown(tmp_path).endswith("SKIPPED  1 min ago: services.json: torn")
+
+
 def test_its_json_writes_instants_as_every_document_does(tmp_path):
     commit(tmp_path)
 
