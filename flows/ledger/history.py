@@ -8,6 +8,7 @@ import json
 import warnings
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -126,16 +127,19 @@ def find_damage(
 ) -> dict[date, str]:
     """Return the days of a period of which a file, of whatever table, does not hold what was written, and which it is.
 
-    A run without its drift would be told as a quiet one: such a day says nothing at all. What is read is put into `kept`.
+    A run without its drift would be told as a quiet one: such a day says nothing at all. What is read is put into `kept`:
+    of a day the runs first, so that what is kept of a run's drift is of the same moment, or of a later one.
     """
     storage = open_storage(place) if isinstance(place, str | Path) else place
+    tables = [*reversed(TABLES)]
+    listed = [(day, table) for table in tables for day in list_days(storage, table, since, until)]
+    with_runs = {day for day, table in listed if table == tables[0]}
     found: dict[date, str] = {}
-    for table in TABLES:
-        for day in list_days(storage, table, since, until):
-            problem = None if day in found else find_day_damage(storage, table, day, kept)
-            if problem is not None:
-                found[day] = f"{day}: {problem}"
-    return dict(sorted(found.items()))
+    for day, table in sorted(listed, key=itemgetter(0)):
+        problem = None if day in found else find_day_damage(storage, table, day, kept if day in with_runs else None)
+        if problem is not None:
+            found[day] = f"{day}: {problem}"
+    return found
 
 
 def find_day_damage(storage: Storage, table: str, day: date, kept: Kept | None = None) -> str | None:

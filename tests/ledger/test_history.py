@@ -15,6 +15,7 @@ import pytest
 from flows.errors import EmitError, HistoryError
 from flows.files.storage import LocalStorage
 from flows.ledger.history import (
+    DayFiles,
     Kept,
     ask_history,
     day_folder,
@@ -197,6 +198,25 @@ def test_what_was_read_to_check_a_day_is_asked_once_and_read_anew_after(tmp_path
 
     assert ask(kept) == ask(kept) == [0, 1]
     assert not kept._days.keys() & {("runs", DAY)}
+
+
+def test_a_run_that_is_written_during_the_check_is_not_told_without_its_drift(tmp_path, monkeypatch):
+    write_run(tmp_path, a_run())
+    written = iter([a_run(1)])
+
+    def read_and_write(*asked: object) -> DayFiles:
+        found = read_day(*asked)
+        for run in written:
+            write_run(tmp_path, run)
+        return found
+
+    monkeypatch.setattr("flows.ledger.history.read_day", read_and_write)
+    kept = Kept()
+    find_damage(tmp_path, kept=kept)
+
+    runs, drift = (scan_history(tmp_path, table, without=(), kept=kept).collect() for table in ("runs", "drift"))
+    assert next(written, None) is None
+    assert {*runs["run_id"]} <= {*drift["run_id"]}
 
 
 def test_no_more_is_kept_than_there_is_room_for(tmp_path, monkeypatch):
