@@ -148,7 +148,9 @@ async def do(
 ) -> Response:
     """Do it, and show what the command said."""
     if session is None:
-        return RedirectResponse("/sign-in", 303)
+        about = {"target": target, "action": action, "intent": intent}
+        back = f"/do/{name}?{urlencode({field: value for field, value in about.items() if value})}"
+        return RedirectResponse(f"/sign-in?{urlencode({'to': back})}", 303)
     if name not in DEEDS:
         return HTMLResponse(context.render("gone.html.j2", what=name, signed=session), 404)
     given = {

@@ -20,7 +20,8 @@ def acknowledged(folder):
 def test_nobody_acts_without_signing_in(newcomer, quiet_folder):
     answer = newcomer.post("/do/ack", data={"csrf": "x", **DEED})
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+    back = "/sign-in?to=%2Fdo%2Fack%3Ftarget%3Dpiha%252Fdb"
+    assert (answer.status_code, answer.headers["location"]) == (303, back)
     assert acknowledged(quiet_folder) == []
 
 
