@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from schemas.attempt import Intent, IntentState
 from schemas.book import Able, Book
 from schemas.candidate import Case, Weighed
 from schemas.canonical import spell_instant
@@ -400,9 +401,16 @@ def _collateral(case: Case, ground: _Ground) -> Hits:
         yield make_hit(Guard.COLLATERAL, text, "an approval")
 
 
-def _approval(case: Case, _: _Ground) -> Hits:
+def _approval(case: Case, ground: _Ground) -> Hits:
     if case.mode is Mode.APPROVE and not case.is_approved:
-        yield make_hit(Guard.APPROVAL, f"{case.approvals} must say yes", f"supervisor approve {case.intent_id[:12]}")
+        said = ", ".join(_who_said_yes(case.intent, ground.scene.as_of))
+        text = f"{case.approvals} must say yes{f'; {said} did' if said else ''}"
+        yield make_hit(Guard.APPROVAL, text, f"supervisor approve {case.intent_id[:12]}")
+
+
+def _who_said_yes(intent: Intent | None, as_of: datetime) -> list[str]:
+    consents = intent.consents if intent is not None and intent.state is IntentState.PENDING else ()
+    return sorted({consent.name for consent in consents if as_of < consent.ends_at})
 
 
 def _refused(case: Case, ground: _Ground) -> Hits:

@@ -267,6 +267,15 @@ def test_9a_two_different_people_must_say_yes():
         assert lab.decision(WEB).verdict == verdict
 
 
+def test_who_said_yes_is_told_while_others_must():
+    lab = broken(policy=policy(rule(mode="approve", approvals=2)))
+    lab.run(NOON)
+    yes(lab, later(seconds=1), ANNA)
+    lab.run(later(minutes=1))
+
+    assert [hit.text for hit in lab.decision(WEB).guards] == ["2 must say yes; anna did"]
+
+
 def test_an_approval_that_is_not_enough_any_more_is_asked_for_again():
     lab = broken(policy=policy(rule(mode="approve")))
     lab.run(NOON)
