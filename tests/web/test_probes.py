@@ -250,4 +250,5 @@ def test_a_session_that_was_ended_does_nothing_more(newcomer, quiet_folder):
 
     answer = newcomer.post("/do/ack", data={"csrf": csrf, **DEED}, headers={"cookie": f"supervisor_session={token}"})
 
-    assert (answer.headers["location"], acknowledged(quiet_folder)) == ("/sign-in", [])
+    assert answer.headers["location"].startswith("/sign-in?")
+    assert acknowledged(quiet_folder) == []
