@@ -26,8 +26,10 @@ def to_lines(status: Status, typed: str = "") -> Iterator[str]:
         yield from _attempt(status)
         return
     yield _headline(status)
-    if "well_service_count" in status.last_run.counts:
-        yield say_asked(status.last_run.counts)
+    counts = status.last_run.counts
+    if "well_service_count" in counts:
+        planned = counts.get("planned_count")
+        yield say_asked(counts) + (f"; {planned} planned to be away" if planned else "")
     yield _dim(_say_whose(status))
     yield from _doubts(status)
     yield from _derivation(status)

@@ -120,12 +120,12 @@ def test_what_to_do_first_is_shown_where_it_is_not_what_put_the_fleet_in_its_sta
 
 
 def test_it_says_how_much_is_as_asked(tmp_path):
-    counts = {"asked_service_count": 40, "asked_node_count": 6, "well_service_count": 38}
+    counts = {"asked_service_count": 40, "asked_node_count": 6, "well_service_count": 38, "planned_count": 1}
     run = replace(last_run(NOON, State.DEGRADED), counts=counts)
     with open_emitter(paths(tmp_path)) as emitter:
         emitter.commit(decide_transitions(emitter.episodes, judged(as_of=NOON), reminder_interval=DAY), run)
 
-    assert shown(tmp_path).splitlines()[1] == "38 of 40 services on 6 nodes as asked"
+    assert shown(tmp_path).splitlines()[1] == "38 of 40 services on 6 nodes as asked; 1 planned to be away"
 
 
 def test_open_episodes_have_their_age_and_the_worst_comes_first(tmp_path):
