@@ -12,7 +12,12 @@ from schemas.words import ALL
 
 _UNASKED = frozenset({Mode.OBSERVE, Mode.SUGGEST})
 """Modes in which guards say nothing."""
-_LABELS = {Verdict.START: "may start", Verdict.ASK: "asks for a yes", Verdict.SUGGEST: "is suggested"}
+_LABELS = {
+    Verdict.START: "may start",
+    Verdict.ASK: "asks for a yes",
+    Verdict.SUGGEST: "is suggested",
+    Verdict.OBSERVE: "is only observed",
+}
 
 
 def conclude_cases(
