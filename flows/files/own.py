@@ -143,6 +143,8 @@ def _explain(path: Path, error: OSError) -> EmitError:
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
             return UnsafeFileError(f"{path}: {_refuse_kind(found)}")
+        if error.errno == errno.EACCES:
+            return EmitError(f"{path}: cannot be opened by user {os.geteuid()}: it belongs to user {found.st_uid}")
     return EmitError(f"{path}: cannot be opened: {error.strerror}")
 
 

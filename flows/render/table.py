@@ -1,5 +1,6 @@
 """What an operator sees in a terminal: the state, what to do in which order and why, what is held back."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ INDENT = tones.EVENT_WIDTH
 PAGES = {Outcome.SKIPPED: "docs/world.md", Outcome.FAILED: "docs/inventory.md", Outcome.PARTIAL: "docs/inventory.md"}
 NARROW = 50
 """Columns below which reasons are indented by two only."""
+INPUT_OPTIONS = frozenset({"--config", "--inventory", "--world"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +73,21 @@ def _next_step(report: "RunReport", hints: Hints) -> Iterator[RenderableType]:
     """Say what to type next: why the first is recommended, or what cannot be read."""
     if report.standing is not None and report.standing.height:
         node, service = report.standing.select("node", "service").row(0)
-        what = f"supervisor explain {show(spoken_target(node, service))}"
+        what = f"supervisor explain {show(spoken_target(node, service))}{hints.options}"
     elif report.error or report.is_partial:
-        what = "supervisor check"
+        what = f"supervisor check{_of_inputs(hints.options)}"
     else:
         return
     page = PAGES.get(report.outcome)
     more = (f"    more: {page}", "dim") if page else ""
-    yield Text.assemble("\n", ("next: ", "dim"), (f"{what}{hints.options}", "bold"), more)
+    yield Text.assemble("\n", ("next: ", "dim"), (what, "bold"), more)
+
+
+def _of_inputs(options: str) -> str:
+    """Return those of the options that `check` has as well."""
+    words = shlex.split(options)
+    pairs = zip(words[::2], words[1::2], strict=True)
+    return "".join(f" {shlex.join(pair)}" for pair in pairs if pair[0] in INPUT_OPTIONS)
 
 
 def _acting(report: "RunReport") -> Iterator[RenderableType]:

@@ -1,5 +1,6 @@
 """The files around the events: lost, broken, rotated, planted by another user, or held by another run."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -16,7 +17,7 @@ import pytest
 
 from flows.errors import BusyError, EmitError, SettingsError
 from flows.files.lock import hold_lock
-from flows.files.own import UnsafeFileError, settle_path, trusted_owners
+from flows.files.own import UnsafeFileError, open_regular, settle_path, trusted_owners
 from flows.ledger.checkpoint import VERSION, read_known
 from flows.ledger.emit import open_emitter, read_episodes
 from flows.ledger.event_line import read_own_event
@@ -490,3 +491,17 @@ def test_a_foreign_line_without_its_end_gets_one_before_ours(tmp_path):
     run(tmp_path, 0, ["web"])
 
     assert find_violations(tmp_path, ["web"], [b'{"id": 1, "message": "cut o']) == []
+
+
+def test_a_file_of_another_user_that_may_not_be_opened_is_told_with_both_users(tmp_path, monkeypatch):
+    (tmp_path / "log").touch()
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(EmitError) as refused:
+        open_regular(tmp_path / "log", os.O_RDONLY, None)
+
+    user = os.geteuid()
+    assert str(refused.value) == f"{tmp_path}/log: cannot be opened by user {user}: it belongs to user {user}"

@@ -146,3 +146,19 @@ def test_actions_are_a_table_with_what_to_type_whole(width):
     assert "recovered" in lines[2]
     assert lines[-1] == "next: supervisor approve redeploy-piha-web --intent 4345d6c09ad8"
     assert all(len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("services", "step"),
+    [
+        ("services: [web]", "next: supervisor explain a/web --inventory . --as-of 2026-06-03 --state-dir 'my state'"),
+        ("services: [", "next: supervisor check --inventory .    more: docs/inventory.md"),
+    ],
+)
+def test_what_to_type_next_has_no_option_that_its_command_has_not(tmp_path, services, step):
+    report = reconcile(tmp_path, {"a": services}, {"a/web": BAD})
+    hints = Hints(options=" --inventory . --as-of 2026-06-03 --state-dir 'my state'")
+
+    lines = lines_of(lambda console: print_report(report, console, hints=hints), 200)
+
+    assert step in lines
