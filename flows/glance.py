@@ -80,7 +80,7 @@ def _read_plain(values: Mapping[str, Any]) -> Glance:
         timezone=timezone,
         node_alias_map=aliases,
         is_acting=mode != AUTOMATION_OFF,
-        clock=None if clock is None or mode == AUTOMATION_OFF else Path(clock).expanduser().absolute(),
+        clock=None if clock is None else Path(clock).expanduser().absolute(),
     )
 
 

@@ -57,14 +57,17 @@ def study_past(
     of_node = pl.lit(True) if node is None else pl.col("node").is_in([node, "fleet"])
 
     def read() -> list[pl.DataFrame]:
+        at_hand = next(at_first, None)
         runs, drift, advice = (
-            scan_history(root, table, since, until, without=left_out, names=names, kept=kept)
+            scan_history(root, table, since, until, without=left_out, names=names, kept=at_hand)
             for table, names in _ASKED.items()
         )
         frames = pl.collect_all([runs, drift.filter(of_node), advice.filter(of_node)])
         return [*frames, _read_monitored(root, frames[0]).filter(of_node)]
 
     kept = Kept()
+    # Who has to ask again reads all anew: of a run that came since, its drift would not be among what was kept.
+    at_first = iter([kept])
     left_out = find_damage(root, since, until, kept)
     runs, drift, advice, monitored = ask_history(read, root)
     spans = measure_spans(runs, rules.longest_span)

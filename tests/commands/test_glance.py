@@ -30,6 +30,7 @@ def file(tmp_path):
         pytest.param("", {}, {}, id="defaults"),
         pytest.param(FULL, {}, {}, id="file"),
         pytest.param(FULL, {"RUN_TTL": "90s", "ACTIONS__AUTOMATION": "off"}, {}, id="environment over file"),
+        pytest.param("actions: {clock: now}", {}, {}, id="a clock that is not looked at"),
         pytest.param(FULL, {"NODE_ALIAS_MAP": '\'{"a": "b"}\'', "CHECKPOINT": ""}, {}, id="quoted, and empty"),
         pytest.param(FULL, {"CHECKPOINT": "there"}, {"checkpoint": Path("here"), "state_dir": None}, id="option"),
     ],

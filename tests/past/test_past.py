@@ -3,10 +3,13 @@
 import json
 from datetime import timedelta
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 from rich.console import Console
 
+from flows.ledger.history import scan_history
 from flows.ledger.history_writer import write_run
 from flows.past.study import study_past
 from flows.render.past import past_to_csv, past_to_json, past_to_markdown, print_past
@@ -42,6 +45,25 @@ def test_the_past_is_what_the_runs_say(tmp_path):
         ("piha", "mosquitto", 600.0, "redeploy")
     ]
     assert dict(past.reliability.select("service", "availability_ratio").rows()) == {"mosquitto": 0, "web": 1, "all": 1}
+
+
+def test_a_question_that_is_asked_again_tells_a_run_that_came_meanwhile_with_its_drift(tmp_path, monkeypatch):
+    write_run(tmp_path, a_run())
+    coming = iter([a_run(5)])
+
+    def scan_or_lose(root: Path, table: str, *bounds: object, **more: Any) -> pl.LazyFrame:
+        if table == "drift" and (run := next(coming, None)):
+            write_run(root, run)
+            raise FileNotFoundError("merged away meanwhile")
+        return scan_history(root, table, *bounds, **more)
+
+    bounds = {"since": NOON - timedelta(days=1), "until": NOON + timedelta(days=1)}
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.past.study.scan_history", scan_or_lose)
+        past = study(tmp_path, **bounds)
+
+    assert past.spans.height == 2
+    assert past.episodes.equals(study(tmp_path, **bounds).episodes)
 
 
 def test_a_period_holds_its_runs_alone(tmp_path):
