@@ -25,7 +25,7 @@ from flows.ledger.history_writer import (
     write_run,
 )
 from flows.run.attention import Attention
-from flows.run.conclude import remember_run, to_recommended
+from flows.run.conclude import give_evidence, remember_run
 from flows.run.decide import Decision
 from flows.run.gather import Inputs
 from flows.settings import Settings
@@ -135,16 +135,18 @@ def _act(
     from flows.run.acting.round import Given, act_in_run
     from stages.remediate import remediate_state
 
+    as_of = decision.concluded.as_of
+    recommended = give_evidence({as_of: decision.concluded.recommendations}, decision.judgement.drift)
     given = Given(
         inputs=inputs,
         judgement=decision.judgement,
-        recommended=to_recommended(decision.judgement),
+        recommended=tuple(recommended.get(as_of, ())),
         episodes=tuple(decision.transitions.episodes.values()),
         acknowledgements=attention.given,
         settling=decision.settling,
         before=emitter.acting,
         told_ids=emitter.told_ids,
-        as_of=decision.concluded.as_of,
+        as_of=as_of,
     )
     acting = act_in_run(settings, given, is_live=is_live)
     is_partial = outcome_of(inputs.desired) is Outcome.PARTIAL
