@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, timedelta, timezone
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -204,7 +205,7 @@ def test_a_run_that_is_written_during_the_check_is_not_told_without_its_drift(tm
     write_run(tmp_path, a_run())
     written = iter([a_run(1)])
 
-    def read_and_write(*asked: object) -> DayFiles:
+    def read_and_write(*asked: Any) -> DayFiles:
         found = read_day(*asked)
         for run in written:
             write_run(tmp_path, run)

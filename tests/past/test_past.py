@@ -51,7 +51,7 @@ def test_a_question_that_is_asked_again_tells_a_run_that_came_meanwhile_with_its
     write_run(tmp_path, a_run())
     coming = iter([a_run(5)])
 
-    def scan_or_lose(root: Path, table: str, *bounds: object, **more: Any) -> pl.LazyFrame:
+    def scan_or_lose(root: Path, table: str, *bounds: Any, **more: Any) -> pl.LazyFrame:
         if table == "drift" and (run := next(coming, None)):
             write_run(root, run)
             raise FileNotFoundError("merged away meanwhile")
