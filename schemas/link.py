@@ -5,7 +5,8 @@ from typing import Annotated, NamedTuple
 import polars as pl
 from pandera.typing.polars import DataFrame
 
-from schemas.frame import Frame, Instant, only, without
+from schemas.frame import Frame, Instant
+from schemas.joins import only, without
 from schemas.words import DependencyScope
 
 TARGET = ["node", "service"]

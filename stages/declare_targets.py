@@ -8,7 +8,8 @@ import polars as pl
 
 from schemas.desired import Desired
 from schemas.episode import Target
-from schemas.frame import frame_targets, only
+from schemas.frame import frame_targets
+from schemas.joins import only
 from schemas.match import match_glob
 from schemas.policy import Policy
 from schemas.scene import Asked, Declared, NodeTraits

@@ -8,7 +8,8 @@ from schemas.desired import Desired
 from schemas.doubt import Doubt, Doubted, DoubtRule
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import is_known_word, seconds, word
-from schemas.frame import complete, dtypes, look_up, only, without
+from schemas.frame import complete, dtypes
+from schemas.joins import look_up, only, without
 from schemas.planned import Planned
 from schemas.rules import Rules
 from schemas.run import WorldTime

@@ -5,7 +5,8 @@ from pandera.typing.polars import DataFrame
 
 from schemas.drift import REPAIRABLE, Drift
 from schemas.expressions import word
-from schemas.frame import columns, only, without
+from schemas.frame import columns
+from schemas.joins import only, without
 from schemas.recommendation import Explained, RootCause
 from schemas.words import ALL, FLEET, ExplainedBy, HeldBy
 

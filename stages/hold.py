@@ -7,7 +7,8 @@ from schemas.actual import Actual, Observed
 from schemas.doubt import Doubt, Doubted, DoubtRule
 from schemas.drift import DRIFT_ORDER, Drift, held
 from schemas.expressions import age_s, has_any, is_one_of, seconds, word
-from schemas.frame import columns, look_up, only, without
+from schemas.frame import columns
+from schemas.joins import look_up, only, without
 from schemas.planned import Planned
 from schemas.rules import Rules
 from schemas.settling import Settling

@@ -8,7 +8,8 @@ from schemas.actual import ObservedService
 from schemas.desired import Dependency, Desired
 from schemas.drift import WAITING, Drift
 from schemas.expressions import word
-from schemas.frame import columns, dtypes, empty, only, without
+from schemas.frame import columns, dtypes, empty
+from schemas.joins import only, without
 from schemas.link import NAME, TARGET, CycleMember, Instance, Link, Links, declared, of_judged_nodes
 from schemas.words import DependencyScope, RunMode
 

@@ -9,7 +9,7 @@ from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_fresh, word
-from schemas.frame import only, without
+from schemas.joins import only, without
 from schemas.rules import Rules
 from schemas.words import ALL, DriftCause, DriftKind, Health, Severity
 

@@ -5,7 +5,8 @@ import polars as pl
 from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService
 from schemas.desired import Desired
 from schemas.expressions import health, word
-from schemas.frame import columns, dtypes, look_up, only, without
+from schemas.frame import columns, dtypes
+from schemas.joins import look_up, only, without
 from schemas.rules import Rules
 from schemas.words import Health, RunMode
 

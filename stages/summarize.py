@@ -7,7 +7,8 @@ from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import Drift
 from schemas.expressions import is_fresh, word
-from schemas.frame import columns, dtypes, look_up, only
+from schemas.frame import columns, dtypes
+from schemas.joins import look_up, only
 from schemas.planned import Planned
 from schemas.recommendation import Recommendation
 from schemas.rules import Rules

@@ -6,7 +6,8 @@ from pandera.typing.polars import DataFrame
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, gather_drift, held, of_kind
 from schemas.expressions import word
-from schemas.frame import columns, without
+from schemas.frame import columns
+from schemas.joins import without
 from schemas.link import Block
 from schemas.planned import Planned
 from schemas.rules import Rules

@@ -8,7 +8,8 @@ from pandera.typing.polars import DataFrame
 
 from schemas.desired import Dependency, DesiredService
 from schemas.episode import Target
-from schemas.frame import frame_targets, only
+from schemas.frame import frame_targets
+from schemas.joins import only
 from schemas.words import DependencyScope
 
 MOST = 1000

@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from schemas.episode import Target
-from schemas.frame import frame_targets, only, without
+from schemas.frame import frame_targets
+from schemas.joins import only, without
 from schemas.policy import Need, Policy
 from schemas.scene import Declared, Deployed, Finding, Shown, View
 from schemas.sight import Sight

@@ -15,7 +15,7 @@ from flows.sources.world.files import WorldFiles
 from flows.sources.world.likeness import Later, part_worlds
 from schemas.desired import Desired
 from schemas.episode import Recommended, Target
-from schemas.frame import only
+from schemas.joins import only
 from schemas.rules import Rules
 from schemas.scene import Shown, View
 from schemas.sight import Sight

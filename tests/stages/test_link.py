@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from schemas.frame import only
+from schemas.joins import only
 from schemas.rules import Rules
 from schemas.words import DependencyScope
 from stages import link as link_stage

@@ -13,7 +13,7 @@ from flows.sources.formats.json_records import Records
 from flows.sources.world.fields import TimeReader, read_status, read_text, show_value
 from flows.sources.world.files import SERVICES
 from flows.sources.world.names import UnusableNameError, WorldNames
-from schemas.frame import look_up
+from schemas.joins import look_up
 from schemas.limits import Limits
 from schemas.words import ALL, FLEET, SeenState
 
