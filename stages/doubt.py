@@ -158,18 +158,40 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
     if gone.is_empty() and lost.is_empty():
         return _Nodes(pl.DataFrame(schema=SAID), pl.DataFrame(schema=dtypes(Doubt)).select(*NODE, "rule"))
     lost = lost.join(_strangers(actual), on="as_of", how="left")
+    is_steady = ~pl.col("is_intermittent") & pl.col("has_readable_capabilities")
+    asked = wanted.filter(is_steady).join(actual.snapshots.select("as_of"), how="cross").pipe(_unplanned, planned)
+    counting = _counting(asked, gone, known, rules)
+    counted = (
+        _count_silent(counting, rules)
+        .join(lost, on="as_of", how="anti")
+        .pipe(look_up, _in_doubt(gone, actual), ["as_of"])
+    )
+    silent = [counting.filter("is_gone"), only(gone, wanted.filter(~is_steady), "node")]
+    doubted = [
+        *(
+            rows.join(counted, on="as_of", how="semi").select(*NODE, rule=word(DoubtRule.MASS_OFFLINE))
+            for rows in silent
+        ),
+        only(gone, lost, "as_of").select(*NODE, rule=word(DoubtRule.NO_NODES)),
+    ]
+    return _Nodes(pl.concat([_say_lost(lost), _say_silent(counted)]), pl.concat(doubted).unique())
+
+
+def _counting(asked: pl.DataFrame, gone: pl.DataFrame, known: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Return the nodes that count in (e), with whether each is gone: all but those that died long before the newest did."""
     steady = (
-        wanted.filter(~pl.col("is_intermittent") & pl.col("has_readable_capabilities"))
-        .join(actual.snapshots.select("as_of"), how="cross")
-        .pipe(_unplanned, planned)
-        .join(gone.select(*NODE, "observed_at", is_gone=pl.lit(True)), on=NODE, how="left")
+        asked.join(gone.select(*NODE, "observed_at", is_gone=pl.lit(True)), on=NODE, how="left")
         .join(known.select(*NODE, "last_seen_at"), on=NODE, how="left")
         .with_columns(pl.col("is_gone").fill_null(False))
     )
     newest = pl.col("last_seen_at").filter(pl.col("is_gone")).max().over("as_of")
     dead_for_long = (newest - pl.col("last_seen_at")).dt.total_microseconds() / 1e6 > seconds(rules.mass_offline_span)
-    counting = steady.with_columns(newest=newest).filter(~(pl.col("is_gone") & dead_for_long.fill_null(False)))
-    counted = (
+    return steady.with_columns(newest=newest).filter(~(pl.col("is_gone") & dead_for_long.fill_null(False)))
+
+
+def _count_silent(counting: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Return a row for each snapshot in which too many nodes are gone at once."""
+    return (
         counting.group_by("as_of")
         .agg(
             count=pl.col("is_gone").sum(),
@@ -178,47 +200,27 @@ def _doubt_nodes(drift: pl.DataFrame, desired: Desired, actual: Actual, planned:
             names=pl.col("node").filter("is_gone").sort(),
         )
         .filter(_is_mass("count", "total", rules.mass_offline_min, rules) | _is_all("count", "total"))
-        .join(lost, on="as_of", how="anti")
-        .pipe(look_up, _in_doubt(gone, actual), ["as_of"])
     )
-    since = pl.when(pl.col("newest").is_not_null()).then(
-        pl.concat_str(pl.lit(" since "), pl.col("newest").dt.strftime("%H:%M"))
-    )
+
+
+def _say_lost(lost: pl.DataFrame) -> pl.DataFrame:
+    has_strangers = pl.col("strangers").list.len() > 0
+    only_of = pl.when(has_strangers).then(pl.format(", only of {}", _listed("strangers"))).otherwise(pl.lit(""))
+    said = pl.concat_str(pl.lit("nodes.json has no usable record of any node that is asked for"), only_of)
+    return lost.select("as_of", rule=word(DoubtRule.NO_NODES), said=said)
+
+
+def _say_silent(counted: pl.DataFrame) -> pl.DataFrame:
+    since = pl.concat_str(pl.lit(" since "), pl.col("newest").dt.strftime("%H:%M"))
     said = pl.format(
         "{} of {} nodes are silent{} ({}): power or network there, or the observer's way to them{}",
         "count",
         "total",
-        since.otherwise(pl.lit("")),
+        pl.when(pl.col("newest").is_not_null()).then(since).otherwise(pl.lit("")),
         _listed("names"),
         pl.col("in_doubt").fill_null(""),
     )
-    drawn = counting.filter("is_gone").join(counted, on="as_of", how="semi").select(NODE)
-    patient = wanted.filter(pl.col("is_intermittent") | ~pl.col("has_readable_capabilities"))
-    like_them = gone.join(patient, on="node", how="semi").join(counted, on="as_of", how="semi").select(NODE)
-    unnamed = only(gone, lost, "as_of").select(NODE)
-    return _Nodes(
-        pl.concat(
-            [
-                lost.select(
-                    "as_of",
-                    rule=word(DoubtRule.NO_NODES),
-                    said=pl.concat_str(
-                        pl.lit("nodes.json has no usable record of any node that is asked for"),
-                        pl.when(pl.col("strangers").list.len() > 0)
-                        .then(pl.format(", only of {}", _listed("strangers")))
-                        .otherwise(pl.lit("")),
-                    ),
-                ),
-                counted.select("as_of", rule=word(DoubtRule.MASS_OFFLINE), said=said),
-            ]
-        ),
-        pl.concat(
-            [
-                pl.concat([drawn, like_them]).with_columns(rule=word(DoubtRule.MASS_OFFLINE)),
-                unnamed.with_columns(rule=word(DoubtRule.NO_NODES)),
-            ]
-        ).unique(),
-    )
+    return counted.select("as_of", rule=word(DoubtRule.MASS_OFFLINE), said=said)
 
 
 def _in_doubt(gone: pl.DataFrame, actual: Actual) -> pl.DataFrame:
