@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from os.path import realpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,7 +64,7 @@ def verify(
 
     settings = _load({"event_log": event_log, "checkpoint": checkpoint}, config)
     named = files or _own_files(settings)
-    is_live = settings.places.event_log.resolve() in {path.resolve() for path in named}
+    is_live = realpath(settings.places.event_log) in map(realpath, named)
     known = read_known(settings.places.checkpoint) if is_live else None
     verdict = verify_chain(named, known.head if known else None)
     if verdict.break_at is not None:
