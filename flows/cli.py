@@ -1,14 +1,13 @@
 """The `supervisor` command: how it begins, and each way in which it ends; what it has is in `flows/commands/root.py`."""
 
-import gc
 import os
 import sys
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
-from flows.commands.spare_numpy import spare_numpy
 from flows.errors import SupervisorError
 from flows.files.processes import collect_seldom
+from flows.files.spare_numpy import spare_numpy
 from flows.text.escape import show
 
 if TYPE_CHECKING:
@@ -23,9 +22,7 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look for some in each installed package
     spare_numpy()
     collect_seldom()
-    code = _run(sys.argv[1:])
-    gc.freeze()  # a tenth of a second at the end of a large run
-    sys.exit(code)
+    sys.exit(_run(sys.argv[1:]))
 
 
 def _run(arguments: list[str]) -> int:

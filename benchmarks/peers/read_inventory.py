@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from flows.commands.spare_numpy import spare_numpy
 from flows.files.processes import collect_seldom
+from flows.files.spare_numpy import spare_numpy
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Processes: their memory, their workers, and whether the one that a name ends with still runs, as a kill leaves names behind."""
 
+import atexit
 import gc
 import os
 import signal
@@ -22,8 +23,12 @@ def is_alive(process: int) -> bool:
 
 
 def collect_seldom() -> None:
-    """Look for cycles seldom: to look for them among a million good objects took a fifth of a large run."""
+    """Look for cycles seldom: to look for them among a million good objects took a fifth of a large run.
+
+    At the end of the process, when all of them go anyway, they are not looked through again.
+    """
     gc.set_threshold(200_000, 50, 100)
+    atexit.register(gc.freeze)
 
 
 def spare_threads() -> None:
@@ -64,10 +69,10 @@ def count_cores() -> int:
 
 
 def spell_worker(module: str) -> tuple[list[str], dict[str, str]]:
-    """Return command and environment of a Python that runs a module of ours, and nothing of the program that runs here."""
+    """Return command and environment of a Python that runs the `main` of a module, and nothing of the program that runs here."""
     paths = os.pathsep.join(path for path in sys.path if os.path.isabs(path))
     # Without -P, modules in the current folder, which may be the inventory, would come first.
-    return [sys.executable, "-P", "-m", module], {**os.environ, "PYTHONPATH": paths}
+    return [sys.executable, "-P", "-m", "flows.files.worker", module], {**os.environ, "PYTHONPATH": paths}
 
 
 def end_with(parent: int) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from flows.errors import SupervisorError
 from flows.files.foreign import FileFaultError, read_file
-from flows.files.processes import collect_seldom, end_with
+from flows.files.processes import end_with
 from flows.sources.ahead import Answer, Work, read_models
 from flows.sources.inventory.cache_file import frame_to_bytes
 from flows.sources.inventory.files import TOPOLOGY, InventoryFiles, look_at_inventory
@@ -60,10 +60,5 @@ def main() -> None:
     """Answer what the standard input asks."""
     work = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)
     end_with(work.parent)
-    collect_seldom()
     with suppress(SupervisorError):
         sys.stdout.buffer.write(msgspec.msgpack.encode(answer(work)))
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from benchmarks.fleet import AS_OF, write_fleet
+from flows.files.processes import spell_worker
 from flows.run.gather import InputReader
 from flows.sources import ahead
 from flows.sources.foresee import foresee_nodes
@@ -98,3 +99,14 @@ def test_without_a_topology_the_nodes_are_those_of_the_folders(tmp_path):
     shutil.rmtree(tmp_path / "inventory")
 
     assert foresee_nodes(tmp_path, LIMITS, RULES) == {"node-00000", "node-00001"}
+
+
+def test_another_process_begins_as_lightly_as_a_command_does(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    look = "import gc, sys, pandera.polars\n\ndef main(): print('numpy' in sys.modules, gc.get_threshold()[0])\n"
+    (tmp_path / "of_ours.py").write_text(look)
+    command, environment = spell_worker("of_ours")
+
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert told == "False 200000\n"

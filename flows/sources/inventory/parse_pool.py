@@ -88,7 +88,3 @@ def main() -> None:
     limits, rules = Limits.model_validate_json(work.limits), Rules.model_validate_json(work.rules)
     parsed = _parse(work.files, limits, rules)
     sys.stdout.buffer.write(msgspec.msgpack.encode(parsed))
-
-
-if __name__ == "__main__":
-    main()
