@@ -79,11 +79,6 @@ class PolicyInspection:
         }
 
 
-def trusted_users(settings: Settings) -> frozenset[int]:
-    """Return who may own the policy besides root: the executor, which is the one user where one has all roles."""
-    return action_place(settings).executor_uids
-
-
 def check_policy(
     settings: Settings, file: Path | None, as_of: datetime, history: timedelta | None = None
 ) -> PolicyInspection:
@@ -93,20 +88,20 @@ def check_policy(
     anew, and rules that decided nothing in it are odd. Raises what reading the archive raises.
     """
     path = file or settings.actions.policy
-    trusted = trusted_users(settings) | (frozenset({os.geteuid()}) if file else frozenset())
+    trusted = action_place(settings).executor_uids | (frozenset({os.geteuid()}) if file else frozenset())
     read = read_policy(path, settings.actions.numbers(), trusted)
     findings = Findings(str(path))
     findings.faults.extend(read.faults)
     remark_on_settings(read, settings, findings)
-    allowed = find_operators(settings)
-    for problem in (allowed.problem or "").splitlines():
-        findings.error(None, problem)
     able = read_able(settings)
     if history is not None and isinstance(read.policy, Policy):
         _find_silent(settings, read, read.policy, findings, as_of, history)
     reached, notes = _look_around(settings, read, findings, able if is_fresh(able, as_of) else None)
+    unsure = find_operators(settings).errors
+    if unsure:
+        reached, notes = (), (*notes, "without operators nobody knows which halts hold: every decision is refused")
     return PolicyInspection(
-        faults=findings.in_order(),
+        faults=(*findings.in_order(), *unsure),
         auto_now=tuple(reach.target for reach in reached if not reach.missing),
         could_be=tuple(reach for reach in reached if reach.missing),
         odd_bounds=tuple(_find_odd(read.policy, as_of)) if isinstance(read.policy, Policy) else (),

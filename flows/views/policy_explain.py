@@ -11,14 +11,13 @@ from flows.ledger.actions.entries import read_ledger
 from flows.ledger.actions.journals import read_journals
 from flows.ledger.checkpoint import Known, read_known
 from flows.run.acting.frames import RunFrames, look_at_run
-from flows.run.acting.place import action_place, find_operators
+from flows.run.acting.place import action_place
+from flows.run.acting.think import read_power
 from flows.run.acting.told import parse_left
 from flows.run.actions import Acting, Remembered, decide_actions, make_scene
 from flows.run.gather import Inputs, read_inputs
 from flows.settings import Settings
 from flows.sources.policy.backends import find_backend
-from flows.sources.policy.policy_file import read_policy
-from flows.views.policy_check import trusted_users
 from flows.views.targets import find_target, suggest_targets
 from schemas.acknowledgement import Acknowledgement
 from schemas.actual import Actual
@@ -123,18 +122,18 @@ def _read(settings: Settings, as_of: datetime) -> _Ground:
     numbers, place = settings.actions.numbers(), action_place(settings)
     is_off = numbers.automation is Automation.OFF
     numbers = numbers.model_copy(update={"automation": Automation.OBSERVE}) if is_off else numbers
-    operators = find_operators(settings).operators
+    power = read_power(settings, numbers)
     ledger = read_ledger(read_journals(place)).ledger if place.journals.is_dir() else Ledger()
     known = read_known(settings.places.checkpoint) or Known()
     return _Ground(
         inputs=read_inputs(settings, as_of),
         known=known,
         acknowledgements=read_acknowledgements(settings.places.state_dir),
-        policy=read_policy(settings.actions.policy, numbers, trusted_users(settings)).policy,
+        policy=power.policy,
         numbers=numbers,
-        operators=operators,
+        operators=power.operators,
         ledger=ledger,
-        book=fold_ledger(ledger, operators, numbers),
+        book=fold_ledger(ledger, power.operators, numbers),
         memory=parse_left(known.acting).memory,
     )
 

@@ -118,6 +118,35 @@ def test_an_operators_file_with_faults_names_each_place(home):
     assert "no user" in said.err
 
 
+@pytest.mark.parametrize("said", [("halt",), ("hold", "piha/web", "--until", "5d")], ids=lambda words: words[0])
+def test_what_an_operator_said_does_not_end_with_a_slip_in_the_file_of_operators(home, said):
+    home.configure(start_grace="0s")
+    home.propose()
+    home.run(*said, "--reason", "the switch is open")
+    home.write("operators.yaml", "operators: [\n")
+    done, ran = home.run("act", "--once"), home.run("reconcile")
+    decision = home.run("policy", "explain", "piha/web", "--json").json["decision"]
+
+    assert (done.code, home.calls(), home.records("started")) == (0, [], [])
+    assert (decision["verdict"], decision["decided_by"]) == ("refuse", "policy_invalid")
+    assert "operators.yaml:2:1" in decision["reason"]
+    assert "until that is mended every action is refused" in ran.out
+
+
+def test_who_is_an_operator_again_finds_the_approval_as_it_was(home):
+    home.configure(start_grace="0s")
+    home.write("policy.yaml", "rules: [{id: ask, match: {}, mode: approve}]\n")
+    home.propose()
+    asked = home.run("actions", "list", "--json").json["actions"][0]
+    home.run("approve", asked["action_id"], "--intent", asked["intent_id"][:12])
+    home.write("operators.yaml", "operators: [\n")
+    home.run("reconcile", "-q")
+    (home.folder / "operators.yaml").unlink()
+    home.run("act", "--once")
+
+    assert [call.split()[4] for call in home.calls()] == [asked["intent_id"]]
+
+
 def test_with_automation_off_nothing_is_read_or_written(home):
     home.configure("off")
     before = home.files()

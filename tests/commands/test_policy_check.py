@@ -137,3 +137,15 @@ def test_a_draft_is_looked_at_in_place_of_the_policy(lab):
     code, found = check("draft.yaml")
 
     assert (code, found["faults"][-1]["file"], found["faults"][-1]["line"]) == (1, "draft.yaml", 1)
+
+
+def test_a_slip_in_the_file_of_operators_is_told_where_it_stands(lab):
+    (lab / "operators.yaml").write_text("operators: [\n")
+    (lab / "supervisor.yaml").write_text("state_dir: state\nactions: {automation: auto, operators: operators.yaml}\n")
+    offer("piha/mosquitto")
+
+    code, found = check()
+    fault = next(row for row in found["faults"] if row["severity"] == "error")
+
+    assert (code, found["auto_now"]) == (1, [])
+    assert (Path(fault["file"]).name, fault["line"], fault["column"]) == ("operators.yaml", 2, 1)

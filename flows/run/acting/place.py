@@ -9,7 +9,7 @@ from flows.settings import Settings
 from flows.sources.policy.operators_file import read_operators
 from schemas.numbers import Automation
 from schemas.operator import Operator
-from schemas.policy import FaultSeverity
+from schemas.policy import FaultSeverity, PolicyFault
 
 
 class AutomationOffError(SettingsError):
@@ -40,7 +40,12 @@ class Allowed(NamedTuple):
     """Who may approve, and why nobody may."""
 
     operators: tuple[Operator, ...]
-    problem: str | None = None
+    errors: tuple[PolicyFault, ...] = ()
+
+    @property
+    def problem(self) -> str | None:
+        """Return why the file cannot be trusted, a line for each fault."""
+        return "\n".join(map(str, self.errors)) or None
 
 
 def find_operators(settings: Settings) -> Allowed:
@@ -51,5 +56,4 @@ def find_operators(settings: Settings) -> Allowed:
     # With roles apart, root's file alone says who may approve.
     trusted = frozenset({*users, os.geteuid()}) if alone is not None else frozenset({0})
     found = read_operators(settings.actions.operators.absolute(), trusted, alone)
-    errors = [str(fault) for fault in found.faults if fault.severity is FaultSeverity.ERROR]
-    return Allowed(found.operators, "\n".join(errors) or None)
+    return Allowed(found.operators, tuple(fault for fault in found.faults if fault.severity is FaultSeverity.ERROR))

@@ -49,17 +49,18 @@ class Power(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_power(settings: Settings) -> Power:
-    """Return the policy and the operators as they are now; one that cannot be trusted holds nothing, or nobody."""
-    place, numbers, allowed = action_place(settings), settings.actions.numbers(), find_operators(settings)
-    found = read_policy(settings.actions.policy.absolute(), numbers, place.executor_uids)
-    notes = (
-        [f"{found.policy}; until that is mended every action is refused"]
-        if isinstance(found.policy, BrokenPolicy)
-        else []
-    )
-    notes += [f"{allowed.problem}; nobody is an operator"] if allowed.problem else []
-    return Power(found.policy, numbers, allowed.operators, tuple(notes))
+def read_power(settings: Settings, numbers: Numbers | None = None) -> Power:
+    """Return the policy and the operators as they are now; where either file cannot be trusted, the policy holds nothing.
+
+    Without operators nobody would know whose halt, hold and yes the ledger holds: it is in doubt as a whole.
+    """
+    place, numbers, allowed = action_place(settings), numbers or settings.actions.numbers(), find_operators(settings)
+    policy = read_policy(settings.actions.policy.absolute(), numbers, place.executor_uids).policy
+    if allowed.errors:
+        faults = policy.faults if isinstance(policy, BrokenPolicy) else ()
+        policy = BrokenPolicy(faults=(*faults, *allowed.errors), fingerprint=policy.fingerprint)
+    notes = (f"{policy}; until that is mended every action is refused",) if isinstance(policy, BrokenPolicy) else ()
+    return Power(policy, numbers, allowed.operators, notes)
 
 
 @dataclass(frozen=True)
