@@ -420,3 +420,15 @@ def test_directories_are_rebuilt_from_the_ledger(restarted):
         shutil.rmtree(home.actions / name)
     assert home.run("actions", "sync").code == 0
     assert {path.relative_to(home.actions) for path in home.actions.glob("*/*-piha-web.json")} == before
+
+
+def test_a_ledger_that_was_removed_is_told_and_its_new_records_are_told(asked):
+    shutil.rmtree(asked.actions)
+    lost = asked.run("reconcile")
+    asked.run("act", "--once")
+    asked.run("reconcile", "-q")
+    proposals = [line for line in (asked.folder / "events.log").read_text().splitlines() if "action_proposed" in line]
+
+    assert "ledger of actions ends at record 0" in lost.out
+    assert "ends at record" not in asked.run("reconcile").out
+    assert len(proposals) == 2

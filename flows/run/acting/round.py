@@ -138,9 +138,10 @@ def _write(settings: Settings, given: Given, place: ActionPlace, ledger: LockedL
     reading = read_ledger(ledger.journals)
     book = fold_ledger(reading.ledger, power.operators, power.numbers)
     fresh = _freshen(thought, book, ledger.journals)
-    events, told = tell_actions(fresh, left.told)
+    known = replace(left.told, n=min(left.told.n, thought.greatest))
+    events, told = tell_actions(fresh, known)
     after = Left(thought.decided.memory, told)
-    ignored = [row for row in sorted((*reading.unknown, *book.ignored)) if row.n > left.told.n]
+    ignored = [row for row in sorted((*reading.unknown, *book.ignored)) if row.n > known.n]
     return Round(
         place=place,
         given=given,
@@ -149,8 +150,19 @@ def _write(settings: Settings, given: Given, place: ActionPlace, ledger: LockedL
         left=after,
         acting=Acting(events=without(events, given.told_ids), known=dump_left(after)),
         is_written=True,
-        notes=(*power.notes, *(f"record {row.n} ({row.kind}) is ignored: {row.why}" for row in ignored)),
+        notes=(
+            *power.notes,
+            *_find_loss(left.told.n, known.n),
+            *(f"record {row.n} ({row.kind}) is ignored: {row.why}" for row in ignored),
+        ),
     )
+
+
+def _find_loss(told: int, found: int) -> tuple[str, ...]:
+    """Note that a ledger ends before what was told of it: it was cut off, restored or removed."""
+    if found == told:
+        return ()
+    return (f"the ledger of actions ends at record {found}, where {told} were told: what is gone counts no more",)
 
 
 def _think(settings: Settings, given: Given, left: Left, journals: Journals) -> Thought:
