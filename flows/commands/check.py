@@ -51,7 +51,7 @@ def check(
         found = inspect_inputs(loaded.settings, with_world=not (no_world or is_absent))
         with suppress(InventoryError):  # what of it can be read is nothing, which was said
             plan = read_plan(loaded.settings)
-            observing = (*plan.problems, *find_unusable(plan))
+            observing = (*(one for one in plan.problems if one not in plan.unread), *find_unusable(plan))
             found = replace(found, doubles=tuple(find_doubles(plan)), observing=observing)
     if as_json:
         from flows.render.document import dump

@@ -20,6 +20,7 @@ from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, to_pla
 from flows.sources.formats.yaml_tree import Node
 from flows.sources.inventory.desired import build_desired
 from flows.sources.inventory.files import HOSTS, list_inventory
+from flows.sources.inventory.tree_reader import describe_word
 from flows.sources.names import normalize_name
 from schemas.desired import Desired
 from schemas.duration import parse_duration
@@ -66,6 +67,8 @@ class Plan:
     unread_nodes: frozenset[str] = frozenset()
     """Nodes whose services cannot be read: what runs there keeps its last names."""
     problems: tuple[str, ...] = field(default=())
+    unread: frozenset[str] = frozenset()
+    """Those of the problems that are of a whole file: the inventory's own reader names them with their places."""
     places: pl.DataFrame = field(default_factory=pl.DataFrame)
     """Where each service is asked for: node, service, file, line."""
 
@@ -84,6 +87,7 @@ def read_plan(settings: Settings) -> Plan:
         Selector.validate(pl.DataFrame(selectors, schema=dtypes(Selector), orient="row")),
         unread,
         tuple(reader.problems),
+        frozenset(reader.unread),
         desired.services.select("node", "service", "file", "line"),
     )
 
@@ -194,6 +198,7 @@ class _Reader:
         self.selectors: list[dict[str, Any]] = []
         self.options: dict[tuple[str, str], dict[str, Any]] = {}
         self.problems: list[str] = []
+        self.unread: list[str] = []
 
     def read_node(self, row: Mapping[str, Any]) -> NodePlan:
         """Return how a node is looked at, and keep what its services say."""
@@ -224,11 +229,12 @@ class _Reader:
     def _read(self, path: str) -> Node | None:
         try:
             data = read_file(Path(path), max_bytes=self.limits.max_inventory_file_bytes, root=self.root).data
-            return parse_yaml(data, self.limits)
+            return parse_yaml(data, self.limits, with_aliases=True)
         except MissingFileError:
             return None
         except (FileFaultError, YamlFaultError) as error:
-            self.problems.append(f"{path}: cannot be read, so that how to look at its node is not known: {error}")
+            self.unread.append(f"{path}: cannot be read, so that how to look at its node is not known: {error}")
+            self.problems.append(self.unread[-1])
             return None
 
     def _read_services(self, node: str, file: str, tree: Node) -> None:
@@ -298,7 +304,7 @@ def _texts(values: list[Any], what: str) -> Iterator[str]:
 def _text(value: object, what: str) -> str | None:
     if value is None or isinstance(value, str):
         return value.strip() if value else None
-    raise ValueError(f"{what}: expected a text, found {type(value).__name__}")
+    raise ValueError(f"{what}: expected a text, found {describe_word(value)}")
 
 
 def _seconds(value: object, what: str) -> float | None:

@@ -296,6 +296,16 @@ def test_an_unreadable_inventory_keeps_the_names(place, tmp_path):
     assert "cannot be read" in " ".join(place.read("runtime-summary")["notes"])
 
 
+def test_what_anchors_and_merges_say_of_a_service_is_looked_for(place, tmp_path):
+    asked = "  front: &web {monitor: true, runtime: {project: shop}}\n  back: {<<: *web, runtime: {project: store}}\n"
+    with FakeEngine([composed("shop", "web"), composed("store", "web", serial=2)], tmp_path / "e") as fake:
+        place.node("piha", fake.url, asked)
+        place.observe()
+
+    assert place.read("runtime-summary")["notes"] == []
+    assert place.services() == {"piha/front": "healthy", "piha/back": "healthy"}
+
+
 def test_a_clock_that_is_50_min_off_is_an_incident_and_ages_are_right(place, tmp_path):
     started = time.time() - 3046 - 20
     web = composed("shop", "web", health="starting", started=started, created=started, check={"Retries": 1})

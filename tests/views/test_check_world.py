@@ -214,6 +214,18 @@ def test_what_an_observer_cannot_use_is_warned_of(tmp_path, block, said):
     assert (len(warned), said is None or said in warned[0]) == (0 if said is None else 1, True)
 
 
+def test_a_file_that_cannot_be_read_is_told_once(tmp_path):
+    write_fleet(tmp_path, "services: [", nodes=["piha"], services=["piha/web"])
+    (tmp_path / "hosts/attic").mkdir()
+    (tmp_path / "hosts/attic/services.yaml").write_text("services: {web: }")
+
+    done = CliRunner().invoke(app, ["check", "--no-world", "--inventory", str(tmp_path)], standalone_mode=False)
+
+    assert done.return_value == 1
+    assert done.stdout.count("hosts/piha/services.yaml") == 1
+    assert "1 fault, 0 warnings" in done.stdout
+
+
 def write_fleet(folder, asked, nodes, services):
     """Write what `piha` is asked for, and a world in which all of these are well."""
     for path, text in {
