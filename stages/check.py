@@ -18,12 +18,12 @@ def check_inventory(desired: Desired, links: Links) -> DataFrame[Unread]:
     """Return the inventory's faults and, as warnings, what is odd about what could be read, sorted by place.
 
     Odd is: a dependency that no inventory has, a cycle of dependencies, a node that only the topology names or only
-    `hosts/` (where there is a topology), a service that the topology lists and the node's own file does not, and targets that
-    would share an id. A service on several nodes, or one that the topology's list leaves out, is how fleets are.
+    `hosts/` (where there is a topology), a service that the topology lists and the node's own file does not, targets that
+    would share an id, and a service that is one of its own several containers. A service on several nodes, or one that the topology's list leaves out, is how fleets are.
     """
     odd = [
         *(_dangling(desired), _cycles(desired, links), _nodes(desired)),
-        *(_topology(desired), _shared(desired)),
+        *(_topology(desired), _shared(desired), _own_containers(desired)),
     ]
     found = pl.concat([desired.unread, *(_warn(rows) for rows in odd)])
     return Unread.validate(found.sort("file", "line", "problem", nulls_last=True))
@@ -121,3 +121,20 @@ def _shared(desired: Desired) -> pl.DataFrame:
     others = target().sort().str.join(" and ").over(alike)
     problem = pl.format("{} would share their ids: those of {} end in '{}'", others, target(), "suffix")
     return shared.select("file", "line", problem=problem)
+
+
+def _own_containers(desired: Desired) -> pl.DataFrame:
+    """Return the services that are called as one of their containers is: its record would count alone."""
+    is_own = pl.col("name") == pl.col("service")
+    containers = desired.names.group_by("node", "service").agg(
+        is_own.any().alias("is_own"), others=pl.col("name").filter(~is_own).sort().str.join(", ")
+    )
+    asked = desired.services.unique(["node", "service"], keep="first", maintain_order=True)
+    odd = containers.filter(pl.col("is_own") & (pl.col("others") != ""))
+    problem = pl.format(
+        "'{}' is also one of its containers: a record of that name counts alone, without {}; call the service"
+        " something else",
+        "service",
+        "others",
+    )
+    return odd.join(asked, on=["node", "service"]).select("file", "line", problem=problem)

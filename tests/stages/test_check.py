@@ -53,6 +53,19 @@ def warnings(contents):
             id="a cycle",
         ),
         pytest.param(
+            {"hosts/a/services.yaml": "shop:\nweb: {containers: [db, Web, cache]}"},
+            [
+                "hosts/a/services.yaml:2: 'web' is also one of its containers: a record of that name counts alone, without"
+                " cache, db; call the service something else"
+            ],
+            id="a service that is one of its several containers",
+        ),
+        pytest.param(
+            {"hosts/a/services.yaml": "web: {container_name: web}\ndb: {containers: [one, two]}"},
+            [],
+            id="a container of the service's name, or of others",
+        ),
+        pytest.param(
             {"hosts/a/services.yaml": "x: {depends_on: [x]}"},
             ["hosts/a/services.yaml:1: a/x depends on itself"],
             id="a service that needs itself",
