@@ -67,7 +67,7 @@ def list_all(
     lines = spell_view({**view, "actions": []}, now)
     print_lines(show(line, 1000) for line in lines)
     for part in draw_actions(view["actions"], now, console):
-        console.print(part)
+        console.print(part, crop=False)
     if not lines and not view["actions"]:
         print_lines(["nothing is asked, and nothing runs"])
     return 0

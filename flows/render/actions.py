@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from flows.render.tabulate import Column, tabulate
+from flows.render.terminal import CommandLine
 from flows.text.escape import show
 from flows.text.spoken import said, spoken_since, spoken_target, spoken_text
 
@@ -30,7 +31,7 @@ def draw_actions(actions: list[Mapping[str, Any]], now: datetime, console: Conso
     for row in actions:
         if row["phase"] == "pending":
             command = f"supervisor approve {show(row['action_id'])} --intent {row['intent_id'][:12]}"
-            yield Text.assemble(("next: ", "dim"), (command, "bold"), overflow="fold")
+            yield CommandLine(Text.assemble(("next: ", "dim"), (command, "bold")))
 
 
 def _cells(row: Mapping[str, Any], now: datetime) -> list[Text]:

@@ -13,6 +13,8 @@ _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 NARROW = 50
 """Columns below which nothing is indented deeply."""
 DEEP, SHALLOW = 8, 4
+COMMANDS = ("next: ", "$ ")
+"""What stands before a command to copy: the terminal wraps it, which a selection undoes."""
 
 
 def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
@@ -32,11 +34,13 @@ def _read_width(stream: TextIO | None) -> int | None:
 
 
 def fold(text: str, width: int) -> Iterator[str]:
-    """Return a text's lines, each no wider than that where a space allows it; a fold keeps the indent, or shows it."""
+    """Return a text's lines, folded where a space allows it, commands whole; a fold keeps the indent, or shows it."""
     for line in text.split("\n"):
         plain = _STYLE.sub("", line)
         lead = len(plain) - len(plain.lstrip())
-        if lead >= DEEP and width < NARROW:
+        if plain.startswith(COMMANDS, lead):
+            yield line
+        elif lead >= DEEP and width < NARROW:
             yield from _fold_line(line.replace(" " * lead, " " * SHALLOW, 1), width, " " * SHALLOW)
         else:
             yield from _fold_line(line, width, " " * (lead if lead >= SHALLOW else lead + 2))

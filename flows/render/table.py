@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from flows.render import tones
+from flows.render.terminal import CommandLine
 from flows.text.escape import show, show_lines
 from flows.text.extent import name_some, say_extent
 from flows.text.spoken import said, spoken_moment, spoken_target, spoken_within
@@ -46,7 +47,7 @@ class Hints:
 
 def print_report(report: "RunReport", console: Console, *, quiet: bool = False, hints: Hints | None = None) -> None:
     """Print the run; quiet: the summary line alone."""
-    console.print(draw_report(report, console.width, quiet=quiet, hints=hints))
+    console.print(draw_report(report, console.width, quiet=quiet, hints=hints), crop=False)
 
 
 def draw_report(report: "RunReport", width: int, *, quiet: bool = False, hints: Hints | None = None) -> Group:
@@ -80,7 +81,7 @@ def _next_step(report: "RunReport", hints: Hints) -> Iterator[RenderableType]:
         return
     page = PAGES.get(report.outcome)
     more = (f"    more: {page}", "dim") if page else ""
-    yield Text.assemble("\n", ("next: ", "dim"), (what, "bold"), more)
+    yield CommandLine(Text.assemble("\n", ("next: ", "dim"), (what, "bold"), more))
 
 
 def _of_inputs(options: str) -> str:
@@ -169,7 +170,9 @@ def _recommendations(standing: pl.DataFrame, indent: int, hints: Hints) -> Itera
         yield Padding(Text(show(reason)), (0, 0, 0, indent), expand=False)
         command = hints.find_command(Action(action), node, service)
         if command is not None:
-            yield Text.assemble(" " * indent, ("$ ", "dim"), (show(command, 2000), "bold"), overflow="fold")
+            yield CommandLine(
+                Text.assemble(" " * indent, ("$ ", "dim"), (show(command, 2000), "bold"), overflow="fold")
+            )
 
 
 def _acknowledged(report: "RunReport") -> Iterator[RenderableType]:

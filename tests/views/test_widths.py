@@ -12,8 +12,10 @@ from flows.past.study import study_past
 from flows.render.actions import draw_actions
 from flows.render.live import WatchScreen
 from flows.render.past import print_past
+from flows.render.screen import fold
 from flows.render.table import Hints, print_report
 from flows.render.tabulate import Column, fit
+from flows.render.terminal import CommandLine
 from schemas.rules import PastRules
 from tests.helpers.fleet_on_disk import BAD, NOON, OK, WEB, reconcile
 
@@ -162,3 +164,27 @@ def test_what_to_type_next_has_no_option_that_its_command_has_not(tmp_path, serv
     lines = lines_of(lambda console: print_report(report, console, hints=hints), 200)
 
     assert step in lines
+
+
+def test_a_command_to_copy_is_never_folded(tmp_path):
+    """Neither what to type next nor what the settings say of an action, in a run, in `status` and in `explain`."""
+    folder = "/a/long/way/to/the/folder/that/holds/the/settings/of/this/fleet"
+    hints = Hints(lambda *_: f"make -C {folder} redeploy NODE=a SERVICE=web", f" --config {folder}/supervisor.yaml")
+    report = reconcile(tmp_path, WEB, {"a/web": BAD})
+
+    lines = lines_of(lambda console: print_report(report, console, hints=hints), 80)
+
+    assert lines[-1] == f"next: supervisor explain a/web --config {folder}/supervisor.yaml"
+    assert f"{' ' * 13}$ make -C {folder} redeploy NODE=a SERVICE=web" in lines
+    assert [*fold(lines[-1], 80)] == lines[-1:]
+    assert len([*fold(f"reason: {folder} {folder}", 80)]) == 2
+
+
+def test_a_screen_of_its_own_folds_a_command_so_that_all_of_it_is_seen():
+    told = Console(file=io.StringIO(), width=20, force_terminal=True)
+    line = CommandLine(Text("next: supervisor explain a/web"))
+
+    with told.screen():
+        drawn = told.render_lines(line, pad=False)
+
+    assert "".join(part.text for row in drawn for part in row) == "next: supervisor explain a/web"
