@@ -9,6 +9,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from flows.render.figures import draw_causes
 from flows.render.heartbeat import Heartbeats, draw_heartbeats
+from flows.render.lacks import say_lack
 from flows.render.plots import draw_heat, draw_openings, draw_states, draw_timeline
 from flows.text.escape import show
 from flows.text.spoken import percent, said, spoken_moment, spoken_name, spoken_target, spoken_text, spoken_within
@@ -53,6 +54,7 @@ def make_environment(*packages: str) -> Environment:
     environment.filters |= {
         "spoken": spoken,
         "said": said,
+        "lack": say_lack,
         "moment": spoken_moment,
         "when": spoken_text,
         "within": spoken_within,

@@ -7,6 +7,7 @@ import typer
 
 from flows.past.policy_replay import Replayed
 from flows.render.document import dump
+from flows.render.lacks import say_lack
 from flows.text.escape import show
 from flows.text.spoken import spoken_moment
 from flows.views.policy_cases import Tried
@@ -24,7 +25,8 @@ def inspection_to_lines(found: PolicyInspection) -> Iterator[str]:
     yield from (f"note: {show(note, limit=2000)}" for note in found.notes)
     yield from (f"note: {show(str(bound))}" for bound in found.odd_bounds)
     yield f"zone data: tzdata {found.zone_data}"
-    lacking = f", which lack {', '.join(found.reasons())}" if found.could_be else ""
+    lacks = ", ".join(f"{say_lack(name)} ({number})" for name, number in found.count_reasons())
+    lacking = f", which lack {lacks}" if lacks else ""
     yield f"auto now: {_count(len(found.auto_now), 'target')}; could be: {len(found.could_be)}{lacking}"
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import typer
 
 from flows.ledger.actions.decision_form import dump_decision
+from flows.render.lacks import say_lack
 from flows.text.escape import show
-from flows.text.spoken import spoken_moment, spoken_target, spoken_within
+from flows.text.spoken import said, spoken_moment, spoken_target, spoken_within
 from flows.views.policy_explain import PolicyExplanation
 from flows.views.policy_lacks import GuardLine, find_earliest, find_offer, list_guards, list_missing
 from schemas.canonical import spell_instant
@@ -102,39 +103,42 @@ def to_lines(found: PolicyExplanation) -> Iterator[str]:
     if decision is None:
         yield f"nothing is recommended that a policy could decide about{_why_nothing(found)}"
         return
+    if decision.verb is None:
+        yield f"nothing would be done: {show(spoken_within(decision.reason), limit=1000)}"
+        return
     yield from _verdict(decision)
     yield from _lines_of_rules(found)
     yield from _lines_of_guards(found)
     missing, earliest = list_missing(found), find_earliest(found)
-    yield f"missing: {', '.join(missing)}" if missing else "missing: nothing"
+    yield f"missing: {', '.join(map(say_lack, missing)) or 'nothing'}"
     if earliest is not None:
         yield f"earliest: {spoken_moment(earliest)}"
 
 
 def _supposed(found: PolicyExplanation) -> str:
-    return f"  if it were {found.assumed}, and had been for long" if found.assumed else ""
+    return f"  if it were {said(found.assumed)}, and had been for long" if found.assumed else ""
 
 
 def _why_nothing(found: PolicyExplanation) -> str:
     """Return what keeps a recommendation away: a world that is too old, a node that is away, what holds drift back."""
     scene, target = found.scene, found.target
-    held = sorted({str(row.held_by) for row in scene.findings.get(target, ()) if row.held_by is not None})
+    held = sorted({said(row.held_by) for row in scene.findings.get(target, ()) if row.held_by is not None})
     if scene.is_world_stale:
         return f": the world is of {spoken_moment(found.world_at)}, too old to conclude anything from"
-    return f": its drift is held back by {', '.join(held)}" if held else ""
+    return f": its drift is held back ({', '.join(held)})" if held else ""
 
 
 def _verdict(decision: Decision) -> Iterator[str]:
-    what = decision.verb or "nothing"
     until = f" until {spoken_moment(decision.until)}" if decision.until else ""
-    by = f"by {show(decision.decided_by)}{until}"
-    yield f"{what}: {typer.style(str(decision.verdict), bold=True)}, {by}; mode {decision.mode}, attempt {decision.number}"
+    by = decision.decided_by if decision.decided_by == decision.rule_id else said(decision.decided_by)
+    verdict = typer.style(str(decision.verdict), bold=True)
+    yield f"{said(decision.verb)}: {verdict}, by {show(by)}{until}; mode {decision.mode}, attempt {decision.number}"
     yield f"  {show(spoken_within(decision.reason), limit=1000)}"
 
 
 def _lines_of_rules(found: PolicyExplanation) -> Iterator[str]:
     for row in found.lines:
-        yield f"rule {show(row.rule_id)}: {'decides' if row.fails is None else f'{row.fails} does not match'}"
+        yield f"rule {show(row.rule_id)}: {'decides' if row.fails is None else f'{said(row.fails)} does not match'}"
     if found.lines and found.lines[-1].fails is not None:
         yield "no rule matches"
     for ceiling in found.ceilings:
@@ -148,5 +152,6 @@ def _lines_of_guards(found: PolicyExplanation) -> Iterator[str]:
         if row.hit is not None:
             until = f", until {spoken_moment(row.hit.until)}" if row.hit.until else ""
             unblocked = show(row.hit.unblocked_by, limit=500)
+            passes = f", or --override {row.guard}" if row.overridable else ""
             text = show(spoken_within(row.hit.text), limit=500)
-            yield f"{row.hit.verdict} {show(row.guard)}: {text}{until}; unblocked by {unblocked}"
+            yield f"{row.hit.verdict} {show(said(row.guard))}: {text}{until}; unblocked by {unblocked}{passes}"

@@ -61,10 +61,10 @@ class PolicyInspection:
         counted = [fault for fault in self.faults if is_strict or fault.severity is FaultSeverity.ERROR]
         return 1 if counted else 0
 
-    def reasons(self) -> list[str]:
-        """Return what the targets that are not automatic lack, the most frequent first."""
+    def count_reasons(self) -> list[tuple[str, int]]:
+        """Return what the targets that are not automatic lack, and how many of them do, the most frequent first."""
         counts = Counter(missing for reach in self.could_be for missing in reach.missing)
-        return [f"{name} ({count})" for name, count in sorted(counts.items(), key=lambda row: (-row[1], row[0]))]
+        return sorted(counts.items(), key=lambda row: (-row[1], row[0]))
 
     def to_document(self) -> dict[str, Any]:
         """Return it as plain values."""

@@ -153,6 +153,8 @@ def _find(wanted: str, ground: _Ground, frames: RunFrames, settings: Settings) -
     if target == (FLEET, ALL) or _is_known(target, ground, frames):
         return target
     close = suggest_targets(wanted, ground.inputs, frames.judgement)
+    if "/".join(target) in close:
+        raise SupervisorError(f"no inventory asks for {wanted!a}, so that nothing is ever done to it")
     hint = f"did you mean {' or '.join(close)}?" if close else "a target is node/service, a node, or an id"
     raise SupervisorError(f"nothing is known of {wanted!a}; {hint}")
 

@@ -51,15 +51,18 @@ def show(**status):
 
 
 def explain(target):
+    return json.loads(printed(target, "--json"))
+
+
+def printed(target, *options):
     app = typer.Typer()
     policy.register(app)
-    found = CliRunner().invoke(
-        app, ["policy", "explain", target, "--json", "--as-of", NOON.isoformat()], standalone_mode=False
-    )
+    words = ["policy", "explain", target, "--as-of", NOON.isoformat(), *options]
+    found = CliRunner().invoke(app, words, env={"COLUMNS": "200"}, standalone_mode=False)
     if found.exception:
         raise found.exception
     assert found.return_value == 0
-    return json.loads(found.output)
+    return found.output
 
 
 def fails(found):
@@ -124,6 +127,33 @@ def test_a_ceiling_that_matches_lowers_the_mode(lab):
 
     assert found["ceilings"][0]["matches"]
     assert (found["decision"]["mode"], found["earliest"]) == ("approve", None)
+
+
+def test_people_read_no_word_of_machines_but_what_they_type(lab):
+    lines = printed("piha/db-main").splitlines()
+
+    assert lines[1] == "redeploy: observe, by databases; mode observe, attempt 1"
+    assert lines[-1] == "missing: a rule that lets it run, a line in executor.yaml, a running executor, not allowed"
+    assert [line.rpartition(" ")[2] for line in lines if "--override" in line] == ["start_grace"]
+    assert [word for line in lines for word in line.split() if "_" in word] == ["start_grace"]
+
+
+def test_what_nothing_can_be_run_for_is_said_in_one_line(lab):
+    Path("world/nodes.json").write_text(json.dumps({"piha": {"status": "offline"}, "saturn": {"status": "online"}}))
+
+    assert printed("piha").splitlines() == [
+        "piha",
+        "nothing would be done: nothing that can be run answers to this recommendation",
+    ]
+    assert printed("piha/npm").endswith("its drift is held back (offline node)\n")
+
+
+def test_what_no_inventory_asks_for_is_said_to_be_so(lab):
+    records = json.loads(Path("world/services.json").read_text())
+    Path("world/services.json").write_text(json.dumps({**records, "piha/stray": {"status": "ok"}}))
+
+    with pytest.raises(SupervisorError, match="no inventory asks for 'piha/stray'"):
+        explain("piha/stray")
 
 
 def test_a_recommendation_is_as_good_a_name(lab):

@@ -55,8 +55,7 @@ def warnings(contents):
         pytest.param(
             {"hosts/a/services.yaml": "shop:\nweb: {containers: [db, Web, cache]}"},
             [
-                "hosts/a/services.yaml:2: 'web' is also one of its containers: a record of that name counts alone, without"
-                " cache, db; call the service something else"
+                "hosts/a/services.yaml:2: 'web' is also one of its containers: a record of that name counts alone, without cache, db; call the service something else"
             ],
             id="a service that is one of its several containers",
         ),
