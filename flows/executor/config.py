@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from flows.errors import SettingsError
 from flows.sources.formats.yaml_model import read_owned_model
@@ -85,7 +85,7 @@ class Step(BaseModel):
 
     targets: tuple[Glob, ...] = Field(min_length=1)
     verbs: tuple[Verb, ...] = Field(min_length=1)
-    reports_deployments: bool = False
+    reports_deployments: StrictBool = False
     """A deployment of this step appears in `deployments.json`, so that it can be verified."""
 
     def fill(self, text: str, node: str, service: str) -> str:
@@ -147,7 +147,7 @@ class SystemdStep(Step):
     backend: Literal["systemd"]
     verbs: Annotated[tuple[Verb, ...], _only(*_LOOKING)] = Field(min_length=1)
     unit: Word
-    sudo: bool = False
+    sudo: StrictBool = False
     """Through `sudo -n`, where a line of sudoers and not polkit allows it."""
 
 
@@ -177,8 +177,8 @@ class ScriptStep(Step):
 
     backend: Literal["script"]
     path: AbsolutePath
-    preflight: bool = False
-    ask: bool = False
+    preflight: StrictBool = False
+    ask: StrictBool = False
 
 
 AnyStep = Annotated[

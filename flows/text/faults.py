@@ -59,6 +59,8 @@ def say_fault(fault: "ErrorDetails") -> str:
     if kind in BOUNDS:
         word, bound = BOUNDS[kind]
         return f"expected {word} {context[bound]}"
+    if kind == "too_short":
+        return f"expected a list of at least {context['min_length']}"
     if kind in {"enum", "literal_error"}:
         return f"expected one of {str(context['expected']).replace(' or ', ', ')}"
     if kind == "union_tag_invalid":

@@ -58,6 +58,16 @@ def program(tmp_path):
         ),
         pytest.param(SCRIPT % "relative/x", "absolute", id="a relative path"),
         pytest.param(
+            SCRIPT % "/bin/true, preflight: 'yes'",
+            ":2:76: steps.0.preflight: expected true or false, found a text",
+            id="a text for true",
+        ),
+        pytest.param(
+            "steps:\n  - {targets: [], verbs: [restart], backend: docker}\n",
+            ":2:6: steps.0.targets: expected a list of at least 1",
+            id="no target",
+        ),
+        pytest.param(
             "steps:\n  - {targets: [a/b], verbs: [restart], backend: systemd, unit: -x}\n", "dash", id="a dash"
         ),
         *(
