@@ -35,6 +35,8 @@ def find_file(config: Path | None, inventory: object) -> Path | None:
     """
     named = config or (Path(os.environ[f"{PREFIX}CONFIG"]) if os.environ.get(f"{PREFIX}CONFIG") else None)
     if named is not None:
+        if named.expanduser().is_dir():
+            raise SettingsError(f"{named}: a folder; name the settings file in it, such as {named / FILE_NAME}")
         if not named.expanduser().is_file():
             raise SettingsError(f"{named}: no such settings file")
         return named.expanduser()
@@ -141,19 +143,27 @@ def _read_text(text: str) -> object:
 
 
 def merge_sections(written: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of both, the latter over the former; of a section, key by key."""
+    """Return the values of both, the latter over the former; of a section, key by key, so that one that is none is seen."""
     both = {name: (written[name], environment[name]) for name in SECTIONS if name in written and name in environment}
     merged = {
-        name: {**old, **new} for name, (old, new) in both.items() if isinstance(old, dict) and isinstance(new, dict)
+        name: {**old, **new} if isinstance(old, dict) else old
+        for name, (old, new) in both.items()
+        if isinstance(new, dict)
     }
     return {**written, **environment, **merged}
 
 
 def find_kept(written: Mapping[str, Any], environment: Mapping[str, Any]) -> list[str]:
-    """Return the keys of sections of which both say something that the file alone says, such as `limits.retries`."""
-    merged = merge_sections(written, environment)
-    both = [name for name in SECTIONS if name in written and name in environment and merged[name] != environment[name]]
-    return [f"{name}.{key}" for name in both for key in written[name] if key not in environment[name]]
+    """Return what the file alone says where both say something of a section: `limits.retries`, or a `limits` that is none."""
+    both = [name for name in SECTIONS if name in written and isinstance(environment.get(name), dict)]
+    keys = [
+        f"{name}.{key}"
+        for name in both
+        if isinstance(written[name], dict)
+        for key in written[name]
+        if key not in environment[name]
+    ]
+    return [*(name for name in both if not isinstance(written[name], dict)), *keys]
 
 
 def unquote_aliases(aliases: object) -> object:

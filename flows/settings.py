@@ -27,7 +27,7 @@ from flows.setting_sources import (
     read_file_values,
     unquote_aliases,
 )
-from flows.text.faults import say_fault
+from flows.text.faults import KINDS, say_fault
 from flows.text.spoken import read_zone
 from schemas.duration import LONGEST, spell_duration
 from schemas.limits import KIB, MIB, Limits
@@ -339,15 +339,20 @@ def _say(fault: "ErrorDetails") -> str:
         return f"there is no such setting{suggest(name, getattr(model, 'model_fields', ()))}"
     if str(fault["type"]).startswith("time_delta") or "timedelta" in fault["msg"]:
         bounds = {"greater_than": ", more than 0", "less_than_equal": f", at most {spell_duration(LONGEST)}"}
-        return f"expected {DURATION}{bounds.get(str(fault['type']), '')}"
+        found = "" if fault["type"] in bounds else f", found {KINDS.get(type(fault['input']), 'something else')}"
+        return f"expected {DURATION}{bounds.get(str(fault['type']), '')}{found}"
     return say_fault(fault)
 
 
 def explain_faults(error: ValidationError, origins: Mapping[str, str]) -> str:
-    """Return each fault with its origin, key and what was expected; never the value, which may be a secret."""
+    """Return each fault with its origin, key and what was expected, by line; never the value, which may be a secret."""
     faults = []
     for fault in error.errors(include_url=False):
         key = ".".join(str(part) for part in fault["loc"])
-        origin = find_origin(origins, key) or "settings"
-        faults.append(f"{origin}: {key}: {_say(fault)}")
-    return "\n".join(faults)
+        faults.append((find_origin(origins, key) or "settings", f"{key}: {_say(fault)}"))
+    return "\n".join(f"{origin}: {problem}" for origin, problem in sorted(faults, key=lambda fault: _by_line(*fault)))
+
+
+def _by_line(origin: str, problem: str) -> tuple[str, int, str]:
+    file, _, line = origin.rpartition(":")
+    return (file, int(line), problem) if line.isdecimal() else (origin, 0, problem)

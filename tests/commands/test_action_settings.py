@@ -77,6 +77,36 @@ def test_a_wrong_value_is_told_in_words_of_ours(tmp_path, written, said):
     assert str(error.value) == f"{file}:1: {said}"
 
 
+@pytest.mark.parametrize("written", ["limits: 5", "limits:"])
+def test_a_variable_does_not_hide_a_section_that_is_none(tmp_path, monkeypatch, written):
+    file = tmp_path / "supervisor.yaml"
+    file.write_text(f"{written}\n")
+    monkeypatch.setenv("SUPERVISOR_LIMITS__RETRIES", "1")
+
+    with pytest.raises(SettingsError, match=r"supervisor.yaml:1: limits: expected a mapping, found"):
+        load_settings(config=file)
+
+
+def test_faults_are_told_by_line(tmp_path):
+    file = tmp_path / "supervisor.yaml"
+    file.write_text("node_ttl: 10 minutes\nworld_ttl: -5m\nmax_restarts: many\n" + "\n" * 7 + "compose: 7\n")
+
+    with pytest.raises(SettingsError) as error:
+        load_settings(config=file)
+
+    assert str(error.value).splitlines() == [
+        f"{file}:1: node_ttl: expected seconds, or a duration such as 90s, 15m, 24h or 30d, found a text",
+        f"{file}:2: world_ttl: expected seconds, or a duration such as 90s, 15m, 24h or 30d, found a text",
+        f"{file}:3: max_restarts: expected a whole number, found a text",
+        f"{file}:11: compose: expected true or false, found a number",
+    ]
+
+
+def test_a_folder_in_place_of_the_file_is_told_with_the_file_in_it(tmp_path):
+    with pytest.raises(SettingsError, match=r": a folder; name the settings file in it, such as .*/supervisor.yaml$"):
+        load_settings(config=tmp_path)
+
+
 def test_actions_are_kept_in_the_state_folder_unless_they_have_one_of_their_own(tmp_path):
     file = tmp_path / "supervisor.yaml"
     file.write_text("state_dir: state\n")
