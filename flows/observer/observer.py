@@ -188,7 +188,8 @@ class Observer:
     def publish(self, at: float) -> None:
         """Write the next generation and what is remembered; raises `EmitError`, and the last one stays whole."""
         assert self.plan is not None  # noqa: S101 - it is read when the observer is opened
-        memory = replace(self.memory, generation=self.memory.generation + 1)
+        # A number is used once, also where writing fails after the manifest has named it.
+        self.memory = memory = replace(self.memory, generation=self.memory.generation + 1)
         services = [service for of_node in memory.services.values() for service in of_node.values()]
         summary = summarize_world(
             list(memory.nodes.values()),
@@ -205,7 +206,6 @@ class Observer:
             "runtime-summary.json": summary,
         }
         self._publisher.publish(memory.generation, documents, at)
-        self.memory = memory
         save_memory(self._state_dir, memory)
         self._published = (at, self._content())
 

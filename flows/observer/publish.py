@@ -101,7 +101,14 @@ class Publisher:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._sweep()
+                self._withdraw(generation)
             raise self._explain(error) from None
+
+    def _withdraw(self, generation: int) -> None:
+        """Remove a generation that no manifest names: it takes room, and would be in the way of the next attempt."""
+        manifest = read_manifest(self.world)
+        if manifest is None or manifest.generation != generation:
+            shutil.rmtree(self.world / FOLDER / str(generation), ignore_errors=True)
 
     def _write_folder(self, generation: int, contents: Mapping[str, bytes]) -> Path:
         parent = self.world / FOLDER

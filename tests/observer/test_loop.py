@@ -14,6 +14,7 @@ from flows.observer import state
 from flows.observer.loop import Loop
 from flows.observer.observer import Observer
 from flows.observer.pace import Clocks, pause_after, phase
+from flows.observer.publish import Publisher
 from flows.settings import Settings
 from schemas.look_words import NodeStatus, ReasonClass
 from schemas.observed import Node, NodeLook
@@ -130,6 +131,28 @@ def test_a_hung_node_does_not_hold_up_the_others(settings, tmp_path, monkeypatch
 
     nodes = asyncio.run(run())
     assert (nodes["hung"]["status"], nodes["piha"]["status"]) == ("unobservable", "online")
+
+
+def test_a_generation_that_failed_after_it_was_named_is_no_hindrance_to_the_next(settings, tmp_path, monkeypatch):
+    prune, failed = Publisher._prune, []
+
+    def fail_once(publisher):
+        if not failed:
+            failed.append(read(settings, "manifest")["generation"])
+            raise OSError(5, "Input/output error")
+        prune(publisher)
+
+    async def run():
+        with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+            write_node(settings, "piha", fake.url, WEB)
+            monkeypatch.setattr(Publisher, "_prune", fail_once)
+            async with looping(settings) as (_, complaints):
+                await until(lambda: read(settings, "manifest")["generation"] > 1)
+                return complaints
+
+    complaints = asyncio.run(run())
+    assert failed == [1]
+    assert len(complaints) == 1
 
 
 def test_a_node_that_comes_into_the_inventory_is_looked_at(settings, tmp_path):

@@ -29,6 +29,10 @@ def read(world):
     return {name: json.loads(data)["n"] for name, data in files.contents.items()}
 
 
+def full(*_):
+    raise OSError(28, "No space left on device")
+
+
 @pytest.fixture
 def publisher(tmp_path):
     made = Publisher(tmp_path / "world", "here", 1)
@@ -92,10 +96,6 @@ def test_a_manifest_that_is_none_is_not_followed(publisher, manifest):
 
 def test_a_full_disk_leaves_the_last_generation_whole(publisher, monkeypatch):
     publisher.publish(1, documents(1), 5.0)
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr("flows.files.own.write_all", full)
     with pytest.raises(EmitError, match=f"{publisher.world}: the world cannot be written: No space left"):
         publisher.publish(2, documents(2), 5.0)
@@ -105,6 +105,27 @@ def test_a_full_disk_leaves_the_last_generation_whole(publisher, monkeypatch):
     assert not list(publisher.world.rglob(".*.tmp"))
     publisher.publish(2, documents(2), 5.0)
     assert set(read(publisher.world).values()) == {2}
+
+
+def test_a_disk_that_is_full_when_names_are_given_is_no_hindrance_later(publisher, monkeypatch):
+    publisher.publish(1, documents(1), 5.0)
+    monkeypatch.setattr("flows.observer.publish.Path.hardlink_to", full)
+    with pytest.raises(EmitError, match="No space left"):
+        publisher.publish(2, documents(2), 5.0)
+    monkeypatch.undo()
+
+    assert set(read(publisher.world).values()) == {1}
+    assert [path.name for path in (publisher.world / "generations").iterdir()] == ["1"]
+    publisher.publish(2, documents(2), 5.0)
+    assert set(read(publisher.world).values()) == {2}
+
+
+def test_a_generation_that_the_manifest_names_stays_whatever_fails_after_it(publisher, monkeypatch):
+    monkeypatch.setattr("flows.observer.publish.Publisher._prune", full)
+    with pytest.raises(EmitError, match="No space left"):
+        publisher.publish(1, documents(1), 5.0)
+
+    assert set(read(publisher.world).values()) == {1}
 
 
 def test_what_a_killed_writer_left_is_swept(publisher):
