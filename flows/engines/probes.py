@@ -1,6 +1,7 @@
 """Probes from the observer's own host: whether HTTP, TCP or MQTT is answered as it should be (OBSERVER 1)."""
 
 import asyncio
+import logging
 import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -16,6 +17,10 @@ USUAL_EXPECTATION = "200-399"
 SCHEMES = {"http": 80, "https": 443, "tcp": None, "mqtt": 1883}
 RANGE = re.compile(r"(\d{3})(?:-(\d{3}))?", re.ASCII)
 MQTT_NOT_AUTHORIZED = frozenset({4, 5, 134, 135})
+MQTT_QUIET = logging.getLogger("supervisor.mqtt")
+"""The client's own lines would come between those of a screen or a log; what it met is told by the row."""
+MQTT_QUIET.setLevel(logging.CRITICAL + 1)
+NO_HTTP = "what answers there does not speak HTTP"
 MQTT_EXTRA = "an MQTT probe needs the extra 'mqtt': pip install 'runtime-supervisor[mqtt]'"
 
 
@@ -45,8 +50,17 @@ async def probe(plan: ProbePlan) -> SeenProbeRow:
             query = f"?{parts.query}" if parts.query else ""
             detail = await _ask(plan, parts.scheme, parts.hostname, port, address + query)
     except (LookError, aiohttp.ClientError, OSError, ValueError) as error:
-        return SeenProbeRow(plan.service, address, parts.scheme, False, explain_error(error).text)
+        return SeenProbeRow(plan.service, address, parts.scheme, False, _say(error))
     return SeenProbeRow(plan.service, address, parts.scheme, True, detail)
+
+
+def _say(error: Exception) -> str:
+    """Return why there is no answer; what to do about an engine, behind the colon of its reason, is of no use here."""
+    if isinstance(error, LookError):
+        return error.text
+    found = explain_error(error)
+    is_strange = found.reason_class is ReasonClass.PROTOCOL
+    return NO_HTTP if is_strange else found.text.removeprefix("engine_down: ").partition(": ")[0]
 
 
 async def _ask(plan: ProbePlan, scheme: str, host: str, port: int, address: str) -> str | None:
@@ -88,7 +102,7 @@ async def _ask_mqtt(host: str, port: int) -> str | None:
     except ImportError:
         raise LookError(ReasonClass.CONFIG, MQTT_EXTRA) from None
     try:
-        async with aiomqtt.Client(host, port, timeout=MQTT_S):
+        async with aiomqtt.Client(host, port, timeout=MQTT_S, logger=MQTT_QUIET):
             return None
     except aiomqtt.MqttCodeError as error:
         code = error.rc.value if isinstance(error.rc, ReasonCode) else error.rc

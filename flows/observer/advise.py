@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 from flows.engines.address import find_local_address, list_local_addresses
 from flows.engines.looked import RawLook, SourceLook
+from flows.engines.units import SOURCE as SYSTEMD
 from flows.observer.looker import NodeLooker
 from flows.observer.observer import Observer
 from flows.observer.plan import NodePlan, find_doubles, warn_of_plain
 from flows.settings import Settings
 from schemas.look_words import ReasonClass
+from schemas.spoken import count
 
 ADVICE = {
     ReasonClass.TIMEOUT: "is it on, and is its engine hung? try 'ping', then 'docker -H ADDRESS ps'",
@@ -28,6 +30,7 @@ ADVICE = {
     ReasonClass.CONFIG: "mend what is said above",
 }
 """What to do, by the class of the reason."""
+NO_SYSTEMD = "try 'systemctl status' there; where it has no systemd, take observe.systemd and its units out"
 
 
 async def check_nodes(settings: Settings) -> tuple[list[str], bool]:
@@ -68,14 +71,19 @@ def _describe(look: RawLook) -> Iterator[str]:
             yield f"{look.node}: ok: {source.source}: {_what(source)}, {look.took_ms} ms"
         else:
             yield f"{look.node}: {source.reason_class}: {source.source}: {source.reason}"
-            yield f"    {ADVICE[source.reason_class]}"
+            yield f"    {_advise(source, source.reason_class)}"
+
+
+def _advise(source: SourceLook, reason_class: ReasonClass) -> str:
+    is_no_engine = source.source == SYSTEMD and reason_class is ReasonClass.ENGINE_DOWN
+    return NO_SYSTEMD if is_no_engine else ADVICE[reason_class]
 
 
 def _what(source: SourceLook) -> str:
     if source.kind:
         skew = f", clock {source.skew_s:+.0f} s" if source.skew_s is not None and abs(source.skew_s) > 5 else ""
-        return f"{source.kind} {source.version} (API {source.api}), {len(source.containers)} containers{skew}"
+        return f"{source.kind} {source.version} (API {source.api}), {count(len(source.containers), 'container')}{skew}"
     if source.units:
-        return f"{len(source.units)} units"
+        return count(len(source.units), "unit")
     answered = sum(probe.is_ok for probe in source.probes)
-    return f"{answered} of {len(source.probes)} probes answered" if source.probes else "it answers"
+    return f"{answered} of {count(len(source.probes), 'probe')} answered" if source.probes else "it answers"

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import threading
 from contextlib import contextmanager
 
@@ -133,6 +134,43 @@ def test_a_broker_is_asked_in_its_own_language(answer, is_ok, detail, monkeypatc
         found = ask(f"mqtt://127.0.0.1:{port}")
 
     assert (found.is_ok, found.detail) == (is_ok, detail)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "detail"),
+    [
+        pytest.param("http", b"SSH-2.0-OpenSSH_9.2\r\n", "what answers there does not speak HTTP", id="no HTTP"),
+        pytest.param("https", http(400), "the port does not speak TLS", id="no TLS"),
+    ],
+)
+def test_what_answers_a_probe_is_not_taken_for_an_engine(scheme, answer, detail):
+    with serving(answer) as port:
+        found = ask(f"{scheme}://127.0.0.1:{port}/")
+
+    assert (found.is_ok, found.detail) == (False, detail)
+
+
+@pytest.mark.parametrize("scheme", ["http", "tcp"])
+def test_where_nothing_listens_no_engine_is_down(scheme):
+    assert ask(f"{scheme}://127.0.0.1:1").detail == "the host is up, and nothing listens there"
+
+
+def test_the_client_of_a_broker_logs_nothing_of_its_own(monkeypatch, caplog):
+    pytest.importorskip("aiomqtt")
+    monkeypatch.setattr(probes, "MQTT_S", 0.3)
+
+    async def reset(reader, writer):
+        await reader.read(1)
+        at_once = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        writer.transport.abort()
+
+    async def run():
+        async with await asyncio.start_server(reset, "127.0.0.1", 0) as server:
+            return await probe(ProbePlan("web", f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+
+    assert not asyncio.run(run()).is_ok
+    assert not caplog.records
 
 
 def test_what_is_no_range_of_statuses_is_refused():

@@ -327,9 +327,23 @@ def test_check_says_what_works_and_what_to_do(place, tmp_path):
         done = place.observe("--check", code=1)
 
     assert "piha: ok:" in done.out
+    assert "1 container," in done.out
     assert "attic: no_socket:" in done.out
     assert "observe.docker" in done.out
     assert not place.world.exists()
+
+
+def test_check_does_not_take_a_silent_systemd_for_an_engine(place, tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/systemctl").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    place.node("piha", f"unix://{tmp_path}/none", "  web: {runtime: {unit: web.service}}\n")
+
+    told = place.observe("--check", code=1).out
+
+    assert "piha: engine_down: systemd: systemctl says nothing" in told
+    assert "try 'systemctl status' there" in told
+    assert "start its engine" not in told
 
 
 def test_a_part_is_taken_once_and_dated_by_its_arrival(place, tmp_path):
