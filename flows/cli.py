@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from flows.errors import SupervisorError
 from flows.files.processes import collect_seldom
-from flows.files.spare_numpy import spare_numpy
 from flows.text.escape import show
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ def main() -> None:
     """Run the command line; every way to end has its exit code, and no user error shows a traceback."""
     _open_closed_streams()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look for some in each installed package
-    spare_numpy()
     collect_seldom()
     sys.exit(_run(sys.argv[1:]))
 

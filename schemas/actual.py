@@ -2,11 +2,9 @@
 
 from typing import Annotated, NamedTuple
 
-import pandera.polars as pa
 import polars as pl
-from pandera.typing.polars import DataFrame
 
-from schemas.frame import Frame, Instant, StringList
+from schemas.frame import DataFrame, Frame, Instant, StringList, field
 from schemas.rejected import Doubtful, Rejected
 from schemas.words import Health, SeenState
 
@@ -14,15 +12,15 @@ from schemas.words import Health, SeenState
 class Snapshot(Frame):
     """One world snapshot of the batch."""
 
-    as_of: Instant = pa.Field(unique=True)
+    as_of: Instant = field(unique=True)
     """The moment that ages are judged at: now for a live run, the snapshot's own time for a backfill."""
-    last_update_at: Instant = pa.Field(nullable=True)
+    last_update_at: Instant = field(nullable=True)
     """`runtime-summary.json`'s `last_update`, where it is there and readable."""
     files_at: Instant
     """The newest time of the snapshot's files."""
     unreadable_timestamp_count: pl.UInt32
     """Doubtful times: null in the other frames, and all of them in `doubtful`."""
-    refreshes: pl.Boolean = pa.Field(nullable=True)
+    refreshes: pl.Boolean = field(nullable=True)
     """`runtime-summary.json`'s word on whether its observer writes every record anew each time."""
 
     class Config(Frame.Config):
@@ -36,13 +34,13 @@ class ActualNode(Frame):
 
     as_of: Instant
     node: str
-    status: str = pa.Field(nullable=True)
+    status: str = field(nullable=True)
     """Stripped and lower-cased; null where the record has none."""
-    reason_class: str = pa.Field(nullable=True)
+    reason_class: str = field(nullable=True)
     """Why nobody may look at it, as its observer classes it."""
-    last_seen_at: Instant = pa.Field(nullable=True)
+    last_seen_at: Instant = field(nullable=True)
     last_seen_state: Annotated[pl.Enum, SeenState]
-    online_since_at: Instant = pa.Field(nullable=True)
+    online_since_at: Instant = field(nullable=True)
     has_disk_pressure: bool
     has_memory_pressure: bool
     names_set_aside: StringList
@@ -63,13 +61,13 @@ class ActualService(Frame):
     node: str
     service: str
     """Its normalised name: a service's own, or that of one of its containers."""
-    status: str = pa.Field(nullable=True)
+    status: str = field(nullable=True)
     """Stripped and lower-cased, what `docker ps` prints as the rules' word; a record without one is set aside."""
-    last_seen_at: Instant = pa.Field(nullable=True)
+    last_seen_at: Instant = field(nullable=True)
     last_seen_state: Annotated[pl.Enum, SeenState]
-    since_at: Instant = pa.Field(nullable=True)
+    since_at: Instant = field(nullable=True)
     """Since when it has this status."""
-    incident_id: str = pa.Field(nullable=True)
+    incident_id: str = field(nullable=True)
     """The incident that it is of."""
     key: str
     """The record's key in the file, as it is written."""
@@ -88,21 +86,21 @@ class ObservedService(Frame):
     service: str
     health: Annotated[pl.Enum, Health]
     """Of the worst of its containers."""
-    status: str = pa.Field(nullable=True)
+    status: str = field(nullable=True)
     """What the worst says; null where its record cannot be read, or is not there."""
-    last_seen_at: Instant = pa.Field(nullable=True)
+    last_seen_at: Instant = field(nullable=True)
     """The newest of its records."""
-    since_at: Instant = pa.Field(nullable=True)
+    since_at: Instant = field(nullable=True)
     """The oldest of the worst; null where one of them has none."""
     healthy_count: pl.UInt32
     container_count: pl.UInt32
-    containers: str = pa.Field(nullable=True)
+    containers: str = field(nullable=True)
     """How many of its containers are healthy and which are not, in words, where it is known by them."""
-    problem: str = pa.Field(nullable=True)
+    problem: str = field(nullable=True)
     """Why its worst record cannot be read."""
     is_desired: bool
     """An inventory asks for it, monitored or not; else it is unexpected."""
-    key: str = pa.Field(nullable=True)
+    key: str = field(nullable=True)
     """The key of its worst record; null where that is not there."""
 
     class Config(Frame.Config):
@@ -117,10 +115,10 @@ class Deployment(Frame):
     as_of: Instant
     node: str
     service: str
-    status: str = pa.Field(nullable=True)
-    begun_at: Instant = pa.Field(nullable=True)
+    status: str = field(nullable=True)
+    begun_at: Instant = field(nullable=True)
     """The first readable of `started_at`, `completed_at`, `timestamp` and `updated_at`."""
-    ended_at: Instant = pa.Field(nullable=True)
+    ended_at: Instant = field(nullable=True)
     """`completed_at`, where it is readable."""
     file_order: pl.UInt32
     """Its place in the file, which orders deployments without a readable time."""
@@ -139,14 +137,14 @@ class Incident(Frame):
     as_of: Instant
     node: str
     service: str
-    status: str = pa.Field(nullable=True)
-    severity: str = pa.Field(nullable=True)
-    trigger_type: str = pa.Field(nullable=True)
-    started_at: Instant = pa.Field(nullable=True)
-    last_activity_at: Instant = pa.Field(nullable=True)
+    status: str = field(nullable=True)
+    severity: str = field(nullable=True)
+    trigger_type: str = field(nullable=True)
+    started_at: Instant = field(nullable=True)
+    last_activity_at: Instant = field(nullable=True)
     """The newest readable of `started_at`, `last_occurrence`, `timestamp` and `updated_at`."""
-    resolved_at: Instant = pa.Field(nullable=True)
-    occurrence_count: pl.Int64 = pa.Field(nullable=True)
+    resolved_at: Instant = field(nullable=True)
+    occurrence_count: pl.Int64 = field(nullable=True)
     key: str
     """The incident id."""
 

@@ -3,10 +3,9 @@
 from enum import StrEnum
 from typing import Annotated
 
-import pandera.polars as pa
 import polars as pl
 
-from schemas.frame import Frame, Instant
+from schemas.frame import Frame, Instant, field
 from schemas.words import Action, EventType, Severity, State
 
 
@@ -38,7 +37,7 @@ class Advice(Frame):
 class StatePair(Frame):
     """One run, and its state both ways."""
 
-    as_of: Instant = pa.Field(unique=True)
+    as_of: Instant = field(unique=True)
     state_before: Annotated[pl.Enum, State]
     state_after: Annotated[pl.Enum, State]
 
@@ -54,12 +53,12 @@ class ChangedAdvice(Frame):
     change: Annotated[pl.Enum, Change]
     node: str
     service: str
-    action_before: Annotated[pl.Enum, Action] = pa.Field(nullable=True)
-    event_type_before: Annotated[pl.Enum, EventType] = pa.Field(nullable=True)
-    severity_before: Annotated[pl.Enum, Severity] = pa.Field(nullable=True)
-    action_after: Annotated[pl.Enum, Action] = pa.Field(nullable=True)
-    event_type_after: Annotated[pl.Enum, EventType] = pa.Field(nullable=True)
-    severity_after: Annotated[pl.Enum, Severity] = pa.Field(nullable=True)
+    action_before: Annotated[pl.Enum, Action] = field(nullable=True)
+    event_type_before: Annotated[pl.Enum, EventType] = field(nullable=True)
+    severity_before: Annotated[pl.Enum, Severity] = field(nullable=True)
+    action_after: Annotated[pl.Enum, Action] = field(nullable=True)
+    event_type_after: Annotated[pl.Enum, EventType] = field(nullable=True)
+    severity_after: Annotated[pl.Enum, Severity] = field(nullable=True)
     first_at: Instant
     last_at: Instant
     run_count: pl.UInt32

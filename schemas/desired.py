@@ -2,11 +2,9 @@
 
 from typing import Annotated, NamedTuple
 
-import pandera.polars as pa
 import polars as pl
-from pandera.typing.polars import DataFrame
 
-from schemas.frame import Frame, StringList
+from schemas.frame import DataFrame, Frame, StringList, field
 from schemas.rejected import Unread
 from schemas.words import DependencyScope, RunMode
 
@@ -14,10 +12,10 @@ from schemas.words import DependencyScope, RunMode
 class DesiredNode(Frame):
     """One node that the inventory names: a folder under `hosts/`, an entry of the topology, or both."""
 
-    node: str = pa.Field(unique=True)
+    node: str = field(unique=True)
     is_monitored: bool
     """False where the inventory says `monitor: false` of it: nothing of it is desired, and nothing unexpected."""
-    connectivity: str = pa.Field(nullable=True)
+    connectivity: str = field(nullable=True)
     """The word that its capabilities have for it, which a policy can match; null where they say nothing that is known.
 
     `intermittent` where they cannot be read."""
@@ -49,16 +47,16 @@ class DesiredService(Frame):
 
     node: str
     service: str
-    stack: str = pa.Field(nullable=True)
+    stack: str = field(nullable=True)
     """The stack that it is of, by which its replicas may be named; null outside of one."""
     is_monitored: bool
     """False where the inventory says `monitor: false`: neither desired nor reported."""
     run: Annotated[pl.Enum, RunMode]
     has_readable_dependencies: bool
     """False where its `services/<service>/service.yaml` cannot be read: what that declares is left out."""
-    role: str = pa.Field(nullable=True)
-    exposure: str = pa.Field(nullable=True)
-    deployment_model: str = pa.Field(nullable=True)
+    role: str = field(nullable=True)
+    exposure: str = field(nullable=True)
+    deployment_model: str = field(nullable=True)
     desired_hash: str
     """SHA-256 of what the inventory says of the service (ACTIONS 13.3)."""
     file: str
@@ -75,7 +73,7 @@ class DesiredService(Frame):
 class Dependency(Frame):
     """One dependency as it is declared: a service of a node, or of every node that runs it, needs a service."""
 
-    node: str = pa.Field(nullable=True)
+    node: str = field(nullable=True)
     """Null where `services/<service>/service.yaml` declares it, for every node that runs the service."""
     service: str
     dependency: str
@@ -109,20 +107,20 @@ class ContainerName(Frame):
 class MaintenanceWindow(Frame):
     """One window in which a service, a node or the fleet is planned to be away; its columns are `Window`'s."""
 
-    node: str = pa.Field(nullable=True)
+    node: str = field(nullable=True)
     """Null for the fleet."""
-    service: str = pa.Field(nullable=True)
+    service: str = field(nullable=True)
     """Null for the node, or the fleet."""
     days: Annotated[pl.List, pl.Int64]
     """Days of the week that it begins on; Monday is 0."""
     from_min: pl.Int32
     to_min: pl.Int32
     """Minutes of the local day."""
-    first_on: pl.Date = pa.Field(nullable=True)
-    last_on: pl.Date = pa.Field(nullable=True)
+    first_on: pl.Date = field(nullable=True)
+    last_on: pl.Date = field(nullable=True)
     zone: str
     file: str
-    line: pl.Int32 = pa.Field(nullable=True)
+    line: pl.Int32 = field(nullable=True)
 
     class Config(Frame.Config):
         """The frame's name in messages."""
@@ -134,7 +132,7 @@ class ListedService(Frame):
     """One node of the topology, or one service of its informative list; only the inventory check looks at them."""
 
     node: str
-    service: str = pa.Field(nullable=True)
+    service: str = field(nullable=True)
     """Null for the node itself."""
     line: pl.Int32
 

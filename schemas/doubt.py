@@ -3,12 +3,10 @@
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
-import pandera.polars as pa
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.drift import Drift
-from schemas.frame import Frame, Instant
+from schemas.frame import DataFrame, Frame, Instant, field
 
 
 class DoubtRule(StrEnum):
@@ -33,9 +31,9 @@ class Doubt(Frame):
 
     as_of: Instant
     rule: Annotated[pl.Enum, DoubtRule]
-    node: str = pa.Field(nullable=True)
+    node: str = field(nullable=True)
     """The node that is doubted, of a rule about nodes."""
-    word: str = pa.Field(nullable=True)
+    word: str = field(nullable=True)
     """The status that is doubted, of the rule about words."""
 
     class Config(Frame.Config):

@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-import pandera.polars as pa
 import polars as pl
 
 from schemas.expressions import word
-from schemas.frame import Frame, Instant, columns, empty
+from schemas.frame import Frame, Instant, columns, empty, field
 from schemas.words import DriftCause, DriftKind, HeldBy, Severity
 
 
@@ -22,32 +21,32 @@ class Drift(Frame):
     cause: Annotated[pl.Enum, DriftCause]
     """What of its kind's conditions it follows from."""
     severity: Annotated[pl.Enum, Severity]
-    held_by: Annotated[pl.Enum, HeldBy] = pa.Field(nullable=True)
+    held_by: Annotated[pl.Enum, HeldBy] = field(nullable=True)
     """What explains it; null where it stands for itself."""
-    desired_ref: str = pa.Field(nullable=True)
+    desired_ref: str = field(nullable=True)
     """Where the inventory asks for the target: `hosts/piha/services.yaml:30`."""
-    actual_ref: str = pa.Field(nullable=True)
+    actual_ref: str = field(nullable=True)
     """Where the world shows it: `services.json#piha/mosquitto`."""
-    observed: str = pa.Field(nullable=True)
+    observed: str = field(nullable=True)
     """What the world says: a status, an incident's status, the reason that a record was set aside."""
-    observed_at: Instant = pa.Field(nullable=True)
+    observed_at: Instant = field(nullable=True)
     """When: last seen, deployed or started."""
-    age_s: pl.Float64 = pa.Field(nullable=True)
+    age_s: pl.Float64 = field(nullable=True)
     """From `observed_at` to `as_of`, in seconds, never negative."""
-    limit_s: pl.Float64 = pa.Field(nullable=True)
+    limit_s: pl.Float64 = field(nullable=True)
     """The age that the rule allows, where the rule is about an age, in seconds."""
-    missing_count: pl.UInt32 = pa.Field(nullable=True)
-    monitored_count: pl.UInt32 = pa.Field(nullable=True)
+    missing_count: pl.UInt32 = field(nullable=True)
+    monitored_count: pl.UInt32 = field(nullable=True)
     """How many monitored services were looked for where the observer is suspect, and how many are missing."""
-    consecutive_failures: pl.UInt32 = pa.Field(nullable=True)
+    consecutive_failures: pl.UInt32 = field(nullable=True)
     """The run of failed deployments since the last success."""
-    incident_id: str = pa.Field(nullable=True)
-    trigger_type: str = pa.Field(nullable=True)
-    occurrence_count: pl.Int64 = pa.Field(nullable=True)
+    incident_id: str = field(nullable=True)
+    trigger_type: str = field(nullable=True)
+    occurrence_count: pl.Int64 = field(nullable=True)
     """How often its incident occurred."""
-    detail: str = pa.Field(nullable=True)
+    detail: str = field(nullable=True)
     """What else it rests on, in words: the nodes that have it, the containers that are not healthy, what is gone."""
-    nearby: str = pa.Field(nullable=True)
+    nearby: str = field(nullable=True)
     """Names that are near its own, which the world has and no inventory asks for (or the other way round)."""
 
     class Config(Frame.Config):

@@ -1,15 +1,29 @@
 """The base of every frame's schema, and the column types that several of them share."""
 
+from abc import ABC
 from collections.abc import Collection
 from functools import cache
 from inspect import get_annotations
-from typing import Annotated, Any, ClassVar, NamedTuple, Self, cast, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    NamedTuple,
+    Self,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+)
 
-import pandera.polars as pa
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.episode import Target
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
 
 Instant = Annotated[pl.Datetime, "us", "UTC"]
 """A moment: UTC, microseconds."""
@@ -18,45 +32,76 @@ StringList = Annotated[pl.List, pl.String]
 """A sorted list of identifiers."""
 
 
-class Frame(pa.DataFrameModel):
+class Column(NamedTuple):
+    """What a schema says of a column beside its type."""
+
+    nullable: bool = False
+    """A row may leave it out; otherwise it is neither null nor NaN."""
+    unique: bool = False
+    """No two rows share a value."""
+
+
+def field(*, nullable: bool = False, unique: bool = False) -> Any:
+    """Return what is said of a column beside its type, as the value of the schema's field."""
+    return Column(nullable, unique)
+
+
+class Frame(ABC):  # noqa: B024 - for mypy, which has other classes for no keys of a cache
     """A polars frame with exactly these columns, in this order, of these types; nothing is coerced."""
 
     class Config:
-        """Strict, so that a forgotten or a spare column is an error where the frame is made."""
+        """The frame's name in messages, and the columns that no two rows share together."""
 
-        strict = True
-        ordered = True
-        coerce = False
+        name: ClassVar[str | None] = None
         unique: ClassVar[list[str] | None] = None
 
     @classmethod
-    def validate(cls, check_obj: pl.DataFrame, *arguments: Any, **options: Any) -> DataFrame[Self]:  # type: ignore[override]
-        """Return the frame if it keeps to the schema; raise what pandera finds where it does not.
+    def validate(cls, frame: pl.DataFrame, *, lazy: bool = False) -> "DataFrame[Self]":
+        """Return the frame if it keeps to the schema; raise what pandera finds where it does not, all of it where lazy."""
+        if not _promises(cls).are_kept(frame):
+            cls.to_schema().validate(frame, lazy=lazy)
+        return cast("DataFrame[Self]", frame)
 
-        Pandera asks polars a few questions for each column, and a run validates two dozen frames: some milliseconds each.
-        A frame that plainly keeps to the schema is told apart first; every other is pandera's to judge.
+    @classmethod
+    def to_schema(cls) -> "pa.DataFrameSchema":
+        """Return pandera's schema, which finds what is wrong with a frame.
+
+        Pandera is imported for that alone: it takes a tenth of a small run, in which nothing is wrong.
         """
-        if _promises(cls).are_kept(check_obj):
-            return cast("DataFrame[Self]", check_obj)
-        return super().validate(check_obj, *arguments, **options)
+        import pandera.polars as pa
+
+        said = _said(cls)
+        asked = {name: pa.Column(kind, **said[name]._asdict()) for name, kind in dtypes(cls).items()}
+        return pa.DataFrameSchema(asked, name=cls.Config.name, unique=cls.Config.unique, strict=True, ordered=True)
+
+
+def refusals(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what `validate` raises, and others, for an `except`, which asks for them where something is raised."""
+    from pandera.errors import SchemaError, SchemaErrors
+
+    return (SchemaError, SchemaErrors, *others)
+
+
+Rows = TypeVar("Rows", bound=Frame)
+
+
+class DataFrame(pl.DataFrame, Generic[Rows]):
+    """A frame that keeps to a schema: only the schema's `validate` makes one, for the type checker to see."""
 
 
 class Promises(NamedTuple):
-    """What a schema says of its frames, where it says nothing that takes pandera to check."""
+    """What a schema says of its frames, in the order in which it is quick to ask."""
 
     dtypes: list[tuple[str, pl.DataType]]
     filled: list[str]
     """The columns without nulls, nor NaN."""
     keys: list[list[str]]
     """The columns that no two rows share."""
-    is_plain: bool
-    """Whether this is all that the schema says."""
 
     def are_kept(self, frame: pl.DataFrame) -> bool:
-        """Return whether the frame plainly keeps to all of it."""
+        """Return whether the frame keeps to all of it."""
         return (
-            self.is_plain
-            and list(frame.schema.items()) == self.dtypes
+            list(frame.schema.items()) == self.dtypes
             and not any(_has_gaps(frame[name]) for name in self.filled)
             and (frame.height < 2 or all(frame.n_unique(key) == frame.height for key in self.keys))
         )
@@ -68,27 +113,18 @@ def _has_gaps(column: pl.Series) -> bool:
 
 @cache
 def _promises(schema: type[Frame]) -> Promises:
-    """Return what the schema says of its frames; pandera, which says the same, takes a millisecond for each schema."""
-    fields = _fields(schema)
-    keys = [[name] for name, field in fields.items() if field.unique]
-    config = schema.Config
+    said = _said(schema)
+    together = schema.Config.unique
     return Promises(
         dtypes=list(dtypes(schema).items()),
-        filled=[name for name, field in fields.items() if not field.nullable],
-        keys=[*keys, *([list(config.unique)] if config.unique else [])],
-        is_plain=config.strict is True and config.ordered and _says_columns_alone(schema, fields),
+        filled=[name for name, column in said.items() if not column.nullable],
+        keys=[*([name] for name, column in said.items() if column.unique), *([list(together)] if together else [])],
     )
 
 
-def _fields(schema: type[Frame]) -> dict[str, Any]:
-    """Return what is said of each column beside its type, as `pa.Field` has it."""
-    return {name: vars(base)[name] for base in _bases(schema) for name in get_annotations(base)}
-
-
-def _says_columns_alone(schema: type[Frame], fields: dict[str, Any]) -> bool:
-    """Return whether the schema has no check, neither of a column nor of its own."""
-    more = {name for base in _bases(schema) for name in vars(base) if not name.startswith("__")}
-    return more <= {*fields, "Config"} and not any(field.checks for field in fields.values())
+def _said(schema: type[Frame]) -> dict[str, Column]:
+    """Return what is said of each column beside its type."""
+    return {name: vars(base).get(name, Column()) for base in _bases(schema) for name in get_annotations(base)}
 
 
 def _bases(schema: type[Frame]) -> list[type[Frame]]:

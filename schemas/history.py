@@ -2,11 +2,9 @@
 
 from typing import Annotated, NamedTuple
 
-import pandera.polars as pa
 import polars as pl
-from pandera.typing.polars import DataFrame
 
-from schemas.frame import Frame, Instant, StringList
+from schemas.frame import DataFrame, Frame, Instant, StringList, field
 from schemas.words import Outcome
 
 HISTORY_VERSION = 2
@@ -16,12 +14,12 @@ HISTORY_VERSION = 2
 class RunFacts(Frame):
     """What a run is recorded under, beside what it found; one row for each run of a batch."""
 
-    as_of: Instant = pa.Field(unique=True)
-    run_id: str = pa.Field(unique=True)
-    generation: pl.Int64 = pa.Field(nullable=True)
+    as_of: Instant = field(unique=True)
+    run_id: str = field(unique=True)
+    generation: pl.Int64 = field(nullable=True)
     outcome: Annotated[pl.Enum, Outcome]
     source: str
-    host: str = pa.Field(nullable=True)
+    host: str = field(nullable=True)
     input_fingerprint: str
     rules_fingerprint: str
     inventory_fingerprint: str
@@ -36,34 +34,34 @@ class RunFacts(Frame):
 class HistoryRun(Frame):
     """One run: when, on which input, by which rules, with what result."""
 
-    run_id: str = pa.Field(unique=True)
+    run_id: str = field(unique=True)
     """Follows from the input, the rules and `as_of`: the same run has the same id wherever it is judged."""
     as_of: Instant
     """The moment that ages were judged at."""
-    generation: pl.Int64 = pa.Field(nullable=True)
+    generation: pl.Int64 = field(nullable=True)
     """The number of a live run, which orders runs whatever the clock said; null for a backfilled one."""
     outcome: str
     """`completed`, `partial`, `skipped` or `failed`; the last two have no conclusions."""
     source: str
     """`live` or `backfill`."""
-    host: str = pa.Field(nullable=True)
+    host: str = field(nullable=True)
     """The machine of a live run."""
     input_fingerprint: str
     rules_fingerprint: str
     inventory_fingerprint: str
     world_fingerprint: str
-    state: str = pa.Field(nullable=True)
+    state: str = field(nullable=True)
     """`nominal`, `reconciling`, `degraded` or `unstable`; null without conclusions."""
-    world_at: Instant = pa.Field(nullable=True)
-    world_age_s: pl.Float64 = pa.Field(nullable=True)
-    blocked_count: pl.UInt32 = pa.Field(nullable=True)
-    required_count: pl.UInt32 = pa.Field(nullable=True)
-    recommended_count: pl.UInt32 = pa.Field(nullable=True)
-    drift_count: pl.UInt32 = pa.Field(nullable=True)
-    held_count: pl.UInt32 = pa.Field(nullable=True)
-    in_flight_count: pl.UInt32 = pa.Field(nullable=True)
-    rejected_count: pl.UInt32 = pa.Field(nullable=True)
-    unreadable_timestamp_count: pl.UInt32 = pa.Field(nullable=True)
+    world_at: Instant = field(nullable=True)
+    world_age_s: pl.Float64 = field(nullable=True)
+    blocked_count: pl.UInt32 = field(nullable=True)
+    required_count: pl.UInt32 = field(nullable=True)
+    recommended_count: pl.UInt32 = field(nullable=True)
+    drift_count: pl.UInt32 = field(nullable=True)
+    held_count: pl.UInt32 = field(nullable=True)
+    in_flight_count: pl.UInt32 = field(nullable=True)
+    rejected_count: pl.UInt32 = field(nullable=True)
+    unreadable_timestamp_count: pl.UInt32 = field(nullable=True)
     monitored_targets: StringList
     """The targets that were desired and monitored, sorted: what availability is measured over.
 
@@ -85,23 +83,23 @@ class HistoryDrift(Frame):
     node: str
     service: str
     severity: str
-    held_by: str = pa.Field(nullable=True)
-    desired_ref: str = pa.Field(nullable=True)
-    actual_ref: str = pa.Field(nullable=True)
-    observed: str = pa.Field(nullable=True)
-    observed_at: Instant = pa.Field(nullable=True)
-    age_s: pl.Float64 = pa.Field(nullable=True)
-    limit_s: pl.Float64 = pa.Field(nullable=True)
-    missing_count: pl.UInt32 = pa.Field(nullable=True)
-    monitored_count: pl.UInt32 = pa.Field(nullable=True)
-    consecutive_failures: pl.UInt32 = pa.Field(nullable=True)
-    incident_id: str = pa.Field(nullable=True)
-    trigger_type: str = pa.Field(nullable=True)
-    cause: str = pa.Field(nullable=True)
+    held_by: str = field(nullable=True)
+    desired_ref: str = field(nullable=True)
+    actual_ref: str = field(nullable=True)
+    observed: str = field(nullable=True)
+    observed_at: Instant = field(nullable=True)
+    age_s: pl.Float64 = field(nullable=True)
+    limit_s: pl.Float64 = field(nullable=True)
+    missing_count: pl.UInt32 = field(nullable=True)
+    monitored_count: pl.UInt32 = field(nullable=True)
+    consecutive_failures: pl.UInt32 = field(nullable=True)
+    incident_id: str = field(nullable=True)
+    trigger_type: str = field(nullable=True)
+    cause: str = field(nullable=True)
     """This column and those below are null in what version 1 wrote."""
-    occurrence_count: pl.Int64 = pa.Field(nullable=True)
-    detail: str = pa.Field(nullable=True)
-    nearby: str = pa.Field(nullable=True)
+    occurrence_count: pl.Int64 = field(nullable=True)
+    detail: str = field(nullable=True)
+    nearby: str = field(nullable=True)
 
     class Config(Frame.Config):
         """The frame's name in messages."""
@@ -121,12 +119,12 @@ class HistoryRecommendation(Frame):
     node: str
     service: str
     reason: str
-    unblocked_by: str = pa.Field(nullable=True)
+    unblocked_by: str = field(nullable=True)
     causing_kinds: StringList
     drift_ids: StringList
     root_causes: StringList
     blast_radius: pl.UInt32
-    circumstance: str = pa.Field(nullable=True)
+    circumstance: str = field(nullable=True)
     """Null in what version 1 wrote."""
 
     class Config(Frame.Config):

@@ -3,9 +3,8 @@
 from typing import Annotated, NamedTuple
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
-from schemas.frame import Frame, Instant
+from schemas.frame import DataFrame, Frame, Instant
 from schemas.joins import only, without
 from schemas.words import DependencyScope
 

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import pandera.polars as pa
 import polars as pl
 
-from schemas.frame import Frame, Instant, StringList
+from schemas.frame import Frame, Instant, StringList, field
 from schemas.look_words import AttributedBy
 
 
@@ -18,36 +17,36 @@ class SeenContainer(Frame):
     container_id: str
     """Its first twelve characters."""
     name: str
-    image_id: str = pa.Field(nullable=True)
+    image_id: str = field(nullable=True)
     """What runs, not the tag that it was started by; twelve characters."""
-    project: str = pa.Field(nullable=True)
-    compose_service: str = pa.Field(nullable=True)
-    number: str = pa.Field(nullable=True)
+    project: str = field(nullable=True)
+    compose_service: str = field(nullable=True)
+    number: str = field(nullable=True)
     """Which of its Compose service, or of its swarm's."""
-    config_hash: str = pa.Field(nullable=True)
-    declared_service: str = pa.Field(nullable=True)
+    config_hash: str = field(nullable=True)
+    declared_service: str = field(nullable=True)
     """The label `supervisor.service`."""
-    declared_run: str = pa.Field(nullable=True)
+    declared_run: str = field(nullable=True)
     """The label `supervisor.run`."""
-    swarm_service: str = pa.Field(nullable=True)
+    swarm_service: str = field(nullable=True)
     awaited: StringList
     """The services of its project that it waits for until they have completed."""
     is_oneoff: bool
     is_ignored: bool
     """By the label `supervisor.ignore`, or made by a tool that looks after its own containers."""
     state: str
-    health: str = pa.Field(nullable=True)
-    exit_code: pl.Int64 = pa.Field(nullable=True)
+    health: str = field(nullable=True)
+    exit_code: pl.Int64 = field(nullable=True)
     is_oom_killed: bool
     has_error: bool
     restart_count: pl.Int64
     start_count: pl.Int64
     """The starts seen within ten minutes."""
-    health_budget_s: pl.Float64 = pa.Field(nullable=True)
+    health_budget_s: pl.Float64 = field(nullable=True)
     """How long its health check may say `starting`; null where it has none that is known."""
-    created_at: Instant = pa.Field(nullable=True)
-    started_at: Instant = pa.Field(nullable=True)
-    finished_at: Instant = pa.Field(nullable=True)
+    created_at: Instant = field(nullable=True)
+    started_at: Instant = field(nullable=True)
+    finished_at: Instant = field(nullable=True)
     seen_at: Instant
 
     class Config(Frame.Config):
@@ -72,11 +71,11 @@ class SeenUnit(Frame):
     """Whether a timer of the same name starts it."""
     is_condition_failed: bool
     """`ConditionResult=no` of a unit that has a condition."""
-    exit_status: pl.Int64 = pa.Field(nullable=True)
+    exit_status: pl.Int64 = field(nullable=True)
     start_count: pl.Int64
     """How much NRestarts grew within ten minutes."""
-    changed_at: Instant = pa.Field(nullable=True)
-    triggered_at: Instant = pa.Field(nullable=True)
+    changed_at: Instant = field(nullable=True)
+    triggered_at: Instant = field(nullable=True)
     """When its timer last started it."""
     seen_at: Instant
 
@@ -97,7 +96,7 @@ class SeenProbe(Frame):
     """Without user and password."""
     scheme: str
     is_ok: bool
-    detail: str = pa.Field(nullable=True)
+    detail: str = field(nullable=True)
     """Why not, in our own words."""
     seen_at: Instant
 
@@ -111,9 +110,9 @@ class SeenProbe(Frame):
 class AttributedContainer(SeenContainer):
     """A container with the service that it counts for; null where no name for one can be made."""
 
-    service: str = pa.Field(nullable=True)
+    service: str = field(nullable=True)
     attributed_by: Annotated[pl.Enum, AttributedBy]
-    note: str = pa.Field(nullable=True)
+    note: str = field(nullable=True)
     """What is doubtful about it, as a sentence."""
 
     class Config(Frame.Config):

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import pandera.polars as pa
 import polars as pl
 
-from schemas.frame import Frame, Instant
+from schemas.frame import Frame, Instant, field
 from schemas.look_words import PartKind, WordClass
 
 
@@ -21,23 +20,23 @@ class Part(Frame):
     group: str
     """The Compose service, else the name: the replicas of one group stand in for each other."""
     name: str
-    container_id: str = pa.Field(nullable=True)
-    image_id: str = pa.Field(nullable=True)
-    config_hash: str = pa.Field(nullable=True)
+    container_id: str = field(nullable=True)
+    image_id: str = field(nullable=True)
+    config_hash: str = field(nullable=True)
     state: str
-    health: str = pa.Field(nullable=True)
+    health: str = field(nullable=True)
     """Of running containers alone."""
-    exit_code: pl.Int64 = pa.Field(nullable=True)
+    exit_code: pl.Int64 = field(nullable=True)
     """Of what does not run."""
     is_oom_killed: bool
     restart_count: pl.Int64
-    started_at: Instant = pa.Field(nullable=True)
+    started_at: Instant = field(nullable=True)
     """On the node's clock."""
-    running_s: pl.Float64 = pa.Field(nullable=True)
+    running_s: pl.Float64 = field(nullable=True)
     """How long it has been running."""
     word: str
     word_class: Annotated[pl.Enum, WordClass]
-    note: str = pa.Field(nullable=True)
+    note: str = field(nullable=True)
 
     class Config(Frame.Config):
         """The frame's name in messages, and what makes a row one of its kind."""
@@ -59,7 +58,7 @@ class RolledUp(Frame):
     word_class: Annotated[pl.Enum, WordClass]
     good_count: pl.Int64
     total_count: pl.Int64
-    detail: str = pa.Field(nullable=True)
+    detail: str = field(nullable=True)
 
     class Config(Frame.Config):
         """The frame's name in messages, and what makes a row one of its kind."""

@@ -1,19 +1,17 @@
 """Planned absence: what is in an open `maintenance` window (SEMANTICS 2)."""
 
-import pandera.polars as pa
-
-from schemas.frame import Frame, Instant
+from schemas.frame import Frame, Instant, field
 
 
 class Planned(Frame):
     """One service, one node or the fleet, for which a window is open in one snapshot."""
 
     as_of: Instant
-    node: str = pa.Field(nullable=True)
+    node: str = field(nullable=True)
     """Null for the fleet."""
-    service: str = pa.Field(nullable=True)
+    service: str = field(nullable=True)
     """Null for the whole node, or the fleet."""
-    until: Instant = pa.Field(nullable=True)
+    until: Instant = field(nullable=True)
     """When the last of its open windows ends; null where one never does."""
 
     class Config(Frame.Config):

@@ -2,13 +2,11 @@
 
 from typing import Annotated, NamedTuple
 
-import pandera.polars as pa
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.drift import Drift
 from schemas.expressions import has_any, word
-from schemas.frame import Frame, Instant, StringList
+from schemas.frame import DataFrame, Frame, Instant, StringList, field
 from schemas.rules import Rules
 from schemas.words import Action, Circumstance, DriftCause, DriftKind, EventType, ExplainedBy, Severity
 
@@ -71,7 +69,7 @@ class Recommendation(Frame):
     service: str
     reason: str
     """A sentence for the operator; no code reads it."""
-    unblocked_by: str = pa.Field(nullable=True)
+    unblocked_by: str = field(nullable=True)
     """For a blocked one: what ends the block."""
     causing_kinds: StringList
     """The kinds of the drifts that cause it."""

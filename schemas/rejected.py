@@ -1,9 +1,8 @@
 """What could not be read: set aside as data, with its place and the reason, never dropped."""
 
-import pandera.polars as pa
 import polars as pl
 
-from schemas.frame import Frame, Instant
+from schemas.frame import Frame, Instant, field
 
 
 class Rejected(Frame):
@@ -14,9 +13,9 @@ class Rejected(Frame):
     key: str
     """The record's key, or its index in a list, escaped so that it is safe to print."""
     reason: str
-    node: str = pa.Field(nullable=True)
+    node: str = field(nullable=True)
     """The node and the service that the key names, where it is usable: they are unknown, not missing."""
-    service: str = pa.Field(nullable=True)
+    service: str = field(nullable=True)
 
     class Config(Frame.Config):
         """The frame's name in messages."""
@@ -45,13 +44,13 @@ class Unread(Frame):
     """One fault of an inventory file; what it leaves unknown is its scope."""
 
     file: str
-    line: pl.Int32 = pa.Field(nullable=True)
-    column: pl.Int32 = pa.Field(nullable=True)
+    line: pl.Int32 = field(nullable=True)
+    column: pl.Int32 = field(nullable=True)
     problem: str
     """What was found, what was expected, what to do; escaped, and without the source line."""
-    node: str = pa.Field(nullable=True)
+    node: str = field(nullable=True)
     """The node of which it leaves something open; null where it hides no node's services (capabilities, say)."""
-    service: str = pa.Field(nullable=True)
+    service: str = field(nullable=True)
     """The service alone that it leaves open: with a node a bad entry, without one a `service.yaml`."""
     is_warning: bool
     """A warning hides nothing: the run is not partial for it."""

@@ -2,12 +2,10 @@
 
 from typing import Annotated, NamedTuple
 
-import pandera.polars as pa
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.drift import Drift
-from schemas.frame import Frame, Instant
+from schemas.frame import DataFrame, Frame, Instant, field
 from schemas.planned import Planned
 from schemas.recommendation import Explained, Recommendation, RootCause
 from schemas.settling import Settling
@@ -17,7 +15,7 @@ from schemas.words import State
 class WorldTime(Frame):
     """The world's own time in one snapshot (SEMANTICS 3, `stale_world`)."""
 
-    as_of: Instant = pa.Field(unique=True)
+    as_of: Instant = field(unique=True)
     world_at: Instant
     world_age_s: pl.Float64
     """From `world_at` to `as_of`, in seconds, never negative."""
@@ -33,7 +31,7 @@ class WorldTime(Frame):
 class Summary(Frame):
     """The state of the fleet in one snapshot."""
 
-    as_of: Instant = pa.Field(unique=True)
+    as_of: Instant = field(unique=True)
     state: Annotated[pl.Enum, State]
     world_at: Instant
     """The world's own time (SEMANTICS 3, `stale_world`)."""
@@ -57,9 +55,9 @@ class Summary(Frame):
     """Of these services, those that are seen to be as asked; one on an offline node is not."""
     planned_count: pl.UInt32
     """Services, nodes or the fleet for which a maintenance window is open."""
-    planned_until: Instant = pa.Field(nullable=True)
+    planned_until: Instant = field(nullable=True)
     """When the last of these windows ends."""
-    newest_service_at: Instant = pa.Field(nullable=True)
+    newest_service_at: Instant = field(nullable=True)
     """Of records of which none is fresh by `service_ttl`, the newest; null where one is, or fewer than 2 have a time."""
 
     class Config(Frame.Config):

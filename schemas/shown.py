@@ -4,13 +4,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import ObservedService
 from schemas.desired import ContainerName, Dependency, Desired, DesiredNode, DesiredService, ListedService
 from schemas.desired import MaintenanceWindow as Window
 from schemas.drift import DRIFT_ORDER, Drift
-from schemas.frame import empty
+from schemas.frame import DataFrame, empty
 from schemas.planned import Planned
 from schemas.rejected import Unread
 

@@ -2,11 +2,10 @@
 
 from typing import NamedTuple
 
-from pandera.typing.polars import DataFrame
-
 from schemas.actual import ActualNode, Deployment, ObservedService
 from schemas.desired import Desired
 from schemas.drift import Drift
+from schemas.frame import DataFrame
 
 
 class Sight(NamedTuple):

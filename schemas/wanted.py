@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import pandera.polars as pa
 import polars as pl
 
-from schemas.frame import Frame
+from schemas.frame import Frame, field
 from schemas.look_words import Run, SelectorKind
 from schemas.words import ALL
 
@@ -16,11 +15,11 @@ class WantedService(Frame):
     node: str
     service: str
     is_monitored: bool
-    run: Annotated[pl.Enum, Run] = pa.Field(nullable=True)
+    run: Annotated[pl.Enum, Run] = field(nullable=True)
     """How it runs, where it is a job."""
-    every_s: pl.Float64 = pa.Field(nullable=True)
+    every_s: pl.Float64 = field(nullable=True)
     """How often the job has to complete, in seconds."""
-    least_replicas: pl.Int64 = pa.Field(nullable=True)
+    least_replicas: pl.Int64 = field(nullable=True)
     """How many good containers of a part make the part good; null: all that there are."""
 
     class Config(Frame.Config):
@@ -38,9 +37,9 @@ class Selector(Frame):
     kind: Annotated[pl.Enum, SelectorKind]
     value: str
     """A container's name, a project, a unit, a probe's address; names in lower case."""
-    part: str = pa.Field(nullable=True)
+    part: str = field(nullable=True)
     """The Compose service, where only one of the project is meant."""
-    expect: str = pa.Field(nullable=True)
+    expect: str = field(nullable=True)
     """What a probe of HTTP accepts: `200-399`."""
     line: pl.Int32
     """Where `services.yaml` says so, from 1."""

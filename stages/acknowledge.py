@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Target
+from schemas.frame import DataFrame
 from schemas.recommendation import Recommendation
 from schemas.words import ALL
 

@@ -1,10 +1,9 @@
 """Whether what was recommended was followed by recovery."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.drift_episode import ActionOutcome, DriftEpisode
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 
 
 def measure_actions(episodes: DataFrame[DriftEpisode]) -> DataFrame[ActionOutcome]:

@@ -1,9 +1,8 @@
 """Attribute: which service of the inventory each container counts for (OBSERVER 3)."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.look import AttributedContainer, SeenContainer
 from schemas.look_words import AttributedBy, SelectorKind
 from schemas.wanted import Selector, WantedService, usable_name

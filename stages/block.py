@@ -1,11 +1,10 @@
 """Blocking: what each broken service cannot do without, one step of its chain (SEMANTICS 5)."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import ObservedService
 from schemas.drift import UNAVAILABLE, WAITING, Drift
-from schemas.frame import columns, empty
+from schemas.frame import DataFrame, columns, empty
 from schemas.link import CYCLE, DONE, NAME, Block, Links
 from schemas.words import ALL, DependencyScope, DriftCause, DriftKind, Health
 

@@ -1,11 +1,10 @@
 """What is odd about an inventory that can be read: names that lead nowhere, cycles, lists that disagree."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.desired import Desired
 from schemas.expressions import target
-from schemas.frame import dtypes
+from schemas.frame import DataFrame, dtypes
 from schemas.identity import shared_names
 from schemas.link import Links
 from schemas.rejected import Unread

@@ -1,11 +1,10 @@
 """What is recommended one way and not the other."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.comparison import Advice, Change, ChangedAdvice, StatePair
 from schemas.expressions import word
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 
 TARGET = ["node", "service"]
 SIDES = ["action", "event_type", "severity"]

@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.expressions import word
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.look import AttributedContainer
 from schemas.look_words import PartKind, Run, WordClass
 from schemas.part import Part

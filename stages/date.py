@@ -1,11 +1,10 @@
 """The world's own time."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual
 from schemas.expressions import age_s
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.run import WorldTime
 
 

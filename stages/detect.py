@@ -1,12 +1,12 @@
 """Drift of services: the differences between desired and actual, before anything is held back (SEMANTICS 3)."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_fresh, is_known_word, is_one_of, seconds, word
+from schemas.frame import DataFrame
 from schemas.joins import look_up, only, without
 from schemas.link import of_judged_nodes
 from schemas.rules import Rules

@@ -1,14 +1,13 @@
 """Doubt: what the world as a whole says against its observer, whatever it says of one node (SEMANTICS 3)."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.doubt import Doubt, Doubted, DoubtRule
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import is_known_word, seconds, word
-from schemas.frame import complete, dtypes
+from schemas.frame import DataFrame, complete, dtypes
 from schemas.joins import look_up, only, without
 from schemas.planned import Planned
 from schemas.rules import Rules

@@ -1,10 +1,9 @@
 """Drift over time as episodes."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.drift_episode import DriftEpisode, Sighting, Span
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.history import HistoryRecommendation
 from schemas.rules import PastRules
 

@@ -1,11 +1,10 @@
 """What explains what: the targets that wait for another, and those whose drift is held back under it (SEMANTICS 5)."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.drift import REPAIRABLE, Drift
 from schemas.expressions import word
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.joins import only, without
 from schemas.recommendation import Explained, RootCause
 from schemas.words import ALL, FLEET, ExplainedBy, HeldBy

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.desired import DesiredService
 from schemas.episode import Target
+from schemas.frame import DataFrame
 
 _TARGET = ["node", "service"]
 

@@ -1,13 +1,12 @@
 """What holds back what: a drift that another one explains gives no recommendation (SEMANTICS 4, 1 to 7)."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual, Observed
 from schemas.doubt import Doubt, Doubted, DoubtRule
 from schemas.drift import DRIFT_ORDER, Drift, held
 from schemas.expressions import age_s, has_any, is_one_of, seconds, word
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.joins import look_up, only, without
 from schemas.planned import Planned
 from schemas.rules import Rules

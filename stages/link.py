@@ -2,13 +2,12 @@
 
 import polars as pl
 import rustworkx as rx
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import ObservedService
 from schemas.desired import Dependency, Desired
 from schemas.drift import WAITING, Drift
 from schemas.expressions import word
-from schemas.frame import columns, dtypes, empty
+from schemas.frame import DataFrame, columns, dtypes, empty
 from schemas.joins import only, without
 from schemas.link import NAME, TARGET, CycleMember, Instance, Link, Links, declared, of_judged_nodes
 from schemas.words import DependencyScope, RunMode

@@ -3,12 +3,12 @@
 import re
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_fresh, word
+from schemas.frame import DataFrame
 from schemas.joins import only, without
 from schemas.rules import Rules
 from schemas.words import ALL, DriftCause, DriftKind, Health, Severity

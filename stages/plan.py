@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.desired import MaintenanceWindow
-from schemas.frame import dtypes
+from schemas.frame import DataFrame, dtypes
 from schemas.planned import Planned
 from schemas.schedule import find_end
 from schemas.window import Window, is_open

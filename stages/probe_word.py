@@ -1,10 +1,9 @@
 """Probe word: whether what a probe asked answered as it should (OBSERVER 2.6)."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.expressions import word
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.look import SeenProbe
 from schemas.look_words import PartKind, WordClass
 from schemas.part import Part

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_one_of, seconds, word
+from schemas.frame import DataFrame
 from schemas.joins import look_up, only, without
 from schemas.rules import Rules
 from schemas.words import ALL, DriftCause, DriftKind, Severity

@@ -5,12 +5,11 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.desired import Desired
 from schemas.drift import REPAIRABLE, Drift
 from schemas.expressions import place, spoken_age, target, word
-from schemas.frame import columns, empty
+from schemas.frame import DataFrame, columns, empty
 from schemas.identity import shared_names, tell_apart
 from schemas.joins import look_up
 from schemas.recommendation import Explained, Recommendation, RootCause, surroundings

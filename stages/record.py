@@ -1,11 +1,10 @@
 """The history's rows of a batch of runs."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.desired import Desired
 from schemas.expressions import target
-from schemas.frame import Frame, columns, dtypes, empty
+from schemas.frame import DataFrame, Frame, columns, dtypes, empty
 from schemas.history import History, HistoryDrift, HistoryRecommendation, HistoryRun, RunFacts
 from schemas.run import Judgement
 

@@ -1,10 +1,9 @@
 """Time to recovery, hours of drift and availability, by service and node."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.drift_episode import DriftEpisode, Monitored, Reliability, Sighting, Span
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.words import ALL, FLEET, DriftKind, HeldBy
 
 TARGET = ["node", "service"]

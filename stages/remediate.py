@@ -3,10 +3,10 @@
 from collections.abc import Collection
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.episode import Target
 from schemas.expressions import word
+from schemas.frame import DataFrame
 from schemas.recommendation import Recommendation
 from schemas.run import Summary
 from schemas.words import Severity, State

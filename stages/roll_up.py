@@ -1,9 +1,8 @@
 """Roll up: what the parts of a service come to (OBSERVER 2.3)."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.look_words import DEGRADED, HEALTHY, STARTING, WORST_FIRST, PartKind, SelectorKind, WordClass
 from schemas.part import Part, RolledUp
 from schemas.wanted import Selector, WantedService

@@ -1,10 +1,9 @@
 """Settling: since when each service has been about to become healthy."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import ObservedService, Snapshot
-from schemas.frame import columns, empty
+from schemas.frame import DataFrame, columns, empty
 from schemas.settling import Settling
 from schemas.words import Health
 

@@ -1,10 +1,9 @@
 """Drift and the time that its runs speak for."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.drift_episode import Sighting, Span
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.history import HistoryDrift
 from schemas.words import DriftKind, HeldBy, Severity
 

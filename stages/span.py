@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.drift_episode import Span
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.history import HistoryRun
 
 

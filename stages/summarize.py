@@ -1,13 +1,12 @@
 """The summary state of the fleet: a pure function of the rows (SEMANTICS 6)."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.drift import Drift
 from schemas.expressions import is_fresh, word
-from schemas.frame import columns, dtypes
+from schemas.frame import DataFrame, columns, dtypes
 from schemas.joins import look_up, only
 from schemas.planned import Planned
 from schemas.recommendation import Recommendation

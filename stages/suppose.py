@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.actual import Actual, ActualNode, ActualService
 from schemas.episode import Target
-from schemas.frame import columns, dtypes
+from schemas.frame import DataFrame, columns, dtypes
 from schemas.words import ALL, SeenState
 
 ABSENT, OFFLINE, DISK_PRESSURE = "absent", "offline", "disk_pressure"

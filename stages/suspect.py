@@ -1,12 +1,11 @@
 """Suspecting a node: where everything on it is broken at once, the node is looked at first (SEMANTICS 3 and 4.8)."""
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, gather_drift, held, of_kind
 from schemas.expressions import word
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.joins import without
 from schemas.link import Block
 from schemas.planned import Planned

@@ -2,11 +2,10 @@
 
 import polars as pl
 import rustworkx as rx
-from pandera.typing.polars import DataFrame
 
 from schemas.drift import DRIFT_ORDER, REPAIRABLE, UNAVAILABLE, Drift, held
 from schemas.expressions import has_any
-from schemas.frame import columns, empty
+from schemas.frame import DataFrame, columns, empty
 from schemas.link import Block
 from schemas.recommendation import RootCause, Traced, surroundings
 from schemas.rules import Rules

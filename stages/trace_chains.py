@@ -4,11 +4,10 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.desired import Dependency, DesiredService
 from schemas.episode import Target
-from schemas.frame import frame_targets
+from schemas.frame import DataFrame, frame_targets
 from schemas.joins import only
 from schemas.words import DependencyScope
 

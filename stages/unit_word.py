@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.expressions import word
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns
 from schemas.look import SeenUnit
 from schemas.look_words import PartKind, SelectorKind, WordClass
 from schemas.part import Part

@@ -4,10 +4,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from schemas.desired import Dependency
-from schemas.frame import Frame
+from schemas.frame import DataFrame, Frame
 from schemas.link import TARGET, declared
 from schemas.recommendation import Explained
 from schemas.shown import Shown, join_shown, pick

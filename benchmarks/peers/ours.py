@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from benchmarks.fleet import AS_OF
 from flows.run.judge import look_at_services
@@ -23,7 +22,7 @@ from schemas.desired import (
     ListedService,
     MaintenanceWindow,
 )
-from schemas.frame import Frame, complete, empty
+from schemas.frame import DataFrame, Frame, complete, empty
 from schemas.rejected import Doubtful, Rejected, Unread
 from schemas.rules import Rules
 

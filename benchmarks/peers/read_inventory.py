@@ -10,12 +10,10 @@ import tempfile
 from pathlib import Path
 
 from flows.files.processes import collect_seldom
-from flows.files.spare_numpy import spare_numpy
 
 
 def main() -> None:
     """Read the inventory that the command line names, and print how many services it asks for."""
-    spare_numpy()
     collect_seldom()
     from flows.sources.inventory.cache import InventoryCache
     from flows.sources.inventory.keeper import read_kept_inventory

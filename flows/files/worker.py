@@ -7,12 +7,10 @@ import sys
 from importlib import import_module
 
 from flows.files.processes import collect_seldom
-from flows.files.spare_numpy import spare_numpy
 
 
 def main() -> None:
     """Do what the module that the command line names has as its `main`."""
-    spare_numpy()
     collect_seldom()
     import_module(sys.argv[1]).main()
 

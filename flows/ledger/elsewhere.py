@@ -9,8 +9,6 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 import polars as pl
-from pandera.errors import SchemaError
-from pandera.typing.polars import DataFrame
 
 from flows.errors import SettingsError, say_newer
 from flows.files.own import make_private_folder, open_regular, replace_file
@@ -18,7 +16,7 @@ from flows.files.sealed import seal, unseal
 from schemas.actual import ObservedService
 from schemas.desired import Dependency, DesiredNode, DesiredService
 from schemas.drift import Drift
-from schemas.frame import Frame
+from schemas.frame import DataFrame, Frame, refusals
 from schemas.planned import Planned
 from schemas.rejected import Unread
 from schemas.shown import Shown, join_shown
@@ -61,7 +59,7 @@ def read_elsewhere(state_dir: Path) -> Elsewhere | None:
         if len(data) > MAX_BYTES:
             raise ValueError
         return _decode(path, unseal(data))
-    except (ValueError, msgspec.DecodeError, pl.exceptions.PolarsError, SchemaError, KeyError):
+    except refusals(ValueError, msgspec.DecodeError, pl.exceptions.PolarsError, KeyError):
         raise SettingsError(
             f"{path}: is not what an exchange of sites writes; remove it, and the next writes it"
         ) from None

@@ -5,10 +5,9 @@ from typing import Any
 
 import msgspec
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from flows.engines.looked import RawLook, SourceLook
-from schemas.frame import Frame, dtypes
+from schemas.frame import DataFrame, Frame, dtypes
 from schemas.look import SeenContainer, SeenProbe, SeenUnit
 from schemas.observed import Starts
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from flows.engines.address import CONTEXT, TlsFiles, Way, is_loopback, parse_address
 from flows.engines.reasons import LookError
@@ -24,7 +23,7 @@ from flows.sources.inventory.tree_reader import describe_word
 from flows.sources.names import normalize_name
 from schemas.desired import Desired
 from schemas.duration import parse_duration
-from schemas.frame import dtypes
+from schemas.frame import DataFrame, dtypes
 from schemas.limits import Limits
 from schemas.look_words import Run, SelectorKind
 from schemas.wanted import Selector, WantedService

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from flows.observer.memory import Asked, Memory, Rows
 from flows.observer.plan import Plan
-from schemas.frame import Frame, dtypes
+from schemas.frame import DataFrame, Frame, dtypes
 from schemas.wanted import Selector, WantedService
 
 

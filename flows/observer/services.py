@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from flows.engines.looked import RawLook
 from flows.observer.memory import Services
+from schemas.frame import DataFrame
 from schemas.look_words import PartKind, WordClass
 from schemas.observed import Container, Service, Slot
 from schemas.part import Part, RolledUp

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 from pydantic import ValidationError
 
 from flows.errors import SettingsError
@@ -15,7 +14,7 @@ from flows.past.day import Day, Judge, Problem
 from flows.settings import Settings, explain_faults, suggest
 from flows.sources.formats.yaml_strict import read_settings_file
 from schemas.comparison import Advice, ChangedAdvice, StatePair
-from schemas.frame import Frame, columns, empty
+from schemas.frame import DataFrame, Frame, columns, empty
 from schemas.rules import Rules
 from schemas.run import Judgement
 from schemas.words import State

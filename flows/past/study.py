@@ -6,15 +6,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-from pandera.errors import SchemaError
-from pandera.typing.polars import DataFrame
 
 from flows.errors import HistoryError
 from flows.files.storage import open_storage
 from flows.ledger.history import Kept, ask_history, find_damage, scan_days, scan_history
 from flows.settings import Settings
 from schemas.drift_episode import ActionOutcome, DriftEpisode, Monitored, Reliability, Sighting, Span
-from schemas.frame import columns
+from schemas.frame import DataFrame, columns, refusals
 from schemas.rules import PastRules
 from stages.action_outcome import measure_actions
 from stages.drift_episode import find_drift_episodes
@@ -121,5 +119,5 @@ def _explained(question: Callable[[], DataFrame[Sighting]]) -> DataFrame[Sightin
         return question()
     except pl.exceptions.InvalidOperationError as error:
         raise HistoryError(f"the history has a word that this version does not know; update it: {error}") from None
-    except SchemaError as error:
+    except refusals() as error:
         raise HistoryError(f"the history has a row that is none of this table: {error}") from None

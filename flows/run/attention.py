@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pandera.typing.polars import DataFrame
-
 from flows.text.spoken import instant
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Target
+from schemas.frame import DataFrame
 from schemas.run import Summary
 from stages.acknowledge import Acknowledged
 

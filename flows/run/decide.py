@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from flows.run.attention import Attention
 from flows.run.conclude import give_evidence, to_judged
@@ -19,7 +18,7 @@ from schemas.acknowledgement import Acknowledgement
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.episode import Episode, Judged, Key, Transitions
-from schemas.frame import dtypes
+from schemas.frame import DataFrame, dtypes
 from schemas.rules import Rules
 from schemas.run import Judgement
 from schemas.settling import Settling

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from flows.errors import SettingsError, SupervisorError
 from flows.ledger.checkpoint import Known, read_known
@@ -19,6 +18,7 @@ from flows.run.judge import survey
 from flows.settings import Settings, load_settings
 from flows.sources.fetched import fetch_inputs
 from schemas.drift import Drift
+from schemas.frame import DataFrame
 from schemas.link import Links
 from schemas.shown import Shown, join_shown, pick
 from schemas.words import Outcome, State

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from flows.errors import SupervisorError, WorldUnreadableError
 from flows.ledger.elsewhere import read_elsewhere
@@ -28,6 +27,7 @@ from flows.sources.world.owners import doubt_owners
 from flows.text.spoken import instant
 from schemas.actual import Actual
 from schemas.desired import Desired
+from schemas.frame import DataFrame
 from schemas.rejected import Doubtful
 from schemas.rules import Rules
 from schemas.shown import Shown

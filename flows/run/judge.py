@@ -2,13 +2,11 @@
 
 from typing import NamedTuple
 
-from pandera.typing.polars import DataFrame
-
 from flows.run.step import Step, Trait, call, mark
 from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.drift import Drift
-from schemas.frame import empty
+from schemas.frame import DataFrame, empty
 from schemas.rules import Rules
 from schemas.run import Judgement, WorldTime
 from schemas.settling import Settling

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from flows.errors import EmitError, HistoryError, InventoryError
 from flows.ledger.archive_writer import edit_archive
@@ -31,7 +30,7 @@ from flows.run.gather import Inputs
 from flows.settings import Settings
 from schemas.action_event import Acting
 from schemas.desired import Desired
-from schemas.frame import dtypes
+from schemas.frame import DataFrame, dtypes
 from schemas.history import History, RunFacts
 from schemas.last_run import LastRun
 from schemas.numbers import Automation

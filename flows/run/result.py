@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pandera.typing.polars import DataFrame
-
 from flows.ledger.event_line import WrittenEvent
 from flows.run.attention import Attention
 from schemas.actual import Actual
 from schemas.desired import Desired
+from schemas.frame import DataFrame
 from schemas.outage import RunNews
 from schemas.recommendation import Recommendation
 from schemas.rejected import Unread

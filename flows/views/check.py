@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
-from pandera.typing.polars import DataFrame
 
 from flows.errors import InventoryError, WorldUnreadableError
 from flows.run.deadline import end_in_time
@@ -18,7 +17,7 @@ from flows.sources.world.published import find_deviations
 from flows.text.rows import rows
 from schemas.actual import Actual, ObservedService
 from schemas.drift import Drift
-from schemas.frame import empty
+from schemas.frame import DataFrame, empty
 from schemas.rejected import Unread
 from schemas.words import DriftKind
 from stages.check import check_inventory

@@ -271,6 +271,17 @@ def test_help_and_version_import_nothing_heavy(option):
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=False).returncode == 0
 
 
+@case("PRE-006")
+def test_a_run_of_plain_frames_imports_no_more_than_it_needs(lab):
+    heavy = "{'pandera', 'numpy', 'prefect', 'rich', 'asyncio'} & {*sys.modules}"
+    code = f"import sys; from flows.cli import _run; _run(sys.argv[1:]); sys.exit(len({heavy}))"
+    command = [sys.executable, "-c", code, *lab.arguments("--format", "json")]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+
+    assert ran.returncode == 0
+    assert json.loads(ran.stdout)["summary"]["state"] == "degraded"
+
+
 @case("OWN-008")
 def test_a_reader_that_leaves_early_is_no_error(lab):
     lab.set_services(json.dumps({f"a/s{number}": {"status": "ok"} for number in range(3000)}))

@@ -3,7 +3,6 @@
 import importlib
 import pkgutil
 
-import pandera.polars as pa
 import polars as pl
 import pytest
 from pandera.errors import SchemaError, SchemaErrors
@@ -11,7 +10,7 @@ from pandera.errors import SchemaError, SchemaErrors
 import schemas
 from schemas.drift import Drift
 from schemas.expressions import word
-from schemas.frame import Frame, Promises, _promises
+from schemas.frame import Frame, _promises
 from schemas.look import AttributedContainer
 from schemas.run import Summary
 from schemas.words import DriftKind, HeldBy
@@ -58,33 +57,6 @@ def test_nan_is_a_gap():
         Summary.validate(summary.with_columns(world_age_s=pl.lit(float("nan"))))
 
 
-def test_a_schema_that_says_more_is_left_to_pandera():
-    class Ages(Frame):
-        """A frame with a check of its own."""
-
-        age_s: float = pa.Field(ge=0)
-
-    assert isinstance(_promises(Ages), Promises)
-    assert not _promises(Ages).is_plain
-    with pytest.raises(SchemaError):
-        Ages.validate(pl.DataFrame({"age_s": [-1.0]}))
-
-
-def test_a_schema_with_a_check_of_its_rows_is_left_to_pandera():
-    class Stretch(Frame):
-        """A frame with a check of two columns."""
-
-        first: int
-        last: int
-
-        @pa.dataframe_check
-        def ends_behind_its_beginning(cls, data):  # noqa: N805 - pandera makes it one of the class
-            return data.lazyframe.select(pl.col("first") <= pl.col("last"))
-
-    with pytest.raises(SchemaError):
-        Stretch.validate(pl.DataFrame({"first": [2], "last": [1]}))
-
-
 def test_every_schema_promises_what_pandera_asks_for():
     for module in pkgutil.iter_modules(schemas.__path__):
         importlib.import_module(f"schemas.{module.name}")
@@ -97,7 +69,6 @@ def test_every_schema_promises_what_pandera_asks_for():
         assert promised.filled == [name for name, column in asked.columns.items() if not column.nullable]
         together = [asked.unique] if asked.unique else []
         assert promised.keys == [[name] for name, column in asked.columns.items() if column.unique] + together
-        assert promised.is_plain
 
 
 def test_a_word_of_two_types_is_of_the_type_that_is_asked_for():

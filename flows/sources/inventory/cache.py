@@ -14,7 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import pandera.errors
 import polars as pl
 
 from flows.errors import InventoryError
@@ -30,6 +29,7 @@ from schemas.desired import (
     ListedService,
     MaintenanceWindow,
 )
+from schemas.frame import refusals
 from schemas.limits import Limits
 from schemas.rejected import Unread
 from schemas.rules import Rules
@@ -142,7 +142,7 @@ class InventoryCache:
             return b"", None
         try:
             frames = [schema.validate(frame_of_bytes(parts[name]), lazy=True) for name, schema in _DESIRED.items()]
-        except (pl.exceptions.PolarsError, pandera.errors.SchemaErrors, KeyError, OSError):
+        except refusals(pl.exceptions.PolarsError, KeyError, OSError):
             return b"", None
         fingerprint = bytes(parts["fingerprint"]).decode()
         kept = KeptInventory(Desired._make(frames), fingerprint, partial(self.read_again, fingerprint))
