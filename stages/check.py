@@ -18,7 +18,8 @@ def check_inventory(desired: Desired, links: Links) -> DataFrame[Unread]:
 
     Odd is: a dependency that no inventory has, a cycle of dependencies, a node that only the topology names or only
     `hosts/` (where there is a topology), a service that the topology lists and the node's own file does not, targets that
-    would share an id, and a service that is one of its own several containers. A service on several nodes, or one that the topology's list leaves out, is how fleets are.
+    would share an id, and a service that is one of its own several containers. A service on several nodes, or one that the
+    topology's list leaves out, is how fleets are.
     """
     odd = [
         *(_dangling(desired), _cycles(desired, links), _nodes(desired)),
