@@ -87,6 +87,8 @@ def allow_reading(request: Request, context: Shared, session: Signed) -> None:
         return
     if request.url.path.startswith("/api/"):
         raise HTTPException(401, "sign in first")
+    if "hx-request" in request.headers:
+        raise HTTPException(401, headers={"HX-Refresh": "true"})  # a part of the sign-in is no part of the page
     raise HTTPException(303, headers={"location": "/sign-in"})
 
 

@@ -78,15 +78,21 @@ def show_part(name: str, context: Shared) -> HTMLResponse:
 
 
 @router.get("/changes")
-async def stream_changes(request: Request, context: Shared) -> StreamingResponse:
-    """Stream an event whenever the fleet was judged anew: its number, and what time it is here."""
+async def stream_changes(
+    request: Request, context: Shared, since: Annotated[int | None, Query()] = None
+) -> StreamingResponse:
+    """Stream an event whenever the fleet was judged anew: its number, and what time it is here.
+
+    The first comes at once, but to whoever shows the newest judgement already.
+    """
 
     def tell(version: int) -> str:
         return f"event: fleet\ndata: {version} {read_now(context.settings).timestamp():.3f}\n\n"
 
     async def told() -> AsyncIterator[str]:
         version = context.fleet.shown.version
-        yield tell(version)
+        if version != since:
+            yield tell(version)
         while not context.fleet.is_stopping and not await request.is_disconnected():
             newer = await context.fleet.wait_beyond(version, BEAT_S)
             yield tell(newer) if newer > version else ": still here\n\n"
@@ -96,8 +102,11 @@ async def stream_changes(request: Request, context: Shared) -> StreamingResponse
 
 
 @router.get("/services")
-def show_services(context: Shared, session: Signed, q: Annotated[str, Query(max_length=100)] = "") -> HTMLResponse:
+def show_services(
+    request: Request, context: Shared, session: Signed, q: Annotated[str, Query(max_length=100)] = ""
+) -> HTMLResponse:
     """Show every service, or those whose name holds a text, with the last 30 days of each; of very many, the troubled first."""
+    renewal = _renewal(request, context)
     rows = [
         row
         for node in context.fleet.shown.content["nodes"]
@@ -107,14 +116,15 @@ def show_services(context: Shared, session: Signed, q: Annotated[str, Query(max_
     found = len(rows)
     if found > MOST_SERVICES:
         rows = sorted(rows, key=lambda row: bool(row["tone"] == "ok"))[:MOST_SERVICES]
-    return HTMLResponse(context.render("services.html.j2", **_content(context, session), rows=rows, found=found, q=q))
+    values = {**_content(context, session), **renewal, "rows": rows, "found": found, "q": q}
+    return HTMLResponse(context.render("services.html.j2", **values))
 
 
 @router.get("/target/{node}/{service}")
-async def show_target(node: str, service: str, context: Shared, session: Signed) -> HTMLResponse:
+async def show_target(node: str, service: str, request: Request, context: Shared, session: Signed) -> HTMLResponse:
     """Show everything about a node or a service: asked for, there, drift, decision, its actions, its past."""
     target = f"{node}/{service}"
-    now = read_now(context.settings)
+    renewal, now = _renewal(request, context), read_now(context.settings)
     try:
         found = await run_in_threadpool(explain, context.settings, target, now, MONTH)
         acting = await run_in_threadpool(_explain_acting, context.settings, found, now)
@@ -123,7 +133,7 @@ async def show_target(node: str, service: str, context: Shared, session: Signed)
     content = _content(context, session)
     own = next((row for row in content["nodes"] if row["name"] == node), None)
     told = {"asked": tell_desired(found), "seen": tell_actual(found), "measured": tell_measured}
-    values = content | {"found": found, "own": own, "is_node": service == ALL, **told, **acting}
+    values = content | {"found": found, "own": own, "is_node": service == ALL, **told, **acting, **renewal}
     return HTMLResponse(context.render("target.html.j2", **values))
 
 
@@ -144,21 +154,23 @@ async def show_past(
 
 
 @router.get("/actions")
-async def show_actions(context: Shared, session: Signed) -> Response:
+async def show_actions(request: Request, context: Shared, session: Signed) -> Response:
     """Show what is asked, held, running, escalated and has ended."""
+    renewal = _renewal(request, context)
     told = await run_in_threadpool(_told_or_problem, list_actions, context.settings, with_ended=True)
-    return HTMLResponse(context.render("actions.html.j2", **_content(context, session), **told))
+    return HTMLResponse(context.render("actions.html.j2", **_content(context, session), **told, **renewal))
 
 
 @router.get("/policy")
-async def show_policy(context: Shared, session: Signed) -> Response:
+async def show_policy(request: Request, context: Shared, session: Signed) -> Response:
     """Show what the policy lets be done, what it lacks for more, and what is wrong with it."""
+    renewal = _renewal(request, context)
     told = await run_in_threadpool(_told_or_problem, check_policy, context.settings, None, read_now(context.settings))
     actions = context.settings.actions
     power = await run_in_threadpool(read_power, context.settings) if told["told"] else None
     rules = power.policy.rules if power and isinstance(power.policy, Policy) else ()
     values = {"policy_file": str(actions.policy), "automation": actions.automation, "rules": rules}
-    return HTMLResponse(context.render("policy.html.j2", **_content(context, session), **told, **values))
+    return HTMLResponse(context.render("policy.html.j2", **_content(context, session), **told, **values, **renewal))
 
 
 def _told_or_problem(ask: Any, settings: Settings, *given: Any, **named: Any) -> dict[str, Any]:
@@ -215,6 +227,12 @@ def _render_part(context: Context, name: str) -> str:
         kept = (shown.version, context.render(f"{name}-part.html.j2", **shown.content, is_live=True))
         context.parts[name] = kept
     return kept[1]
+
+
+def _renewal(request: Request, context: Context) -> dict[str, Any]:
+    """Return what a page needs to renew itself: its own address, and the judgement that it is of, read before all else."""
+    path = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    return {"renewal": {"path": path, "version": context.fleet.shown.version}}
 
 
 def _content(context: Context, session: Session | None) -> dict[str, Any]:

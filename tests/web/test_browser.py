@@ -78,6 +78,25 @@ def test_an_open_page_changes_with_the_fleet_and_asks_nobody_else(folder, tmp_pa
     assert [name for name in names if not name.startswith(address)] == []
 
 
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("/target/piha/db", "it is as asked", "redeploy"),
+        ("/services?q=db", "as asked", "unhealthy service"),
+    ],
+)
+def test_every_page_of_now_changes_with_the_fleet(folder, tmp_path_factory, path, before, after):
+    with watch_with_page(folder) as (address, _), open_browser(tmp_path_factory.mktemp("profile")) as page:
+        page.open(f"{address}{path}")
+        page.wait_for(before)
+        assert after not in page.text()
+        page.evaluate("window.isTheSame = true")
+        write_world(folder, mosquitto="ok", web="ok", db="exited")
+        page.wait_for(after)
+        assert page.evaluate("window.isTheSame")
+        assert page.evaluate("document.querySelectorAll('main, #part').length") == 2
+
+
 def test_a_page_without_its_server_says_so_and_turns_grey(folder, tmp_path_factory):
     with open_browser(tmp_path_factory.mktemp("profile")) as page:
         with watch_with_page(folder) as (address, _):

@@ -278,6 +278,17 @@ def test_every_range_of_the_past_is_answered(quiet_page, asked):
     assert "Nothing is told of that time" in answer.text
 
 
+@pytest.mark.parametrize("path", ["/services?q=a%26b", "/target/piha/web", "/actions", "/policy"])
+def test_a_page_of_now_asks_for_itself_when_the_fleet_was_judged_anew(quiet_page, path):
+    shown = quiet_page.get(path).text
+    renewed = {row: re.findall(f'{row}="([^"]*)"', shown) for row in ("hx-get", "hx-select", "sse-connect")}
+
+    assert renewed["hx-get"] == [path.replace("&", "&amp;")]
+    assert renewed["hx-select"] == ["#part"]
+    assert re.fullmatch(r"/changes\?since=\d+", renewed["sse-connect"][0])
+    assert shown.count('id="part"') == 1
+
+
 def test_a_mistyped_address_leads_back(newcomer):
     lost = newcomer.get("/servcies")
 

@@ -119,6 +119,8 @@ def test_beyond_this_machine_looking_needs_signing_in_as_well(open_page):
 
     assert (seen.status_code, seen.headers["location"]) == (303, "/sign-in")
     assert asked.status_code == 401
+    renewed = client.get("/services", headers=here | {"hx-request": "true"})
+    assert (renewed.status_code, renewed.headers["hx-refresh"]) == (401, "true")
     assert client.get("/healthz", headers=here).status_code == 503
 
 
