@@ -1,7 +1,7 @@
 """A run's recommendations, apart: what somebody answers for, and the state without that."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from flows.text.spoken import instant
 from schemas.acknowledgement import Acknowledgement
@@ -9,6 +9,7 @@ from schemas.episode import Target
 from schemas.frame import DataFrame
 from schemas.run import Summary
 from stages.acknowledge import Acknowledged
+from stages.remediate import remediate_state
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class Attention:
     notes: tuple[str, ...] = ()
     given: tuple[Acknowledgement, ...] = ()
     """All acknowledgements, as they were read."""
+
+    def with_repairs(self, repairing: Collection[Target], *, is_partial: bool) -> "Attention":
+        """Return it with the state that the fleet has while these targets are being repaired."""
+        summary = remediate_state(self.summary, self.acknowledged.standing, repairing, is_partial=is_partial)
+        return replace(self, summary=summary)
 
     def describe(self, row: Mapping[str, object]) -> dict[str, str | None] | None:
         """Return who acknowledged a recommendation, as plain values; None where nobody did."""

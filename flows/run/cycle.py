@@ -19,8 +19,8 @@ from flows.run.decide import decide
 from flows.run.gather import InputReader, Inputs, read_inputs
 from flows.run.news import to_news
 from flows.run.preview import preview_acting
-from flows.run.record import outcome_of, record, record_without_conclusion
-from flows.run.result import RunReport
+from flows.run.record import record, record_without_conclusion
+from flows.run.result import RunReport, outcome_of
 from flows.run.step import Result, Step
 from flows.settings import Settings
 from flows.sources.world.files import MAKE_ONE

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 def preview_acting(report: RunReport, settings: Settings, inputs: Inputs, judgement: Judgement) -> RunReport:
     """Return the report with what would be decided on what the last run left; as it is where acting is off."""
-    acting = think_of_acting(settings, inputs, judgement, report.attention, None, report.as_of)
-    return replace(report, acting=acting, notes=(*report.notes, *acting.notes)) if acting else report
+    attention = report.attention
+    acting = think_of_acting(settings, inputs, judgement, attention, None, report.as_of)
+    if acting is None:
+        return report
+    seen = attention and attention.with_repairs(acting.repairing, is_partial=report.is_partial)
+    return replace(report, acting=acting, attention=seen, notes=(*report.notes, *acting.notes))
 
 
 def think_of_acting(

@@ -27,9 +27,9 @@ from flows.run.attention import Attention
 from flows.run.conclude import give_evidence, remember_run
 from flows.run.decide import Decision
 from flows.run.gather import Inputs
+from flows.run.result import outcome_of
 from flows.settings import Settings
 from schemas.action_event import Acting
-from schemas.desired import Desired
 from schemas.frame import DataFrame, dtypes
 from schemas.history import History, RunFacts
 from schemas.last_run import LastRun
@@ -132,7 +132,6 @@ def _act(
     if settings.actions.automation is Automation.OFF:
         return None, attention
     from flows.run.acting.round import Given, act_in_run
-    from stages.remediate import remediate_state
 
     as_of = decision.concluded.as_of
     recommended = give_evidence({as_of: decision.concluded.recommendations}, decision.judgement.drift)
@@ -149,10 +148,7 @@ def _act(
     )
     acting = act_in_run(settings, given, is_live=is_live)
     is_partial = outcome_of(inputs.desired) is Outcome.PARTIAL
-    summary = remediate_state(
-        attention.summary, attention.acknowledged.standing, acting.repairing, is_partial=is_partial
-    )
-    return acting, replace(attention, summary=summary)
+    return acting, attention.with_repairs(acting.repairing, is_partial=is_partial)
 
 
 def _put_away(known: Mapping[str, object] | None) -> Acting | None:
@@ -199,11 +195,6 @@ def record_without_conclusion(
             settings.history_root(),
             record_runs(_facts(emitter.generation, as_of, outcome, NO_INPUT, NO_INPUT, "", "")),
         )
-
-
-def outcome_of(desired: Desired) -> Outcome:
-    """Return whether the whole inventory was read, or a part of it."""
-    return Outcome.COMPLETED if desired.unread["is_warning"].all() else Outcome.PARTIAL
 
 
 def _write(emitter: Emitter, root: Path | str, rows: History) -> None:

@@ -105,3 +105,8 @@ class RunReport:
         if self.outcome is not Outcome.COMPLETED:
             return 1
         return 2 if self.state in {State.DEGRADED, State.UNSTABLE} else 0
+
+
+def outcome_of(desired: Desired) -> Outcome:
+    """Return whether the whole inventory was read, or a part of it."""
+    return Outcome.COMPLETED if desired.unread["is_warning"].all() else Outcome.PARTIAL

@@ -13,7 +13,7 @@ from flows.past.study import Past, read_past
 from flows.run.attention import Attention
 from flows.run.gather import Inputs, read_inputs
 from flows.run.preview import think_of_acting
-from flows.run.result import RunReport
+from flows.run.result import RunReport, outcome_of
 from flows.settings import Settings
 from flows.sources.inventory.files import HOSTS
 from flows.views.now import decide_now, read_last
@@ -23,7 +23,7 @@ from flows.views.status import Status, read_status
 from schemas.desired import Desired
 from schemas.expressions import target
 from schemas.run import Judgement
-from schemas.words import ALL, DriftKind, Severity
+from schemas.words import ALL, DriftKind, Outcome, Severity
 
 Row = dict[str, Any]
 KnownPast = tuple[Past | None, str | None]
@@ -117,14 +117,14 @@ def _look_back(settings: Settings, as_of: datetime, period: timedelta, known_pas
 
 def _judge(page: Page, settings: Settings, inputs: Inputs, known: Known) -> Page:
     decision = decide_now(settings, inputs, known)
-    acting = think_of_acting(settings, inputs, decision.judgement, decision.attention, known, page.as_of)
-    return replace(
-        page,
-        desired=inputs.desired,
-        judgement=decision.judgement,
-        attention=decision.attention,
-        acting=acting.to_document(str(decision.attention.summary["state"][0])) if acting else None,
-    )
+    attention = decision.attention
+    acting = think_of_acting(settings, inputs, decision.judgement, attention, known, page.as_of)
+    judged = replace(page, desired=inputs.desired, judgement=decision.judgement, attention=attention)
+    if acting is None:
+        return judged
+    is_partial = outcome_of(inputs.desired) is Outcome.PARTIAL
+    attention = attention.with_repairs(acting.repairing, is_partial=is_partial)
+    return replace(judged, attention=attention, acting=acting.to_document(str(attention.summary["state"][0])))
 
 
 def list_nodes(page: Page) -> list[Row]:

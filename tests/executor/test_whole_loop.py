@@ -311,6 +311,12 @@ def test_a_run_of_the_past_and_a_dry_run_write_nothing_of_acting(home):
     assert {path: data for path, data in home.files().items() if "/actions/" in path} == before
 
 
+def test_a_dry_run_sees_what_is_being_repaired_as_a_run_does(restarted):
+    dry, real = (restarted.run("reconcile", *options) for options in (["--dry-run"], []))
+
+    assert (dry.code, dry.out.split()[0]) == (real.code, real.out.split()[0]) == (0, "RECONCILING")
+
+
 def test_a_second_executor_waits_and_ends_with_4(home, monkeypatch):
     monkeypatch.setattr(claim, "WAIT_S", 0.05)
     with hold_lock(home.actions / "executor.lock", 1):

@@ -129,3 +129,16 @@ def test_programs_get_what_the_command_prints(home, page):
     assert given == {**told, "as_of": given["as_of"]}
     assert json.dumps(given)
     assert read_now(load_settings({}, home.folder / "supervisor.yaml").settings) == home.now
+
+
+def test_what_is_being_repaired_lowers_the_pages_state_as_little_as_a_runs(home):
+    row = asked(home)
+    home.run("approve", row["action_id"], "--intent", row["intent_id"][:12])
+    home.run("act", "--once")
+    home.run("reconcile", "-q")
+    config = home.folder / "supervisor.yaml"
+    with browse(load_settings({}, config).settings, config) as page:
+        shown, last = page.get("/api/v1/fleet").json(), page.get("/api/v1/status").json()
+
+    assert shown["summary"]["state"] == last["state"] == "reconciling"
+    assert shown["acting"]["state"] == "reconciling"
