@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -282,12 +281,14 @@ def _make_flow() -> "Flow[..., Any]":
     from prefect import get_run_logger
 
     from flows.orchestration.own_flow import flow
+    from flows.orchestration.parameters import ParameterPath, refuse_in_deployment
 
-    @flow(name="act", retries=0, persist_result=False, validate_parameters=False)
-    def act(config: str | None = None) -> list[str]:
+    @flow(name="act", retries=0)
+    def act(config: ParameterPath | None = None) -> list[str]:
         """Start what may be started, once; which is never done twice, however often the flow is run."""
         logger = get_run_logger()
-        settings = load_settings({}, Path(config) if config else None).settings
+        refuse_in_deployment("config", config)
+        settings = load_settings({}, config).settings
         done = act_once(
             settings, lambda one: logger.info("%s/%s: %s", one.decision.node, one.decision.service, one.said)
         )

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated
 
 from prefect import get_run_logger, runtime, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -11,35 +10,29 @@ from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
 from prefect.futures import as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AwareDatetime
 
 from flows.errors import SettingsError
 from flows.ledger.history_writer import hold_history
 from flows.orchestration.own_flow import flow
+from flows.orchestration.parameters import Jobs, ParameterPath, gather_settings
 from flows.past.day import Day, group_days
 from flows.past.make_days import Backfiller, DayDone, make_days
 from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
-from flows.reconcile import ParameterPath, gather_settings
 from flows.settings import Settings
 from flows.text.escape import show, show_line
 
 MOST_PROBLEMS = 20
 
 
-def _check_jobs(jobs: int) -> int:
-    if not 1 <= jobs <= 64:
-        raise ValueError("between 1 and 64 processes")
-    return jobs
-
-
-@flow(name="backfill", persist_result=False, log_prints=False)
+@flow(name="backfill")
 def backfill(
     source: ParameterPath | None = None,
     inventory: ParameterPath | None = None,
     inventory_git: ParameterPath | None = None,
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
-    jobs: Annotated[int, AfterValidator(_check_jobs)] = 1,
+    jobs: Jobs = 1,
 ) -> int:
     """Judge each snapshot of a source at its own moment, write the history, and return how many were judged.
 

@@ -13,14 +13,14 @@ from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect_dask import DaskTaskRunner
-from pydantic import AwareDatetime
 
 from flows.backfill import backfill
-from flows.errors import SettingsError, SupervisorError
+from flows.errors import SettingsError
 from flows.orchestration.own_flow import flow
+from flows.orchestration.parameters import AsOf, ParameterPath
 from flows.orchestration.shard import ShardedStep
 from flows.orchestration.tasks import as_task
-from flows.reconcile import ParameterPath, run_in_flow
+from flows.reconcile import run_in_flow
 from flows.run.exchange import SiteEnd, ask_site, find_sites, join_sites, run_site, show_site
 from flows.run.result import RunReport
 from flows.run.step import Result
@@ -78,13 +78,11 @@ backfill_fleet = backfill.with_options(name="backfill-fleet", task_runner=make_t
     name="reconcile-fleet",
     flow_run_name="reconciling",
     task_runner=make_task_runner(load_settings().settings),
-    persist_result=False,
-    log_prints=False,
 )
 def reconcile_fleet(
     inventory: ParameterPath | None = None,
     world: ParameterPath | None = None,
-    as_of: AwareDatetime | None = None,
+    as_of: AsOf | None = None,
     dry_run: bool = False,
 ) -> State[RunReport]:
     """Do what the reconcile flow does, in shards of nodes; its frames are the same, bit for bit."""
@@ -100,22 +98,17 @@ def make_step(settings: Settings) -> ShardedStep:
     name="reconcile-sites",
     flow_run_name="reconciling",
     task_runner=make_task_runner(load_settings().settings),
-    persist_result=False,
-    log_prints=False,
 )
-def reconcile_sites(as_of: AwareDatetime | None = None) -> State[list[SiteEnd]]:
+def reconcile_sites(as_of: AsOf | None = None) -> State[list[SiteEnd]]:
     """Do the run of each site that `fleet_sites` names, each with what the others show of what its services need.
 
     Each worker has one site in memory at a time. A site is asked what it needs of others, then shown what is needed, and
     judged and recorded by itself, under its own lock; one that cannot be read is skipped, and the others stand.
     """
-    try:
-        settings = load_settings().settings
-        if settings.fleet_sites is None:
-            raise SettingsError("fleet_sites: not set; it names the settings files of the sites")
-        sites = find_sites(settings.fleet_sites)
-    except SupervisorError as error:
-        return Failed(message=show(error))
+    settings = load_settings().settings
+    if settings.fleet_sites is None:
+        raise SettingsError("fleet_sites: not set; it names the settings files of the sites")
+    sites = find_sites(settings.fleet_sites)
     moment, at_once = as_of or datetime.now(UTC), 2 * settings.dask_workers
     asked = sorted(
         {name for names in as_tasks(ask_site, at_once, ((site, moment) for site in sites)) for name in names}

@@ -1,29 +1,19 @@
 """What keeps the past in order, as flows with schedules of their own: compact, prune-archive."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
 
 from prefect import get_run_logger
-from pydantic import AfterValidator
 
 from flows.ledger.archive import open_archive
 from flows.ledger.archive_writer import edit_archive, shrink_archive
 from flows.ledger.history_writer import compact as compact_days
 from flows.ledger.history_writer import hold_history
 from flows.orchestration.own_flow import flow
+from flows.orchestration.parameters import Days, Megabytes
 from flows.settings import load_settings
 
 
-def _check_positive(number: int) -> int:
-    if number < 1:
-        raise ValueError("at least 1")
-    return number
-
-
-Positive = Annotated[int, AfterValidator(_check_positive)]
-
-
-@flow(name="compact", persist_result=False, log_prints=False)
+@flow(name="compact")
 def compact() -> int:
     """Merge the history's files of each day that is over, and return how many there were."""
     settings = load_settings().settings
@@ -33,8 +23,8 @@ def compact() -> int:
     return merged
 
 
-@flow(name="prune-archive", persist_result=False, log_prints=False)
-def prune_archive(older_than_days: Positive = 400, max_size_mb: Positive | None = None) -> int:
+@flow(name="prune-archive")
+def prune_archive(older_than_days: Days = 400, max_size_mb: Megabytes | None = None) -> int:
     """Drop archived worlds by age and by size, but never the newest, and return how many went."""
     settings = load_settings().settings
     before = datetime.now(UTC) - timedelta(days=older_than_days)

@@ -4,32 +4,25 @@ import asyncio
 from typing import Any
 
 from prefect import get_run_logger
-from prefect.client.schemas.objects import State, StateType
-from prefect.states import Completed, Failed
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
-from flows.errors import BusyError, SupervisorError
 from flows.observer.observer import Observer
 from flows.orchestration.own_flow import flow
-from flows.reconcile import ParameterPath, gather_settings
+from flows.orchestration.parameters import ParameterPath, gather_settings
 from flows.settings import Settings
-from flows.text.escape import show
 from schemas.spoken import count
 
 
-@flow(name="observe", flow_run_name="looking", persist_result=False, log_prints=False)
+@flow(name="observe", flow_run_name="looking")
 def observe(inventory: ParameterPath | None = None, world: ParameterPath | None = None) -> State[Any]:
     """Look at every node once, and write the world.
 
     Settings come from `supervisor.yaml` and the environment of the machine that runs it. The run ends Completed, Failed, or
     Busy where another observer is at work.
     """
-    try:
-        settings = gather_settings({"inventory": inventory, "world": world})
-        said = asyncio.run(_look_once(settings))
-    except BusyError as error:
-        return State(type=StateType.CANCELLED, name="Busy", message=show(error))
-    except SupervisorError as error:
-        return Failed(message=show(error))
+    settings = gather_settings({"inventory": inventory, "world": world})
+    said = asyncio.run(_look_once(settings))
     get_run_logger().info("%s", said)
     return Completed(message=said)
 

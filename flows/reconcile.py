@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from prefect import get_run_logger, runtime
-from prefect.client.schemas.objects import State, StateType
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
-from pydantic import AfterValidator, AwareDatetime
 
-from flows.errors import BusyError, SettingsError, SupervisorError
 from flows.orchestration.own_flow import flow
+from flows.orchestration.parameters import AsOf, ParameterPath, gather_settings
 from flows.orchestration.prefect_events import publish_events
 from flows.orchestration.run_page import find_next_run, label_run, locate_history, name_run, publish_artifacts
 from flows.orchestration.tasks import TaskStep
@@ -19,28 +18,17 @@ from flows.render.report_file import ReportFile
 from flows.run.cycle import reconcile_with
 from flows.run.gather import InputReader
 from flows.run.result import RunReport
-from flows.settings import Settings, load_settings
+from flows.settings import Settings
 from flows.text.escape import show
 from flows.text.spoken import spoken_clock
 from schemas.words import Outcome
 
-LONGEST_PATH = 4096
 
-
-def _check_length(path: Path) -> Path:
-    if len(str(path)) > LONGEST_PATH:
-        raise ValueError(f"a path of more than {LONGEST_PATH} characters")
-    return path
-
-
-ParameterPath = Annotated[Path, AfterValidator(_check_length)]
-
-
-@flow(name="reconcile", flow_run_name="reconciling", persist_result=False, log_prints=False)
+@flow(name="reconcile", flow_run_name="reconciling")
 def reconcile(
     inventory: ParameterPath | None = None,
     world: ParameterPath | None = None,
-    as_of: AwareDatetime | None = None,
+    as_of: AsOf | None = None,
     dry_run: bool = False,
 ) -> State[RunReport]:
     """Compare desired with actual, recommend, append what changed to the event log, and show it on the run page.
@@ -55,36 +43,12 @@ def run_in_flow(
     make_step: Callable[[Settings], TaskStep], paths: dict[str, Path | None], as_of: datetime | None, *, dry_run: bool
 ) -> State[RunReport]:
     """Do the run inside a flow run, and return the state that the flow run ends in."""
-    try:
-        settings = gather_settings(paths)
-        reader = InputReader(settings, is_caching=not dry_run)
-        report = reconcile_with(make_step(settings), settings, as_of, dry_run=dry_run, read=reader.read_inputs)
-        report = report if dry_run else ReportFile(settings).write(report)
-    except BusyError as error:
-        return State(type=StateType.CANCELLED, name="Busy", message=show(error))
-    except SupervisorError as error:
-        return Failed(message=show(error))
+    settings = gather_settings(paths)
+    reader = InputReader(settings, is_caching=not dry_run)
+    report = reconcile_with(make_step(settings), settings, as_of, dry_run=dry_run, read=reader.read_inputs)
+    report = report if dry_run else ReportFile(settings).write(report)
     _show_run(report, settings, dry_run=dry_run)
     return end_state(report)
-
-
-def gather_settings(given: dict[str, Path | None]) -> Settings:
-    """Return the settings; in a deployment, whose parameters anyone with the API can set, paths stay where it runs.
-
-    Raises SettingsError for a parameter that leads out of the configured folder.
-    """
-    configured = load_settings().settings
-    for name, path in given.items():
-        check_inside(name, path, getattr(configured, name))
-    return load_settings(given).settings
-
-
-def check_inside(name: str, path: Path | None, root: Path) -> None:
-    """Raise SettingsError where a deployment's parameter leads out of the folder that its machine's settings name."""
-    if path is None or runtime.deployment.id is None:
-        return
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise SettingsError(f"parameter {name}: {show(path)} is not inside {root}, the {name} of this deployment")
 
 
 def _show_run(report: RunReport, settings: Settings, *, dry_run: bool) -> None:

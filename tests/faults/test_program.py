@@ -315,13 +315,13 @@ def test_no_result_is_kept_and_nothing_is_cached():
 @case("PRE-011")
 def test_a_parameter_leads_nowhere_else(lab, monkeypatch):
     from flows.errors import SettingsError
-    from flows.reconcile import _check_length, check_inside
+    from flows.orchestration.parameters import check_inside, check_path
 
     monkeypatch.setenv("PREFECT__RUNTIME__DEPLOYMENT__ID", "a-deployment")
     with pytest.raises(SettingsError, match="is not inside"):
         check_inside("inventory", lab.inventory / "../../..", lab.inventory)
     with pytest.raises(ValueError, match="a path of more than 4096 characters"):
-        _check_length(Path("x" * (2 << 20)))
+        check_path(Path("x" * (2 << 20)))
 
 
 @case("PRE-012", "DES-035")

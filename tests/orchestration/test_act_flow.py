@@ -12,7 +12,7 @@ def test_a_flow_that_runs_twice_starts_once(tmp_path):
     home = Home(tmp_path)
     home.configure(start_grace="0s")
     home.propose()
-    config = str(home.folder / "supervisor.yaml")
+    config = home.folder / "supervisor.yaml"
     with disable_run_logger():
         said = [act.fn(config), act.fn(config)]
 
