@@ -5,8 +5,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import dask
+import polars as pl
+from dask.tokenize import normalize_token
 from distributed.security import Security
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
@@ -42,6 +45,10 @@ IN_MEMORY = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
+
+
+# A frame gives its part of the key that Dask makes of a task's parameters: else it would be pickled and hashed for that alone.
+normalize_token.register(pl.DataFrame, lambda _: uuid4().hex)  # type: ignore[no-untyped-call]
 
 
 def make_task_runner(settings: Settings) -> DaskTaskRunner:

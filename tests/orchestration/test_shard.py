@@ -1,5 +1,6 @@
 """A fleet in shards: the same drift as from one process, whatever the number of shards."""
 
+import polars as pl
 import pytest
 
 from flows.orchestration.shard import merge_looks, split_by_node
@@ -34,3 +35,18 @@ def test_shards_find_what_one_process_finds(count):
 
 def test_an_empty_fleet_is_one_shard():
     assert len(split_by_node(desired(), actual(), 4)) == 1
+
+
+def test_a_frame_is_pickled_to_be_sent_and_not_to_name_the_task():
+    pytest.importorskip("prefect_dask")
+    from dask.tokenize import tokenize
+
+    import flows.fleet  # noqa: F401 - it says how frames are named
+
+    class Unpicklable(pl.DataFrame):
+        def __reduce__(self):
+            raise AssertionError("pickled")
+
+    frame = Unpicklable({"node": ["piha"]})
+
+    assert tokenize({"parameters": {"desired": (frame,)}}) != tokenize({"parameters": {"desired": (frame,)}})
