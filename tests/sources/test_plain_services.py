@@ -1,6 +1,5 @@
 """The recogniser of plain files says what the strict reader says, or nothing."""
 
-import random
 from itertools import accumulate
 
 import pytest
@@ -11,6 +10,7 @@ from flows.sources.inventory.plain_plan import AMBIGUOUS
 from flows.sources.inventory.plain_services import PlainReader
 from flows.sources.inventory.services_file import SPECIAL, DependencyRow, ParsedServices, ServiceRow, parse_services
 from schemas.limits import Limits
+from tests.helpers.mutated import mutated
 
 PLAIN = """\
 # the node that runs it all
@@ -42,13 +42,6 @@ services:
     labels: {}
     text: hello there, (you)
 """
-PIECES = [
-    *(" ", "  ", "    ", "\n", ":", ": ", "- ", "-", "#", " #", "[", "]", "{", "}", ",", '"', "'", "&a", "*a", "!t"),
-    *("yes", "no", "on", "true", "null", "~", "1", "0", "01", "1e3", "1e999", ".5", "\t", "\r\n", "é", "\u2028"),
-    *("all", "local", "external", "depends_on", "monitor", "monitored", "enabled", "services:", "---", "...", "%", "@"),
-    *("a: b", "=", "A", ".", "/", "\\", "x y", "name:", "  x:\n", "    k: v\n", "    k:\n", "\ufeff", "\x00", "\x7f"),
-    *("?", "<<", ">", "|", "\x85"),
-]
 LIMITS = Limits()
 
 
@@ -71,27 +64,6 @@ def recognise_services(data: bytes, limits: Limits) -> ParsedServices | None:
 
 def as_parsed(data: bytes) -> ParsedServices | None:
     return recognise_services(data, LIMITS)
-
-
-def mutated(text: str, seed: int) -> str:
-    draw = random.Random(seed)
-    for _ in range(draw.choice((1, 1, 2, 3))):
-        lines = text.splitlines(keepends=True)
-        match draw.randrange(6) if lines else 0:
-            case 0 | 1 | 2:
-                at = draw.randrange(len(text) + 1)
-                text = text[:at] + draw.choice(PIECES) + text[at + draw.choice((0, 0, 1, 2, 5)) :]
-            case 3:
-                lines.insert(draw.randrange(len(lines)), draw.choice(lines))
-                text = "".join(lines)
-            case 4:
-                del lines[draw.randrange(len(lines))]
-                text = "".join(lines)
-            case 5:
-                at = draw.randrange(len(lines))
-                lines[at] = draw.choice(("", " ", "  ", "    ", "      ")) + lines[at].lstrip(" ")
-                text = "".join(lines)
-    return text
 
 
 def test_a_plain_file_is_recognised_and_read_as_the_strict_reader_does():

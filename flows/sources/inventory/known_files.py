@@ -18,11 +18,11 @@ from flows.sources.inventory.other_files import (
     parse_capabilities,
     parse_node,
     parse_service,
-    parse_topology,
 )
 from flows.sources.inventory.pack import Pack, empty_pack, join_packs, keep_files, pack_files
 from flows.sources.inventory.parse_many import parse_many
 from flows.sources.inventory.parse_pool import File
+from flows.sources.inventory.plain_topology import read_topology
 from flows.sources.inventory.rows import Parsers
 from flows.sources.inventory.services_file import ParsedServices, parse_services
 from schemas.limits import Limits
@@ -78,7 +78,7 @@ class KnownFiles:
             self._parse_services,
             self._remembered("capabilities", parse_capabilities, ParsedCapabilities),
             self._remembered("node", parse_node, ParsedNode),
-            self._remembered("topology", parse_topology, ParsedTopology),
+            self._remembered("topology", read_topology, ParsedTopology),
             self._remembered("service", parse_service, ParsedService),
         )
 

@@ -36,7 +36,7 @@ def plan_entry(leads: tuple[str, ...]) -> Plan | None:
 
     Services of one fleet share a few sequences of leads, so that each is understood once.
     """
-    paths = _paths(leads)
+    paths = find_paths(leads)
     if paths is None or not all(_is_known(path[0]) for _, path in paths):
         return None
     if any(path[0] in SPECIAL for _, path in paths):
@@ -98,7 +98,7 @@ def _is_known(key: str) -> bool:
     return key != "-" and (key in KNOWN or suggest(key, KNOWN) is None)
 
 
-def _paths(leads: tuple[str, ...]) -> list[tuple[int, tuple[str, ...]]] | None:
+def find_paths(leads: tuple[str, ...]) -> list[tuple[int, tuple[str, ...]]] | None:
     """Return line and path of keys of each key or dash; None for a nesting that is not plain, or a key twice."""
     paths: list[tuple[int, tuple[str, ...]]] = []
     path: tuple[str, ...] = ()

@@ -32,9 +32,9 @@ _ITEM = rf" *+{_UNCLEAR}[A-Za-z][A-Za-z0-9_.-]*+ *+"
 _LIST = rf"\[(?:\]|{_ITEM}(?:,{_ITEM})*+\])"
 _VALUE = rf"{_PLAIN}|true|false|null|{_NUMBER}|{_LIST}|{_QUOTED}|\{{\}}"
 
-_HEAD = re.compile(rf"(?:---\n)?+(?:{_BLANK}\n)*+services:{_REST}(?:\n{_BLANK})*+")
-_SERVICE = re.compile(rf"\n  ({_KEY}):(?![^ \n])".encode())
-"""Where a service begins, if its file is plain; what stands between two of them is an entry, and is judged as one."""
+_HEAD = re.compile(rf"(?:---\n)?+(?:{_BLANK}\n)*+({_KEY}):{_REST}(?:\n{_BLANK})*+")
+_BEGIN = re.compile(rf"\n  ({_KEY}):(?![^ \n])".encode())
+"""Where an entry begins, if its file is plain; what stands between two names is one, and is judged as one."""
 _NAMED = re.compile(_REST)
 _LINE = re.compile(rf"( *+(?:{_KEY}:|-)(?: (?=[^ #]))?+)(?:(?<= )({_VALUE}))?+{_REST}|{_BLANK}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*+")
@@ -55,6 +55,16 @@ class PlainServices(NamedTuple):
     """That of the first service."""
 
 
+class PlainEntries(NamedTuple):
+    """A plain file, cut."""
+
+    names: list[str]
+    texts: list[bytes]
+    """What stands behind each name, in its line and in those below it."""
+    first_line: int
+    """That of the first name."""
+
+
 class Line(NamedTuple):
     """One line below a service's name."""
 
@@ -70,12 +80,12 @@ class Line(NamedTuple):
     """What it can name: all of a list in brackets, or the one word behind a dash; none where that is no list of names."""
 
 
-class _NotPlainError(Exception):
+class NotPlainError(Exception):
     """The strict reader must decide."""
 
 
-class _Names(dict[bytes, str]):
-    """The name of each service that was met, by its bytes, which are of the right characters."""
+class Names(dict[bytes, str]):
+    """Each name that was met, by its bytes, which are of the right characters."""
 
     def __init__(self, max_length: int) -> None:
         self._max_length = max_length
@@ -83,7 +93,7 @@ class _Names(dict[bytes, str]):
     def __missing__(self, written: bytes) -> str:
         name = written.decode("ascii")
         if name in _UNUSABLE or len(name) > self._max_length:
-            raise _NotPlainError
+            raise NotPlainError
         return self.setdefault(written, name)
 
 
@@ -110,47 +120,58 @@ class PlainReader:
     def __init__(self, limits: Limits) -> None:
         """Begin with no entry."""
         self._limits = limits
-        self._names = _Names(limits.max_name_length)
+        self._names = Names(limits.max_name_length)
         self._numbers = _Numbers(limits.max_name_length)
         self.entries, self.heights = self._numbers.entries, self._numbers.heights
 
     def read(self, data: bytes) -> PlainServices | None:
         """Return the services of a file of the plain shape, or None where the strict reader must decide."""
         try:
-            return self._read(data) if self._is_small(data) else None
-        except (_NotPlainError, UnicodeDecodeError):
+            return self._read(data) if is_small(data, self._limits) else None
+        except (NotPlainError, UnicodeDecodeError):
             return None
 
-    def _is_small(self, data: bytes) -> bool:
-        """Return whether the file is below the limits of a YAML file, whatever it says."""
-        limits = self._limits
-        most_values = 2 * len(data) + 2
-        if most_values > limits.max_yaml_nodes:
-            most_values = 2 * data.count(b"\n") + data.count(b",") + 4
-        return most_values <= limits.max_yaml_nodes and limits.max_yaml_depth >= MAX_DEPTH + 3
+    def _read(self, data: bytes) -> PlainServices:
+        services, texts, first_line = cut_entries(data, "services", self._names)
+        return PlainServices(services, [*map(self._numbers.__getitem__, texts)], first_line)
 
-    def _read(self, data: bytes) -> PlainServices | None:
-        # Nothing is decoded before it is known to be new: most of it is not.
-        head, *parts = _SERVICE.split(data)
-        services = [*map(self._names.__getitem__, parts[::2])]
-        if not _HEAD.fullmatch(head.decode()) or not services or len({*services}) < len(services):
-            return None
-        parts[-1] = parts[-1].removesuffix(b"\n")
-        numbers = [*map(self._numbers.__getitem__, parts[1::2])]
-        first_line = head.count(b"\n") + 2
-        return PlainServices(services, numbers, first_line)
+
+def is_small(data: bytes, limits: Limits) -> bool:
+    """Return whether a plain file is below the limits of a YAML file, whatever it says."""
+    most_values = 2 * len(data) + 2
+    if most_values > limits.max_yaml_nodes:
+        most_values = 2 * data.count(b"\n") + data.count(b",") + 4
+    return most_values <= limits.max_yaml_nodes and limits.max_yaml_depth >= MAX_DEPTH + 3
+
+
+def cut_entries(data: bytes, key: str, names: Names) -> PlainEntries:
+    """Return the entries below the key that the file begins with, each of another name; raises `NotPlainError`."""
+    # Nothing is decoded before it is known to be new: most of it is not.
+    head, *parts = _BEGIN.split(data)
+    found, named = _HEAD.fullmatch(head.decode()), [*map(names.__getitem__, parts[::2])]
+    if not found or found[1] != key or not named or len({*named}) < len(named):
+        raise NotPlainError
+    parts[-1] = parts[-1].removesuffix(b"\n")
+    return PlainEntries(named, parts[1::2], head.count(b"\n") + 2)
+
+
+def read_lines(text: str) -> list[Line]:
+    """Return the lines below a name, behind which only a comment stands; raises `NotPlainError`."""
+    rest, *lines = text.split("\n")
+    if not _NAMED.fullmatch(rest):
+        raise NotPlainError
+    return [*map(_read_line, lines)]
 
 
 def _read_entry(text: str, max_name_length: int) -> Entry:
     """Return what stands behind a service's name, in its line and in those below it."""
-    rest, *texts = text.split("\n")
-    lines = [*map(_read_line, texts)]
+    lines = read_lines(text)
     plan = plan_entry(tuple(map(_LEAD, lines)))
-    if plan is None or not _NAMED.fullmatch(rest):
-        raise _NotPlainError
+    if plan is None:
+        raise NotPlainError
     switches = {lines[index].value for index in plan.switches}
     if switches and not switches <= {"true", "false"}:
-        raise _NotPlainError
+        raise NotPlainError
     role, exposure, model = [None if place is None else lines[place].text for place in plan.texts]
     whole = plan.template % tuple([lines[index].told for index in plan.values])
     dependencies = _read_dependencies(plan, lines, max_name_length)
@@ -165,7 +186,7 @@ def _read_line(text: str) -> Line:
     """Return what a line below a service's name says."""
     found = _LINE.fullmatch(text)
     if found is None:
-        raise _NotPlainError
+        raise NotPlainError
     lead, value = found.groups("")
     if not value:
         return Line(lead, "", None, "", None)
@@ -184,13 +205,13 @@ def _read_dependencies(plan: Plan, lines: list[Line], max_name_length: int) -> t
     for index, scope in plan.declared:
         names = lines[index].names
         if names is None:
-            raise _NotPlainError
+            raise NotPlainError
         for name in names:
             if len(name) > max_name_length:
-                raise _NotPlainError
+                raise NotPlainError
             found.append(EntryDependency(name, scope, False, index + 1))
     if len(found) > 1 and len({one.dependency for one in found}) < len(found):
-        raise _NotPlainError
+        raise NotPlainError
     return tuple(found)
 
 

@@ -27,8 +27,8 @@ from flows.sources.inventory.other_files import (
     parse_capabilities,
     parse_node,
     parse_service,
-    parse_topology,
 )
+from flows.sources.inventory.plain_topology import read_topology
 from flows.sources.inventory.services_file import ParsedServices, parse_services
 from flows.sources.names import explain_name, normalize_name
 from schemas.limits import Limits
@@ -44,7 +44,7 @@ class Parsers(NamedTuple):
     services: Callable[..., ParsedServices] = parse_services
     capabilities: Callable[[bytes, Limits], ParsedCapabilities] = parse_capabilities
     node: Callable[[bytes, Limits, str], ParsedNode] = parse_node
-    topology: Callable[[bytes, Limits], ParsedTopology] = parse_topology
+    topology: Callable[[bytes, Limits], ParsedTopology] = read_topology
     service: Callable[[bytes, Limits, str], ParsedService] = parse_service
 
 
