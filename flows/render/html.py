@@ -168,16 +168,21 @@ def _acknowledged(page: Page) -> list[dict[str, Any]]:
 
 
 def draw_past(page: Page) -> dict[str, Any]:
-    """Return the past as the templates show it; None where the history tells nothing."""
+    """Return the past as the templates show it; None where the history tells nothing.
+
+    States and openings begin with the history, where that is younger than the period: the first day is told by the hour.
+    """
     drawn = {"since": page.since, "past_problem": page.past_problem, "past": None, "beats": None}
     if page.past is None:
         return drawn
     services = page.past.reliability.filter(page.past.reliability["service"] != ALL)
     worst = services.drop_nulls("availability_ratio").sort("availability_ratio", "node", "service")
     low = min(worst["availability_ratio"].to_list(), default=1.0)
+    begin = max([page.since, *page.past.spans["as_of"].sort().head(1)])
     past = {
-        "states": draw_states(page.past, page.since, page.as_of),
-        "openings": draw_openings(page.past, page.since, page.as_of),
+        "begin": begin,
+        "states": draw_states(page.past, begin, page.as_of),
+        "openings": draw_openings(page.past, begin, page.as_of),
         "heat": draw_heat(page.past, page.since, page.as_of),
         "timeline": draw_timeline(page.past, page.since, page.as_of),
         "worst": worst.head(MOST_BARS).to_dicts(),

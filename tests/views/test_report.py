@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows.render.figures import draw_causes
-from flows.render.html import MOST_NODES_IN_FULL, to_html
+from flows.render.html import MOST_NODES_IN_FULL, draw_past, to_html
 from flows.render.plots import Scale, Slots, draw_heat, draw_openings, draw_states, draw_timeline
 from flows.settings import load_settings
 from flows.text.spoken import spoken_target
@@ -158,6 +158,21 @@ def test_a_pill_says_what_tells_it_from_others(cause, name, shown):
     (picture,) = draw_causes([(cause, [(name, "waits")])])
 
     assert (picture["ends"][0]["name"], picture["ends"][0]["whole"]) == (shown, name)
+
+
+def test_the_first_day_is_told_by_the_hour(tmp_path):
+    hosts, settings = {"a": "services: [web]"}, {"inventory": tmp_path, "world": tmp_path / "world"}
+    for minute in (0, 20, 40):
+        at = fleet_on_disk.NOON + timedelta(minutes=minute)
+        fleet_on_disk.reconcile(tmp_path, hosts, {"a/web": fleet_on_disk.OK}, as_of=at, dry_run=False)
+    loaded = load_settings({**settings, "state_dir": tmp_path / "state"}).settings
+    page = gather_page(loaded, fleet_on_disk.NOON + timedelta(minutes=45), timedelta(days=30))
+
+    past = draw_past(page)["past"]
+
+    assert past["states"]["slot"] == past["openings"]["slot"] == "hour"
+    assert [part["height"] for column in past["states"]["columns"] for part in column["parts"]] == [66.67]
+    assert f"since {fleet_on_disk.NOON:%Y-%m-%d}" in to_html(page)
 
 
 def test_in_a_large_fleet_what_agrees_is_counted(tmp_path):
