@@ -1,7 +1,6 @@
 """`supervisor ack`: answer for a recommendation until a moment, see who answers for what, take it back."""
 
 import getpass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -78,7 +77,8 @@ def add(
 
     settings = options.glance({"state_dir": state_dir, "checkpoint": checkpoint}, config)
     now = options.read_now(settings).replace(microsecond=0)
-    owner, reason, end = _text(owner, "owner"), _text(reason, "reason"), parse_end(until, now)
+    owner, reason = _text(owner, "owner"), _text(reason, "reason")
+    end = options.parse_end(until, now, "an acknowledgement")
     aim, known = _find(target, settings)
     row = Acknowledgement(
         node=aim.node, service=aim.service, owner=owner, reason=reason, acknowledged_at=now, until=end
@@ -92,20 +92,6 @@ def add(
     if aim not in known:
         typer.echo(f"note: the last run recommends nothing for it{_suggest(aim, known)}", err=True)
     return 0
-
-
-def parse_end(text: str, now: datetime) -> datetime:
-    """Return the moment of a duration from now or of an ISO 8601 text; it must lie in the future."""
-    from schemas.duration import parse_duration
-
-    duration = parse_duration(text)
-    try:
-        end = now + duration if isinstance(duration, timedelta) else options.parse_moment(text)
-    except OverflowError:
-        raise typer.BadParameter(f"{text!a} reaches beyond the year 9999") from None
-    if end is None or end <= now:
-        raise typer.BadParameter(f"{text!a} has passed; an acknowledgement ends in the future")
-    return end.astimezone(UTC)
 
 
 def _find(wanted: str, settings: "Glance") -> tuple["Target", list["Target"]]:

@@ -1,7 +1,6 @@
 """What operators say: hold, release, halt, resume, attest-down. Each is a record in that person's own journal."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,7 +79,7 @@ def hold(
 
     desk = sit_down(_load(config))
     aim = find_target(target, desk.settings)
-    end = parse_moment_after(until, desk.now, desk.settings.actions.max_hold, "a hold")
+    end = options.parse_end(until, desk.now, "a hold", desk.settings.actions.max_hold)
     record = Hold(target=aim, until=end, reason=read_reason(reason), via=via, claimed=claimed)
     return tell(desk, lambda *_: record, f"{aim} is held until {spoken_moment(end)}", dry_run, as_json)
 
@@ -124,7 +123,7 @@ def halt(
     from schemas.ledger import Halt
 
     desk = sit_down(_load(config))
-    end = parse_moment_after(until, desk.now, None, "a halt") if until else None
+    end = options.parse_end(until, desk.now, "a halt") if until else None
     record = Halt(reason=read_reason(reason), until=end, abort=abort, via=via, claimed=claimed)
     word = f"until {spoken_moment(end)}" if end else "until 'supervisor resume'"
     return tell(desk, lambda *_: record, f"nothing starts any more, {word}", dry_run, as_json)
@@ -204,22 +203,6 @@ def read_reason(text: str) -> str:
     if not text.strip():
         raise typer.BadParameter("--reason is empty; whoever reads it later needs to know")
     return text.strip()[:500]
-
-
-def parse_moment_after(text: str, now: datetime, longest: timedelta | None, what: str) -> datetime:
-    """Return the moment of a duration from now or of an ISO 8601 text; in the future, and not beyond the longest."""
-    from schemas.duration import parse_duration, spell_duration
-
-    duration = parse_duration(text)
-    try:
-        end = now + duration if isinstance(duration, timedelta) else options.parse_moment(text)
-    except OverflowError:
-        raise typer.BadParameter(f"{text!a} reaches beyond the year 9999") from None
-    if end is None or end <= now:
-        raise typer.BadParameter(f"{text!a} has passed; {what} ends in the future")
-    if longest is not None and end - now > longest:
-        raise typer.BadParameter(f"{text!a} is longer than {what} may last ({spell_duration(longest)})")
-    return end
 
 
 def find_target(text: str, settings: "Settings") -> str:

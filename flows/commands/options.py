@@ -96,19 +96,39 @@ def _read_moment(text: str) -> datetime:
 
 def parse_since(text: str, until: datetime) -> datetime:
     """Return the moment that lies a duration such as `30d` before another, or that a date or ISO 8601 text names."""
+    return _move(text, until, -1)
+
+
+def parse_end(text: str, now: datetime, what: str, longest: timedelta | None = None) -> datetime:
+    """Return the moment of a duration from now or of an ISO 8601 text; in the future, and not beyond the longest.
+
+    `what` ends then, as a sentence about it begins: "a hold".
+    """
+    from schemas.duration import spell_duration
+
+    end = _move(text, now, 1)
+    if end <= now:
+        raise typer.BadParameter(f"{text!a} has passed; {what} ends in the future")
+    if longest is not None and end - now > longest:
+        raise typer.BadParameter(f"{text!a} is longer than {what} may last ({spell_duration(longest)})")
+    return end
+
+
+def _move(text: str, start: datetime, sign: int) -> datetime:
+    """Return the moment that lies a duration before or after another, or that a date or ISO 8601 text names."""
     from schemas.duration import parse_duration
 
     duration = parse_duration(text)
-    if not isinstance(duration, timedelta):
-        if not text[:4].isdigit():
-            raise typer.BadParameter(f"{text!a}: expected a duration such as 30d or 12h, or 2026-05-27T18:00:00Z")
-        moment = parse_moment(text)
-        assert moment is not None  # noqa: S101 - the text is not None
-        return moment
     try:
-        return until - duration
+        if isinstance(duration, timedelta):
+            return start + sign * duration
     except OverflowError:
-        raise typer.BadParameter(f"{text!a} reaches back before the year 1") from None
+        where = "beyond the year 9999" if sign > 0 else "back before the year 1"
+        raise typer.BadParameter(f"{text!a} reaches {where}") from None
+    moment = parse_moment(text) if text[:4].isdigit() else None
+    if moment is None:
+        raise typer.BadParameter(f"{text!a}: expected a duration such as 30d or 12h, or 2026-05-27T18:00:00Z")
+    return moment
 
 
 def parse_period(

@@ -13,7 +13,6 @@ from flows.commands.operate import (
     MaybeEnd,
     Via,
     find_target,
-    parse_moment_after,
     read_reason,
     tell,
 )
@@ -316,7 +315,7 @@ def end_of_overrides(desk: "Desk", guards: tuple[str, ...], until: str | None) -
             raise typer.BadParameter("--until says when an override ends, and goes with --override alone")
         return None
     longest = desk.settings.actions.max_override
-    return desk.now + longest if until is None else parse_moment_after(until, desk.now, longest, "an override")
+    return desk.now + longest if until is None else options.parse_end(until, desk.now, "an override", longest)
 
 
 def _show(intent: "Intent", decision: "Decision | None") -> None:

@@ -3,7 +3,7 @@
 from flows.text.spoken import said
 
 _LACKS = {
-    "automation": "automation (actions.automation)",
+    "automation": "automation",
     "rule": "a rule that lets it run",
     "executor_line": "a line in executor.yaml",
     "executor_running": "a running executor",

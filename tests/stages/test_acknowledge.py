@@ -2,12 +2,10 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-import typer
 
-from flows.commands.ack import parse_end
 from flows.errors import SettingsError
 from flows.ledger.acknowledgements import FILE, change_acknowledgements, read_acknowledgements
 from schemas.acknowledgement import Acknowledgement
@@ -63,18 +61,6 @@ def test_a_broken_file_is_an_error_that_names_it(tmp_path, content):
 
     with pytest.raises(SettingsError, match=FILE):
         read_acknowledgements(tmp_path)
-
-
-def test_an_end_is_a_duration_from_now_or_a_moment():
-    now = datetime(2026, 5, 1, tzinfo=UTC)
-
-    assert parse_end("3d", now) == parse_end("2026-05-04T00:00:00Z", now) == parse_end("2026-05-04T02:00:00+02:00", now)
-
-
-@pytest.mark.parametrize("text", ["0", "2026-04-30T00:00:00Z", "2026-05-01T00:00:00Z", "2026-05-02T00:00:00", "soon"])
-def test_an_end_that_has_passed_or_is_unclear_is_refused(text):
-    with pytest.raises(typer.BadParameter):
-        parse_end(text, datetime(2026, 5, 1, tzinfo=UTC))
 
 
 @pytest.fixture
