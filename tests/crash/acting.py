@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,14 +30,51 @@ class Scene:
 
     name: str
     command: tuple[str, ...]
-    policy: str | None = None
+    """`INTENT` in it stands for the intent that the home asks about."""
+    prepare: Callable[[Home], None]
+    leaves: str
+    """The kind of the record that is there where the command ended well."""
 
 
-ASK = "rules: [{id: ask, match: {}, mode: approve}]\n"
+def _ask_to_restart(home: Home) -> None:
+    home.run("act", "--once")
+    home.fall_sick("piha/web")
+    for _ in range(3):
+        home.run("reconcile", "-q")
+        home.pass_time(seconds=30)
+
+
+def _ask_for_a_yes(home: Home) -> None:
+    home.write("policy.yaml", "rules: [{id: ask, match: {}, mode: approve}]\n")
+    _ask_to_restart(home)
+
+
+def _restart_while_another_dies(home: Home) -> None:
+    _ask_to_restart(home)
+    home.run("act", "--once")
+    home.pass_time(seconds=60)
+    home.run("reconcile", "-q")
+    home.fall_sick("vps/dns")
+    home.pass_time(seconds=60)
+
+
+def _die_between_start_and_end(home: Home) -> None:
+    """Leave what an executor leaves that was killed right behind the effect."""
+    _ask_to_restart(home)
+    home.run("act", "--once")
+    [journal] = (home.actions / "journal").glob("executor-*.jsonl")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    assert json.loads(lines[-1])["kind"] == "ended"
+    journal.write_bytes(b"".join(lines[:-1]))
+    home.pass_time(seconds=60)
+
+
 SCENES = (
-    Scene("the executor starts something", ("act", "--once")),
-    Scene("a run proposes, verifies and tells", ("reconcile", "-q")),
-    Scene("an operator holds", ("hold", "piha/db", "--until", "2h", "--reason", "x")),
+    Scene("the executor starts something", ("act", "--once"), _ask_to_restart, "ended"),
+    Scene("a run proposes, verifies and tells", ("reconcile", "-q"), _restart_while_another_dies, "proposed"),
+    Scene("an operator holds", ("hold", "piha/db", "--until", "2h", "--reason", "x"), _ask_to_restart, "hold"),
+    Scene("an operator approves", ("approve", "INTENT", "--intent", "INTENT"), _ask_for_a_yes, "approved"),
+    Scene("an executor finds what the last one left", ("act", "--once"), _die_between_start_and_end, "lost"),
 )
 
 
@@ -49,17 +86,9 @@ class Stage:
         self.scene = scene
         self.home = Home(folder / "home")
         self.home.configure(start_grace="0s")
-        self.home.run("act", "--once")
-        self.home.fall_sick("piha/web")
-        for _ in range(3):
-            self.home.run("reconcile", "-q")
-            self.home.pass_time(seconds=30)
-        if scene.command[0] == "reconcile":
-            self.home.run("act", "--once")
-            self.home.pass_time(seconds=60)
-            self.home.run("reconcile", "-q")
-            self.home.fall_sick("vps/dns")
-            self.home.pass_time(seconds=60)
+        scene.prepare(self.home)
+        asked = self.home.run("actions", "list", "--all", "--json").json["actions"]
+        self._command = [asked[-1]["intent_id"][:12] if word == "INTENT" else word for word in scene.command]
         self._kept = folder / "kept"
         shutil.copytree(self.home.folder, self._kept)
         self._now = self.home.now
@@ -84,7 +113,7 @@ class Stage:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         done = subprocess.run(
-            [*command, *SUPERVISOR, *self.scene.command],
+            [*command, *SUPERVISOR, *self._command],
             capture_output=True,
             timeout=120,
             check=False,
@@ -109,9 +138,11 @@ class Stage:
     def check(self, point: Point, fault: str, trace: Path) -> list[str]:
         """Strike at a point, go on as ever, and return what does not hold."""
         self.reset()
-        self.strike(trace, inject(point, fault))
+        code = self.strike(trace, inject(point, fault))
         if str(self.home.folder) not in find_injected(trace):
             return MISSED
+        if code == 0 and not self.home.records(self.scene.leaves):
+            return [f"it ended well, and there is no {self.scene.leaves}"]
         for _ in range(6):
             for command in (("reconcile", "-q"), ("act", "--once")):
                 said = self.home.run(*command)
@@ -146,7 +177,7 @@ def _find_untold(records: "tuple[object, ...]", lines: list[dict[str, object]]) 
     from schemas.canonical import hash_canonical
 
     told = {line["payload"]["event_id"] for line in lines}  # type: ignore[index]
-    kinds = {"proposed", "started", "ended", "lost", "verified", "hold"}
+    kinds = {"proposed", "approved", "started", "ended", "lost", "verified", "hold"}
     return [
         f"{line.record['kind']} {line.n} was never told"  # type: ignore[attr-defined]
         for line in records
