@@ -184,6 +184,13 @@ class Fold:
         return count_consents(intent.consents, intent.risk, target, moment, self.operators) >= intent.approvals
 
 
+_PROPOSED = (
+    "intent_id", "action_id", "node", "service", "verb", "risk", "params", "number", "problem_at", "evidence_fingerprint",
+    "recommendation_id", "rule_id", "mode", "approvals", "requested",
+)  # fmt: skip
+"""What an intent has of its proposal as it stands there."""
+
+
 def _take_proposed(fold: Fold, entry: Entry, record: Any) -> str | None:
     before = fold.intents.get(record.intent_id)
     if before and (before.state not in {_S.CANCELLED, _S.REJECTED} or before.was_started):
@@ -193,21 +200,7 @@ def _take_proposed(fold: Fold, entry: Entry, record: Any) -> str | None:
     state, old = BY_MODE[record.mode], str(before.state) if before else ""
     history = before.history if before else ()
     intent = Intent(
-        intent_id=record.intent_id,
-        action_id=record.action_id,
-        node=record.node,
-        service=record.service,
-        verb=record.verb,
-        risk=record.risk,
-        params=record.params,
-        number=record.number,
-        problem_at=record.problem_at,
-        evidence_fingerprint=record.evidence_fingerprint,
-        recommendation_id=record.recommendation_id,
-        rule_id=record.rule_id,
-        mode=record.mode,
-        approvals=record.approvals,
-        requested=record.requested,
+        **{name: getattr(record, name) for name in _PROPOSED},
         state=state,
         created_at=entry.at,
         updated_at=entry.at,

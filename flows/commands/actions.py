@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,8 @@ from flows.commands import options
 from flows.commands.operate import Aim, DryRun, Json, Reason, find_target, read_reason, tell
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flows.ledger.actions.journals import JournalLine, Journals
     from flows.settings import Settings
     from schemas.book import Book
@@ -169,8 +171,6 @@ def verify(config: options.Config = None, as_json: Json = False) -> int:
     from flows.ledger.actions.entries import read_ledger
     from flows.ledger.actions.journals import read_journals
     from flows.run.acting.place import action_place, find_operators
-    from flows.text.escape import show
-    from schemas.spoken import count
     from stages.fold_ledger import fold_ledger
 
     settings = _load(config)
@@ -179,34 +179,35 @@ def verify(config: options.Config = None, as_json: Json = False) -> int:
     book = fold_ledger(reading.ledger, find_operators(settings).operators, settings.actions.numbers())
     ignored = sorted((*reading.unknown, *book.ignored))
     torn = [f"{role}-{uid}" for (role, uid), tail in sorted((journals.tails or {}).items()) if tail.torn]
-    if as_json:
-        rows = [{"n": row.n, "kind": row.kind, "why": row.why} for row in ignored]
-        typer.echo(
-            json.dumps(
-                {
-                    "v": 1,
-                    "ok": not journals.problems,
-                    "records": len(journals.lines),
-                    "problems": [*journals.problems],
-                    "ignored": rows,
-                    "illegal": [*book.illegal],
-                    "torn": torn,
-                }
-            )
-        )
-        return 2 if journals.problems else 0
-    for problem in journals.problems:
-        typer.echo(f"broken: {show(problem, 2000)}")
-    for row in ignored:
-        typer.echo(f"ignored: {row.n} {show(row.kind)}: {show(row.why)}")
-    for n in book.illegal:
-        typer.echo(f"illegal: {n} started without leave; it counts as an attempt all the same")
-    for name in torn:
-        typer.echo(f"torn: the last line of {name}; its owner cuts it before the next append")
-    if not journals.problems:
-        records, files = count(len(journals.lines), "record"), count(len(journals.tails or {}), "journal")
-        typer.echo(f"{records} in {files}, each follows the one before it")
+    document = {
+        "v": 1,
+        "ok": not journals.problems,
+        "records": len(journals.lines),
+        "problems": [*journals.problems],
+        "ignored": [row._asdict() for row in ignored],
+        "illegal": [*book.illegal],
+        "torn": torn,
+    }
+    typer.echo(json.dumps(document) if as_json else "\n".join(_describe_ledger(document, len(journals.tails or {}))))
     return 2 if journals.problems else 0
+
+
+def _describe_ledger(found: dict[str, Any], journal_count: int) -> "Iterator[str]":
+    """Yield what `verify` found, a line for each."""
+    from flows.text.escape import show
+    from schemas.spoken import count
+
+    for problem in found["problems"]:
+        yield f"broken: {show(problem, 2000)}"
+    for row in found["ignored"]:
+        yield f"ignored: {row['n']} {show(row['kind'])}: {show(row['why'])}"
+    for n in found["illegal"]:
+        yield f"illegal: {n} started without leave; it counts as an attempt all the same"
+    for name in found["torn"]:
+        yield f"torn: the last line of {name}; its owner cuts it before the next append"
+    if found["ok"]:
+        records, files = count(found["records"], "record"), count(journal_count, "journal")
+        yield f"{records} in {files}, each follows the one before it"
 
 
 def reset(

@@ -1,7 +1,8 @@
 """Yes, no, and requests by hand: `approve`, `reject`, `act VERB TARGET`."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from schemas.attempt import Intent
     from schemas.book import Book
     from schemas.decision import Decision
-    from schemas.ledger import OperatorRecord, Requested
+    from schemas.ledger import Approved, OperatorRecord, Requested
     from schemas.operator import Operator
+    from schemas.verb import Verb
 
 APPROVE = """Say yes to what is asked: it starts when nothing else speaks against it.
 
@@ -78,7 +80,6 @@ def approve(
     """Write it down; return 0, or 2 where the answer is no."""
     from flows.run.acting.operate import sit_down
     from flows.run.acting.think import think_again
-    from schemas.attempt import IntentState
     from schemas.ledger import Approved
 
     desk = sit_down(options.load({}, config))
@@ -91,33 +92,27 @@ def approve(
     if not as_json:
         _show(wanted, decision)
     confirm(intent, dry_run=dry_run)
-    overrides_end_at = end_of_overrides(desk, guards, until)
-
-    def decide(book: "Book", _: "Journals") -> "OperatorRecord | None":
-        current = find_intent(book, wanted.intent_id, None)
-        if current.state is IntentState.APPROVED and not guards:
-            return None
-        ttl = thought.rule_numbers(decision).approval_ttl if decision else desk.settings.actions.approval_ttl
-        return Approved(
-            intent_id=current.intent_id,
-            reason=reason.strip()[:500],
-            evidence_fingerprint=current.evidence_fingerprint,
-            policy_fingerprint=thought.power.policy.fingerprint,
-            ends_at=desk.now + ttl,
-            overrides=guards,
-            overrides_end_at=overrides_end_at,
-            via=via,
-            claimed=claimed,
-        )
-
-    return tell(
-        desk,
-        decide,
-        _tell_yes(desk, wanted, thought.power.operators),
-        dry_run,
-        as_json,
-        nothing=f"{wanted.action_id} is approved already",
+    record = Approved(
+        intent_id=wanted.intent_id,
+        reason=reason.strip()[:500],
+        evidence_fingerprint=wanted.evidence_fingerprint,
+        policy_fingerprint=thought.power.policy.fingerprint,
+        ends_at=desk.now + thought.rule_numbers(decision).approval_ttl,
+        overrides=guards,
+        overrides_end_at=end_of_overrides(desk, guards, until),
+        via=via,
+        claimed=claimed,
     )
+    said, nothing = _tell_yes(desk, wanted, thought.power.operators), f"{wanted.action_id} is approved already"
+    return tell(desk, partial(_say_yes, record), said, dry_run, as_json, nothing=nothing)
+
+
+def _say_yes(record: "Approved", book: "Book", _: "Journals") -> "Approved | None":
+    """Return the approval where it is still asked for: a second one says nothing new, unless it passes guards."""
+    from schemas.attempt import IntentState
+
+    is_approved = find_intent(book, record.intent_id, None).state is IntentState.APPROVED
+    return None if is_approved and not record.overrides else record
 
 
 def _tell_yes(desk: "Desk", wanted: "Intent", operators: "Iterable[Operator]") -> str:
@@ -201,41 +196,45 @@ def request(
 
     from flows.run.acting.operate import RefusedError, sit_down
     from flows.run.acting.think import think_again
-    from schemas.ledger import By, Entry, Requested, Role
+    from schemas.ledger import Requested
     from schemas.numbers import Automation
-    from schemas.verb import TRAITS, Verb
-    from schemas.words import ALL
+    from schemas.verb import Verb
 
     desk = sit_down(settings)
     if settings.actions.automation in {Automation.OBSERVE, Automation.SUGGEST}:
         raise RefusedError(f"actions.automation is {settings.actions.automation}: nothing is done, by hand neither")
-    if target is None:
-        raise typer.BadParameter("act VERB needs a target: node/service, of a cleanup the node")
-    aim = find_target(target, settings)
-    node, _, service = aim.partition("/")
-    if TRAITS[Verb(verb)].is_of_node != (service == ALL):
-        raise typer.BadParameter(f"{verb} is done to {'a node' if TRAITS[Verb(verb)].is_of_node else 'node/service'}")
-    if (verb == Verb.FAILOVER) != (to is not None):
-        raise typer.BadParameter("--to NODE says where a failover goes, and goes with nothing else")
+    what = _read_what(settings, Verb(verb), target, to)
     guards = read_guards(override, reason)
     record = Requested(
-        node=node,
-        service=service,
-        verb=Verb(verb),
-        params={"to": to.strip().lower()} if to else {},
+        **what,
         ends_at=desk.now + settings.actions.approval_ttl,
         reason=read_reason(reason),
         overrides=guards,
         overrides_end_at=end_of_overrides(desk, guards, until),
     )
     thought = think_again(settings, place=desk.place, as_of=desk.now)
-    by = By(uid=desk.operator.uid, name=desk.operator.name, role=Role.OPERATOR)
-    decision = _suppose(thought, Entry(thought.greatest + 1, desk.now, by, record))
+    decision = _suppose(thought, desk, record)
     record = replace(record, ends_at=desk.now + thought.rule_numbers(decision).approval_ttl)
     if not as_json:
         _show_decision(decision)
         _note_twin(thought.book, record, desk.now)
-    return tell(desk, lambda *_: record, f"asked for {verb} of {aim}", dry_run, as_json)
+    return tell(desk, lambda *_: record, f"asked for {verb} of {record.node}/{record.service}", dry_run, as_json)
+
+
+def _read_what(settings: "Settings", verb: "Verb", target: str | None, to: str | None) -> dict[str, Any]:
+    """Return a request's verb, target and parameters; BadParameter where the verb is not done to that."""
+    from schemas.verb import TRAITS, Verb
+    from schemas.words import ALL
+
+    if target is None:
+        raise typer.BadParameter("act VERB needs a target: node/service, of a cleanup the node")
+    node, _, service = find_target(target, settings).partition("/")
+    is_of_node = TRAITS[verb].is_of_node
+    if is_of_node != (service == ALL):
+        raise typer.BadParameter(f"{verb} is done to {'a node' if is_of_node else 'node/service'}")
+    if (verb is Verb.FAILOVER) != (to is not None):
+        raise typer.BadParameter("--to NODE says where a failover goes, and goes with nothing else")
+    return {"node": node, "service": service, "verb": verb, "params": {"to": to.strip().lower()} if to else {}}
 
 
 def _note_twin(book: "Book", record: "Requested", now: "datetime") -> None:
@@ -246,13 +245,14 @@ def _note_twin(book: "Book", record: "Requested", now: "datetime") -> None:
         typer.echo("note: the same is asked for already; each request is done once, so that it is done again", err=True)
 
 
-def _suppose(thought: "Thought", entry: "object") -> "Decision":
+def _suppose(thought: "Thought", desk: "Desk", record: "Requested") -> "Decision":
     """Return what would be decided about a request; RefusedError where that is no."""
     from flows.run.acting.operate import RefusedError
     from schemas.decision import Verdict
-    from schemas.ledger import Entry
+    from schemas.ledger import By, Entry, Role
 
-    assert isinstance(entry, Entry)  # noqa: S101 - said as an object above, so that the module starts fast
+    by = By(uid=desk.operator.uid, name=desk.operator.name, role=Role.OPERATOR)
+    entry = Entry(thought.greatest + 1, desk.now, by, record)
     found = [row for row in thought.suppose(entry).decisions if row.requested == entry.n]
     if not found:
         raise RefusedError("this is not asked for, or not monitored, or the run does not judge it")

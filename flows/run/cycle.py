@@ -15,7 +15,7 @@ from flows.run.attend import habits_of, prints_of, read_before, recall, remark, 
 from flows.run.clock import read_now
 from flows.run.confirm import confirm_events
 from flows.run.deadline import end_in_time
-from flows.run.decide import decide
+from flows.run.decide import Decision, decide
 from flows.run.gather import InputReader, Inputs, read_inputs
 from flows.run.news import to_news
 from flows.run.preview import preview_acting
@@ -151,6 +151,20 @@ def _conclude(
     )
     if emitter is None:
         return preview_acting(report, settings, inputs, decision.judgement)
+    return _record(step, settings, emitter, inputs, decision, report, is_live=is_live)
+
+
+def _record(
+    step: Step,
+    settings: Settings,
+    emitter: Emitter,
+    inputs: Inputs,
+    decision: Decision,
+    report: RunReport,
+    *,
+    is_live: bool,
+) -> RunReport:
+    """Write what was concluded, and return the report with what that came to."""
     taken_s = dict(step.taken_s) if isinstance(step, TimedStep) else {}
     try:
         recorded = step(record, emitter, settings, inputs, decision, taken_s, is_live)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from schemas.acknowledgement import Acknowledgement
 from schemas.book import Able
@@ -129,53 +130,38 @@ def _say_problem(case: Case, target: Target, desired_hash: str | None) -> Iterat
 def _say_attempt(
     attempt: CaseAttempt, number: int, problem_at: datetime, desired_hash: str | None, numbers: Numbers
 ) -> Iterator[Said]:
-    node, service = attempt.target
-    evidence = "0" * 64
-    intent_id = identify_intent(
-        verb=attempt.verb,
-        node=node,
-        service=service,
-        params=attempt.params,
-        problem_at=problem_at,
-        number=number,
+    (node, service), trait, evidence = attempt.target, TRAITS[attempt.verb], "0" * 64
+    what: dict[str, Any] = {
+        "verb": attempt.verb,
+        "node": node,
+        "service": service,
+        "params": attempt.params,
+        "problem_at": problem_at,
+        "number": number,
+    }
+    intent_id = identify_intent(**what, evidence_fingerprint=evidence)
+    proposed = Proposed(
+        intent_id=intent_id,
+        action_id=f"{trait.action_prefix}{node}-{service}",
+        risk=trait.risk,
         evidence_fingerprint=evidence,
+        recommendation_id=None,
+        rule_id=None,
+        mode=Mode.AUTO,
+        approvals=1,
+        **what,
     )
-    yield (
-        attempt.started_at,
-        Proposed(
-            intent_id=intent_id,
-            action_id=f"{TRAITS[attempt.verb].action_prefix}{node}-{service}",
-            node=node,
-            service=service,
-            verb=attempt.verb,
-            risk=TRAITS[attempt.verb].risk,
-            params=attempt.params,
-            number=number,
-            problem_at=problem_at,
-            evidence_fingerprint=evidence,
-            recommendation_id=None,
-            rule_id=None,
-            mode=Mode.AUTO,
-            approvals=1,
-        ),
+    started = Started(
+        intent_id=intent_id,
+        fence=FENCE,
+        step_hash=None,
+        desired_hash=desired_hash,
+        numbers=_attempt_numbers(attempt.verb, numbers),
+        basis=_basis(attempt),
+        **what,
     )
-    yield (
-        attempt.started_at,
-        Started(
-            intent_id=intent_id,
-            fence=FENCE,
-            node=node,
-            service=service,
-            verb=attempt.verb,
-            params=attempt.params,
-            number=number,
-            problem_at=problem_at,
-            step_hash=None,
-            desired_hash=desired_hash,
-            numbers=_attempt_numbers(attempt.verb, numbers),
-            basis=_basis(attempt),
-        ),
-    )
+    yield attempt.started_at, proposed
+    yield attempt.started_at, started
     yield from _say_end(attempt, intent_id)
 
 

@@ -134,10 +134,10 @@ class Thought:
         given = (self.sight, self.recommended, self.remembered, self._acting(), self.book)
         return make_scene(*given, self.world_at, self.as_of, watched, beside)
 
-    def rule_numbers(self, decision: Decision) -> Numbers:
-        """Return the numbers that hold under the rule that decided."""
-        rules = self.power.policy.rules if isinstance(self.power.policy, Policy) else ()
-        rule = next((rule for rule in rules if rule.rule_id == decision.rule_id), None)
+    def rule_numbers(self, decision: Decision | None) -> Numbers:
+        """Return the numbers that hold under the rule that decided; the fleet's where none did."""
+        rules = self.power.policy.rules if decision and isinstance(self.power.policy, Policy) else ()
+        rule = next((rule for rule in rules if decision and rule.rule_id == decision.rule_id), None)
         return numbers_of(rule, self.power.numbers)
 
     def _acting(self) -> Acting:

@@ -7,7 +7,7 @@ from typing import Any
 from flows.ledger.actions.decision_form import dump_verdict
 from flows.text.spoken import spoken_name, spoken_target, spoken_text
 from schemas.attempt import UNSTARTED, Attempt, Consent, Intent, IntentState
-from schemas.book import Book
+from schemas.book import Book, Held
 from schemas.breaker import open_breakers
 from schemas.canonical import spell_instant
 from schemas.decision import Decision
@@ -50,16 +50,7 @@ def view_actions(
         "breakers": [
             {"scope": scope, "until": spell_instant(until)} for scope, until in breakers.items() if as_of < until
         ],
-        "holds": [
-            {
-                "target": hold.target,
-                "by": hold.by,
-                "at": spell_instant(hold.at),
-                "until": spell_instant(hold.until),
-                "reason": hold.reason,
-            }
-            for hold in sorted(book.holds_at(as_of))
-        ],
+        "holds": [_view_hold(hold) for hold in sorted(book.holds_at(as_of))],
         "actions": [
             _view_action(intent, attempts.get(intent.intent_id), by_intent.get(intent.intent_id)) for intent in intents
         ],
@@ -68,6 +59,16 @@ def view_actions(
 
 def _view_halt(halt: Any) -> dict[str, Any]:
     return {"by": halt.by, "at": spell_instant(halt.at), "reason": halt.reason, "until": _spell(halt.until)}
+
+
+def _view_hold(hold: Held) -> dict[str, Any]:
+    return {
+        "target": hold.target,
+        "by": hold.by,
+        "at": spell_instant(hold.at),
+        "until": spell_instant(hold.until),
+        "reason": hold.reason,
+    }
 
 
 def _view_action(intent: Intent, attempt: Attempt | None, decision: Decision | None) -> dict[str, Any]:
