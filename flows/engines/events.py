@@ -24,7 +24,10 @@ PATH = f"/events?filters={quote(json.dumps(FILTERS, separators=(',', ':')))}"
 
 
 async def follow_events(engine: Engine, tell: Callable[[], None]) -> None:
-    """Tell of each event until cancelled; a stream that ends is opened again, and tells too: something may be missed."""
+    """Tell of each event until cancelled; a stream that ends is opened again.
+
+    That it ends is told too, and that it is open: of what happened before nothing was heard.
+    """
     while True:
         if engine.api:
             try:
@@ -39,6 +42,7 @@ async def follow_events(engine: Engine, tell: Callable[[], None]) -> None:
 async def _follow(engine: Engine, tell: Callable[[], None]) -> None:
     """Follow one stream to its end, however it ends, or for nine minutes; raises where it cannot be opened."""
     response = await engine.client.stream(f"/v{engine.api}{PATH}")
+    tell()
     try:
         async with asyncio.timeout(RECONNECT_S):
             async for _ in response.content.iter_any():

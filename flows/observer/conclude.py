@@ -66,9 +66,10 @@ def conclude(
         services[name] = carry_services(known.services.get(name, {}), seen.get(name, {}), look)
     shown = _shown(services, looked)
     incidents = _advance_incidents(known, plan, shown, looked, at)
-    before = {Target(node, name): one for node, of_node in known.services.items() for name, one in of_node.items()}
     asked = [service for service in shown if service.is_asked_for]
-    deployments = advance_deployments(known.deployments, before, asked, hooks, at, progress_deadline_s)
+    deployments = advance_deployments(
+        known.deployments, _as_of_last_look(known, looked), asked, hooks, at, progress_deadline_s
+    )
     after = replace(
         known,
         nodes=nodes,
@@ -168,6 +169,17 @@ def _shown(services: Services, looked: Mapping[str, NodeLook]) -> list[Service]:
         for service in services[node].values()
         if service.gone_looks == 0 and service.stale_since is None
     ]
+
+
+def _as_of_last_look(memory: Memory, looked: Iterable[str]) -> dict[Target, Service]:
+    """Return what was known of these nodes' services, dated to the last good look: a quiet one's own date may be older."""
+    dated = {}
+    for name in looked:
+        node = memory.nodes.get(name)
+        seen_at = (node.last_seen if node else None) or 0.0
+        for service in memory.services.get(name, {}).values():
+            dated[Target(name, service.service)] = replace(service, last_seen=max(service.last_seen, seen_at))
+    return dated
 
 
 def _advance_incidents(

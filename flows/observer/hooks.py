@@ -33,6 +33,12 @@ STEP = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 Content = TypeVar("Content")
 
 
+class HookError(SettingsError):
+    """What is said of a deployment does not fit to what was said before."""
+
+    page = "docs/observing.md"
+
+
 class _Begin(msgspec.Struct, frozen=True):
     node: str
     service: str
@@ -68,16 +74,16 @@ def _own_folder(state_dir: Path) -> Path:
 
 
 def finish_hook(state_dir: Path, name: str, exit_code: int, step: str | None, at: float | None = None) -> None:
-    """Say how a deployment ended; raises `SettingsError` for one that did not begin or has ended, and `EmitError`."""
+    """Say how a deployment ended; raises `HookError` for one that did not begin or has ended, and `EmitError`."""
     folder = state_dir / FOLDER
     if not ID.fullmatch(name) or not (folder / (name + BEGIN)).is_file():
-        raise SettingsError(f"{name[:200]!a}: no deployment has begun under this id; 'deployment start' prints one")
+        raise HookError(f"{name[:200]!a}: no deployment has begun under this id; 'deployment start' prints one")
     if step is not None and not STEP.fullmatch(step):
-        raise SettingsError(f"--step {step[:80]!a}: expected a word such as pull, build, start")
+        raise HookError(f"--step {step[:80]!a}: expected a word such as pull, build, start")
     try:
         _create(folder, name + END, _End(time.time() if at is None else at, exit_code, step))
     except FileExistsError:
-        raise SettingsError(f"{name}: has ended already") from None
+        raise HookError(f"{name}: has ended already") from None
 
 
 def _create(folder: Path, name: str, content: msgspec.Struct) -> None:

@@ -59,7 +59,9 @@ def test_a_deployment_ends_once(places, capsys):
     deployment(places, "finish", name, "--exit-code", "0")
 
     assert deployment(places, "finish", name, "--exit-code", "1") == 1
-    assert "has ended already" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "has ended already" in told
+    assert "docs/observing.md" in told
 
 
 def test_two_that_begin_at_once_have_ids_of_their_own(places, capsys):

@@ -102,6 +102,18 @@ def test_a_change_is_seen_at_once_where_the_engine_tells_of_events(settings, tmp
     assert "health_status" in asked[0]
 
 
+def test_what_happened_before_events_were_heard_is_looked_for(settings, tmp_path):
+    async def run():
+        with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+            write_node(settings, "piha", fake.url, WEB)
+            async with looping(settings):
+                await until(lambda: fake.listeners == 1)
+                looks = asked_for(fake, "/containers/json")
+                await until(lambda: asked_for(fake, "/containers/json") > looks, 5)
+
+    asyncio.run(run())
+
+
 def test_a_stream_of_events_that_ends_is_a_look_and_is_opened_again(settings, tmp_path):
     async def run():
         with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:

@@ -9,6 +9,7 @@ import pytest
 
 from flows.cli import _run
 from flows.files import file_system
+from flows.observer.hooks import finish_hook, start_hook
 from tests.helpers.fake_engine import FakeEngine, composed, container
 from tests.helpers.program import SUPERVISOR
 
@@ -131,6 +132,18 @@ def test_a_new_image_is_a_deployment(place, tmp_path):
     (deployment,) = place.read("deployments").values()
     assert (deployment["status"], deployment["change"], deployment["trigger"]) == ("completed", "image", "observed")
     assert (deployment["from"], deployment["to"]) == (["ab" * 6], ["cd" * 6])
+
+
+def test_what_is_replaced_after_a_look_that_came_after_a_hook_is_not_the_hooks(place, tmp_path):
+    with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
+        place.node("piha", fake.url, "  web: {}\n")
+        place.observe()
+        finish_hook(place.state, start_hook(place.state, "piha", "web"), 0, None)
+        place.observe()
+        fake.containers[:] = [composed("shop", "web", serial=2)]
+        place.observe()
+
+    assert [one["trigger"] for one in place.read("deployments").values()] == ["hook", "observed"]
 
 
 def test_a_service_that_is_gone_is_kept_for_one_look(place, tmp_path):

@@ -207,7 +207,8 @@ class World:
             hit("2.4 last_seen at most once a minute")
             last_seen = was.last_seen
         if self.is_asked_for(target) and was:
-            self.deployments.see(target, was.slots, was.last_seen, service, now, self.at)
+            seen_before = max(was.last_seen, self.nodes[target[0]].last_seen or 0.0)
+            self.deployments.see(target, was.slots, seen_before, service, now, self.at)
         since = was.since if was and goes_on else self.at
         self.records[target] = Record(service, slots_of(service), since, last_seen, shown)
         if self.is_monitored(target):
