@@ -151,9 +151,11 @@ class Loop:
             await asyncio.gather(listening, return_exceptions=True)
 
     def _pause(self, node: str) -> float:
-        plan = self._observer.plan
-        every = plan.nodes[node].every if plan and node in plan.nodes else self._observer.settings.observe_every
-        return pause_after(self._observer.memory.nodes.get(node), every)
+        assert self._observer.plan is not None  # noqa: S101 - it was read when the loop began
+        of_node = self._observer.plan.nodes.get(node)
+        every = of_node.every if of_node else self._observer.settings.observe_every
+        is_intermittent = of_node is not None and of_node.is_intermittent
+        return pause_after(self._observer.memory.nodes.get(node), every, is_intermittent=is_intermittent)
 
     def _hint(self, node: str) -> None:
         """Look at a node in a second, since its engine said that something happened; at most once in five."""

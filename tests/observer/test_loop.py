@@ -253,6 +253,23 @@ def test_pauses_grow_with_failures(failures, reason, pause):
     assert pause_after(node, timedelta(seconds=30), lambda: 1.0) == pytest.approx(pause * 1.1)
 
 
+@pytest.mark.parametrize(
+    ("failures", "after_s", "is_intermittent", "pause"),
+    [
+        pytest.param(3, 110, False, 10, id="its end is not slept through"),
+        pytest.param(9, 3500, True, 100, id="an intermittent node's neither"),
+        pytest.param(2, 5, False, 30, id="a pause that ends before it stays"),
+        pytest.param(1, 119, False, 5, id="one more failure would not be enough"),
+        pytest.param(4, 130, False, 120, id="after it the pauses are long"),
+    ],
+)
+def test_a_silent_node_is_looked_at_when_patience_with_it_ends(failures, after_s, is_intermittent, pause):
+    look = NodeLook(node="piha", ended_at=1_000.0 + after_s, reason_class=ReasonClass.TIMEOUT)
+    node = Node(node="piha", status=NodeStatus.ONLINE, failures=failures, failing_since=1_000.0, look=look)
+
+    assert pause_after(node, timedelta(seconds=30), lambda: 0.5, is_intermittent=is_intermittent) == pause
+
+
 def test_phases_spread_nodes():
     phases = [phase(f"node{number}") for number in range(100)]
 
