@@ -14,7 +14,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize(
-    ("scene", "step"), zip(SCENES, (6, 12, 4, 4, 6), strict=True), ids=lambda value: getattr(value, "name", "")
+    ("scene", "step"), [*zip(SCENES, (6, 12, 4, 4, 6), strict=True)], ids=lambda value: getattr(value, "name", "")
 )
 def test_who_is_killed_anywhere_does_nothing_twice_and_loses_nothing(scene, step):
     found = {(fault, point): problems for fault, point, problems in sweep(scene, ("signal=KILL",), step, first=1)}
