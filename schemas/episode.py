@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from schemas.words import Action, DriftKind, EventType, HeldBy, Resolution, Severity, Transition
+from schemas.words import ALL, Action, DriftKind, EventType, HeldBy, Resolution, Severity, Transition
 
 REMEMBERED_OPENINGS = 20
 """How many of an episode's latest openings are kept."""
@@ -19,6 +19,16 @@ class Target(NamedTuple):
 
     node: str
     service: str
+
+
+def spell_target(target: Target) -> str:
+    """Return `<node>/<service>`."""
+    return f"{target.node}/{target.service}"
+
+
+def node_target(node: str) -> Target:
+    """Return the target that stands for a node."""
+    return Target(node, ALL)
 
 
 class Key(NamedTuple):

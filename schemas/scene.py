@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from schemas.episode import Target
 from schemas.numbers import Numbers
-from schemas.words import ALL, Action, DriftKind, EventType, HeldBy, Severity
+from schemas.words import Action, DriftKind, EventType, HeldBy, Severity
 
 STOPPED = frozenset({DriftKind.MISSING_SERVICE, DriftKind.UNHEALTHY_SERVICE})
 REPAIRABLE = STOPPED | {DriftKind.FAILED_DEPLOYMENT, DriftKind.NODE_PRESSURE}
@@ -258,13 +258,3 @@ def standing_severity(scene: Scene, target: Target) -> Severity | None:
     """Return the highest severity of the target's drift that nothing holds back; None without such drift."""
     levels = [finding.severity for finding in scene.findings.get(target, ()) if finding.is_standing]
     return max(levels, key=lambda level: SEVERITY_RANK[level], default=None)
-
-
-def spell_target(target: Target) -> str:
-    """Return `<node>/<service>`."""
-    return f"{target.node}/{target.service}"
-
-
-def node_target(node: str) -> Target:
-    """Return the target that stands for a node."""
-    return Target(node, ALL)

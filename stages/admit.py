@@ -11,10 +11,10 @@ from schemas.book import Book
 from schemas.breaker import find_breaker
 from schemas.candidate import Case, Weighed
 from schemas.decision import GUARDS, PLACES, Guard, GuardHit, Verdict, make_hit
-from schemas.episode import Target
+from schemas.episode import Target, spell_target
 from schemas.numbers import Numbers, Rate
 from schemas.policy import Group, Policy
-from schemas.scene import SEVERITY_RANK, Scene, look_at, spell_target
+from schemas.scene import SEVERITY_RANK, Scene, look_at
 from schemas.verb import Mode, is_mutating
 from schemas.words import ALL, FLEET, DriftKind
 

@@ -10,14 +10,14 @@ from schemas.book import Book, consent_of, count_consents
 from schemas.candidate import Candidate, Case, describe_subject
 from schemas.canonical import identify_evidence, identify_intent, identify_request
 from schemas.decision import OVERRIDABLE
-from schemas.episode import Target
+from schemas.episode import Target, node_target, spell_target
 from schemas.ledger import Capabilities, Offer
 from schemas.match import Subject, find_mismatch
 from schemas.numbers import Numbers
 from schemas.operator import Operator
 from schemas.policy import InForce, Policy, Rule, lower_mode, numbers_of, risk_of, spare_protected
 from schemas.problem import count_position
-from schemas.scene import Advice, Scene, limit_collateral, node_target, spell_target
+from schemas.scene import Advice, Scene, limit_collateral
 from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder, is_mutating, pick_verb
 from schemas.words import Action, DriftKind
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from schemas.desired import Desired
-from schemas.episode import Target
+from schemas.episode import Target, spell_target
 from schemas.frame import frame_targets
 from schemas.joins import only
 from schemas.match import match_glob
@@ -130,7 +130,7 @@ def _is_in_front(node: str, nodes: frozenset[str]) -> bool:
 def _groups(policy: Policy | None, interest: Collection[Target]) -> list[Any]:
     if policy is None:
         return []
-    names = [f"{target.node}/{target.service}" for target in interest] if policy.groups else []
+    names = [spell_target(target) for target in interest] if policy.groups else []
     return [group for group in policy.groups if any(match_glob(g, name) for g in group.targets for name in names)]
 
 
@@ -144,9 +144,7 @@ def _group_members(
     targets = [Target(*row) for row in rows.iter_rows()]
     return {
         group.name: frozenset(
-            target
-            for target in targets
-            if any(match_glob(glob, f"{target.node}/{target.service}") for glob in group.targets)
+            target for target in targets if any(match_glob(glob, spell_target(target)) for glob in group.targets)
         )
         for group in groups
     }

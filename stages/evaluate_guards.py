@@ -10,13 +10,13 @@ from schemas.book import Able, Book
 from schemas.candidate import Case, Weighed
 from schemas.canonical import spell_instant
 from schemas.decision import GUARDS, PLACES, Guard, GuardHit, make_hit
-from schemas.episode import Target
+from schemas.episode import Target, spell_target
 from schemas.ledger import WHY_HUMAN, AttemptOutcome
 from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.policy import Need, Policy, margin_of
 from schemas.problem import count_failures, count_no_effect
-from schemas.scene import Scene, limit_collateral, limit_of, spell_target
+from schemas.scene import Scene, limit_collateral, limit_of
 from schemas.schedule import Schedule, fits, next_allowed
 from schemas.spoken import count
 from schemas.verb import TRAITS, Mode, Verb, is_mutating

@@ -7,11 +7,11 @@ from schemas.attempt import UNSTARTED, Intent, IntentState
 from schemas.book import Asking, Book, count_consents
 from schemas.candidate import Case
 from schemas.decision import Decision, Verdict
-from schemas.episode import Target
+from schemas.episode import Target, spell_target
 from schemas.ledger import Expired, ProblemOpened, Proposed, Withdrawal, Withdrawn
 from schemas.numbers import Numbers
 from schemas.operator import Operator
-from schemas.scene import Scene, look_at, spell_target
+from schemas.scene import Scene, look_at
 from schemas.verb import Mode
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from schemas.actual import Actual, ActualNode, ActualService
-from schemas.episode import Target
+from schemas.episode import Target, spell_target
 from schemas.frame import DataFrame, columns, dtypes
 from schemas.words import ALL, SeenState
 
@@ -48,7 +48,7 @@ def _services(actual: Actual, changes: Mapping[Target, str], seen_at: datetime) 
             "last_seen_state": SeenState.READABLE,
             "since_at": None,
             "incident_id": before.get(target, {}).get("incident_id"),
-            "key": f"{target.node}/{target.service}",
+            "key": spell_target(target),
         }
         for target, word in changes.items()
         if word != ABSENT

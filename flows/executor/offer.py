@@ -22,7 +22,7 @@ from flows.executor.config import (
 from flows.executor.order import Backend
 from flows.executor.redact import SPARE
 from schemas.canonical import hash_canonical
-from schemas.episode import Target
+from schemas.episode import Target, spell_target
 from schemas.ledger import Capabilities, Offer
 from schemas.verb import Verb
 
@@ -85,7 +85,7 @@ class Workshop:
         """Return everything that can be done to desired targets, by target and verb."""
         wanted = sorted(targets)
         offers = (self.offer(verb, *target) for target in wanted for verb in Verb)
-        mine = tuple("/".join(target) for target in wanted if self.config.is_self(*target))
+        mine = tuple(spell_target(target) for target in wanted if self.config.is_self(*target))
         return Capabilities(offers=tuple(offer for offer in offers if offer is not None), self=mine)
 
 

@@ -14,7 +14,7 @@ from flows.run.actions import Acting, Remembered, decide_actions, make_scene
 from schemas.book import Able, Book
 from schemas.decision import Decided, Decision, Verdict
 from schemas.desired import Desired
-from schemas.episode import Episode, Key, Recommended, Target, open_episode
+from schemas.episode import Episode, Key, Recommended, Target, open_episode, spell_target
 from schemas.ledger import (
     WRITERS,
     Approved,
@@ -224,7 +224,7 @@ class Simulation:
         started = begin_attempt(decision, scene, numbers, book.fence)
         ended = Ended(intent_id=started.intent_id, fence=started.fence, result=Result.SIMULATED)
         self._say(as_of, [started, ended])
-        self.counts[Counted(decision.rule_id, _spell(target), "started")] += 1
+        self.counts[Counted(decision.rule_id, spell_target(target), "started")] += 1
         if self.assume is Assume.HELPED:
             self.helped[target] = as_of + numbers.settle
 
@@ -285,10 +285,6 @@ def _offer_all(desired: Desired) -> Iterator[Offer]:
         for verb, trait in TRAITS.items():
             if trait.is_of_node == (service == ALL):
                 yield Offer(verb=verb, target=f"{node}/{service}", reports_deployments=True)
-
-
-def _spell(target: Target) -> str:
-    return f"{target.node}/{target.service}"
 
 
 class Replayed(NamedTuple):

@@ -14,6 +14,7 @@ from flows.views.policy_explain import PolicyExplanation
 from flows.views.policy_lacks import GuardLine, find_earliest, find_offer, list_guards, list_missing
 from schemas.canonical import spell_instant
 from schemas.decision import Decision
+from schemas.episode import spell_target
 from schemas.problem import count_failures, count_no_effect
 
 
@@ -23,7 +24,7 @@ def to_document(found: PolicyExplanation) -> dict[str, Any]:
         "v": 1,
         "as_of": spell_instant(found.as_of),
         "world_at": spell_instant(found.world_at),
-        "target": "/".join(found.target),
+        "target": spell_target(found.target),
         "assumed": found.assumed,
         "recommendation": _recommendation(found),
         "rules": [{"rule_id": row.rule_id, "matches": row.fails is None, "fails": row.fails} for row in found.lines],

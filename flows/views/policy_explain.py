@@ -24,7 +24,7 @@ from schemas.actual import Actual
 from schemas.book import Book
 from schemas.candidate import Candidate, describe_subject
 from schemas.decision import Decision
-from schemas.episode import Episode, Target, open_episode
+from schemas.episode import Episode, Target, open_episode, spell_target
 from schemas.ledger import Ledger
 from schemas.match import find_mismatch
 from schemas.memory import Memory, SeenRow
@@ -153,7 +153,7 @@ def _find(wanted: str, ground: _Ground, frames: RunFrames, settings: Settings) -
     if target == (FLEET, ALL) or _is_known(target, ground, frames):
         return target
     close = suggest_targets(wanted, ground.inputs, frames.judgement)
-    if "/".join(target) in close:
+    if spell_target(target) in close:
         raise SupervisorError(f"no inventory asks for {wanted!a}, so that nothing is ever done to it")
     hint = f"did you mean {' or '.join(close)}?" if close else "a target is node/service, a node, or an id"
     raise SupervisorError(f"nothing is known of {wanted!a}; {hint}")

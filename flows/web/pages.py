@@ -24,6 +24,7 @@ from flows.views.policy_check import check_policy
 from flows.views.policy_explain import explain_policy
 from flows.web.context import Context, Reader, Shared, Signed
 from flows.web.sessions import Session
+from schemas.episode import spell_target
 from schemas.numbers import Automation
 from schemas.policy import Policy
 from schemas.words import ALL, FLEET
@@ -189,7 +190,7 @@ def _explain_acting(settings: Settings, found: Explanation, now: datetime) -> di
     if settings.actions.automation is Automation.OFF or found.target.node == FLEET:
         return nothing
     try:
-        policy = policy_document(explain_policy(settings, "/".join(found.target), now))
+        policy = policy_document(explain_policy(settings, spell_target(found.target), now))
         actions = list_actions(settings, with_ended=True)["actions"]
     except SupervisorError:
         return nothing

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.canonical import spell_instant
-from schemas.episode import Target
+from schemas.episode import Target, spell_target
 from schemas.memory import CleanTime, Memory, Progress, SeenRow
 
 
@@ -16,9 +16,9 @@ def dump_memory(memory: Memory) -> dict[str, object]:
         "fleet_since": _spell(memory.fleet_since),
         "storm_at": _spell(memory.storm_at),
         "node_since": {node: _spell(at) for node, at in memory.node_since.items()},
-        "rest": {"/".join(target): _spell(at) for target, at in memory.rest.items()},
-        "clean": {"/".join(target): [row.seconds, _spell(row.at)] for target, row in memory.clean.items()},
-        "seen": {"/".join(target): [row.worlds, _spell(row.world_at)] for target, row in memory.seen.items()},
+        "rest": {spell_target(target): _spell(at) for target, at in memory.rest.items()},
+        "clean": {spell_target(target): [row.seconds, _spell(row.at)] for target, row in memory.clean.items()},
+        "seen": {spell_target(target): [row.worlds, _spell(row.world_at)] for target, row in memory.seen.items()},
         "progress": {intent_id: _dump_progress(row) for intent_id, row in memory.progress.items()},
     }
 
