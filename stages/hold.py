@@ -41,13 +41,28 @@ def hold_back(
     What is unexpected is held back by 1 and 2 alone, pressure of a node by 1, 2 and 4. A deployment in flight without a
     readable time has no age, and holds nothing back. A node that nobody can look at is as severe as what it holds back.
     """
+    marked = _mark_doubts(doubted.drift, doubted.doubts)
+    for mark in (
+        _mark_planned(marked, planned),
+        _in_flight(observed, rules),
+        _settling(doubted.drift, settling, actual, observed, rules),
+    ):
+        marked = look_up(marked, mark, mark.columns[:-1])
+    whole = marked.with_columns(pl.col("is_planned", "is_settling").fill_null(False)).with_columns(
+        held_by=_find_holder()
+    )
+    return Drift.validate(_raise_dark(whole.select(columns(Drift))).sort(DRIFT_ORDER))
+
+
+def _find_holder() -> pl.Expr:
+    """Return the first explanation that applies to a drift, in SEMANTICS 4's order; none where it stands for itself."""
     kind = pl.col("kind")
     is_stale = has_any(kind == DriftKind.STALE_WORLD, "as_of") & (kind != DriftKind.STALE_WORLD)
     is_strange, is_pressure = kind.is_in(UNEXPECTED), kind == DriftKind.NODE_PRESSURE
     is_offline = has_any(kind == DriftKind.OFFLINE_NODE, *NODE) & (kind != DriftKind.OFFLINE_NODE)
     is_dark = has_any((pl.col("service") == ALL) & pl.col("cause").is_in(NOBODY_CAN_LOOK), *NODE)
     is_deploying = pl.col("is_in_flight").is_not_null() & kind.is_in(STOPPED_BY_DEPLOYMENT)
-    held_by = (
+    return (
         pl.when("is_planned")
         .then(held(HeldBy.MAINTENANCE))
         .when(is_stale)
@@ -67,15 +82,6 @@ def hold_back(
         .when("is_settling")
         .then(held(HeldBy.SETTLING))
     )
-    marked = _mark_doubts(doubted.drift, doubted.doubts)
-    for mark in (
-        _mark_planned(marked, planned),
-        _in_flight(observed, rules),
-        _settling(doubted.drift, settling, actual, observed, rules),
-    ):
-        marked = look_up(marked, mark, mark.columns[:-1])
-    whole = marked.with_columns(pl.col("is_planned", "is_settling").fill_null(False)).with_columns(held_by=held_by)
-    return Drift.validate(_raise_dark(whole.select(columns(Drift))).sort(DRIFT_ORDER))
 
 
 def _mark_planned(drift: pl.DataFrame, planned: pl.DataFrame) -> pl.DataFrame:
