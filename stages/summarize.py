@@ -38,14 +38,6 @@ def summarize(
 
     Where a part of the inventory could not be read, the state is no better than degraded.
     """
-    of_type = {event: pl.col("event_type") == event for event in EventType}
-    recommended = recommendations.group_by("as_of").agg(
-        blocked_count=of_type[EventType.RECONCILE_BLOCKED].sum(),
-        required_count=of_type[EventType.RECONCILE_REQUIRED].sum(),
-        recommended_count=of_type[EventType.RECONCILE_RECOMMENDED].sum(),
-        is_unstable=(of_type[EventType.RECONCILE_BLOCKED] | (pl.col("severity") == Severity.CRITICAL)).any(),
-        is_degraded=(pl.col("severity") != Severity.INFO).any(),
-    )
     drifted = drift.group_by("as_of").agg(
         drift_count=pl.len(),
         held_count=pl.col("held_by").is_not_null().sum(),
@@ -55,22 +47,40 @@ def summarize(
     rejected = actual.rejected.group_by("as_of").agg(rejected_count=pl.len())
     counted = actual.snapshots.select("as_of", "unreadable_timestamp_count").join(world_times, on="as_of")
     absent = planned.group_by("as_of").agg(planned_count=pl.len(), planned_until=_latest("until"))
-    for counts in (recommended, drifted, rejected, absent, _services(drift, desired, actual), _newest(actual, rules)):
+    recommended, services = _recommendations(recommendations), _services(drift, desired, actual)
+    for counts in (recommended, drifted, rejected, absent, services, _newest(actual, rules)):
         counted = look_up(counted, counts, "as_of")
-    state = (
-        pl.when(pl.col("is_unstable").fill_null(False))
-        .then(word(State.UNSTABLE))
-        .when(pl.col("is_degraded").fill_null(False) | pl.lit(not desired.unread["is_warning"].all()))
-        .then(word(State.DEGRADED))
-        .when(pl.col("in_flight_count").fill_null(0) + pl.col("settling_count").fill_null(0) > 0)
-        .then(word(State.RECONCILING))
-        .otherwise(word(State.NOMINAL))
-    )
+    state = _find_state(is_partial=not desired.unread["is_warning"].all())
     names = [name for name in columns(Summary) if name.endswith("_count")]
     summarized = counted.with_columns(state=state).with_columns(
         pl.col(name).fill_null(0).cast(dtypes(Summary)[name]) for name in names
     )
     return Summary.validate(summarized.select(columns(Summary)).sort("as_of"))
+
+
+def _recommendations(recommendations: pl.DataFrame) -> pl.DataFrame:
+    """Return how many recommendations of each event type there are, and the worst state that one of them raises to."""
+    of_type = {event: pl.col("event_type") == event for event in EventType}
+    return recommendations.group_by("as_of").agg(
+        blocked_count=of_type[EventType.RECONCILE_BLOCKED].sum(),
+        required_count=of_type[EventType.RECONCILE_REQUIRED].sum(),
+        recommended_count=of_type[EventType.RECONCILE_RECOMMENDED].sum(),
+        is_unstable=(of_type[EventType.RECONCILE_BLOCKED] | (pl.col("severity") == Severity.CRITICAL)).any(),
+        is_degraded=(pl.col("severity") != Severity.INFO).any(),
+    )
+
+
+def _find_state(*, is_partial: bool) -> pl.Expr:
+    """Return the first state that applies; what was not counted is none."""
+    return (
+        pl.when(pl.col("is_unstable").fill_null(False))
+        .then(word(State.UNSTABLE))
+        .when(pl.col("is_degraded").fill_null(False) | pl.lit(is_partial))
+        .then(word(State.DEGRADED))
+        .when(pl.col("in_flight_count").fill_null(0) + pl.col("settling_count").fill_null(0) > 0)
+        .then(word(State.RECONCILING))
+        .otherwise(word(State.NOMINAL))
+    )
 
 
 def _latest(ends: str) -> pl.Expr:
