@@ -149,9 +149,22 @@ def recommend(
     standing = drift.filter(pl.col("held_by").is_null() & ~is_quiet)
     if standing.is_empty():
         return Recommendation.validate(empty(Recommendation))
-    decided = (
-        _circumstances(standing, _causes(root_causes, drift), rules)
-        .join(_decisions(), on=["kind", "circumstance"], how="left")
+    decided = _decide(_circumstances(standing, _causes(root_causes, drift), rules))
+    blast = explained.group_by(TARGET).agg(blast_radius=pl.len().cast(pl.UInt32))
+    recommended = (
+        _name(decided, desired)
+        .pipe(look_up, blast, TARGET)
+        .pipe(look_up, _unread_dependencies(desired), ["node", "service"])
+        .join(findings(), on=["kind", "cause"], how="left")
+        .with_columns(pl.col("blast_radius").fill_null(0), pl.col("root_causes").fill_null([]))
+    )
+    return Recommendation.validate(_in_order(_say(recommended)))
+
+
+def _decide(drift: pl.DataFrame) -> pl.DataFrame:
+    """Return a row for each target: the first line of the table that applies, and what it rests on."""
+    return (
+        drift.join(_decisions(), on=["kind", "circumstance"], how="left")
         .sort(*TARGET, "rank", "severity", "incident_id", descending=[False] * 4 + [True, False])
         .group_by(TARGET, maintain_order=True)
         .agg(
@@ -165,15 +178,6 @@ def recommend(
         )
         .with_columns(severity=pl.col("severity").cat.to(pl.Enum(Severity)))
     )
-    blast = explained.group_by(TARGET).agg(blast_radius=pl.len().cast(pl.UInt32))
-    recommended = (
-        _name(decided, desired)
-        .pipe(look_up, blast, TARGET)
-        .pipe(look_up, _unread_dependencies(desired), ["node", "service"])
-        .join(findings(), on=["kind", "cause"], how="left")
-        .with_columns(pl.col("blast_radius").fill_null(0), pl.col("root_causes").fill_null([]))
-    )
-    return Recommendation.validate(_in_order(_say(recommended)))
 
 
 @cache
