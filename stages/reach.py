@@ -38,30 +38,6 @@ def detect_node_drift(desired: Desired, actual: Actual, rules: Rules) -> DataFra
 
 def _look(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
     """Return every desired node in every snapshot with its record, and what follows from it."""
-    is_patient = pl.col("is_intermittent") | ~pl.col("has_readable_capabilities")
-    limit = pl.when(is_patient).then(seconds(rules.node_ttl_intermittent)).otherwise(seconds(rules.node_ttl))
-    set_aside = (
-        actual.rejected.filter(pl.col("service").is_null() & (pl.col("file") == "nodes.json"))
-        .drop_nulls("node")
-        .sort("key", "reason")
-        .unique(NODE, keep="first", maintain_order=True)
-        .select(*NODE, rejected_ref=pl.format("nodes.json#{}", "key"), problem="reason")
-    )
-    nodes = (
-        desired.nodes.filter("is_monitored")
-        .join(actual.snapshots.select("as_of"), how="cross")
-        .join(actual.nodes, on=NODE, how="left")
-        .pipe(look_up, set_aside, NODE)
-        .pipe(look_up, _healthy_records(actual, desired, rules), NODE)
-        .with_columns(
-            pl.col("is_seen").fill_null(False),
-            pl.col("record_count").fill_null(0),
-            age_s=age_s("last_seen_at"),
-            limit_s=limit,
-            is_recorded=pl.col("key").is_not_null(),
-            is_set_aside=pl.col("key").is_null() & pl.col("problem").is_not_null(),
-        )
-    )
     is_silent = (pl.col("age_s") > pl.col("limit_s")).fill_null(False)
     is_online = is_one_of("status", rules.online_words)
     says_offline = pl.col("status").is_not_null() & ~is_online & (pl.col("status") != UNOBSERVABLE)
@@ -69,7 +45,7 @@ def _look(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
     is_unrecorded = ~pl.col("is_recorded") & ~pl.col("is_set_aside")
     is_between = pl.col("age_s").is_between(rules.node_ttl.total_seconds(), rules.node_ttl_intermittent.total_seconds())
     is_unjudged = ~pl.col("has_readable_capabilities") & is_between & (pl.col("age_s") > seconds(rules.node_ttl))
-    return nodes.with_columns(
+    return _find_records(desired, actual, rules).with_columns(
         is_silent=is_silent,
         is_unrecorded=is_unrecorded,
         says_offline=says_offline,
@@ -80,11 +56,42 @@ def _look(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
     )
 
 
+def _find_records(desired: Desired, actual: Actual, rules: Rules) -> pl.DataFrame:
+    """Return every desired node in every snapshot with its record or the one set aside, its age, and what is seen there."""
+    set_aside = (
+        actual.rejected.filter(pl.col("service").is_null() & (pl.col("file") == "nodes.json"))
+        .drop_nulls("node")
+        .sort("key", "reason")
+        .unique(NODE, keep="first", maintain_order=True)
+        .select(*NODE, rejected_ref=pl.format("nodes.json#{}", "key"), problem="reason")
+    )
+    return (
+        desired.nodes.filter("is_monitored")
+        .join(actual.snapshots.select("as_of"), how="cross")
+        .join(actual.nodes, on=NODE, how="left")
+        .pipe(look_up, set_aside, NODE)
+        .pipe(look_up, _healthy_records(actual, desired, rules), NODE)
+        .with_columns(
+            pl.col("is_seen").fill_null(False),
+            pl.col("record_count").fill_null(0),
+            age_s=age_s("last_seen_at"),
+            limit_s=pl.when(_is_patient())
+            .then(seconds(rules.node_ttl_intermittent))
+            .otherwise(seconds(rules.node_ttl)),
+            is_recorded=pl.col("key").is_not_null(),
+            is_set_aside=pl.col("key").is_null() & pl.col("problem").is_not_null(),
+        )
+    )
+
+
+def _is_patient() -> pl.Expr:
+    """Return whether a node may be silent for long: one is taken to be intermittent where its capabilities cannot be read."""
+    return pl.col("is_intermittent") | ~pl.col("has_readable_capabilities")
+
+
 def _healthy_records(actual: Actual, desired: Desired, rules: Rules) -> pl.DataFrame:
     """Return how many service records of each node have a healthy word, and whether one is fresh by its node's TTL."""
-    patient = desired.nodes.filter(pl.col("is_intermittent") | ~pl.col("has_readable_capabilities")).select(
-        "node", is_patient=pl.lit(True)
-    )
+    patient = desired.nodes.filter(_is_patient()).select("node", is_patient=pl.lit(True))
     is_healthy = is_one_of("status", rules.healthy_words)
     records = actual.services.select(
         *NODE, is_healthy=is_healthy, last_seen_at=pl.when(is_healthy).then("last_seen_at")
