@@ -91,17 +91,7 @@ def _worsen(
     if not _is_enough(now, at):
         return None
     if last is not None and last.resolution != REMOVED and at - (last.resolved_at or 0) <= REOPEN_S:
-        return replace(
-            last,
-            status=ACTIVE,
-            trigger_type=sighting.trigger_type,
-            severity=sighting.severity,
-            detail=sighting.detail,
-            last_occurrence=at,
-            occurrence_count=last.occurrence_count + 1,
-            resolved_at=None,
-            resolution=None,
-        )
+        return _reopen(last, sighting, at)
     return Incident(
         id=_unused_id(sighting.target, now.since, incidents),
         node=sighting.target.node,
@@ -112,6 +102,20 @@ def _worsen(
         started_at=now.since,
         last_occurrence=at,
         detail=sighting.detail,
+    )
+
+
+def _reopen(last: Incident, sighting: Sighting, at: float) -> Incident:
+    return replace(
+        last,
+        status=ACTIVE,
+        trigger_type=sighting.trigger_type,
+        severity=sighting.severity,
+        detail=sighting.detail,
+        last_occurrence=at,
+        occurrence_count=last.occurrence_count + 1,
+        resolved_at=None,
+        resolution=None,
     )
 
 
