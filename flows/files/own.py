@@ -145,7 +145,8 @@ def _explain(path: Path, error: OSError) -> EmitError:
             return UnsafeFileError(f"{path}: {_refuse_kind(found)}")
         if error.errno == errno.EACCES:
             return EmitError(f"{path}: cannot be opened by user {os.geteuid()}: it belongs to user {found.st_uid}")
-    return EmitError(f"{path}: cannot be opened: {error.strerror}")
+    who = f" by user {os.geteuid()}, who needs rights in {path.parent}" if error.errno == errno.EACCES else ""
+    return EmitError(f"{path}: cannot be opened{who}: {error.strerror}")
 
 
 def _find_problem(found: os.stat_result, owners: frozenset[int] | None) -> str | None:

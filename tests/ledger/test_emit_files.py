@@ -17,7 +17,7 @@ import pytest
 
 from flows.errors import BusyError, EmitError, SettingsError
 from flows.files.lock import hold_lock
-from flows.files.own import UnsafeFileError, open_regular, settle_path, trusted_owners
+from flows.files.own import UnsafeFileError, create_file, open_regular, settle_path, trusted_owners
 from flows.ledger.checkpoint import VERSION, read_known
 from flows.ledger.emit import open_emitter, read_episodes
 from flows.ledger.event_line import read_own_event
@@ -505,3 +505,18 @@ def test_a_file_of_another_user_that_may_not_be_opened_is_told_with_both_users(t
 
     user = os.geteuid()
     assert str(refused.value) == f"{tmp_path}/log: cannot be opened by user {user}: it belongs to user {user}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_a_folder_that_may_not_be_written_to_is_told_with_the_user_and_the_folder(tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o700)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(EmitError) as refused:
+            create_file(folder / "log", os.O_WRONLY, 0o600)
+    finally:
+        os.seteuid(0)
+
+    said = f"cannot be opened by user 65534, who needs rights in {folder}: Permission denied"
+    assert str(refused.value) == f"{folder}/log: {said}"
