@@ -22,7 +22,7 @@ from flows.views.policy_reach import Reach, find_reach
 from flows.views.policy_remarks import remark_on_executor, remark_on_inventory, remark_on_settings
 from schemas.book import Able
 from schemas.duration import spell_duration
-from schemas.policy import FaultSeverity, Policy, PolicyFault
+from schemas.policy import BrokenPolicy, FaultSeverity, Policy, PolicyFault
 from schemas.schedule import find_odd_bounds
 from stages.evaluate_guards import ABLE_FOR
 from stages.fold_ledger import fold_ledger
@@ -97,6 +97,7 @@ def check_policy(
     if history is not None and isinstance(read.policy, Policy):
         _find_silent(settings, read, read.policy, findings, as_of, history)
     reached, notes = _look_around(settings, read, findings, able if is_fresh(able, as_of) else None)
+    notes = (*_note_no_rules(path, read.policy), *notes)
     unsure = find_operators(settings).errors
     if unsure:
         reached, notes = (), (*notes, "without operators nobody knows which halts hold: every decision is refused")
@@ -147,6 +148,13 @@ def _look_around(
     reached = tuple(find_reach(desired, read.policy, settings.actions.numbers(), able))
     remark_on_executor(read, reached, is_able=able is not None, findings=findings)
     return reached, ()
+
+
+def _note_no_rules(path: Path, policy: Policy | BrokenPolicy) -> Iterator[str]:
+    """Say that nothing will be done, where no rule says anything."""
+    if isinstance(policy, Policy) and not policy.rules:
+        which = "it has no rules" if path.exists() else f"{path}: there is no such file"
+        yield f"{which}, so that everything is observed and nothing done; docs/policy.md begins with the smallest"
 
 
 def _find_odd(policy: Policy, as_of: datetime) -> Iterator[OddBound]:

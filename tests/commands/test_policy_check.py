@@ -63,6 +63,22 @@ def test_what_is_automatic_is_told_with_what_others_lack(lab):
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(None, "policy.yaml: there is no such file, so that everything is observed", id="no file"),
+        pytest.param("", "it has no rules, so that", id="an empty file"),
+        pytest.param(ALL, "", id="a rule"),
+    ],
+)
+def test_a_policy_without_rules_is_said_to_do_nothing(lab, text, said):
+    Path("policy.yaml").unlink() if text is None else Path("policy.yaml").write_text(text)
+
+    code, found = check()
+
+    assert (code, [note.count(said) for note in found["notes"]]) == (0, [1] if said else [])
+
+
 def test_without_an_executor_nothing_is_automatic(lab):
     _, found = check()
 
