@@ -8,6 +8,7 @@ from flows.engines.looked import RawLook, SourceLook
 from flows.engines.units import SOURCE as SYSTEMD
 from flows.observer.looker import NodeLooker
 from flows.observer.observer import Observer
+from flows.observer.parts import SOURCE as PART
 from flows.observer.plan import NodePlan, find_doubles, warn_of_plain
 from flows.settings import Settings
 from schemas.look_words import ReasonClass
@@ -30,7 +31,20 @@ ADVICE = {
     ReasonClass.CONFIG: "mend what is said above",
 }
 """What to do, by the class of the reason."""
-NO_SYSTEMD = "try 'systemctl status' there; where it has no systemd, take observe.systemd and its units out"
+NO_PART = "does 'supervisor observe --part' run on the node, and does what it prints come to where observe.part says?"
+ADVICE_OF_SOURCE = {
+    (
+        SYSTEMD,
+        ReasonClass.ENGINE_DOWN,
+    ): "try 'systemctl status' there; where it has no systemd, take observe.systemd and its units out",
+    (PART, ReasonClass.NO_SOCKET): NO_PART,
+    (PART, ReasonClass.TIMEOUT): NO_PART,
+    (
+        PART,
+        ReasonClass.PROTOCOL,
+    ): "look at the part: it is what 'supervisor observe --part --node NAME' prints, by this version",
+}
+"""What to do where what failed is no engine."""
 
 
 async def check_nodes(settings: Settings) -> tuple[list[str], bool]:
@@ -71,12 +85,8 @@ def _describe(look: RawLook) -> Iterator[str]:
             yield f"{look.node}: ok: {source.source}: {_what(source)}, {look.took_ms} ms"
         else:
             yield f"{look.node}: {source.reason_class}: {source.source}: {source.reason}"
-            yield f"    {_advise(source, source.reason_class)}"
-
-
-def _advise(source: SourceLook, reason_class: ReasonClass) -> str:
-    is_no_engine = source.source == SYSTEMD and reason_class is ReasonClass.ENGINE_DOWN
-    return NO_SYSTEMD if is_no_engine else ADVICE[reason_class]
+            known = ADVICE_OF_SOURCE.get((source.source, source.reason_class))
+            yield f"    {known or ADVICE[source.reason_class]}"
 
 
 def _what(source: SourceLook) -> str:

@@ -359,6 +359,20 @@ def test_check_does_not_take_a_silent_systemd_for_an_engine(place, tmp_path, mon
     assert "start its engine" not in told
 
 
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "does 'supervisor observe --part' run"), ("{", "look at the part")]
+)
+def test_check_does_not_take_a_part_for_an_engine(place, tmp_path, content, told):
+    if content is not None:
+        (tmp_path / "part.json").write_text(content)
+    place.node("piha", "none", part=str(tmp_path / "part.json"))
+
+    said = place.observe("--check", code=1).out
+
+    assert told in said
+    assert "engine" not in said
+
+
 def test_a_part_is_taken_once_and_dated_by_its_arrival(place, tmp_path):
     part = tmp_path / "piha.part.json"
     with FakeEngine([composed("shop", "web")], tmp_path / "e") as fake:
