@@ -59,3 +59,13 @@ class Unread(Frame):
         """The frame's name in messages."""
 
         name = "unread"
+
+
+def is_fault() -> pl.Expr:
+    """Return whether a row of `Unread` hides something; a warning hides nothing."""
+    return ~pl.col("is_warning")
+
+
+def is_fault_of_node() -> pl.Expr:
+    """Return whether it hides something of a node that is known."""
+    return is_fault() & pl.col("node").is_not_null()

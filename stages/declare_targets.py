@@ -12,6 +12,7 @@ from schemas.frame import frame_targets
 from schemas.joins import only
 from schemas.match import match_glob
 from schemas.policy import Policy
+from schemas.rejected import is_fault, is_fault_of_node
 from schemas.scene import Asked, Declared, NodeTraits
 from schemas.words import ALL
 
@@ -85,12 +86,12 @@ class _Desk:
         """Return what a partial run says nothing of: bad entries, and what unreadable files may ask for."""
         if self.desired.unread.is_empty():
             return frozenset()
-        faults = self.desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
+        faults = self.desired.unread.filter(is_fault_of_node())
         bad = frozenset(Target(*row) for row in faults.drop_nulls("service").select(_TARGET).iter_rows())
         unreadable = frozenset(row.node for row in self.nodes if not row.is_readable)
         known = frozenset(Target(*row) for row in self.services.select(_TARGET).iter_rows()) if unreadable else ()
         hidden = {t for t in self.interest if t.node in unreadable and t.service != ALL and t not in known}
-        if TOPOLOGY in self.desired.unread.filter(~pl.col("is_warning"))["file"]:
+        if TOPOLOGY in self.desired.unread.filter(is_fault())["file"]:
             nodes = frozenset(row.node for row in self.nodes)
             hidden |= {target for target in self.interest if target.node not in nodes}
         return frozenset(self.interest & bad | hidden)

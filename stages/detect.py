@@ -9,6 +9,7 @@ from schemas.expressions import age_s, is_fresh, is_known_word, is_one_of, secon
 from schemas.frame import DataFrame
 from schemas.joins import look_up, only, without
 from schemas.link import of_judged_nodes
+from schemas.rejected import is_fault
 from schemas.rules import Rules
 from schemas.words import DriftCause, DriftKind, Health, RunMode, Severity
 
@@ -221,7 +222,7 @@ def _unexpected(desired: Desired, observed: Observed) -> pl.DataFrame:
     if strange.is_empty():
         return strange
     unclear = desired.nodes.filter(~pl.col("is_readable") | ~pl.col("is_monitored"))
-    bad_entries = desired.unread.filter(~pl.col("is_warning"))
+    bad_entries = desired.unread.filter(is_fault())
     unexpected = without(without(strange, unclear, "node"), bad_entries, ["node", "service"])
     return of_kind(_seen(unexpected), DriftKind.UNEXPECTED_SERVICE, Severity.INFO)
 

@@ -10,6 +10,7 @@ from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_fresh, word
 from schemas.frame import DataFrame
 from schemas.joins import only, without
+from schemas.rejected import is_fault
 from schemas.rules import Rules
 from schemas.words import ALL, DriftCause, DriftKind, Health, Severity
 
@@ -52,7 +53,7 @@ def _misplace(drift: pl.DataFrame, desired: Desired, observed: Observed, rules: 
     if missing.is_empty():
         return drift
     offline = drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE)
-    bad_entries = desired.unread.filter(~pl.col("is_warning"))
+    bad_entries = desired.unread.filter(is_fault())
     elsewhere = (
         observed.services.filter(
             ~pl.col("is_desired") & (pl.col("health") == Health.HEALTHY) & is_fresh("last_seen_at", rules.service_ttl)
@@ -80,7 +81,7 @@ def _misplace(drift: pl.DataFrame, desired: Desired, observed: Observed, rules: 
 
 def _strange_nodes(desired: Desired, actual: Actual) -> pl.DataFrame:
     """Return the records of nodes that no inventory names; none where the topology may name more."""
-    is_open = TOPOLOGY in desired.unread.filter(~pl.col("is_warning"))["file"]
+    is_open = TOPOLOGY in desired.unread.filter(is_fault())["file"]
     strange = without(actual.nodes, desired.nodes, "node")
     return strange.clear() if is_open else strange
 

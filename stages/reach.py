@@ -10,6 +10,7 @@ from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
 from schemas.expressions import age_s, is_one_of, seconds, word
 from schemas.frame import DataFrame
 from schemas.joins import look_up, only, without
+from schemas.rejected import is_fault_of_node
 from schemas.rules import Rules
 from schemas.words import ALL, DriftCause, DriftKind, Severity
 
@@ -133,7 +134,7 @@ def _offline(nodes: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     offline = nodes.filter("is_offline")
     if offline.is_empty():
         return offline
-    bad_entries = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
+    bad_entries = desired.unread.filter(is_fault_of_node())
     services = desired.services.select("node", "is_monitored").pipe(only, offline, "node").filter("is_monitored")
     asked = pl.concat([services.select("node"), bad_entries.select("node")]).unique()
     is_minor = pl.col("is_best_effort") | (pl.col("is_asked").is_null() & pl.col("is_readable"))
@@ -196,7 +197,7 @@ def _pressed(nodes: pl.DataFrame) -> pl.DataFrame:
 
 def _empty(nodes: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     """Return the nodes that are asked for nothing, although several services run there."""
-    bad_entries = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
+    bad_entries = desired.unread.filter(is_fault_of_node())
     empty = (
         nodes.filter(pl.col("has_inventory") & pl.col("is_readable") & (pl.col("record_count") >= FEWEST_RECORDS))
         .pipe(without, desired.services, "node")

@@ -11,6 +11,7 @@ from schemas.drift import UNAVAILABLE, WAITING
 from schemas.expressions import word
 from schemas.frame import columns
 from schemas.link import NAME, TARGET, Links, declared, of_judged_nodes
+from schemas.rejected import is_fault_of_node
 from schemas.shown import Shown, join_shown, pick
 from schemas.words import ALL, DependencyScope, DriftKind, RunMode
 
@@ -91,7 +92,7 @@ def pick_related(whole: Shown, parts: pl.DataFrame, own: Shown) -> Shown:
 
 def _restrict(shown: Shown, nodes: pl.DataFrame, targets: pl.DataFrame, strange: pl.DataFrame) -> Shown:
     wanted = shown.desired
-    is_fault = ~pl.col("is_warning") & pl.col("node").is_not_null()
+    is_fault = is_fault_of_node()
     of_node = shown.drift.filter(pl.col("service") == ALL).join(nodes, on="node", how="semi")
     told: dict[str, Any] = {
         "nodes": wanted.nodes.join(nodes, on="node", how="semi"),
@@ -139,7 +140,7 @@ def _given(shown: Shown) -> pl.DataFrame:
 def _open_ones(shown: Shown) -> pl.DataFrame:
     """Return what runs where an inventory that cannot be read may ask for it."""
     unread = shown.desired.nodes.filter(~pl.col("is_readable"))
-    entries = shown.desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
+    entries = shown.desired.unread.filter(is_fault_of_node())
     stray = of_judged_nodes(shown.services.filter(~pl.col("is_desired")), shown.desired.nodes)
     found = [stray.join(unread, on="node", how="semi"), stray.join(entries, on=TARGET, how="semi")]
     return pl.concat([rows.select(TARGET) for rows in found]).unique()

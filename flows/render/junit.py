@@ -4,14 +4,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Any
 
-import polars as pl
-
 from flows.run.result import RunReport
 from flows.text.escape import show
 from flows.text.rows import rows
 from flows.text.spoken import instant
 from flows.views.gate import Gate
 from schemas.episode import Key
+from schemas.rejected import is_fault
 from schemas.words import FLEET, Action
 
 Case = tuple[str, str]
@@ -56,7 +55,7 @@ def _cases(report: RunReport) -> dict[Case, str]:
 def _faults(report: RunReport) -> Iterator[tuple[str, str, str]]:
     """Return the node, the place and the problem of all that could not be read; what is of no node is the fleet's."""
     if report.unread is not None:
-        for row in rows(report.unread.filter(~pl.col("is_warning"))):
+        for row in rows(report.unread.filter(is_fault())):
             yield row["node"] or FLEET, row["file"] + (f":{row['line']}" if row["line"] else ""), row["problem"]
     if report.actual is not None:
         for row in rows(report.actual.rejected):

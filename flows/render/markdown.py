@@ -10,6 +10,7 @@ from flows.run.result import RunReport
 from flows.text.escape import markdown
 from flows.text.spoken import said, spoken_moment, spoken_target
 from schemas.episode import Target
+from schemas.rejected import is_fault
 from schemas.spoken import spoken
 from schemas.words import Severity, State, Transition
 
@@ -45,7 +46,7 @@ def _last(report: RunReport) -> str:
 def _faults(report: RunReport) -> str:
     if report.desired is None:
         return ""
-    unread = report.desired.unread.filter(~pl.col("is_warning"))
+    unread = report.desired.unread.filter(is_fault())
     shown = unread.select("file", "line", "column", "problem").head(MOST_ROWS)
     rows = [(":".join(str(part) for part in place if part is not None), problem) for *place, problem in shown.rows()]
     return _table(("file", "problem"), rows, unread.height)

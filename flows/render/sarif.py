@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
-import polars as pl
-
 from flows.run.result import RunReport
 from flows.text.escape import show
 from flows.text.rows import rows
@@ -15,6 +13,7 @@ from flows.text.spoken import said, with_article
 from flows.views.gate import Gate
 from flows.views.roots import Roots
 from schemas.episode import Key
+from schemas.rejected import is_fault
 from schemas.words import Action, Outcome, Severity
 
 NAME = "runtime-supervisor"
@@ -77,7 +76,7 @@ def _rule(rule: str) -> dict[str, Any]:
 def _faults(report: RunReport, roots: Roots) -> Iterator[dict[str, Any]]:
     """Return a result at the place of each fault of the inventory and of each record that was set aside."""
     if report.unread is not None:
-        for row in rows(report.unread.filter(~pl.col("is_warning"))):
+        for row in rows(report.unread.filter(is_fault())):
             name = "/".join(filter(None, (row["node"], row["service"])))
             yield _fault(UNREAD, row["problem"], roots.of_inventory(row["file"]), row["line"], name or row["file"])
     if report.actual is not None:

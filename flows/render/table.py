@@ -17,6 +17,7 @@ from flows.text.extent import name_some, say_extent
 from flows.text.spoken import said, spoken_moment, spoken_target, spoken_within
 from schemas.episode import Target
 from schemas.expressions import target
+from schemas.rejected import is_fault
 from schemas.run import Judgement
 from schemas.spoken import count, spoken
 from schemas.words import ALL, Action, EventType, ExplainedBy, HeldBy, Outcome, Severity, State
@@ -132,7 +133,7 @@ def _unjudged(report: "RunReport") -> str:
     """Return what cannot be judged for what could not be read: services, what else a node asks for, or files."""
     if report.desired is None:
         return "a part of the inventory"
-    faults = report.desired.unread.filter(~pl.col("is_warning"))
+    faults = report.desired.unread.filter(is_fault())
     aim = (
         pl.when(pl.col("node").is_null())
         .then("file")

@@ -15,6 +15,7 @@ from schemas.episode import Episode, Judged, Recommended, Target
 from schemas.frame import columns
 from schemas.last_run import LastRun
 from schemas.recommendation import Recommendation
+from schemas.rejected import is_fault
 from schemas.run import Judgement
 from schemas.wait import Wait
 from schemas.words import Action, DriftCause, DriftKind, EventType, HeldBy, Outcome, Severity, State
@@ -56,7 +57,7 @@ def to_judged(
     services = desired.services.join(asked, on=["node", "service"], how="semi")
     nodes = desired.nodes.filter("is_monitored")
     is_wanted = pl.col("is_monitored") & pl.col("node").is_in(nodes["node"].implode())
-    faults = desired.unread.filter(~pl.col("is_warning"))
+    faults = desired.unread.filter(is_fault())
     drift = judgement.drift.join(asked, on=["node", "service"], how="semi")
     is_old = pl.col("cause") == DriftCause.OLD
     is_unjudged = pl.col("cause") == DriftCause.UNJUDGED

@@ -1,10 +1,9 @@
 """What messages need of a run, as plain values."""
 
-import polars as pl
-
 from flows.run.decide import Decision
 from schemas.desired import Desired
 from schemas.outage import RunNews
+from schemas.rejected import is_fault
 from schemas.words import Resolution
 
 MOST_FAULTS = 5
@@ -24,7 +23,7 @@ def to_news(decision: Decision, desired: Desired) -> RunNews:
 
 def _name_faults(desired: Desired) -> str | None:
     """Return what of the inventory could not be read, a line each; None where all could."""
-    faults = desired.unread.filter(~pl.col("is_warning"))
+    faults = desired.unread.filter(is_fault())
     if faults.is_empty():
         return None
     shown = faults.head(MOST_FAULTS).select("file", "line", "problem").iter_rows()
