@@ -121,12 +121,14 @@ def sync(config: options.Config = None, dry_run: DryRun = False, as_json: Json =
 
     from flows.text.escape import show
     from flows.views.actions import plan_directories
+    from schemas.spoken import count
 
     found = plan_directories(_load(config), dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps({"v": 1, "dry_run": dry_run, **found}))
         return 0
-    typer.echo(f"{found['files']} files of actions{' would be' if dry_run else ''} as the ledger says")
+    files = f"{count(found['files'], 'file')} of actions"
+    typer.echo(f"{files}{' would be' if dry_run else ''} as the ledger says")
     for remark in found["remarks"]:
         typer.echo(f"note: {show(remark, 1000)}")
     return 0

@@ -2,16 +2,16 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from flows.errors import BusyError
+from flows.errors import BusyError, EmitError
 from flows.executor.mind import Mind, Thought
 from flows.executor.offer import Workshop
 from flows.files.lock import hold_lock
-from flows.ledger.actions.append import LockedLedger, identify, open_ledger, prepare_place
+from flows.ledger.actions.append import LedgerWriteError, LockedLedger, identify, open_ledger, prepare_place
 from flows.ledger.actions.journals import read_journals
 from flows.ledger.actions.places import ActionPlace
 from schemas.book import Book
@@ -52,9 +52,16 @@ class Claim:
 
 @contextmanager
 def claim(place: ActionPlace, mind: Mind) -> Iterator[Claim]:
-    """Be the one executor; BusyError where another one is, here or on another host."""
+    """Be the one executor; BusyError where another one is, here or on another host.
+
+    LedgerWriteError where the lock cannot be taken at all: nothing can be recorded then, and nothing was.
+    """
     prepare_place(place)
-    with hold_lock(place.executor_lock, WAIT_S):
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold_lock(place.executor_lock, WAIT_S))
+        except EmitError as error:
+            raise LedgerWriteError(str(error)) from None
         _check_host(mind.fold(read_journals(place)))
         yield Claim(place, mind)
 

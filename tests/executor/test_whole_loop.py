@@ -311,6 +311,15 @@ def test_a_run_of_the_past_and_a_dry_run_write_nothing_of_acting(home):
     assert {path: data for path, data in home.files().items() if "/actions/" in path} == before
 
 
+def test_an_executor_that_cannot_take_its_lock_ends_with_1_and_does_nothing(sick):
+    (sick.actions / "executor.lock").unlink(missing_ok=True)
+    (sick.actions / "executor.lock").mkdir()
+    said = sick.run("act", "--once")
+
+    assert (said.code, sick.calls()) == (1, [])
+    assert "executor.lock" in said.err
+
+
 def test_a_dry_run_sees_what_is_being_repaired_as_a_run_does(restarted):
     dry, real = (restarted.run("reconcile", *options) for options in (["--dry-run"], []))
 
