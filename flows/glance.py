@@ -2,10 +2,9 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flows.setting_sources import (
     default_state_dir,
@@ -27,8 +26,7 @@ _READ_HERE = ("checkpoint", "state_dir", "run_ttl", "lock_timeout", "timezone", 
 _ALIKE = 0.8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Glance:
+class Glance(NamedTuple):
     """Where the last run is, and how it is read."""
 
     checkpoint: Path

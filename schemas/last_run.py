@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from schemas.wait import SettlingService, Wait
 from schemas.words import Outcome, State
@@ -37,8 +38,7 @@ class LastRun:
     """What was about to become healthy, and since which run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastAttempt:
+class LastAttempt(NamedTuple):
     """A run after the last one with conclusions that came to none: the last state is stale."""
 
     as_of: datetime

@@ -1,9 +1,10 @@
-"""Outages: what a person is told of as one thing. Plain dataclasses, as for episodes."""
+"""Outages: what a person is told of as one thing. Plain values, as for episodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from schemas.episode import Recommended, Target
 from schemas.words import Severity
@@ -17,8 +18,7 @@ class News(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trouble:
+class Trouble(NamedTuple):
     """One open episode, as far as a message tells of it."""
 
     target: Target
@@ -34,8 +34,7 @@ class Trouble:
     """Why automation gave it up, what was tried and what was collected; None where it did not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
+class Outage(NamedTuple):
     """What was last told of one root cause: since when, and which targets, each with its signature."""
 
     root: Target
@@ -43,16 +42,14 @@ class Outage:
     signatures: Mapping[Target, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blindness:
+class Blindness(NamedTuple):
     """Runs in a row that came to no conclusion, or spoke of a part alone."""
 
     since: datetime
     is_told: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """One message about one outage: how it stands now, so that a later one replaces an earlier one."""
 
     root: Target

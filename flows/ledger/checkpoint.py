@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -56,8 +57,7 @@ class Known:
     """A run since, without conclusions; it is noted beside the checkpoint, not in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(NamedTuple):
     """What a run is about to write: the very lines, the files to put in place, and what is known then."""
 
     events: tuple[tuple[str, str], ...]
@@ -80,8 +80,7 @@ class Checkpoint:
     """Counts what was written: of two good copies the higher is the newer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What was found at the checkpoint's two paths."""
 
     checkpoint: Checkpoint | None

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -28,8 +27,7 @@ _RESOLVED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OwnEvent:
+class OwnEvent(NamedTuple):
     """One of our events, as it stands in a log."""
 
     event_id: str

@@ -40,8 +40,7 @@ Send = Callable[[str, Message], bool]
 """Give a message to a service by its address; false where it did not take it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """A message, and the services that have not taken it yet."""
 
     message: Message

@@ -1,10 +1,9 @@
 """The last run at a glance, from the checkpoint alone: what `supervisor status` shows. Imports no polars."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flows.ledger.checkpoint import read_known
 from flows.telling.outbox import Waiting, read_waiting
@@ -14,8 +13,7 @@ from schemas.words import Action, EventType, Outcome, Severity, State
 from stages.derive import derive_state
 
 
-@dataclass(frozen=True)
-class Status:
+class Status(NamedTuple):
     """What the runs so far left behind, and whether it can still be believed."""
 
     now: datetime

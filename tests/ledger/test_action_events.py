@@ -98,7 +98,7 @@ def test_a_committed_event_is_written_again_where_the_log_lost_it(tmp_path):
     kept = lines(tmp_path)
     paths(tmp_path).event_log.write_bytes(b"")
     with open_emitter(paths(tmp_path)) as emitter:
-        forged = replace(read_own_event(kept[0]), event_id="f" * 64, seq=9)
+        forged = read_own_event(kept[0])._replace(event_id="f" * 64, seq=9)
         assert emitter.write_again([(read_own_event(kept[0]), kept[0]), (forged, b"{}")]) == 1
 
     assert lines(tmp_path) == kept
