@@ -51,6 +51,7 @@ def make_environment(*packages: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    environment.globals["config_option"] = ""  # of commands to copy, where settings have to be named
     environment.filters |= {
         "spoken": spoken,
         "said": said,

@@ -1,5 +1,6 @@
 """What the requests of one process share, and what each is allowed."""
 
+import shlex
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,8 @@ def load_context(settings: Settings, config: Path | None) -> Context:
     """Return it; raises `SettingsError` for an unusable password file."""
     templates = make_environment("flows.web")
     templates.globals["now"] = lambda: read_now(settings)
+    if config is not None:
+        templates.globals["config_option"] = f" --config {shlex.quote(str(config.absolute()))}"
     return Context(
         settings,
         load_password(settings.places.state_dir),

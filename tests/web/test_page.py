@@ -289,6 +289,20 @@ def test_a_page_of_now_asks_for_itself_when_the_fleet_was_judged_anew(quiet_page
     assert shown.count('id="part"') == 1
 
 
+def test_a_command_to_copy_names_the_settings_that_the_page_was_started_with(folder):
+    write_world(folder, mosquitto="exited", web="ok", db="ok")
+    file = folder / "my lab.yaml"
+    file.write_text("{}")
+
+    with browse(settings_of(folder), file) as client:
+        named = client.get("/target/piha/mosquitto").text
+    with browse(settings_of(folder)) as client:
+        plain = client.get("/target/piha/mosquitto").text
+
+    assert f"<code>supervisor explain piha/mosquitto --config &#39;{file}&#39;</code>" in named
+    assert "<code>supervisor explain piha/mosquitto</code>" in plain
+
+
 def test_a_mistyped_address_leads_back(newcomer):
     lost = newcomer.get("/servcies")
 
