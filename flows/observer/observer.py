@@ -43,7 +43,8 @@ from schemas.observed import Evidence, tell_sight
 from stages.world_summary import summarize_world
 
 AT_ONCE = 32
-PUBLISH_EVERY_S, PUBLISH_LEAST_S = 2.0, 60.0
+PUBLISH_EVERY_S, PUBLISH_LEAST_S = 2.0, 57.0
+"""Whether it is due is asked every two seconds: so a world is written within each minute, before `watch` runs without one."""
 DEPLOY_DEADLINE_S = 600.0
 Complain = Callable[[str], None]
 Looker = NodeLooker | PartLooker
@@ -172,7 +173,7 @@ class Observer:
         return concluded
 
     def is_due(self, now: float) -> bool:
-        """Return whether there is something new to publish, or nothing was published for a minute."""
+        """Return whether there is something new to publish, or a minute without is nearly over."""
         published_at, content = self._published
         if now - published_at >= PUBLISH_LEAST_S:
             return True

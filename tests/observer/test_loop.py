@@ -270,6 +270,18 @@ def test_a_silent_node_is_looked_at_when_patience_with_it_ends(failures, after_s
     assert pause_after(node, timedelta(seconds=30), lambda: 0.5, is_intermittent=is_intermittent) == pause
 
 
+def test_a_quiet_world_is_written_within_each_minute(settings, tmp_path):
+    async def run():
+        write_node(settings, "piha", "none")
+        observer = Observer(settings, lambda _: None)
+        async with observer.opened():
+            await observer.refresh_lookers()
+            observer.publish(1_000.0)
+            return [observer.is_due(1_000.0 + after_s) for after_s in (50.0, 58.0)]
+
+    assert asyncio.run(run()) == [False, True]
+
+
 def test_phases_spread_nodes():
     phases = [phase(f"node{number}") for number in range(100)]
 
