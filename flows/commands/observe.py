@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +53,10 @@ def observe(
     take_over: Annotated[bool, typer.Option("--take-over", help="Replace another host's observer, once.")] = False,
 ) -> int:
     """Run until SIGINT or SIGTERM; return 0."""
+    if init is None:
+        _refuse_without("--init", {"--docker": docker, "--merge": merge, "--group": group})
+    if not part:
+        _refuse_without("--part", {"--node": node})
     if init is not None:
         return _init(init, docker or [], group, merge=merge)
     settings = options.load({"inventory": inventory, "world": world, "state_dir": state_dir}, config)
@@ -64,6 +69,13 @@ def observe(
     observer = Observer(settings, _complain)
     _warn_of_network_disk(settings.world)
     return asyncio.run(_observe(observer, once=once, take_over=take_over))
+
+
+def _refuse_without(needed: str, given: Mapping[str, object]) -> None:
+    """Raise a usage error for an option that would be passed over."""
+    stray = next((name for name, value in given.items() if value), None)
+    if stray is not None:
+        raise typer.BadParameter(f"{stray} is of use with {needed} alone; add it, or leave {stray} out")
 
 
 def _complain(message: str) -> None:
@@ -136,8 +148,12 @@ def _init(folder: Path, addresses: list[str], group: str | None, *, merge: bool)
 def _print_part(settings: object, node: str | None) -> int:
     from flows.observer.self_look import look_at_self
     from flows.settings import Settings
+    from flows.sources.names import explain_name
 
     assert isinstance(settings, Settings)  # noqa: S101 - the caller loaded them
+    problem = explain_name(node, settings.limits.max_name_length, "node") if node is not None else None
+    if problem is not None:
+        raise typer.BadParameter(f"--node: {problem}")
     sys.stdout.buffer.write(asyncio.run(look_at_self(settings, node)))
     return 0
 

@@ -128,6 +128,24 @@ def test_an_engine_that_does_not_answer_is_said_with_its_reason(tmp_path, capsys
     assert "no_socket" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--docker", "ssh://piha"], "--docker is of use with --init alone"),
+        (["--merge"], "--merge is of use with --init alone"),
+        (["--group", "project"], "--group is of use with --init alone"),
+        (["--node", "piha"], "--node is of use with --part alone"),
+        (["--part", "--node", "../x"], "--node: "),
+    ],
+)
+def test_an_option_that_would_be_passed_over_is_refused(tmp_path, capsys, given, told):
+    (tmp_path / "inv/hosts").mkdir(parents=True)
+    places = ["--inventory", str(tmp_path / "inv"), "--world", str(tmp_path / "w"), "--state-dir", str(tmp_path / "s")]
+
+    assert _run(["observe", *given, *places, *([] if "--part" in given else ["--once"])]) == 1
+    assert told in capsys.readouterr().err
+
+
 def test_without_any_engine_it_says_what_it_looked_for_and_what_to_do(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("flows.engines.address._is_socket", lambda _: False)
     monkeypatch.delenv("DOCKER_HOST", raising=False)
