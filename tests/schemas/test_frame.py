@@ -10,7 +10,7 @@ from pandera.errors import SchemaError, SchemaErrors
 import schemas
 from schemas.drift import Drift
 from schemas.expressions import word
-from schemas.frame import Frame, _promises
+from schemas.frame import Column, Frame, _promises
 from schemas.look import AttributedContainer
 from schemas.run import Summary
 from schemas.words import DriftKind, HeldBy
@@ -57,18 +57,28 @@ def test_nan_is_a_gap():
         Summary.validate(summary.with_columns(world_age_s=pl.lit(float("nan"))))
 
 
-def test_every_schema_promises_what_pandera_asks_for():
+def every_schema():
     for module in pkgutil.iter_modules(schemas.__path__):
         importlib.import_module(f"schemas.{module.name}")
     every = [schema for schema in [*Frame.__subclasses__(), AttributedContainer] if schema.__module__ != __name__]
-
     assert len(every) >= 50
-    for schema in every:
+    return every
+
+
+def test_every_schema_promises_what_pandera_asks_for():
+    for schema in every_schema():
         asked, promised = schema.to_schema(), _promises(schema)
         assert promised.dtypes == [(name, column.dtype.type) for name, column in asked.columns.items()]
         assert promised.filled == [name for name, column in asked.columns.items() if not column.nullable]
         together = [asked.unique] if asked.unique else []
         assert promised.keys == [[name] for name, column in asked.columns.items() if column.unique] + together
+
+
+def test_a_schema_says_columns_alone_since_nothing_else_is_asked():
+    for schema in every_schema():
+        said = {name: vars(schema)[name] for name in vars(schema) if not name.startswith("_") and name != "Config"}
+        assert said.keys() <= {*schema.__annotations__}
+        assert {type(one) for one in said.values()} <= {Column}
 
 
 def test_a_word_of_two_types_is_of_the_type_that_is_asked_for():
