@@ -175,6 +175,26 @@ def test_the_first_day_is_told_by_the_hour(tmp_path):
     assert f"since {fleet_on_disk.NOON:%Y-%m-%d}" in to_html(page)
 
 
+@pytest.mark.parametrize(
+    ("seen_at", "said"),
+    [
+        pytest.param("2026-06-01T00:00:00Z", "No service could be judged in this time.", id="a stale world"),
+        pytest.param(None, "the least available first", id="a world of now"),
+    ],
+)
+def test_availability_says_so_where_nothing_could_be_judged(tmp_path, seen_at, said):
+    files = {"world/runtime-summary.json": {"last_update": seen_at}} if seen_at else {}
+    records = {"a/web": fleet_on_disk.OK}
+    for minute in (0, 20):
+        at = fleet_on_disk.NOON + timedelta(minutes=minute)
+        fleet_on_disk.reconcile(tmp_path, fleet_on_disk.WEB, records, as_of=at, dry_run=False, files=files)
+    places = {"inventory": tmp_path, "world": tmp_path / "world", "state_dir": tmp_path / "state"}
+    text = to_html(gather_page(load_settings(places).settings, at, timedelta(days=1)))
+
+    both = ("No service could be judged in this time.", "the least available first")
+    assert [one for one in both if one in text] == [said]
+
+
 def test_in_a_large_fleet_what_agrees_is_counted(tmp_path):
     nodes = [f"node-{number:02}" for number in range(MOST_NODES_IN_FULL + 1)]
     told = {f"{node}/{name}": fleet_on_disk.OK for node in nodes for name in ("web", "db")}
