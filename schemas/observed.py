@@ -6,16 +6,9 @@ Moments are Unix seconds of the observer's own clock, as the files of the world 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
-from typing import NamedTuple
 
+from schemas.episode import Target
 from schemas.look_words import NodeStatus, ReasonClass, WordClass
-
-
-class Target(NamedTuple):
-    """A service of a node, `all` for the node itself."""
-
-    node: str
-    service: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from schemas.episode import Target
 from schemas.look_words import WORST_FIRST, WordClass
-from schemas.observed import Container, Deployment, Hook, Service, Slot, Target
+from schemas.observed import Container, Deployment, Hook, Service, Slot
 from schemas.words import ALL
 
 STARTED, COMPLETED, FAILED = "started", "completed", "failed"

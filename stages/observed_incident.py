@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from schemas.episode import Target
 from schemas.look_words import NODE_TRIGGERS, TRIGGERS, WORST_FIRST, WordClass
-from schemas.observed import Evidence, Incident, Sighting, Target
+from schemas.observed import Evidence, Incident, Sighting
 
 LEAST_LOOKS, LEAST_S = 2, 60.0
 REOPEN_S = 30 * 60.0

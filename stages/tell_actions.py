@@ -10,7 +10,7 @@ from schemas.attempt import Attempt, Intent, IntentState
 from schemas.book import Book
 from schemas.canonical import hash_canonical, spell_instant
 from schemas.decision import Decision, Verdict
-from schemas.episode import Target
+from schemas.episode import Target, spell_target
 from schemas.ledger import (
     Approved,
     AttemptOutcome,
@@ -207,7 +207,7 @@ class _Teller:
             _T.ESCALATED,
             Severity.CRITICAL if level is Severity.CRITICAL else Severity.ERROR,
             target,
-            (decision.recommendation_id if decision else None) or "/".join(target),
+            (decision.recommendation_id if decision else None) or spell_target(target),
             event_id,
             decision=_brief(decision),
             outcome=str(record.reason),
@@ -342,7 +342,7 @@ def _weigh(record: object) -> Severity:
 
 
 def _correlate(intent: Intent | None, target: Target) -> str:
-    return (intent.recommendation_id or intent.action_id) if intent else "/".join(target)
+    return (intent.recommendation_id or intent.action_id) if intent else spell_target(target)
 
 
 def _name(intent: Intent | None, attempt: Attempt | None) -> dict[str, object]:

@@ -76,7 +76,7 @@ def explain(
         return 0
     print_lines(to_lines(found, make_hints(settings, "").find_command))
     if acting is not None:
-        from flows.run.acting.view import spell_target
+        from flows.run.acting.view import spell_view_of
 
-        print_lines(spell_target(acting, target))
+        print_lines(spell_view_of(acting, target))
     return 0

@@ -10,8 +10,9 @@ from flows.observer.frames import frame_containers, frame_probes, frame_units, s
 from flows.observer.memory import Memory, Services
 from flows.observer.plan import Plan
 from flows.observer.services import build_services
+from schemas.episode import Target, spell_target
 from schemas.look_words import TRIGGERS, NodeStatus, WordClass
-from schemas.observed import Hook, Node, NodeLook, Service, Sighting, Starts, Target
+from schemas.observed import Hook, Node, NodeLook, Service, Sighting, Starts
 from schemas.part import Part
 from schemas.words import ALL
 from stages.attribute import attribute_containers
@@ -75,7 +76,7 @@ def conclude(
         nodes=nodes,
         services={name: _forget_strangers(of_node) for name, of_node in services.items()},
         incidents=dict(incidents.incidents),
-        evidence={_key(target): evidence for target, evidence in incidents.evidence.items()},
+        evidence={spell_target(target): evidence for target, evidence in incidents.evidence.items()},
         deployments=deployments,
         starts=starts,
         notes=known.notes | {name: tuple(sorted(notes.get(name, ()))) for name in looked},
@@ -194,10 +195,6 @@ def _advance_incidents(
     sightings += [_sight_node(look) for look in looked.values() if look.reason_class is None]
     evidence = {_target(key): known for key, known in memory.evidence.items()}
     return advance_incidents(Incidents(memory.incidents, evidence), sightings, asked_for, at)
-
-
-def _key(target: Target) -> str:
-    return f"{target.node}/{target.service}"
 
 
 def _target(key: str) -> Target:

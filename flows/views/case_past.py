@@ -8,7 +8,7 @@ from schemas.acknowledgement import Acknowledgement
 from schemas.book import Able
 from schemas.canonical import identify_intent
 from schemas.desired import Desired
-from schemas.episode import Episode, Recommended, Target, open_episode
+from schemas.episode import Episode, Recommended, Target, open_episode, spell_target
 from schemas.ledger import (
     WRITERS,
     AttemptNumbers,
@@ -204,4 +204,4 @@ def _offer_all(targets: Iterable[Target]) -> Iterator[Offer]:
     for target in targets:
         for verb, trait in TRAITS.items():
             if trait.is_of_node == (target.service == ALL):
-                yield Offer(verb=verb, target=f"{target.node}/{target.service}")
+                yield Offer(verb=verb, target=spell_target(target))

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from schemas.episode import Target
 from schemas.look_words import TRIGGERS, WORST_FIRST, WordClass
-from schemas.observed import Container, NodeLook, Service, Sighting, Slot, Target
+from schemas.observed import Container, NodeLook, Service, Sighting, Slot
 
 WEB = Target("piha", "web")
 

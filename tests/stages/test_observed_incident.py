@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.observed import Target
+from schemas.episode import Target
 from stages.observed_incident import Incidents, advance_incidents
 from tests.helpers.observed import WEB, sighting
 

@@ -11,6 +11,7 @@ from schemas.book import Book, Held
 from schemas.breaker import open_breakers
 from schemas.canonical import spell_instant
 from schemas.decision import Decision
+from schemas.episode import spell_target
 from schemas.numbers import Numbers
 
 OPEN = UNSTARTED | {IntentState.RUNNING, IntentState.VERIFYING}
@@ -35,7 +36,9 @@ def view_actions(
     intents.sort(key=lambda row: (row.node, row.service, row.verb, row.created_at))
     halt = book.last_halt_at(as_of)
     breakers = open_breakers(book, numbers, as_of)
-    escalated = ["/".join(target) for target, problem in sorted(book.problems.items()) if problem.escalated is not None]
+    escalated = [
+        spell_target(target) for target, problem in sorted(book.problems.items()) if problem.escalated is not None
+    ]
     return {
         "as_of": spell_instant(as_of),
         "state": state,
@@ -146,7 +149,7 @@ def _spell_escalated(view: Mapping[str, Any]) -> str:
     return f"{count} escalated: a person is needed for {shown}{more} ('supervisor policy explain {names[0]}')"
 
 
-def spell_target(view: Mapping[str, Any], target: str) -> list[str]:
+def spell_view_of(view: Mapping[str, Any], target: str) -> list[str]:
     """Return what is done, asked and held back about one target, for people."""
     lines = spell_view({**view, "actions": [], "counts": {"escalated": 0}}, datetime.fromisoformat(view["as_of"]))
     lines += [f"{spell_action(row)}{_spell_outcome(row)}" for row in view["actions"][-5:]]
