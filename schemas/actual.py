@@ -1,6 +1,6 @@
 """The actual state: what one or more world snapshots show. `as_of` tells the snapshots of a batch apart."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import polars as pl
 
@@ -109,6 +109,37 @@ class ObservedService(Frame):
         name = "observed_service"
 
 
+class WellService(Frame):
+    """The services of one node of one snapshot that are plainly well, where these are counted and not told one by one."""
+
+    as_of: Instant
+    node: str
+    count: pl.UInt32
+    """Of each an inventory asks for it and monitors it, no window is its own, and its record has a healthy word."""
+    fresh_count: pl.UInt32
+    """Of these, the ones whose record has a time; no time is too old."""
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "well_service"
+        unique: ClassVar[list[str] | None] = ["as_of", "node"]
+
+
+class UnseenService(Frame):
+    """One service of one snapshot that an inventory asks for, and that has no record of its own."""
+
+    as_of: Instant
+    node: str
+    service: str
+
+    class Config(Frame.Config):
+        """The frame's name in messages."""
+
+        name = "unseen_service"
+        unique: ClassVar[list[str] | None] = ["as_of", "node", "service"]
+
+
 class Deployment(Frame):
     """One deployment of one snapshot's `deployments.json`."""
 
@@ -185,6 +216,10 @@ class Observed(NamedTuple):
     """What a batch of snapshots shows of services, each by the name that the inventory knows it by."""
 
     services: DataFrame[ObservedService]
+    well: DataFrame[WellService]
+    """Those that are not among the services, since there is nothing more to be said of them."""
+    unseen: DataFrame[UnseenService]
+    """Those that are not told by their own name; they may be among the services all the same."""
     deployments: DataFrame[Deployment]
     """Those of containers are their service's."""
     incidents: DataFrame[Incident]

@@ -36,6 +36,12 @@ def is_fresh(instant: str, ttl: timedelta) -> pl.Expr:
     return ((age_s(instant) <= limit) if limit else pl.col(instant).is_not_null()).fill_null(False)
 
 
+def is_aged(instant: str, ttl: timedelta) -> pl.Expr:
+    """Return whether the column's instant is readable and older than the TTL; with a TTL of 0 nothing is too old."""
+    limit = ttl.total_seconds()
+    return (age_s(instant) > limit).fill_null(False) if limit else pl.lit(False)
+
+
 def is_known_word(column: str, rules: Rules) -> pl.Expr:
     """Return whether one of the lists of a service's words knows the column's status."""
     words = rules.healthy_words | rules.settling_words | rules.looping_words

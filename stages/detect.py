@@ -5,9 +5,9 @@ import polars as pl
 from schemas.actual import Actual, Observed
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift, because, gather_drift, of_kind
-from schemas.expressions import age_s, is_fresh, is_known_word, is_one_of, seconds, word
+from schemas.expressions import age_s, is_aged, is_fresh, is_known_word, is_one_of, seconds, word
 from schemas.frame import DataFrame
-from schemas.joins import look_up, only, without
+from schemas.joins import only, without
 from schemas.link import of_judged_nodes
 from schemas.rejected import is_fault
 from schemas.rules import Rules
@@ -27,15 +27,15 @@ def detect_drift(
     yet: `held_by` is null. Nothing of a node that is not monitored is desired, and nothing of it unexpected. A
     service whose record was set aside is not missing: what is unknown is neither drift nor health.
     """
-    services = desired.services.select("node", "service", "run", "is_monitored").filter("is_monitored")
-    monitored = of_judged_nodes(services, desired.nodes)
-    is_amiss = (pl.col("health") != Health.HEALTHY) | (age_s("last_seen_at") > seconds(rules.service_ttl))
+    asked = _asked(desired, observed)
+    monitored = of_judged_nodes(asked.filter("is_monitored"), desired.nodes).select("node", "service", "run")
+    is_amiss = (pl.col("health") != Health.HEALTHY) | is_aged("last_seen_at", rules.service_ttl)
     amiss = observed.services.filter(pl.col("is_desired") & is_amiss)
-    seen = amiss.join(only(monitored, amiss, ["node", "service"]), on=["node", "service"])
+    seen = amiss.join(monitored, on=["node", "service"])
     offline = node_drift.filter(pl.col("kind") == DriftKind.OFFLINE_NODE)
     found = [
         node_drift.drop("drift_id"),
-        _missing(monitored, desired, actual, observed),
+        _missing(monitored, actual, observed),
         _unhealthy(seen, rules),
         _unreadable(seen),
         _stale(without(seen, offline, ["as_of", "node"]), actual, observed, rules),
@@ -43,35 +43,20 @@ def detect_drift(
         _unresolved_incidents(desired, observed, rules),
         _unexpected(desired, observed),
     ]
-    return Drift.validate(_refer(gather_drift(found), desired).sort(DRIFT_ORDER))
+    return Drift.validate(_refer(gather_drift(found), asked, desired).sort(DRIFT_ORDER))
 
 
-def _missing(monitored: pl.DataFrame, desired: Desired, actual: Actual, observed: Observed) -> pl.DataFrame:
-    """Return what has no record, and say where a record of its node could not be read.
+def _asked(desired: Desired, observed: Observed) -> pl.DataFrame:
+    """Return what the inventory says of the services of which there is something to be said: of a fleet, a few."""
+    told = (observed.services, observed.unseen, observed.deployments, observed.incidents)
+    services = desired.services.select("node", "service", "run", "is_monitored", "file", "line")
+    return only(services, pl.concat(rows.select("node", "service") for rows in told), ["node", "service"])
 
-    A node of which as many services are seen as are desired has them all, and is not looked at one by one.
-    """
-    asked = desired.services.group_by("node").agg(asked_count=pl.len())
-    seen = (
-        observed.services.select(*KEY[:2], "is_desired")
-        .filter("is_desired")
-        .group_by("as_of", "node")
-        .agg(seen_count=pl.len())
-    )
-    gaps = (
-        actual.snapshots.select("as_of")
-        .join(asked, how="cross")
-        .pipe(look_up, seen, ["as_of", "node"])
-        .filter(pl.col("asked_count").ne_missing(pl.col("seen_count")))
-        .select("as_of", "node")
-    )
-    if gaps.is_empty():
-        return gaps
-    missing = (
-        only(monitored, gaps, "node")
-        .filter(pl.col("run") != RunMode.SCHEDULED)
-        .join(gaps, on="node")
-        .pipe(without, only(observed.services.select(KEY), gaps, ["as_of", "node"]), KEY)
+
+def _missing(monitored: pl.DataFrame, actual: Actual, observed: Observed) -> pl.DataFrame:
+    """Return what has no record, and say where a record of its node could not be read."""
+    missing = without(observed.unseen, observed.services, KEY).join(
+        monitored.filter(pl.col("run") != RunMode.SCHEDULED), on=["node", "service"]
     )
     if missing.is_empty():
         return missing
@@ -127,18 +112,17 @@ def _stale(seen: pl.DataFrame, actual: Actual, observed: Observed, rules: Rules)
     stale = seen.filter(
         (pl.col("run") == RunMode.SERVICE)
         & (pl.col("health") == Health.HEALTHY)
-        & (age_s("last_seen_at") > seconds(rules.service_ttl))
+        & is_aged("last_seen_at", rules.service_ttl)
     )
-    if not rules.service_ttl or stale.is_empty():
-        return stale.clear()
-    others = (
-        only(observed.services.select(*KEY[:2], "last_seen_at"), stale, KEY[:2])
-        .group_by("as_of", "node")
-        .agg(
-            dated_count=pl.col("last_seen_at").is_not_null().sum(),
-            fresh_count=is_fresh("last_seen_at", rules.service_ttl).sum(),
-        )
+    if stale.is_empty():
+        return stale
+    beside = observed.services.select(
+        *KEY[:2],
+        dated_count=pl.col("last_seen_at").is_not_null().cast(pl.UInt32),
+        fresh_count=is_fresh("last_seen_at", rules.service_ttl).cast(pl.UInt32),
     )
+    well = observed.well.select(*KEY[:2], pl.col("fresh_count").alias("dated_count"), "fresh_count")
+    others = only(pl.concat([beside, well]), stale, KEY[:2]).group_by("as_of", "node").sum()
     is_fresh_beside = (pl.col("fresh_count") >= FEWEST_FRESH) & (2 * pl.col("fresh_count") >= pl.col("dated_count") - 1)
     is_rewritten = pl.col("refreshes").fill_null(False) | pl.lit(rules.refreshes is True)
     alone = (
@@ -227,11 +211,10 @@ def _unexpected(desired: Desired, observed: Observed) -> pl.DataFrame:
     return of_kind(_seen(unexpected), DriftKind.UNEXPECTED_SERVICE, Severity.INFO)
 
 
-def _refer(drift: pl.DataFrame, desired: Desired) -> pl.DataFrame:
+def _refer(drift: pl.DataFrame, asked: pl.DataFrame, desired: Desired) -> pl.DataFrame:
     """Say where the inventory asks for each service that drifted."""
     if drift.is_empty():
         return drift
-    asked = only(desired.services.select("node", "service", "file", "line"), drift, ["node", "service"])
     lines = asked.select("node", "service", place=pl.format("{}:{}", "file", "line"))
     files = desired.nodes.join(drift, on="node", how="semi").select("node", "file")
     referred = drift.join(lines, on=["node", "service"], how="left").join(files, on="node", how="left")

@@ -81,7 +81,8 @@ def _to_see(
 ) -> pl.DataFrame:
     """Return the services to be seen of each snapshot, whether each is seen, and what its record says.
 
-    They are those with a record, and those that are a drift because they have none: a job may have none.
+    They are those with a record, and those that are a drift because they have none: a job may have none. Those of a
+    node that are plainly well are one row, with how many they are.
     """
     hidden = drift.filter(
         (pl.col("kind") == DriftKind.OFFLINE_NODE) | ((pl.col("service") == ALL) & pl.col("cause").is_in(OUT_OF_SIGHT))
@@ -91,15 +92,16 @@ def _to_see(
     unseen = drift.filter(pl.col("kind").is_in(UNSEEN)).select(KEY).unique().with_columns(is_unseen=pl.lit(True))
     missing = drift.filter(pl.col("kind").is_in(WITHOUT_RECORD)).select(*KEY, is_desired=pl.lit(True))
     records = observed.services.select(*KEY, "health", "status", "is_desired")
+    well = observed.well.select(*NODE, "count", health=word(Health.HEALTHY), is_desired=pl.lit(True))
     unmonitored = desired.services.select("node", "service", "is_monitored").filter(~pl.col("is_monitored"))
     # Marked first and left out at once: each step that leaves some out would be a copy of all others.
     return (
-        pl.concat([records, missing], how="diagonal")
+        pl.concat([records, missing, well], how="diagonal")
         .pipe(look_up, unmonitored, ["node", "service"])
         .pipe(look_up, visible.select(*NODE, is_visible=pl.lit(True)), NODE)
         .pipe(look_up, unseen, KEY)
         .filter(pl.col("is_desired") & pl.col("is_monitored").is_null() & pl.col("is_visible"))
-        .select(*KEY, "health", "status", pl.col("is_unseen").fill_null(False))
+        .select(*KEY, "health", "status", pl.col("is_unseen").fill_null(False), pl.col("count").fill_null(1))
         .pipe(_unplanned, planned)
     )
 
@@ -123,7 +125,7 @@ def _is_all(count: str, total: str) -> pl.Expr:
 
 def _doubt_services(to_see: pl.DataFrame, actual: Actual, rules: Rules) -> pl.DataFrame:
     """Return (a), (b) and (c): as_of, rule and what is said."""
-    counted = to_see.group_by("as_of").agg(count=pl.col("is_unseen").sum(), total=pl.len())
+    counted = to_see.group_by("as_of").agg(count=pl.col("is_unseen").sum(), total=pl.col("count").sum())
     recorded = actual.services.select("as_of").unique()
     gone = pl.format("{} of {} monitored services are not to be seen", "count", "total")
     mass = _of_several_nodes(counted.filter(_is_mass("count", "total", rules.mass_drift_min, rules)), to_see)
@@ -273,7 +275,7 @@ def _doubt_words(to_see: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     return (
         strange.group_by("as_of", "status")
         .agg(count=pl.len())
-        .join(to_see.group_by("as_of").agg(total=is_readable.sum()), on="as_of")
+        .join(to_see.filter(is_readable).group_by("as_of").agg(total=pl.col("count").sum()), on="as_of")
         .filter(_is_mass("count", "total", rules.mass_drift_min, rules) | _is_all("count", "total"))
         .select("as_of", rule=word(DoubtRule.UNKNOWN_WORD), said=said, word="status")
     )
@@ -284,7 +286,7 @@ def _suspects(said: pl.DataFrame, to_see: pl.DataFrame) -> pl.DataFrame:
     if said.is_empty():
         return said
     counts = to_see.group_by("as_of").agg(
-        missing_count=pl.col("is_unseen").sum().cast(pl.UInt32), monitored_count=pl.len().cast(pl.UInt32)
+        missing_count=pl.col("is_unseen").sum().cast(pl.UInt32), monitored_count=pl.col("count").sum()
     )
     of_nodes = pl.col("rule").is_in([DoubtRule.NO_NODES, DoubtRule.MASS_OFFLINE])
     file = pl.when(of_nodes.all()).then(pl.lit("nodes.json")).otherwise(pl.lit("services.json"))

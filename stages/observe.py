@@ -1,11 +1,13 @@
 """Observing: the records of containers and services as the services that the inventory knows (SEMANTICS 2)."""
 
+from collections.abc import Callable
+
 import polars as pl
 
-from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService
+from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService, UnseenService, WellService
 from schemas.desired import Desired
-from schemas.expressions import health, word
-from schemas.frame import columns, dtypes
+from schemas.expressions import health, is_aged, is_one_of, word
+from schemas.frame import columns, dtypes, empty
 from schemas.joins import look_up, only, without
 from schemas.rules import Rules
 from schemas.words import Health, RunMode
@@ -14,6 +16,8 @@ KEY = ["as_of", "node", "service"]
 REPLICA = r"^(.+)[-_](\d+)$"
 NAMED, REPLICATED = 1, 2
 """How a name that is not its own is a service's: its entry gives it, or it is that of a replica; the first counts."""
+Divide = Callable[[pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]
+"""Which of the records go on one by one, and the counts of those that do not."""
 SAID = ["status", "last_seen_at", "since_at", "key", "problem"]
 
 
@@ -24,15 +28,31 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     that is not there counts as absent; without these its replicas, where number 1 is among them. A name that two
     services claim is nobody's. Several records are rolled up to the worst. Sorted by snapshot, node and service.
     """
-    known = desired.services.select("node", "service", "run", is_desired=pl.lit(True))
+    return _observe(desired, actual, rules, lambda records: (records, empty(WellService)))
+
+
+def observe_amiss(desired: Desired, actual: Actual, rules: Rules) -> Observed:
+    """Return what `observe_services` does, where what is plainly well is counted by nodes: of a fleet, that is most of it."""
+    return _observe(desired, actual, rules, lambda records: _set_well_apart(records, desired, rules))
+
+
+def _observe(desired: Desired, actual: Actual, rules: Rules, divide: Divide) -> Observed:
+    known = desired.services.select("node", "service", "run", "is_monitored", is_desired=pl.lit(True)).with_row_index(
+        "place"
+    )
     read, set_aside = _records(actual)
-    records = pl.concat([look_up(rows, known, ["node", "service"]) for rows in (read, set_aside)], rechunk=True)
+    marked = look_up(read, known, ["node", "service"])
+    unseen = _list_unseen(marked.select("as_of", "place"), known, actual.snapshots["as_of"].sort())
+    rest, well = divide(marked)
+    records = pl.concat([rest, look_up(set_aside, known, ["node", "service"])], rechunk=True).drop(
+        "is_monitored", "place"
+    )
     others = records.filter(pl.col("is_desired").is_null()).with_columns(
         name="service", run=word(RunMode.SERVICE), is_desired=pl.lit(False)
     )
     names = [others, *(_names(rows) for rows in (actual.deployments, actual.incidents))]
     claims = _claim(desired, pl.concat([frame.select("node", "name") for frame in names]).unique())
-    counted = _count(others, records, claims)
+    counted = _count(others, pl.concat([read.select(KEY), set_aside.select(KEY)]), claims)
     alone = _observe_alone(_without(records, counted), rules)
     rolled = _roll_up(counted, claims, known, rules)
     observed = alone if rolled.is_empty() else pl.concat([alone, rolled]).sort(KEY, maintain_order=True)
@@ -40,11 +60,42 @@ def observe_services(desired: Desired, actual: Actual, rules: Rules) -> Observed
     names_of = claims, _first_replicas(claims, others)
     return Observed(
         services,
+        WellService.validate(well),
+        UnseenService.validate(unseen),
         Deployment.validate(_own(actual.deployments, *names_of).sort(*KEY, "file_order")),
         Incident.validate(
             _reassign(_own(actual.incidents, *names_of), _own(actual.services, *names_of)).sort(*KEY, "key")
         ),
     )
+
+
+def _list_unseen(seen: pl.DataFrame, known: pl.DataFrame, moments: pl.Series) -> pl.DataFrame:
+    """Return of each snapshot the known services that are not among those seen, which are told by their place."""
+    moment = moments.search_sorted(seen["as_of"]).cast(pl.Int64)
+    found = (moment * known.height + seen["place"]).drop_nulls()
+    is_unseen = pl.Series([True]).new_from_index(0, moments.len() * known.height).scatter(found, False)
+    places = is_unseen.arg_true()
+    services = known.select("node", "service")[places % known.height]
+    return services.select(moments[places // known.height].alias("as_of"), "node", "service")
+
+
+def _set_well_apart(records: pl.DataFrame, desired: Desired, rules: Rules) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the records without those that are plainly well, and of each node how many these are."""
+    planned = desired.maintenance.select("node", "service").drop_nulls().unique().with_columns(is_planned=pl.lit(True))
+    is_well = (
+        pl.col("is_monitored").fill_null(False)
+        & pl.col("is_planned").is_null()
+        & is_one_of("status", rules.healthy_words)
+        & ~is_aged("last_seen_at", rules.service_ttl)
+    )
+    divided = look_up(records, planned, ["node", "service"]).with_columns(is_well=is_well).drop("is_planned")
+    counts = (
+        divided.select("as_of", "node", "last_seen_at", "is_well")
+        .filter("is_well")
+        .group_by("as_of", "node", maintain_order=True)
+        .agg(count=pl.len(), fresh_count=pl.col("last_seen_at").count())
+    )
+    return divided.filter(~pl.col("is_well")).drop("is_well"), counts
 
 
 def _without(records: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
@@ -120,14 +171,13 @@ def _bases(desired: Desired, numbered: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(only(one, bases, ["node", "base"]) for one in spellings).unique()
 
 
-def _count(others: pl.DataFrame, records: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
+def _count(others: pl.DataFrame, own: pl.DataFrame, claims: pl.DataFrame) -> pl.DataFrame:
     """Return the records that count for a service of another name, with `owner`, the tier and the number."""
     claimed = others.join(claims.rename({"service": "owner"}), on=["node", "name"])
     if claimed.is_empty():
         return claimed
-    own = records.select(*KEY, "is_desired").drop_nulls("is_desired")
-    free = claimed.join(own, left_on=["as_of", "node", "owner"], right_on=KEY, how="anti")
     group = ["as_of", "node", "owner"]
+    free = without(claimed, own.rename({"service": "owner"}), group)
     is_first = (pl.col("number") == 1).fill_null(False).any().over(*group, "tier")
     usable = free.filter((pl.col("tier") == NAMED) | is_first)
     return usable.filter(pl.col("tier") == pl.col("tier").min().over(group))

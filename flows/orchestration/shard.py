@@ -15,7 +15,7 @@ from prefect.futures import PrefectFuture
 from flows.orchestration.tasks import TaskStep, as_task
 from flows.run.judge import Looked
 from flows.run.step import Result, Trait, has_trait
-from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService
+from schemas.actual import Actual, Deployment, Incident, Observed, ObservedService, UnseenService, WellService
 from schemas.desired import Desired
 from schemas.drift import DRIFT_ORDER, Drift
 from schemas.rules import Rules
@@ -86,6 +86,8 @@ def merge_looks(parts: list[Looked]) -> Looked:
     return Looked(
         Observed(
             ObservedService.validate(pl.concat([one.services for one in observed]).sort(TARGET)),
+            WellService.validate(pl.concat([one.well for one in observed]).sort("as_of", "node")),
+            UnseenService.validate(pl.concat([one.unseen for one in observed]).sort(TARGET)),
             Deployment.validate(pl.concat([one.deployments for one in observed]).sort(*TARGET, "file_order")),
             Incident.validate(pl.concat([one.incidents for one in observed]).sort(*TARGET, "key")),
         ),

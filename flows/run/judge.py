@@ -19,7 +19,7 @@ from stages.explain import explain_targets
 from stages.hold import hold_back
 from stages.link import link_dependencies
 from stages.misplace import find_places
-from stages.observe import observe_services
+from stages.observe import observe_amiss
 from stages.plan import plan_absence
 from stages.reach import detect_node_drift
 from stages.recommend import recommend
@@ -40,7 +40,7 @@ class Looked(NamedTuple):
 @mark(Trait.TAKES_NODES_ALONE)
 def look_at_services(desired: Desired, actual: Actual, rules: Rules) -> Looked:
     """Return what the world shows of services and nodes, and the drift that follows; each node is looked at alone."""
-    observed = observe_services(desired, actual, rules)
+    observed = observe_amiss(desired, actual, rules)
     of_nodes = detect_node_drift(desired, actual, rules)
     return Looked(observed, detect_drift(desired, actual, observed, of_nodes, rules))
 
