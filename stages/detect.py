@@ -50,7 +50,7 @@ def _asked(desired: Desired, observed: Observed) -> pl.DataFrame:
     """Return what the inventory says of the services of which there is something to be said: of a fleet, a few."""
     told = (observed.services, observed.unseen, observed.deployments, observed.incidents)
     services = desired.services.select("node", "service", "run", "is_monitored", "file", "line")
-    return only(services, pl.concat(rows.select("node", "service") for rows in told), ["node", "service"])
+    return only(services, pl.concat(rows.select("node", "service") for rows in told).unique(), ["node", "service"])
 
 
 def _missing(monitored: pl.DataFrame, actual: Actual, observed: Observed) -> pl.DataFrame:

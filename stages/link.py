@@ -127,7 +127,7 @@ def _resolve(services: pl.DataFrame, dependencies: pl.DataFrame, instances: pl.D
     wanted = declared(services, dependencies).select(*TARGET, "dependency", "scope", "is_completion").unique()
     if wanted.is_empty():
         return empty(Link)
-    there = only(instances.select("node", dependency="service"), wanted, "dependency")
+    there = _looked_for(instances.select(TARGET), wanted).rename({"service": "dependency"})
     nearby = wanted.filter(pl.col("scope") != DependencyScope.EXTERNAL).pipe(only, there, ["node", "dependency"])
     is_anywhere = pl.col("scope") == DependencyScope.ANYWHERE
     elsewhere = pl.concat(
