@@ -24,6 +24,14 @@ def test_a_question_about_nothing_has_the_answer_of_a_join(rows, others):
 TARGETS = st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("xyz")), min_size=1, max_size=30)
 
 
+def test_keys_that_share_a_number_are_told_apart(monkeypatch):
+    monkeypatch.setattr(joins, "LARGE", 2)
+    monkeypatch.setattr(joins, "_hash", lambda rows, keys: rows[keys[0]].hash())
+    asked = pl.DataFrame({"node": ["a", "a", "b"], "service": ["x", "y", "x"]})
+
+    assert only(asked, asked.head(1), ["node", "service"]).rows() == [("a", "x")]
+
+
 @given(rows=TARGETS, others=TARGETS, is_sorted=st.booleans())
 def test_a_join_of_large_frames_is_one_of_their_parts(rows, others, is_sorted):
     """Rows may come twice; what is looked up may not."""

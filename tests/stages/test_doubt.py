@@ -151,3 +151,12 @@ def test_what_nobody_doubts_stands(kind):
     drift = surveyed(desired(*gone), actual("a/stray", nodes=["a", "b"], **rows))
 
     assert [held_by for name, _, held_by in kinds(drift) if kind in name] == [None]
+
+
+def test_those_that_are_well_count_beside_those_that_say_a_strange_word():
+    names = [f"piha/s{number}" for number in range(6)]
+    have = actual(*({"target": name, "status": "flubbed"} for name in names[:2]), *names[2:])
+
+    drift = surveyed(desired(*names), have, mass_drift_min=2, mass_drift_share=0.5)
+
+    assert drift["kind"].to_list() == ["unhealthy_service"] * 2

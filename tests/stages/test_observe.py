@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.rules import Rules
-from stages.observe import observe_services
-from tests.helpers.frames import actual, ago, desired
+from stages.observe import observe_amiss, observe_services
+from tests.helpers.frames import actual, ago, batch, desired
 
 EXITED, OK = "exited", "ok"
 
@@ -154,3 +154,58 @@ def test_only_a_job_is_well_when_it_is_done(run, status, health):
     want = desired({"target": "piha/app", "run": run})
 
     assert observed(want, *records(app=status)) == [("app", health, None)]
+
+
+@pytest.mark.parametrize(
+    "have",
+    [
+        pytest.param({"status": "exited"}, id="it is not healthy"),
+        pytest.param({"status": "restarting"}, id="it loops"),
+        pytest.param({"last_seen_at": ago(hours=9)}, id="its record is old"),
+    ],
+)
+def test_what_is_amiss_goes_on(have):
+    seen = observe_amiss(desired("piha/app"), actual({"target": "piha/app", **have}), Rules())
+
+    assert (seen.services["service"].to_list(), seen.well.height) == (["app"], 0)
+
+
+@pytest.mark.parametrize(
+    "want",
+    [
+        pytest.param(desired({"target": "piha/app", "is_monitored": False}), id="it is not monitored"),
+        pytest.param(desired("piha/other"), id="nobody asks for it"),
+        pytest.param(
+            desired("piha/app", maintenance=[{"node": "piha", "service": "app"}]), id="a window of its own is declared"
+        ),
+    ],
+)
+def test_of_what_is_well_only_what_counts_for_its_node_is_counted(want):
+    seen = observe_amiss(want, actual("piha/app"), Rules())
+
+    assert (seen.services["service"].to_list(), seen.well.height) == (["app"], 0)
+
+
+def test_what_is_plainly_well_is_counted_by_its_node():
+    undated = {"target": "piha/db", "last_seen_at": None}
+    have = actual("piha/app", undated, {"target": "piha/web", "status": "exited"}, "nas/app")
+
+    seen = observe_amiss(desired("piha/app", "piha/db", "piha/web", "nas/app"), have, Rules())
+
+    assert seen.services["service"].to_list() == ["web"]
+    assert sorted(seen.well.drop("as_of").rows()) == [("nas", 1, 1), ("piha", 2, 1)]
+
+
+def test_a_service_that_is_well_keeps_its_replicas_from_counting_for_it():
+    seen = observe_amiss(desired("piha/app"), actual(*records(app=OK, app_1=EXITED)), Rules())
+
+    assert (seen.services["service"].to_list(), seen.well["count"].to_list()) == (["app-1"], [1])
+
+
+def test_what_has_no_record_of_its_own_is_unseen_in_that_snapshot_alone():
+    first, then = ago(minutes=5), ago()
+    have = batch(actual("piha/app", as_of=first), actual("piha/db", as_of=then))
+
+    unseen = observe_amiss(desired("piha/app", "piha/db"), have, Rules()).unseen
+
+    assert unseen.rows() == [(first, "piha", "db"), (then, "piha", "app")]

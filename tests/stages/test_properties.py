@@ -5,20 +5,38 @@ from datetime import timedelta
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+import pytest
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+import flows.run.judge
 from schemas.actual import Actual
 from schemas.expressions import target
+from schemas.rules import Rules
 from schemas.words import EventType, Severity, State
 from stages.derive import derive_state
+from stages.observe import observe_amiss, observe_services
 from tests.helpers.frames import NOON, actual, ago, batch, in_agreement, judged
 from tests.helpers.strategies import ages, inventories, worlds
 
 EXAMPLES = settings().max_examples
 for_all = settings(max_examples=max(4, EXAMPLES // 5))
 for_many = settings(max_examples=max(20, EXAMPLES))
+
+
+@for_many
+@given(want=inventories(), have=worlds(), later=worlds())
+def test_what_is_plainly_well_may_be_counted_or_told_one_by_one(want, have, later):
+    moved = batch(have, at(NOON + timedelta(minutes=1), later))
+    counted = judged(want, moved)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flows.run.judge, "observe_amiss", observe_services)
+        told = judged(want, moved)
+
+    event(f"{observe_amiss(want, moved, Rules()).well['count'].sum()} are well")
+    assert_same(counted, told)
 
 
 def reversed_rows(frames):
@@ -40,7 +58,7 @@ def assert_same(one, other):
 def derived(judgement):
     """Return the state that the recommendations, one by one, and what is held back come to."""
     advised = judgement.recommendations.select("event_type", "severity").rows()
-    states = [derive_state(EventType(event), Severity(severity)) for event, severity in advised]
+    states = [derive_state(EventType(said), Severity(severity)) for said, severity in advised]
     worst = max(states, key=list(State).index, default=State.NOMINAL)
     is_moving = {"deployment_in_flight", "settling"} & set(judgement.drift["held_by"])
     return State.RECONCILING if worst is State.NOMINAL and is_moving else worst
