@@ -48,3 +48,12 @@ def test_the_notebook_is_kept_with_what_it_shows_and_nothing_of_a_machine():
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     assert not [text for text in texts if re.search(r"/(home|root|tmp|Users)/", text)]
     assert texts[0].startswith("From 4 May to 3 June 2026")
+
+
+def test_each_question_of_the_notebook_is_answered_once_by_a_picture():
+    nbformat = pytest.importorskip("nbformat")
+    cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+    drawn = [any("image/png" in output.get("data", {}) for output in cell.outputs) for cell in cells]
+
+    assert drawn == [False, False, *[True] * 8]
+    assert len({cell.source for cell in cells}) == len(cells)
