@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple
 
 import polars as pl
 
-from schemas.frame import DataFrame, Frame, StringList, field
+from schemas.frame import DataFrame, Frame, RepeatedText, StringList, field
 from schemas.rejected import Unread
 from schemas.words import DependencyScope, RunMode
 
@@ -47,19 +47,19 @@ class DesiredService(Frame):
 
     node: str
     service: str
-    stack: str = field(nullable=True)
+    stack: RepeatedText = field(nullable=True)
     """The stack that it is of, by which its replicas may be named; null outside of one."""
     is_monitored: bool
     """False where the inventory says `monitor: false`: neither desired nor reported."""
     run: Annotated[pl.Enum, RunMode]
     has_readable_dependencies: bool
     """False where its `services/<service>/service.yaml` cannot be read: what that declares is left out."""
-    role: str = field(nullable=True)
-    exposure: str = field(nullable=True)
-    deployment_model: str = field(nullable=True)
+    role: RepeatedText = field(nullable=True)
+    exposure: RepeatedText = field(nullable=True)
+    deployment_model: RepeatedText = field(nullable=True)
     desired_hash: str
     """SHA-256 of what the inventory says of the service (ACTIONS 13.3)."""
-    file: str
+    file: RepeatedText
     """The file that asks for it, relative to the inventory, with forward slashes."""
     line: pl.Int32
     """Where in that file, from 1."""

@@ -31,6 +31,9 @@ Instant = Annotated[pl.Datetime, "us", "UTC"]
 StringList = Annotated[pl.List, pl.String]
 """A sorted list of identifiers."""
 
+RepeatedText = pl.Categorical
+"""A text that many rows have in common: each holds four bytes where a text takes sixteen. Its like in another frame is a text."""
+
 
 class Column(NamedTuple):
     """What a schema says of a column beside its type."""

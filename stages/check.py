@@ -67,7 +67,7 @@ def _cycles(desired: Desired, links: Links) -> pl.DataFrame:
         cyclic.select("node", "service", "dependency", "dependency_node")
         .unique()
         .sort("node", "service", "dependency", "dependency_node")
-        .join(desired.services.select("node", "service", "file", "line"), on=["node", "service"])
+        .join(_places(desired), on=["node", "service"])
         .select(
             "file",
             "line",
@@ -84,6 +84,11 @@ def _cycles(desired: Desired, links: Links) -> pl.DataFrame:
             ),
         )
     )
+
+
+def _places(desired: Desired) -> pl.DataFrame:
+    """Return where each service is asked for."""
+    return desired.services.select("node", "service", pl.col("file").cast(pl.String), "line")
 
 
 def _nodes(desired: Desired) -> pl.DataFrame:
@@ -115,7 +120,7 @@ def _topology(desired: Desired) -> pl.DataFrame:
 def _shared(desired: Desired) -> pl.DataFrame:
     """Return the targets whose ids would be another's as well, each with what it is told apart by."""
     nodes = desired.nodes.select("node", "file", service=pl.lit(ALL), line=pl.lit(None, pl.Int32))
-    asked = desired.services.select("node", "service", "file", "line")
+    asked = _places(desired)
     shared = shared_names(desired).join(pl.concat([asked, nodes.select(asked.columns)]), on=["node", "service"])
     alike = pl.concat_str("node", pl.lit("-"), "service")
     others = target().sort().str.join(" and ").over(alike)

@@ -157,7 +157,8 @@ def _claim(desired: Desired, names: pl.DataFrame) -> pl.DataFrame:
 
 def _bases(desired: Desired, numbered: pl.DataFrame) -> pl.DataFrame:
     """Return what may stand before a replica's number, for the services of the nodes where something does."""
-    services = only(desired.services.select("node", "service", "stack"), numbered, "node")
+    asked = only(desired.services.select("node", "service", "stack"), numbered, "node")
+    services = asked.cast({"stack": pl.String})
     bases = numbered.select("node", "base").unique()
     is_qualified = pl.col("service").str.starts_with(pl.concat_str("stack", pl.lit("-")))
     short = pl.when(is_qualified).then(pl.col("service").str.slice(pl.col("stack").str.len_chars() + 1))

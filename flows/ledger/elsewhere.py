@@ -16,7 +16,7 @@ from flows.files.sealed import seal, unseal
 from schemas.actual import ObservedService
 from schemas.desired import Dependency, DesiredNode, DesiredService
 from schemas.drift import Drift
-from schemas.frame import DataFrame, Frame, refusals
+from schemas.frame import DataFrame, Frame, RepeatedText, dtypes, refusals
 from schemas.planned import Planned
 from schemas.rejected import Unread
 from schemas.shown import Shown, join_shown
@@ -86,9 +86,11 @@ def write_elsewhere(state_dir: Path, elsewhere: Elsewhere) -> None:
 
 def _to_text(frame: pl.DataFrame) -> str:
     file = io.BytesIO()
-    frame.write_parquet(file)
+    frame.with_columns(pl.col(RepeatedText).cast(pl.String)).write_parquet(file)
     return base64.b64encode(file.getvalue()).decode()
 
 
 def _to_frame(text: str, schema: type[Rows]) -> DataFrame[Rows]:
-    return schema.validate(pl.read_parquet(io.BytesIO(base64.b64decode(text, validate=True))))
+    rows = pl.read_parquet(io.BytesIO(base64.b64decode(text, validate=True)))
+    repeated = [name for name, kind in dtypes(schema).items() if kind == RepeatedText]
+    return schema.validate(rows.with_columns(pl.col(repeated).cast(RepeatedText)))

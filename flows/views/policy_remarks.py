@@ -67,7 +67,8 @@ def remark_on_executor(read: ReadPolicy, reached: Sequence[Reach], *, is_able: b
 def _known(desired: Desired) -> dict[str, set[str]]:
     services = desired.services
     texts = {
-        key: set(services[key].drop_nulls().str.to_lowercase()) for key in ("role", "exposure", "deployment_model")
+        key: {text.lower() for text in services[key].drop_nulls().unique()}
+        for key in ("role", "exposure", "deployment_model")
     }
     targets = {f"{node}/{service}" for node, service in services.select("node", "service").iter_rows()}
     nodes = set(desired.nodes["node"])

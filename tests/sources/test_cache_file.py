@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from flows.sources.inventory.cache_file import SAMPLE_ROWS, frame_of_bytes, frame_to_bytes
+from schemas.frame import RepeatedText
 
 MANY = SAMPLE_ROWS + 1
 
@@ -15,9 +16,10 @@ def test_a_frame_of_many_rows_is_read_as_it_was_written():
             "key": [f"a key that comes once, {number}" for number in range(MANY)],
             "stack": [None if number % 2 else "media" for number in range(MANY)],
             "exposure": [None] * MANY,
+            "role": ["database" if number % 3 else None for number in range(MANY)],
             "line": range(MANY),
         },
-        schema_overrides={"exposure": pl.String},
+        schema_overrides={"exposure": pl.String, "role": RepeatedText},
     )
 
     assert frame_of_bytes(frame_to_bytes(frame)).equals(frame)
@@ -33,7 +35,9 @@ def test_rows_of_one_text_share_it():
 
 @pytest.mark.parametrize("height", [0, 1])
 def test_a_small_frame_is_read_as_it_was_written(height):
-    frame = pl.DataFrame({"file": ["a"], "line": [1]}).head(height)
+    frame = pl.DataFrame({"file": ["a"], "role": ["b"], "line": [1]}, schema_overrides={"role": RepeatedText}).head(
+        height
+    )
 
     assert frame_of_bytes(frame_to_bytes(frame)).equals(frame)
 

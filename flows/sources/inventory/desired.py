@@ -142,7 +142,7 @@ def _complete(services: pl.DataFrame, unread: pl.DataFrame, desired_hash: pl.Ser
     return services.with_columns(
         desired_hash=desired_hash,
         has_readable_dependencies=~pl.col("service").is_in(faulty["service"].unique().to_list()),
-    ).select(columns(DesiredService))
+    ).select(pl.col(name).cast(kind) for name, kind in dtypes(DesiredService).items())
 
 
 def _unread(rows: InventoryRows, known: KnownServices | None) -> pl.DataFrame:
