@@ -92,16 +92,6 @@ def open_log(places: Places) -> EventLog:
     return EventLog(settle_path(places.event_log, places.log_owners), places.log_owners)
 
 
-def read_episodes(places: Places) -> Mapping[Key, Episode]:
-    """Return the episodes as the next run will find them, without a lock and without writing anything."""
-    with _explained(places):
-        log = open_log(places)
-        checkpoint = load_checkpoint(settle_path(places.checkpoint, trusted_owners())).checkpoint
-        if checkpoint is None:
-            return _follow_events(Known(), log.scan(START).events).episodes
-        return (checkpoint.pending.after if checkpoint.pending else checkpoint.known).episodes
-
-
 class Emitter:
     """The events of one run; made by `open_emitter`."""
 

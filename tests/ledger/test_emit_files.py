@@ -19,7 +19,7 @@ from flows.errors import BusyError, EmitError, SettingsError
 from flows.files.lock import hold_lock
 from flows.files.own import UnsafeFileError, create_file, open_regular, settle_path, trusted_owners
 from flows.ledger.checkpoint import VERSION, read_known
-from flows.ledger.emit import open_emitter, read_episodes
+from flows.ledger.emit import open_emitter
 from flows.ledger.event_line import read_own_event
 from flows.ledger.places import Places
 from schemas.last_run import LastAttempt, LastRun
@@ -302,7 +302,7 @@ def test_reading_the_episodes_changes_no_byte(tmp_path):
     run(tmp_path, 0, ["web"])
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
-    assert [row.service for row in read_episodes(paths(tmp_path)).values()] == ["web"]
+    assert [row.service for row in read_known(paths(tmp_path).checkpoint).episodes.values()] == ["web"]
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -428,9 +428,9 @@ def test_runs_that_share_only_the_log_tell_of_each_other_and_swallow_nothing(tmp
         emitter.commit(transitions, last_run())
         assert "1 event in it claiming to be ours" in emitter.warnings[-1]
 
-    assert [row.service for row in read_episodes(sharing).values()] == ["db"]
+    assert [row.service for row in read_known(sharing.checkpoint).episodes.values()] == ["db"]
     assert "1 event in it claiming to be ours" in warnings_of(tmp_path)[0]
-    assert [row.service for row in read_episodes(paths(tmp_path)).values()] == ["web"]
+    assert [row.service for row in read_known(paths(tmp_path).checkpoint).episodes.values()] == ["web"]
 
 
 def test_another_process_that_locks_the_log_makes_us_busy(tmp_path):
