@@ -86,10 +86,17 @@ def stamp_file(path: Path | str) -> Stamp | None:
 
 def is_folder(path: Path) -> bool:
     """Return whether a folder can be seen at the path, through links as well."""
+    return find_folder_fault(path) is None
+
+
+def find_folder_fault(path: Path) -> str | None:
+    """Return why no folder can be seen at the path, through links as well; None where one can."""
     try:
-        return path.is_dir()
-    except OSError:
-        return False
+        if path.is_dir():
+            return None
+        return "not a folder" if path.exists() else "no such folder"
+    except OSError as error:
+        return explain_os_error(path, error).problem
 
 
 def explain_os_error(path: Path | str, error: OSError) -> FileFaultError:

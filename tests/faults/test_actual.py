@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import stat
+import tempfile
 import threading
 import time
 from datetime import timedelta
@@ -19,6 +20,7 @@ from flows.sources.world.files import WorldFiles
 from schemas.limits import Limits
 from tests.faults.cases import case
 from tests.faults.lab import NOON, SEEN, Lab
+from tests.faults.test_desired import as_nobody
 from tests.helpers.kept import Kept
 
 pytestmark = pytest.mark.slow
@@ -523,3 +525,15 @@ def test_without_memory_the_run_ends_with_a_word_and_not_half_done(lab):
     assert ran.exit_code in (1, 3)
     assert "out of memory" in ran.errors
     assert not lab.log.exists()
+
+
+def test_a_world_that_we_may_not_look_into_is_not_said_to_be_gone():
+    with tempfile.TemporaryDirectory() as name:
+        world = Path(name) / "shut" / "world"
+        world.parent.mkdir(mode=0)
+        Path(name).chmod(0o755)
+        with (
+            as_nobody(),
+            pytest.raises(WorldUnreadableError, match="world: permission denied; let the user of this process"),
+        ):
+            read_world(world, NOON, frozenset(), Limits(retries=0))

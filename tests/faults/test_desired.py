@@ -386,6 +386,11 @@ def no_hosts(hosts):
     hosts.rename(hosts.with_name("elsewhere"))
 
 
+def file_for_hosts(hosts):
+    hosts.rename(hosts.with_name("elsewhere"))
+    hosts.write_text("")
+
+
 def empty_hosts(hosts):
     hosts.rename(hosts.with_name("elsewhere"))
     hosts.mkdir()
@@ -400,6 +405,7 @@ def linked_hosts(hosts):
     ("spoil", "problem"),
     [
         pytest.param(no_hosts, "hosts: no such folder; name the folder that holds hosts/", marks=case("DES-055")),
+        pytest.param(file_for_hosts, "hosts: not a folder; name the folder that holds hosts/", id="a file"),
         pytest.param(empty_hosts, "hosts: names no node", marks=case("DES-056")),
         pytest.param(linked_hosts, "hosts: a symbolic link", marks=case("SEC-005")),
     ],
@@ -477,6 +483,16 @@ def test_a_file_that_we_may_not_read_leaves_its_node_unknown():
 
     assert desired.unread.row(0)[:4] == (FILE, None, None, "permission denied; let the user of this process read it")
     assert desired.nodes.filter(~desired.nodes["is_readable"])["node"].to_list() == ["a"]
+
+
+@pytest.mark.parametrize("part", ["", "hosts"])
+def test_an_inventory_that_we_may_not_look_into_is_not_said_to_be_gone(part):
+    with tempfile.TemporaryDirectory() as name:
+        lab = Lab(Path(name))
+        Path(name).chmod(0o755)
+        (lab.inventory / part).chmod(0)
+        with as_nobody(), pytest.raises(InventoryError, match="hosts: permission denied; let the user of this process"):
+            read_inventory(lab.inventory, Limits())
 
 
 @case("DES-067", "OWN-004")

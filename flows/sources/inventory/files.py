@@ -15,6 +15,7 @@ from flows.files.foreign import (
     OpenFolders,
     Stamp,
     explain_os_error,
+    find_folder_fault,
     is_folder,
     read_file_in,
     stamp_file,
@@ -178,13 +179,11 @@ class _Listing:
         return (frozenset(names) for names in (self.folders, self.near_misses, self.marks))
 
     def _list_hosts(self) -> None:
-        if not is_folder(self.root / HOSTS):
+        if fault := find_folder_fault(self.root / HOSTS):
             how = "with --inventory, or as inventory in supervisor.yaml"
             below = [path.parent.name for path in sorted(self.root.glob(f"*/{HOSTS}")) if is_folder(path)][:3]
             there = f" ({' and '.join(map(quote, below))} in it would do)" if below else ""
-            raise InventoryError(
-                f"{self.root / HOSTS}: no such folder; name the folder that holds {HOSTS}/{there} {how}"
-            )
+            raise InventoryError(f"{self.root / HOSTS}: {fault}; name the folder that holds {HOSTS}/{there} {how}")
         self._list_folders_of(HOSTS)
         if HOSTS in self.unreadable:
             raise InventoryError(f"{self.root / HOSTS}: {self.unreadable[HOSTS]}")

@@ -12,7 +12,7 @@ from flows.files.foreign import (
     FileFaultError,
     MissingFileError,
     UnsafeFileError,
-    is_folder,
+    find_folder_fault,
     read_file,
     stamp_file,
 )
@@ -109,8 +109,8 @@ def _read_once(
     folder: Path, as_of: datetime, limits: Limits, runtime_summary: Path | None
 ) -> tuple[WorldFiles, dict[Path, FileContent | None]]:
     """Read each file once; the second value holds every file that was looked for, none where it is absent."""
-    if not is_folder(folder):
-        raise WorldUnreadableError(f"{folder}: no such folder; name the world's folder with --world")
+    if fault := find_folder_fault(folder):
+        raise WorldUnreadableError(f"{folder}: {fault}; name the world's folder with --world")
     paths = {name: folder / name for name in FILES}
     if runtime_summary is not None:
         paths[SUMMARY] = runtime_summary
