@@ -536,4 +536,4 @@ def test_a_world_that_we_may_not_look_into_is_not_said_to_be_gone():
             as_nobody(),
             pytest.raises(WorldUnreadableError, match="world: permission denied; let the user of this process"),
         ):
-            read_world(world, NOON, frozenset(), Limits(retries=0))
+            read_world(world, NOON, {}, (), Limits(retries=0))
