@@ -120,6 +120,8 @@ RECORDS: st.SearchStrategy[object] = st.one_of(
 
 PLAIN_KEYS = [
     "piha/web",
+    "piha//web",
+    " piha/web",
     "PIHA/Web",
     "box/db",
     "vps/all",
@@ -244,7 +246,14 @@ def test_keys_that_come_twice_are_read_the_same_all_ways(pairs):
     [
         pytest.param({"PIHA/Web": "OK"}, 1, id="capitals"),
         pytest.param({"vps/all": "ok", "vps/web": "ok"}, 1, id="a reserved name"),
+        pytest.param({"fleet/web": "ok", "vps/web": "ok"}, 1, id="a reserved name of a node"),
         pytest.param({"box/web": "ok", "piha/web": "exited", "vps/web": "ok"}, 1, id="one target twice"),
+        pytest.param(
+            {"piha//web": "ok", "piha/web": "exited", "vps/web": "ok"}, 1, id="one target twice, once with a slash"
+        ),
+        pytest.param(
+            {"piha/web": "ok", "piha/ web": "exited", "vps/web": "ok"}, 1, id="one target twice, once with a blank"
+        ),
         pytest.param({"piha/web": None, "piha/db": 5, "piha/c": "", "vps/web": "ok"}, 1, id="no status"),
     ],
 )

@@ -3,6 +3,7 @@
 Everything unusual is handed back as a record, for the row by row way, which is the reference.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -49,7 +50,8 @@ def read_service_columns(
     bodies = _name_fields(records.table.bodies)
     keys, said = _split_keys(records.table.rows, names, limits), _read_bodies(bodies, limits, times)
     is_said = said["is_usual"].gather(keys["body"])
-    is_plain = keys["is_usual"] & is_said & ~_shares_target(keys, _targets(records, names))
+    met = [*(key for key, _ in records.entries), *keys["key"].filter(~keys["is_usual"])]
+    is_plain = keys["is_usual"] & is_said & ~_shares_target(keys, _targets(met, names))
     others = _in_file_order(records, keys.filter(~is_plain), bodies)
     written = frozenset(keys["written"].filter(is_plain).unique())
     usual = keys.select(*TARGET, "key", "body")
@@ -121,10 +123,10 @@ def _node_name(written: str, names: WorldNames) -> str | None:
         return None
 
 
-def _targets(records: Records, names: WorldNames) -> pl.DataFrame:
-    """Return the targets that the records which are not in the table name."""
+def _targets(keys: Iterable[str], names: WorldNames) -> pl.DataFrame:
+    """Return the targets that unusual keys name."""
     targets = set()
-    for key, _ in records.entries:
+    for key in keys:
         try:
             targets.add(names.read_target(key))
         except UnusableNameError:
@@ -133,7 +135,7 @@ def _targets(records: Records, names: WorldNames) -> pl.DataFrame:
 
 
 def _shares_target(table: pl.DataFrame, met: pl.DataFrame) -> pl.Series:
-    """Return whether another record is of the same target, in the table or among those met outside of it.
+    """Return whether another record is of the same target, in the table or among those met, whose names are unusual.
 
     Few are: they are looked for among those with the same hash.
     """
