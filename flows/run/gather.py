@@ -15,7 +15,6 @@ from flows.run.deadline import end_in_time
 from flows.run.step import Trait, mark
 from flows.settings import Settings
 from flows.sources.ahead import Work, WorldAhead
-from flows.sources.fingerprint import world_fingerprint
 from flows.sources.inventory.cache import InventoryCache
 from flows.sources.inventory.files import InventoryFiles, list_inventory
 from flows.sources.inventory.keeper import read_kept_inventory
@@ -78,20 +77,18 @@ class InputReader:
         with WorldAhead(_ask_ahead(settings, as_of)) as ahead:
             inventory = read_kept_inventory(self._cache, ahead.begin)
             ahead.teach(self._world)
-            world, notes = read_actual(settings, inventory.desired, as_of, self._world)
+            most = settings.archive_max_world_bytes if self._is_caching else None
+            world, notes = read_actual(settings, inventory.desired, as_of, self._world, most)
         of_rules = fingerprint_rules(settings.rules())
-        of_inventory, of_world = inventory.fingerprint, world_fingerprint(world.files.contents, world.digests)
-        size_bytes = sum(map(len, world.files.contents.values()))
-        is_spent = self._is_caching and size_bytes > settings.archive_max_world_bytes
-        files = world.files._replace(contents={}) if is_spent else world.files
+        of_inventory, of_world = inventory.fingerprint, world.fingerprint
         elsewhere, remarks = read_others(settings, as_of)
         fingerprint = fingerprint_input(of_inventory, of_world, of_rules, settings.node_alias_map)
         return Inputs(
             inventory.desired,
             world.actual,
             inventory.read_files,
-            files,
-            size_bytes,
+            world.files,
+            world.size_bytes,
             fingerprint,
             of_rules,
             of_inventory,
@@ -138,7 +135,11 @@ def read_desired(settings: Settings) -> tuple[Desired, InventoryFiles]:
 
 
 def read_actual(
-    settings: Settings, desired: Desired, as_of: datetime, memory: WorldMemory | None = None
+    settings: Settings,
+    desired: Desired,
+    as_of: datetime,
+    memory: WorldMemory | None = None,
+    most_kept_bytes: int | None = None,
 ) -> tuple[LoadedWorld, tuple[str, ...]]:
     """Return the world as a batch of one, and notes about aliases that lead to no node of the inventory."""
     known = frozenset(desired.nodes["node"])
@@ -152,6 +153,7 @@ def read_actual(
         settings.runtime_summary,
         memory,
         settings.rules(),
+        most_kept_bytes,
     )
     _refuse_strangers(desired, world.actual, settings)
     lost = dangling_aliases(aliases, known)

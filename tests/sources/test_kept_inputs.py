@@ -21,9 +21,9 @@ from flows.sources.inventory.cache import InventoryCache, KeptInventory
 from flows.sources.inventory.desired import read_inventory
 from flows.sources.inventory.files import InventoryLook, list_inventory, look_at_inventory
 from flows.sources.inventory.keeper import is_settled, read_kept_inventory
-from flows.sources.world import actual as world_reader
 from flows.sources.world.actual import load_world
 from flows.sources.world.memory import WorldMemory
+from flows.sources.world.rows import WorldRows
 from schemas.limits import Limits
 
 LIMITS = Limits()
@@ -262,10 +262,8 @@ def test_a_time_yet_to_come_is_recalled_at_its_moment_alone(fleet, monkeypatch, 
     record = {"status": "healthy", "last_seen": (AS_OF + timedelta(hours=1)).isoformat() + end}
     (fleet.world / "services.json").write_text(json.dumps({"node-00001/web": record}))
     memory, moments = WorldMemory(), []
-    decode = world_reader.decode_worlds
-    monkeypatch.setattr(
-        world_reader, "decode_worlds", lambda worlds, *how: moments.append(worlds[0].as_of) or decode(worlds, *how)
-    )
+    add = WorldRows.add
+    monkeypatch.setattr(WorldRows, "add", lambda rows, files: moments.append(files.as_of) or add(rows, files))
     later = AS_OF + timedelta(hours=2)
 
     for moment in (AS_OF, AS_OF, later):

@@ -12,7 +12,7 @@ from flows.run.gather import InputReader
 from flows.sources import ahead
 from flows.sources.foresee import foresee_nodes
 from flows.sources.inventory.desired import read_inventory
-from flows.sources.world import actual as world_reader
+from flows.sources.world.rows import WorldRows
 from schemas.limits import Limits
 from schemas.rules import Rules
 from tests.helpers.real_run import settings_of
@@ -31,8 +31,8 @@ def settings(tmp_path, monkeypatch):
 @pytest.fixture
 def decoded(monkeypatch):
     """Return a list that gets an item for each world which this process decodes."""
-    found, decode = [], world_reader.decode_worlds
-    monkeypatch.setattr(world_reader, "decode_worlds", lambda *how: found.append(1) or decode(*how))
+    found, add = [], WorldRows.add
+    monkeypatch.setattr(WorldRows, "add", lambda *how: found.append(1) or add(*how))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from flows.errors import WorldUnreadableError
+from flows.sources.fingerprint import world_fingerprint
 from flows.sources.world.files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, WorldFiles, read_world_files
 from flows.sources.world.memory import MemoryKey, WorldMemory
 from flows.sources.world.names import WorldNames, dangling_aliases
@@ -32,8 +33,9 @@ class LoadedWorld(NamedTuple):
 
     actual: Actual
     files: WorldFiles
-    digests: Mapping[str, bytes]
-    """SHA-256 of each file, by name."""
+    """Without contents, where these are more than are to be kept."""
+    size_bytes: int
+    fingerprint: str
 
 
 class UnreadableWorld(NamedTuple):
@@ -72,8 +74,9 @@ def load_world(
     runtime_summary: Path | None = None,
     memory: WorldMemory | None = None,
     rules: Rules = RULES,
+    most_kept_bytes: int | None = None,
 ) -> LoadedWorld:
-    """Return the world of a folder, with the bytes that it was read from.
+    """Return the world of a folder, with the bytes that it was read from, unless these are more than are to be kept.
 
     `runtime_summary` is the path of that file where it is not in the folder. Nodes are renamed by the aliases that
     lead to a known node. Raises `WorldUnreadableError` naming each file, the place in it and the problem, where a
@@ -81,17 +84,22 @@ def load_world(
     bytes that are those of its last world are not decoded again.
     """
 
-    def decode(files: WorldFiles) -> tuple[Actual, Mapping[str, bytes]]:
+    def decode(files: WorldFiles) -> LoadedWorld:
         digests = {name: sha256(data).digest() for name, data in files.contents.items()}
+        size_bytes, fingerprint = sum(map(len, files.contents.values())), world_fingerprint(files.contents, digests)
         key = MemoryKey(digests, files.source, dict(aliases), frozenset(known_nodes), limits, rules)
         known = memory.recall(key, files) if memory else None
-        actual = known or decode_worlds([files], aliases, known_nodes, limits, rules)
+        rows = _begin(aliases, known_nodes, limits, rules)
+        if known is None:
+            rows.add(files)
+        if most_kept_bytes is not None and size_bytes > most_kept_bytes:
+            files = files._replace(contents={})  # a large world takes as much room as its frames, which are made now
+        actual = known or _to_frames(rows)
         if memory and known is None:
             memory.keep(key, actual, files.as_of)
-        return actual, digests
+        return LoadedWorld(actual, files, size_bytes, fingerprint)
 
-    (actual, digests), files = read_world_files(folder, as_of, limits, decode, runtime_summary)
-    return LoadedWorld(actual, files, digests)
+    return read_world_files(folder, as_of, limits, decode, runtime_summary)
 
 
 def decode_worlds(

@@ -60,16 +60,15 @@ def read_world_files(
     limits: Limits,
     check: Callable[[WorldFiles], Result],
     runtime_summary: Path | None = None,
-) -> tuple[Result, WorldFiles]:
-    """Return what `check` makes of the world's files, and the files, read while none of them changed.
+) -> Result:
+    """Return what `check` makes of the world's files, read while none of them changed; they are given away to it.
 
     A file that is absent, torn or unstable, or that `check` refuses with `WorldUnreadableError`, is tried again after a
     pause: the observer may be writing it. Raises `WorldUnreadableError` with every fault of the last attempt.
     """
 
-    def attempt() -> tuple[Result, WorldFiles]:
-        files = _read_unchanged(folder, as_of, limits, runtime_summary)
-        return check(files), files
+    def attempt() -> Result:
+        return check(_read_unchanged(folder, as_of, limits, runtime_summary))
 
     for _ in range(limits.retries):
         try:
