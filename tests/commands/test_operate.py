@@ -1,15 +1,28 @@
 """What operators say: who may, what is written, and how a command ends."""
 
+import json
 import os
 
 import pytest
 
 from tests.helpers.acting_home import Home
 
+SAID = {"action_approved", "action_started", "action_illegal"}
+
 
 @pytest.fixture
 def home(tmp_path):
     return Home(tmp_path)
+
+
+def approve_what_is_asked(home):
+    """Let a restart be asked for and approved; return the action."""
+    home.configure(start_grace="0s")
+    home.write("policy.yaml", "rules: [{id: ask, match: {}, mode: approve}]\n")
+    home.propose()
+    asked = home.run("actions", "list", "--json").json["actions"][0]
+    home.run("approve", asked["action_id"], "--intent", asked["intent_id"][:12])
+    return asked
 
 
 def test_a_hold_is_a_record_of_who_until_when_and_why(home):
@@ -134,17 +147,41 @@ def test_what_an_operator_said_does_not_end_with_a_slip_in_the_file_of_operators
 
 
 def test_who_is_an_operator_again_finds_the_approval_as_it_was(home):
-    home.configure(start_grace="0s")
-    home.write("policy.yaml", "rules: [{id: ask, match: {}, mode: approve}]\n")
-    home.propose()
-    asked = home.run("actions", "list", "--json").json["actions"][0]
-    home.run("approve", asked["action_id"], "--intent", asked["intent_id"][:12])
+    asked = approve_what_is_asked(home)
     home.write("operators.yaml", "operators: [\n")
     home.run("reconcile", "-q")
     (home.folder / "operators.yaml").unlink()
     home.run("act", "--once")
 
     assert [call.split()[4] for call in home.calls()] == [asked["intent_id"]]
+
+
+def test_a_slip_in_the_file_of_operators_ends_no_request_by_hand(home):
+    home.run("act", "--once")
+    home.run("reconcile", "-q")
+    home.run("act", "restart", "piha/web", "--reason", "x")
+    home.run("reconcile", "-q")
+    home.write("operators.yaml", "operators: [\n")
+    home.run("reconcile", "-q")
+    (home.folder / "operators.yaml").unlink()
+    home.run("reconcile", "-q")
+    home.run("act", "--once")
+
+    assert (len(home.calls()), home.records("withdrawn")) == (1, [])
+
+
+def test_a_slip_in_the_file_of_operators_makes_no_start_illegal(home):
+    approve_what_is_asked(home)
+    home.run("act", "--once")
+    home.write("operators.yaml", "operators: [\n")
+    doubted = home.run("reconcile")
+    (home.folder / "operators.yaml").unlink()
+    home.run("reconcile", "-q")
+    events = [json.loads(line) for line in (home.folder / "events.log").read_text().splitlines()]
+    told = [event["payload"].get("transition") for event in events]
+
+    assert [word for word in told if word in SAID] == ["action_approved", "action_started"]
+    assert "is ignored" not in doubted.out
 
 
 def test_with_automation_off_nothing_is_read_or_written(home):

@@ -141,7 +141,8 @@ def _write(settings: Settings, given: Given, place: ActionPlace, ledger: LockedL
     known = replace(left.told, n=min(left.told.n, thought.greatest))
     events, told = tell_actions(fresh, known)
     after = Left(thought.decided.memory, told)
-    ignored = [row for row in sorted((*reading.unknown, *book.ignored)) if row.n > known.n]
+    unsaid = book.ignored if power.knows_operators else ()
+    ignored = [row for row in sorted((*reading.unknown, *unsaid)) if row.n > known.n]
     return Round(
         place=place,
         given=given,
@@ -180,8 +181,10 @@ def _think(settings: Settings, given: Given, left: Left, journals: Journals) -> 
 
 
 def _freshen(thought: Thought, book: Book, journals: Journals) -> Fresh:
+    """Return what there is to tell; of the records nothing, until it is known again who may say what."""
     power = thought.power
-    entries = ((read_line(line), line.digest) for line in journals.lines)
+    lines = journals.lines if power.knows_operators else ()
+    entries = ((read_line(line), line.digest) for line in lines)
     breakers = open_breakers(book, power.numbers, thought.as_of)
     return Fresh(
         entries=tuple((entry, digest) for entry, digest in entries if entry is not None),

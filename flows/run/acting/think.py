@@ -47,6 +47,8 @@ class Power(NamedTuple):
     numbers: Numbers
     operators: tuple[Operator, ...]
     notes: tuple[str, ...] = ()
+    knows_operators: bool = True
+    """Whether their file can be trusted; else what people said is unknown, and not unsaid."""
 
 
 def read_power(settings: Settings, numbers: Numbers | None = None) -> Power:
@@ -60,7 +62,7 @@ def read_power(settings: Settings, numbers: Numbers | None = None) -> Power:
         faults = policy.faults if isinstance(policy, BrokenPolicy) else ()
         policy = BrokenPolicy(faults=(*faults, *allowed.errors), fingerprint=policy.fingerprint)
     notes = (f"{policy}; until that is mended every action is refused",) if isinstance(policy, BrokenPolicy) else ()
-    return Power(policy, numbers, allowed.operators, notes)
+    return Power(policy, numbers, allowed.operators, notes, knows_operators=not allowed.errors)
 
 
 @dataclass(frozen=True)
