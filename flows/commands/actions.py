@@ -173,12 +173,19 @@ def verify(config: options.Config = None, as_json: Json = False) -> int:
     from flows.ledger.actions.entries import read_ledger
     from flows.ledger.actions.journals import read_journals
     from flows.run.acting.place import action_place, find_operators
+    from flows.text.escape import show_lines
+    from schemas.book import Book
     from stages.fold_ledger import fold_ledger
 
     settings = _load(config)
     journals = read_journals(action_place(settings))
     reading = read_ledger(journals)
-    book = fold_ledger(reading.ledger, find_operators(settings).operators, settings.actions.numbers())
+    allowed = find_operators(settings)
+    if allowed.problem is None:
+        book = fold_ledger(reading.ledger, allowed.operators, settings.actions.numbers())
+    else:
+        book = Book()
+        typer.echo(f"note: {show_lines(allowed.problem)}; until that is mended nobody knows who may say what", err=True)
     ignored = sorted((*reading.unknown, *book.ignored))
     torn = [f"{role}-{uid}" for (role, uid), tail in sorted((journals.tails or {}).items()) if tail.torn]
     document = {

@@ -184,6 +184,16 @@ def test_a_slip_in_the_file_of_operators_makes_no_start_illegal(home):
     assert "is ignored" not in doubted.out
 
 
+def test_verify_calls_nobody_a_stranger_while_the_file_of_operators_has_a_fault(home):
+    home.run("halt", "--reason", "x")
+    home.write("operators.yaml", "operators: [\n")
+    said = home.run("actions", "verify")
+
+    assert (said.code, "ignored" in said.out) == (0, False)
+    assert "operators.yaml:2:1" in said.err
+    assert home.run("actions", "verify", "--json").json["ignored"] == []
+
+
 def test_with_automation_off_nothing_is_read_or_written(home):
     home.configure("off")
     before = home.files()
