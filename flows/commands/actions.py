@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flows.ledger.actions.journals import JournalLine, Journals
+    from flows.run.acting.place import Allowed
     from flows.settings import Settings
     from schemas.book import Book
     from schemas.ledger import OperatorRecord
@@ -61,7 +62,9 @@ def list_all(
     from flows.text.escape import show
     from flows.views.actions import list_actions
 
-    view = list_actions(_load(config), with_ended=everything)
+    settings = _load(config)
+    view = list_actions(settings, with_ended=everything)
+    _find_operators(settings)
     if as_json:
         typer.echo(json.dumps({"v": 1, **view}))
         return 0
@@ -172,20 +175,16 @@ def verify(config: options.Config = None, as_json: Json = False) -> int:
 
     from flows.ledger.actions.entries import read_ledger
     from flows.ledger.actions.journals import read_journals
-    from flows.run.acting.place import action_place, find_operators
-    from flows.text.escape import show_lines
+    from flows.run.acting.place import action_place
     from schemas.book import Book
     from stages.fold_ledger import fold_ledger
 
     settings = _load(config)
     journals = read_journals(action_place(settings))
     reading = read_ledger(journals)
-    allowed = find_operators(settings)
-    if allowed.problem is None:
-        book = fold_ledger(reading.ledger, allowed.operators, settings.actions.numbers())
-    else:
-        book = Book()
-        typer.echo(f"note: {show_lines(allowed.problem)}; until that is mended nobody knows who may say what", err=True)
+    allowed = _find_operators(settings)
+    is_known = allowed.problem is None
+    book = fold_ledger(reading.ledger, allowed.operators, settings.actions.numbers()) if is_known else Book()
     ignored = sorted((*reading.unknown, *book.ignored))
     torn = [f"{role}-{uid}" for (role, uid), tail in sorted((journals.tails or {}).items()) if tail.torn]
     document = {
@@ -199,6 +198,18 @@ def verify(config: options.Config = None, as_json: Json = False) -> int:
     }
     typer.echo(json.dumps(document) if as_json else "\n".join(_describe_ledger(document, len(journals.tails or {}))))
     return 2 if journals.problems else 0
+
+
+def _find_operators(settings: "Settings") -> "Allowed":
+    """Return who may say what; where their file has a fault, note that halts, holds and approvals are not seen."""
+    from flows.run.acting.place import find_operators
+    from flows.text.escape import show_lines
+
+    allowed = find_operators(settings)
+    if allowed.problem is not None:
+        unseen = "until that is mended no halt, hold, approval or request is seen"
+        typer.echo(f"note: {show_lines(allowed.problem)}; {unseen}", err=True)
+    return allowed
 
 
 def _describe_ledger(found: dict[str, Any], journal_count: int) -> "Iterator[str]":

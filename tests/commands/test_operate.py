@@ -194,6 +194,17 @@ def test_verify_calls_nobody_a_stranger_while_the_file_of_operators_has_a_fault(
     assert home.run("actions", "verify", "--json").json["ignored"] == []
 
 
+def test_what_people_said_is_not_taken_for_unsaid_where_their_file_has_a_fault(home):
+    home.run("halt", "--reason", "x")
+    sound = home.run("actions", "list")
+    home.write("operators.yaml", "operators: [\n")
+    doubted = home.run("actions", "list")
+
+    assert ("HALTED" in sound.out, sound.err) == (True, "")
+    assert "operators.yaml:2:1" in doubted.err
+    assert "no halt, hold, approval or request is seen" in doubted.err
+
+
 def test_with_automation_off_nothing_is_read_or_written(home):
     home.configure("off")
     before = home.files()
