@@ -82,7 +82,9 @@ NODES = st.fixed_dictionaries(
 )
 
 
-@given(nodes=st.lists(st.tuples(st.sampled_from(["a", "b", "c", "Dd", "on", "all", "e" * 64]), NODES), max_size=5))
+@given(
+    nodes=st.lists(st.tuples(st.sampled_from(["a", "b", "c", "Dd", "on", "all", "fleet", "e" * 64]), NODES), max_size=5)
+)
 def test_any_nodes_are_read_as_the_strict_reader_does(nodes):
     lines = ["nodes:"]
     for name, options in nodes:
@@ -110,6 +112,7 @@ def test_any_nodes_are_read_as_the_strict_reader_does(nodes):
         pytest.param("servers:\n  a:\n", id="another key"),
         pytest.param("nodes:\n  a:\nmore: 1\n", id="another key behind it"),
         pytest.param("nodes:\n  yes:\n", id="a word of two meanings"),
+        pytest.param("nodes:\n  fleet:\n", id="a name that stands for all nodes"),
     ],
 )
 def test_what_is_not_plain_or_not_good_is_left_to_the_strict_reader(data):

@@ -6,6 +6,7 @@ What is not plain is left to that reader as a whole, and so is what holds a faul
 from flows.sources.inventory.other_files import ParsedTopology, TopologyNode, parse_topology
 from flows.sources.inventory.plain_plan import find_paths
 from flows.sources.inventory.plain_services import Names, NotPlainError, cut_entries, is_small, read_lines
+from flows.sources.names import RESERVED
 from schemas.limits import Limits
 
 
@@ -19,6 +20,8 @@ def read_topology(data: bytes, limits: Limits) -> ParsedTopology:
 
 def _read_plain(data: bytes, limits: Limits) -> ParsedTopology:
     names, texts, line = cut_entries(data, "nodes", Names(limits.max_name_length))
+    if RESERVED["node"] in names:
+        raise NotPlainError
     alike = {text: _read_node(text, limits) for text in {*texts}}
     nodes = []
     for name, text in zip(names, texts, strict=True):
