@@ -77,7 +77,7 @@ def parse_as_of(text: str | None) -> datetime | None:
     """Return the moment to judge at; `BadParameter` for one whose neighbours no calendar has, such as 9999-12-31."""
     moment = parse_moment(text)
     if moment is not None and moment.year not in YEARS:
-        raise typer.BadParameter(f"{text!a} is no moment to judge at; write one from {YEARS.start} to {YEARS.stop}")
+        raise typer.BadParameter(f"{text!a} is no moment to judge at; write one from {YEARS[0]} to {YEARS[-1]}")
     return moment
 
 

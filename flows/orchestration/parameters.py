@@ -27,7 +27,7 @@ def check_path(path: Path) -> Path:
 def check_moment(moment: datetime) -> datetime:
     """Return the moment; ValueError for one whose neighbours no calendar has."""
     if moment.year not in YEARS:
-        raise ValueError(f"no moment to judge at; write one from {YEARS.start} to {YEARS.stop}")
+        raise ValueError(f"no moment to judge at; write one from {YEARS[0]} to {YEARS[-1]}")
     return moment
 
 
