@@ -155,7 +155,7 @@ def test_headers_that_describe_no_file_leave_nothing_in_memory(tmp_path):
 
 
 def test_an_archive_with_nothing_of_a_world_is_given_up_in_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(tar_stream, "MOST_SECONDS", 0.0)  # however fast the machine is, the time is over at the first look
+    monkeypatch.setattr(tar_stream, "MOST_SECONDS", 0.0)  # over at the first look, however fast it unpacks
     other = header(b"0", octal(2_000_000_000), b"other")
     with gzip.open(tmp_path / "a.tar.gz", "wb", 1) as packed:
         packed.write(other)
