@@ -150,7 +150,8 @@ def print_run(
         print_report(report, open_console(), quiet=quiet, hints=hints)
         _print_gate(gate)
     else:
-        typer.echo(_write(report, output, gate, settings))
+        typer.echo(_write(report, output, gate, settings), nl=False)
+        typer.echo()
     if quiet or output is not Format.TABLE:
         for note in report.untold:
             typer.echo(f"note: {show(note, limit=1000)}", err=True)
@@ -211,7 +212,7 @@ def _print_gate(gate: "Gate | None") -> None:
         typer.echo(f"gate: {len(gate.failing)} fail{': ' + names if names else ''}; {len(gate.known)} known", err=True)
 
 
-def _write(report: "RunReport", output: Format, gate: "Gate | None", settings: "Settings | None") -> str:
+def _write(report: "RunReport", output: Format, gate: "Gate | None", settings: "Settings | None") -> str | bytes:
     if output is Format.JUNIT:
         from flows.render.junit import to_junit
 
@@ -227,4 +228,4 @@ def _write(report: "RunReport", output: Format, gate: "Gate | None", settings: "
         return to_markdown(report)
     from flows.render.document import to_json, to_ndjson
 
-    return to_json(report) if output is Format.JSON else "\n".join(to_ndjson(report))
+    return to_json(report) if output is Format.JSON else b"\n".join(to_ndjson(report))

@@ -9,21 +9,51 @@ import msgspec
 import polars as pl
 
 from flows.text.escape import show, show_lines
-from flows.text.rows import rows, spell_instants
+from flows.text.rows import encode_rows, members, rows, spell_instants
 from flows.text.spoken import instant
 from flows.views.decisions import RULES
 from schemas.drift import EVIDENCE
-from schemas.words import DriftKind
+from schemas.identity import TARGET
 
 if TYPE_CHECKING:
+    from flows.run.attention import Attention
     from flows.run.result import RunReport
 
 SCHEMA_VERSION = 1
+_LISTS = {"drift": "drift", "recommendations": "recommendation", "rejected": "rejected", "unread": "unread"}
+_BY = pl.Struct({"owner": pl.String, "reason": pl.String, "until": pl.String})
+_ACKNOWLEDGED = {"node": pl.String(), "service": pl.String(), "acknowledgement": _BY}
 _UNSHOWN = re.compile(r"[^\x00-\x7e]")
 
 
-def to_document(report: "RunReport") -> dict[str, Any]:
-    """Return the run as plain values; a run without conclusions has empty lists and a null state."""
+def to_json(report: "RunReport") -> bytes:
+    """Return the run as one ASCII JSON text; a run without conclusions has empty lists and a null state."""
+    document = _document(report)
+    lists = {name: msgspec.Raw(f"[{','.join(document[name])}]".encode()) for name in _LISTS}
+    return encode({**document, **lists}, indent=2)
+
+
+def to_ndjson(report: "RunReport") -> Iterator[bytes]:
+    """Return one line for the run, and one for each drift, recommendation and rejected record, with its `record`."""
+    document = _document(report)
+    yield encode({"record": "run", **{name: value for name, value in document.items() if name not in _LISTS}})
+    for name, record in _LISTS.items():
+        yield from (encode(msgspec.Raw(f'{{"record":"{record}",{row[1:]}'.encode())) for row in document[name])
+
+
+def dump(value: object, indent: int | None = None) -> str:
+    """Return strict ASCII JSON, on one line or indented; spelt as the standard library does, many times faster."""
+    return encode(value, indent).decode()
+
+
+def encode(value: object, indent: int | None = None) -> bytes:
+    """Return the same as bytes."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=indent or 0)
+    return text if text.isascii() and b"\x7f" not in text else _UNSHOWN.sub(_escape, text.decode()).encode()
+
+
+def _document(report: "RunReport") -> dict[str, Any]:
+    """Return the run as plain values, and its lists as a JSON text for each row."""
     judgement = report.judgement
     return {
         "schema_version": SCHEMA_VERSION,
@@ -33,9 +63,9 @@ def to_document(report: "RunReport") -> dict[str, Any]:
         "error": _error(report),
         "summary": _summary(report),
         "drift": _drift(judgement.drift) if judgement else [],
-        "recommendations": _recommendations(report) if judgement else [],
-        "rejected": rows(report.actual.rejected.drop("as_of")) if report.actual else [],
-        "unread": rows(report.unread) if report.unread is not None else [],
+        "recommendations": _recommendations(judgement.recommendations, report.attention) if judgement else [],
+        "rejected": encode_rows(report.actual.rejected.drop("as_of")) if report.actual else [],
+        "unread": encode_rows(report.unread) if report.unread is not None else [],
         "notes": [show(note) for note in report.notes],
         **_acting(report),
     }
@@ -49,26 +79,6 @@ def _acting(report: "RunReport") -> dict[str, Any]:
 def _error(report: "RunReport") -> str | None:
     error = report.emit_error or report.error
     return show_lines(error) if error else None
-
-
-def to_json(report: "RunReport") -> str:
-    """Return the document as one ASCII JSON text."""
-    return dump(to_document(report), indent=2)
-
-
-def to_ndjson(report: "RunReport") -> Iterator[str]:
-    """Return one line for the run, and one for each drift, recommendation and rejected record, with its `record`."""
-    document = to_document(report)
-    lists = {"drift": "drift", "recommendations": "recommendation", "rejected": "rejected", "unread": "unread"}
-    yield dump({"record": "run", **{name: value for name, value in document.items() if name not in lists}})
-    for name, record in lists.items():
-        yield from (dump({"record": record, **row}) for row in document[name])
-
-
-def dump(value: object, indent: int | None = None) -> str:
-    """Return strict ASCII JSON, on one line or indented; spelt as the standard library does, many times faster."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=indent or 0).decode()
-    return text if text.isascii() and "\x7f" not in text else _UNSHOWN.sub(_escape, text)
 
 
 def _summary(report: "RunReport") -> dict[str, Any]:
@@ -88,19 +98,22 @@ def _summary(report: "RunReport") -> dict[str, Any]:
     }
 
 
-def _drift(drift: pl.DataFrame) -> list[dict[str, Any]]:
-    drifted, evidence = rows(drift.drop("as_of", *EVIDENCE)), spell_instants(drift.select(EVIDENCE))
-    for row, values in zip(drifted, evidence.iter_rows(), strict=True):
-        facts = {name: value for name, value in zip(EVIDENCE, values, strict=True) if value is not None}
-        row["evidence"] = {**facts, "rule": RULES[DriftKind(row["kind"])]}
-    return drifted
+def _drift(drift: pl.DataFrame) -> list[str]:
+    """Return each drift with its evidence: those facts that it has, and the rule."""
+    facts = [pl.when(pl.col(name).is_not_null()).then(members(name)) for name in EVIDENCE]
+    rule = members(pl.col("kind").replace_strict(RULES, return_dtype=pl.String).alias("rule"))
+    evidence = pl.concat_str(*facts, rule, separator=",", ignore_nulls=True)
+    row = pl.concat_str(pl.lit("{"), members(pl.exclude(EVIDENCE)), pl.lit(',"evidence":{'), evidence, pl.lit("}}"))
+    return spell_instants(drift.drop("as_of")).select(row).to_series().to_list()
 
 
-def _recommendations(report: "RunReport") -> list[dict[str, Any]]:
-    if report.judgement is None:
-        return []
-    found = rows(report.judgement.recommendations.drop("as_of"))
-    return [{**row, "acknowledgement": report.attention and report.attention.describe(row)} for row in found]
+def _recommendations(recommendations: pl.DataFrame, attention: "Attention | None") -> list[str]:
+    """Return each recommendation with who acknowledged it."""
+    targets = [target._asdict() for target in attention.acknowledged.by] if attention else []
+    known = [{**target, "acknowledgement": attention and attention.describe(target)} for target in targets]
+    acknowledged = pl.DataFrame(known, _ACKNOWLEDGED)
+    found = recommendations.drop("as_of").join(acknowledged, on=TARGET, how="left", maintain_order="left")
+    return encode_rows(found)
 
 
 def _escape(found: re.Match[str]) -> str:

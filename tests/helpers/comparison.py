@@ -1,5 +1,6 @@
 """One random fleet, judged by the supervisor and by the plain script, and where the two differ."""
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.peers.plain import Found, NothingReadableError, UnreadableWorldError, document, look
 from benchmarks.peers.plain.memory import Memory, is_older, is_suspended, tell
-from flows.render.document import to_document
+from flows.render.document import to_json
 from tests.helpers.random_fleet import Fleet, make_fleet, make_sequence
 from tests.helpers.real_run import run_in
 from tests.helpers.twists import TWISTS
@@ -50,7 +51,7 @@ def compare(seed: int, folder: Path) -> Compared:
         return Compared(fleet, None, [] if report.outcome == found else [f"plain: {found}; real: {report.outcome}"])
     if report.judgement is None:
         return Compared(fleet, found, [f"real: {report.outcome}: {report.error}"])
-    return Compared(fleet, found, differences(document(found, acknowledged), to_document(report)))
+    return Compared(fleet, found, differences(document(found, acknowledged), json.loads(to_json(report))))
 
 
 def look_plainly(fleet: Fleet, folder: Path, settling_since: Mapping[tuple[str, str], datetime]) -> Found | str:
@@ -92,7 +93,7 @@ def compare_next(fleet: Fleet, memory: Memory, folder: Path) -> Compared:
     told = tell(memory, found)
     alone = [f"events: plain alone: {line}" for line in sorted(set(told) - set(events))]
     alone += [f"events: real alone: {line}" for line in sorted(set(events) - set(told))]
-    return Compared(fleet, found, differences(outcome, to_document(report)) + alone, (*told, *suspended))
+    return Compared(fleet, found, differences(outcome, json.loads(to_json(report))) + alone, (*told, *suspended))
 
 
 def differences(plain: Mapping[str, Any], real: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """The supervisor and the plain script, which share no code, come to the same on the same files."""
 
+import json
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from benchmarks.fleet import AS_OF, write_fleet
 from benchmarks.peers import plain
-from flows.render.document import to_document
+from flows.render.document import to_json
 from tests.helpers.comparison import compare, differences
 from tests.helpers.coverage import LINES, lines_reached
 from tests.helpers.real_run import run_in
@@ -44,4 +45,4 @@ def test_on_generated_fleets(tmp_path: Path, nodes: int, services: int, seed: in
     report, _ = run_in(tmp_path, AS_OF + later, dry_run=True, world=fleet.world, **given)
 
     outcome = plain.judge(tmp_path, fleet.world, AS_OF + later, given, "c")
-    assert differences(outcome, to_document(report)) == []
+    assert differences(outcome, json.loads(to_json(report))) == []

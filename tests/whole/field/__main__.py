@@ -1,10 +1,11 @@
 """Each case of the field with what came of it, as a table: `python -m tests.whole.field`."""
 
+import json
 import sys
 import tempfile
 from pathlib import Path
 
-from flows.render.document import to_document
+from flows.render.document import to_json
 from flows.run.result import RunReport
 from tests.helpers.field import Case, read_cases, write_run
 from tests.helpers.real_run import run_in
@@ -38,7 +39,7 @@ def outcome(report: RunReport) -> str:
     """Return the state and what is recommended, or how a run without conclusions ended."""
     if report.judgement is None:
         return report.outcome.value
-    advised = [row["recommendation_id"] for row in to_document(report)["recommendations"]]
+    advised = [row["recommendation_id"] for row in json.loads(to_json(report))["recommendations"]]
     partial = f"{report.outcome.value}, " if report.outcome.value != "completed" else ""
     return f"{partial}{report.state}: {', '.join(advised) or 'nothing'}"
 

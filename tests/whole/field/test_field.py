@@ -1,5 +1,6 @@
 """The cases of the field, run for real: what is recommended, told and said is what operators would have needed."""
 
+import json
 import re
 from io import StringIO
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.render.document import to_document
+from flows.render.document import to_json
 from flows.render.table import print_report
 from flows.run.result import RunReport
 from tests.helpers.field import Case, Run, read_cases, shown_all, shown_drift, write_run
@@ -33,7 +34,7 @@ def test_the_case_comes_out_right(case: Case, tmp_path: Path) -> None:
 
 def difference(report: RunReport, events: list[str], run: Run) -> dict[str, object]:
     """Return what is not as the run expects it, by the key that says so."""
-    document = to_document(report)
+    document = json.loads(to_json(report))
     printed = StringIO()
     print_report(report, Console(file=printed, width=200, no_color=True))
     lines = printed.getvalue().splitlines() or [""]
