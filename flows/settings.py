@@ -3,13 +3,12 @@
 import difflib
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, is_dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from flows.errors import SettingsError
 from flows.files.own import trusted_owners
@@ -29,10 +28,12 @@ from flows.setting_sources import (
 )
 from flows.text.faults import KINDS, say_fault
 from flows.text.spoken import read_zone
+from flows.text.values import FaultsError, read_as
 from schemas.duration import LONGEST, spell_duration
 from schemas.limits import KIB, MIB, Limits
 from schemas.numbers import Automation, Numbers
 from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, refuse_truth, split_words
+from schemas.setting import STRICT, Bound, Check, Read, setting, settings_of
 from schemas.words import Action, EmitMode, Severity
 
 OTHER_VARIABLES = ("CONFIG", "NOTIFY_URLS")
@@ -56,12 +57,12 @@ def _check_zone(name: str) -> str:
     return name
 
 
-UserPath = Annotated[Path, BeforeValidator(_expand)]
-PositiveDuration = Annotated[Duration, Field(gt=timedelta(0))]
-Owners = Annotated[list[Annotated[int, BeforeValidator(refuse_truth)]], BeforeValidator(split_words)]
-Texts = Annotated[list[str], BeforeValidator(split_words)]
-CommandsByNode = Annotated[dict[str, str], BeforeValidator(_of_all_nodes)]
-AliasMap = Annotated[dict[str, str], BeforeValidator(unquote_aliases)]
+UserPath = Annotated[Path, Read(_expand)]
+PositiveDuration = Annotated[Duration, Bound(gt=timedelta(0))]
+Owners = Annotated[list[Annotated[int, Read(refuse_truth)]], Read(split_words)]
+Texts = Annotated[list[str], Read(split_words)]
+CommandsByNode = Annotated[dict[str, str], Read(_of_all_nodes)]
+AliasMap = Annotated[dict[str, str], Read(unquote_aliases)]
 
 
 class ReadAccess(StrEnum):
@@ -72,53 +73,55 @@ class ReadAccess(StrEnum):
     ANYONE = "anyone"
 
 
+@dataclass(frozen=True, kw_only=True)
 class ActionSettings(Numbers):
     """The section `actions`: the numbers of acting, and where its files are. Nothing of it counts while it is off."""
 
-    policy: UserPath = Field(Path(POLICY_NAME), description="what may be done; default: beside the settings")
-    actions_dir: UserPath | None = Field(None, description="journals and files of actions; default: in state_dir")
-    executor_config: UserPath = Field(ETC / "executor.yaml", description="what the executor can do")
-    operators: UserPath = Field(ETC / "operators.yaml", description="who may approve")
-    decider_uids: Owners = Field(default_factory=list, description="users whose decisions count; default: this one")
-    executor_uids: Owners = Field(default_factory=list, description="users whose starts count; default: this one")
-    output_max: Count = Field(64 * KIB, description="bytes of an action's output that are kept")
-    output_keep: PositiveDuration = Field(timedelta(days=30), description="for so long")
-    projection_keep: PositiveDuration = Field(timedelta(days=7), description="files of ended actions are kept so long")
-    platform_words: bool = Field(
-        False, description="events say remediation_started and remediation_completed, as the platform does"
+    policy: UserPath = setting(Path(POLICY_NAME), "what may be done; default: beside the settings")
+    actions_dir: UserPath | None = setting(None, "journals and files of actions; default: in state_dir")
+    executor_config: UserPath = setting(ETC / "executor.yaml", "what the executor can do")
+    operators: UserPath = setting(ETC / "operators.yaml", "who may approve")
+    decider_uids: Owners = setting(list, "users whose decisions count; default: this one")
+    executor_uids: Owners = setting(list, "users whose starts count; default: this one")
+    output_max: Count = setting(64 * KIB, "bytes of an action's output that are kept")
+    output_keep: PositiveDuration = setting(timedelta(days=30), "for so long")
+    projection_keep: PositiveDuration = setting(timedelta(days=7), "files of ended actions are kept so long")
+    platform_words: bool = setting(
+        False, "events say remediation_started and remediation_completed, as the platform does"
     )
-    clock: UserPath | None = Field(None, description="for tests: a file with the moment that is taken for now")
+    clock: UserPath | None = setting(None, "for tests: a file with the moment that is taken for now")
 
     def numbers(self) -> Numbers:
         """Return what a decision depends on, alone."""
-        return Numbers(**{name: getattr(self, name) for name in Numbers.model_fields})
+        return Numbers(**{name: getattr(self, name) for name in settings_of(Numbers)})
 
 
-class WebSettings(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class WebSettings:
     """The section `web`: where the page is, and who may see it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    __pydantic_config__ = STRICT
 
-    host: str = Field("127.0.0.1", description="the address that the page listens on")
-    port: Count = Field(8300, le=65535, description="and its port")
-    hosts: Texts = Field(default_factory=list, description="further names that the page is reached under")
-    read: ReadAccess = Field(ReadAccess.LOCAL, description="who may look: local (all on loopback), signed, anyone")
-    proxies: Texts = Field(default_factory=list, description="addresses of proxies whose user header is trusted")
-    user_header: str = Field("Remote-User", description="the header in which they name who signed in there")
-    url: str | None = Field(None, description="where the page is reached, for links to it")
+    host: str = setting("127.0.0.1", "the address that the page listens on")
+    port: Annotated[Count, Bound(le=65535)] = setting(8300, "and its port")
+    hosts: Texts = setting(list, "further names that the page is reached under")
+    read: ReadAccess = setting(ReadAccess.LOCAL, "who may look: local (all on loopback), signed, anyone")
+    proxies: Texts = setting(list, "addresses of proxies whose user header is trusted")
+    user_header: str = setting("Remote-User", "the header in which they name who signed in there")
+    url: str | None = setting(None, "where the page is reached, for links to it")
 
 
-class Site(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Site:
     """Another site, whose own supervisor judges it: where its outputs are seen from here."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    __pydantic_config__ = STRICT
 
-    state_dir: UserPath = Field(description="its state folder, or a copy of it")
-    checkpoint: UserPath | None = Field(
-        None, description="its checkpoint; else checkpoint.json in that folder or beside it"
-    )
-    history: str | None = Field(None, description="its history, if not in its state folder; s3:// too")
-    url: str | None = Field(None, pattern="^https?://", description="where its own page is")
+    state_dir: UserPath
+    """Its state folder, or a copy of it."""
+    checkpoint: UserPath | None = setting(None, "its checkpoint; else checkpoint.json in that folder or beside it")
+    history: str | None = setting(None, "its history, if not in its state folder; s3:// too")
+    url: Annotated[str, Bound(pattern="^https?://")] | None = setting(None, "where its own page is")
 
     @property
     def checkpoint_file(self) -> Path:
@@ -140,86 +143,74 @@ def _in_folder(site: object) -> object:
     return {"state_dir": site} if isinstance(site, str | Path) else site
 
 
-SiteByFolder = Annotated[Site, BeforeValidator(_in_folder)]
+SiteByFolder = Annotated[Site, Read(_in_folder)]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Settings(Rules, PastRules):
     """The rules' settings, and where things are; each field's environment variable is `SUPERVISOR_<FIELD>`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    inventory: UserPath = Field(Path(), description="the folder that holds hosts/")
-    world: UserPath = Field(Path("/opt/homelab/world"), description="the folder that the observer writes")
-    runtime_summary: UserPath | None = Field(None, description="runtime-summary.json, where it is not in the world")
-    event_log: UserPath = Field(Path("/tmp/agent-events.log"), description="the log that events are appended to")  # noqa: S108
-    checkpoint: UserPath = Field(CHECKPOINT, description="open episodes, last run")
-    state_dir: UserPath = Field(default_factory=default_state_dir, description="history, archive, cache and lock")
-    log_owners: Owners = Field(default_factory=list, description="users besides root and us who may own the log")
-    keep_history: bool = Field(True, description="record each run in the history")
-    keep_archive: bool = Field(True, description="keep each distinct world and inventory that a run reads")
-    archive_max_world_bytes: Count = Field(16 * MIB, description="a larger world is not archived")
-    history: str | None = Field(None, description="where the history is, if not in the state folder; s3:// too")
-    node_alias_map: AliasMap = Field(default_factory=dict, description="world node name: inventory node name")
-    emit_mode: EmitMode = Field(EmitMode.CHANGES, description="which events a run writes: changes, all, none")
-    cloudevents: bool = Field(False, description="write events as CloudEvents 1.0")
-    lock_timeout: Duration = Field(LOCK_TIMEOUT, description="wait this long for another run")
-    timezone: Annotated[str, AfterValidator(_check_zone)] = Field(
-        "UTC", description="in which people read times: UTC, local, or such as Europe/Berlin; files stay in UTC"
+    inventory: UserPath = setting(Path(), "the folder that holds hosts/")
+    world: UserPath = setting(Path("/opt/homelab/world"), "the folder that the observer writes")
+    runtime_summary: UserPath | None = setting(None, "runtime-summary.json, where it is not in the world")
+    event_log: UserPath = setting(Path("/tmp/agent-events.log"), "the log that events are appended to")  # noqa: S108
+    checkpoint: UserPath = setting(CHECKPOINT, "open episodes, last run")
+    state_dir: UserPath = setting(default_state_dir, "history, archive, cache and lock")
+    log_owners: Owners = setting(list, "users besides root and us who may own the log")
+    keep_history: bool = setting(True, "record each run in the history")
+    keep_archive: bool = setting(True, "keep each distinct world and inventory that a run reads")
+    archive_max_world_bytes: Count = setting(16 * MIB, "a larger world is not archived")
+    history: str | None = setting(None, "where the history is, if not in the state folder; s3:// too")
+    node_alias_map: AliasMap = setting(dict, "world node name: inventory node name")
+    emit_mode: EmitMode = setting(EmitMode.CHANGES, "which events a run writes: changes, all, none")
+    cloudevents: bool = setting(False, "write events as CloudEvents 1.0")
+    lock_timeout: Duration = setting(LOCK_TIMEOUT, "wait this long for another run")
+    timezone: Annotated[str, Check(_check_zone)] = setting(
+        "UTC", "in which people read times: UTC, local, or such as Europe/Berlin; files stay in UTC"
     )
-    commands: dict[Action, CommandsByNode] = Field(
-        default_factory=dict, description="what to copy for an action, by node: {redeploy: {piha: 'make {service}'}}"
+    commands: dict[Action, CommandsByNode] = setting(
+        dict, "what to copy for an action, by node: {redeploy: {piha: 'make {service}'}}"
     )
-    deadline: PositiveDuration = Field(timedelta(minutes=10), description="a run that takes longer is ended")
-    history_url: str | None = Field(None, description="where the history is published; else its folder is linked")
-    serve_interval: PositiveDuration = Field(timedelta(minutes=5), description="supervisor serve: time between runs")
-    serve_cron: str | None = Field(
-        None, description="supervisor serve: a cron schedule in UTC, in place of the interval"
+    deadline: PositiveDuration = setting(timedelta(minutes=10), "a run that takes longer is ended")
+    history_url: str | None = setting(None, "where the history is published; else its folder is linked")
+    serve_interval: PositiveDuration = setting(timedelta(minutes=5), "supervisor serve: time between runs")
+    serve_cron: str | None = setting(None, "supervisor serve: a cron schedule in UTC, in place of the interval")
+    watch_settle: Duration = setting(timedelta(milliseconds=20), "supervisor watch: quiet after a change")
+    watch_min_interval: Duration = setting(timedelta(seconds=1), "supervisor watch: at most one run in it")
+    watch_max_interval: PositiveDuration = setting(timedelta(minutes=1), "supervisor watch: at least one run in it")
+    observe_every: PositiveDuration = setting(timedelta(seconds=30), "supervisor observe: time between looks at a node")
+    fleet_sites: str | None = setting(
+        None, "reconcile-sites: the settings files of its sites, such as /srv/sites/*/supervisor.yaml"
     )
-    watch_settle: Duration = Field(timedelta(milliseconds=20), description="supervisor watch: quiet after a change")
-    watch_min_interval: Duration = Field(timedelta(seconds=1), description="supervisor watch: at most one run in it")
-    watch_max_interval: PositiveDuration = Field(
-        timedelta(minutes=1), description="supervisor watch: at least one run in it"
-    )
-    observe_every: PositiveDuration = Field(
-        timedelta(seconds=30), description="supervisor observe: time between looks at a node"
-    )
-    fleet_sites: str | None = Field(
-        None, description="reconcile-sites: the settings files of its sites, such as /srv/sites/*/supervisor.yaml"
-    )
-    inputs: str | None = Field(
+    inputs: str | None = setting(
         None,
-        description="reconcile-sites: s3://… with inventory/ and world/, fetched into the state folder for each run",
+        "reconcile-sites: s3://… with inventory/ and world/, fetched into the state folder for each run",
     )
-    fleet_shards: Count = Field(4, description="reconcile-fleet: parts that the nodes are judged in")
-    dask_workers: Count = Field(2, description="reconcile-fleet: processes on this machine")
-    dask_address: str | None = Field(None, description="reconcile-fleet: a Dask scheduler, in place of own processes")
-    open_after: OpenAfter = Field(
-        default_factory=dict, description="drift must last so long (10m, 3 runs) to open an episode, by kind"
+    fleet_shards: Count = setting(4, "reconcile-fleet: parts that the nodes are judged in")
+    dask_workers: Count = setting(2, "reconcile-fleet: processes on this machine")
+    dask_address: str | None = setting(None, "reconcile-fleet: a Dask scheduler, in place of own processes")
+    open_after: OpenAfter = setting(dict, "drift must last so long (10m, 3 runs) to open an episode, by kind")
+    flapping_diagnostics: bool = setting(False, "recommend diagnostics for a target that flaps")
+    metrics_file: UserPath | None = setting(None, "a file that every run writes its Prometheus metrics to")
+    report_file: UserPath | None = setting(None, "a file that every run writes its report to, as HTML")
+    notify_severity: Severity = setting(Severity.WARNING, "tell SUPERVISOR_NOTIFY_URLS of no less than this")
+    notify_per_hour: Count = setting(12, "and send no more messages than this within an hour")
+    run_ttl: Duration = setting(RUN_TTL, "supervisor status: an older last run is stale")
+    sites: dict[str, SiteByFolder] = setting(
+        dict,
+        "other sites to show beside this one: name: its state folder, as seen from here",
     )
-    flapping_diagnostics: bool = Field(False, description="recommend diagnostics for a target that flaps")
-    metrics_file: UserPath | None = Field(None, description="a file that every run writes its Prometheus metrics to")
-    report_file: UserPath | None = Field(None, description="a file that every run writes its report to, as HTML")
-    notify_severity: Severity = Field(Severity.WARNING, description="tell SUPERVISOR_NOTIFY_URLS of no less than this")
-    notify_per_hour: Count = Field(12, description="and send no more messages than this within an hour")
-    run_ttl: Duration = Field(RUN_TTL, description="supervisor status: an older last run is stale")
-    sites: dict[str, SiteByFolder] = Field(
-        default_factory=dict,
-        description="other sites to show beside this one: name: its state folder, as seen from here",
-    )
-    limits: Limits = Field(default_factory=Limits, description="what input may be at most")
-    # What is constructed is not validated: a section of which nothing is set needs no validator of its own.
-    actions: ActionSettings = Field(
-        default_factory=ActionSettings.model_construct, description="what may be done, and how often"
-    )
-    web: WebSettings = Field(default_factory=WebSettings.model_construct, description="the page")
+    limits: Limits = setting(Limits, "what input may be at most")
+    actions: ActionSettings = setting(ActionSettings, "what may be done, and how often")
+    web: WebSettings = setting(WebSettings, "the page")
 
     def rules(self) -> Rules:
         """Return what a judgement depends on, alone."""
-        return Rules(**{name: getattr(self, name) for name in Rules.model_fields})
+        return Rules(**{name: getattr(self, name) for name in settings_of(Rules)})
 
     def past_rules(self) -> PastRules:
         """Return what the past is read by, alone."""
-        return PastRules(**{name: getattr(self, name) for name in PastRules.model_fields})
+        return PastRules(**{name: getattr(self, name) for name in settings_of(PastRules)})
 
     @cached_property
     def places(self) -> Places:
@@ -279,15 +270,15 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
     environment, variables = _environment()
     file = find_file(config, given.get("inventory", environment.get("inventory")))
     written, lines = _file_values(file) if file else ({}, {})
-    origins = dict.fromkeys(Settings.model_fields, "default")
+    origins = dict.fromkeys(settings_of(Settings), "default")
     origins |= {name: f"{file}:{lines[name]}" for name in written if name in lines}
     origins |= {name: f"environment {variables[name]}" for name in environment}
     kept = {key: key.partition(".")[0] for key in find_kept(written, environment)}
     origins |= {key: f"{file}:{lines[section]}" for key, section in kept.items() if section in lines}
     origins |= {name: f"option --{name.replace('_', '-')}" for name in given}
     try:
-        return Loaded(Settings(**{**merge_sections(written, environment), **given}), origins, file)
-    except ValidationError as error:
+        return Loaded(read_as(Settings, {**merge_sections(written, environment), **given}), origins, file)
+    except FaultsError as error:
         raise SettingsError(explain_faults(error, origins)) from None
 
 
@@ -295,12 +286,12 @@ def _environment() -> tuple[dict[str, Any], dict[str, str]]:
     """Return the values that the environment gives for settings, and the variable of each."""
     _refuse_misspelt_variables()
     values, variables = read_environment()
-    return {name: value for name, value in values.items() if name in Settings.model_fields}, variables
+    return {name: value for name, value in values.items() if name in settings_of(Settings)}, variables
 
 
 def _refuse_misspelt_variables() -> None:
     """Raise `SettingsError` for a variable that is nearly a setting's; others may be anyone's (supervisord has some)."""
-    fields = [name.upper() for name in Settings.model_fields]
+    fields = [name.upper() for name in settings_of(Settings)]
     for variable in os.environ:
         name = variable.removeprefix(PREFIX).partition("__")[0]
         if variable.startswith(PREFIX) and name not in (*fields, *OTHER_VARIABLES):
@@ -313,9 +304,9 @@ def _file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """Return the file's values and the line of each key, once each is a setting."""
     values, lines = read_file_values(file)
     for name in lines:
-        if name not in Settings.model_fields:
+        if name not in settings_of(Settings):
             raise SettingsError(
-                f"{file}:{lines[name]}: {name!a} is not a setting{suggest(name, Settings.model_fields)}"
+                f"{file}:{lines[name]}: {name!a} is not a setting{suggest(name, settings_of(Settings))}"
             )
     return values, lines
 
@@ -333,10 +324,10 @@ def find_origin(origins: Mapping[str, str], key: str) -> str | None:
 
 
 def _say(fault: "ErrorDetails") -> str:
-    if fault["type"] == "extra_forbidden":
+    if fault["type"] == "unexpected_keyword_argument":
         section, name = str(fault["loc"][0]), str(fault["loc"][-1])
-        model = Settings.model_fields[section].annotation
-        return f"there is no such setting{suggest(name, getattr(model, 'model_fields', ()))}"
+        model = settings_of(Settings)[section].type
+        return f"there is no such setting{suggest(name, settings_of(model) if is_dataclass(model) else ())}"
     if str(fault["type"]).startswith("time_delta") or "timedelta" in fault["msg"]:
         bounds = {"greater_than": ", more than 0", "less_than_equal": f", at most {spell_duration(LONGEST)}"}
         found = "" if fault["type"] in bounds else f", found {KINDS.get(type(fault['input']), 'something else')}"
@@ -344,10 +335,10 @@ def _say(fault: "ErrorDetails") -> str:
     return say_fault(fault)
 
 
-def explain_faults(error: ValidationError, origins: Mapping[str, str]) -> str:
+def explain_faults(error: FaultsError, origins: Mapping[str, str]) -> str:
     """Return each fault with its origin, key and what was expected, by line; never the value, which may be a secret."""
     faults = []
-    for fault in error.errors(include_url=False):
+    for fault in error.faults:
         key = ".".join(str(part) for part in fault["loc"])
         faults.append((find_origin(origins, key) or "settings", f"{key}: {_say(fault)}"))
     return "\n".join(f"{origin}: {problem}" for origin, problem in sorted(faults, key=lambda fault: _by_line(*fault)))

@@ -1,7 +1,7 @@
 """A policy (ACTIONS 12): which rule decides, what lowers it, when something may begin, what belongs together."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -179,7 +179,7 @@ class BrokenPolicy:
 @lru_cache(maxsize=1024)
 def numbers_of(rule: Rule | None, numbers: Numbers) -> Numbers:
     """Return the numbers that hold under a rule: its own, else the fleet's."""
-    return numbers.model_copy(update=dict(rule.numbers)) if rule and rule.numbers else numbers
+    return replace(numbers, **dict(rule.numbers)) if rule and rule.numbers else numbers
 
 
 def margin_of(numbers: Numbers, verb: Verb) -> timedelta:

@@ -1,12 +1,12 @@
 """The rules' numbers and word lists (SEMANTICS 2 to 7), with their defaults."""
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
-
 from schemas.duration import LONGEST, parse_duration
+from schemas.setting import STRICT, Bound, Check, Form, Read, setting
 from schemas.wait import Patience
 from schemas.window import parse_window
 from schemas.words import DriftKind
@@ -64,70 +64,67 @@ def refuse_truth(given: object) -> object:
     return given
 
 
-Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), BeforeValidator(refuse_truth), Field(ge=timedelta(0), le=LONGEST)
-]
-Words = Annotated[frozenset[str], BeforeValidator(_lowered)]
-Names = Annotated[frozenset[str], BeforeValidator(_named)]
-Count = Annotated[int, BeforeValidator(refuse_truth), Field(ge=1)]
-Windows = Annotated[tuple[dict[str, object], ...], AfterValidator(_readable_windows)]
-OpenAfter = dict[DriftKind, Annotated[Patience, PlainValidator(parse_patience), PlainSerializer(spell_patience)]]
+Duration = Annotated[timedelta, Read(parse_duration), Read(refuse_truth), Bound(ge=timedelta(0), le=LONGEST)]
+Words = Annotated[frozenset[str], Read(_lowered)]
+Names = Annotated[frozenset[str], Read(_named)]
+Count = Annotated[int, Read(refuse_truth), Bound(ge=1)]
+Windows = Annotated[tuple[dict[str, object], ...], Check(_readable_windows)]
+OpenAfter = dict[DriftKind, Annotated[Patience, Form(parse_patience, spell_patience)]]
 
 
-class Rules(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Rules:
     """Every number and word list that a judgement depends on; the defaults are SEMANTICS'."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__ = STRICT
 
-    world_ttl: Duration = Field(timedelta(minutes=15), description="a world older than this is stale")
-    node_ttl: Duration = Field(timedelta(minutes=5), description="a node not seen for longer is offline")
-    node_ttl_intermittent: Duration = Field(timedelta(minutes=60), description="the same for an intermittent node")
-    service_ttl: Duration = Field(
-        timedelta(minutes=15), description="a healthy record not seen for longer is stale; 0: never"
+    world_ttl: Duration = setting(timedelta(minutes=15), "a world older than this is stale")
+    node_ttl: Duration = setting(timedelta(minutes=5), "a node not seen for longer is offline")
+    node_ttl_intermittent: Duration = setting(timedelta(minutes=60), "the same for an intermittent node")
+    service_ttl: Duration = setting(timedelta(minutes=15), "a healthy record not seen for longer is stale; 0: never")
+    clock_tolerance: Duration = setting(timedelta(minutes=5), "a time further in the future is doubtful")
+    refreshes: bool | None = setting(
+        None, "the observer writes every record anew each time (else as runtime-summary.json says)"
     )
-    clock_tolerance: Duration = Field(timedelta(minutes=5), description="a time further in the future is doubtful")
-    refreshes: bool | None = Field(
-        None, description="the observer writes every record anew each time (else as runtime-summary.json says)"
+    mass_drift_min: Count = setting(5, "services not to be seen from which the observer itself is suspect")
+    mass_drift_share: Annotated[float, Read(refuse_truth), Bound(gt=0.0, le=1.0)] = setting(
+        0.5, "and their share of those to be seen; of nodes alike"
     )
-    mass_drift_min: Count = Field(5, description="services not to be seen from which the observer itself is suspect")
-    mass_drift_share: Annotated[float, BeforeValidator(refuse_truth)] = Field(
-        0.5, gt=0, le=1, description="and their share of those to be seen; of nodes alike"
+    node_drift_min: Count = setting(2, "services of a node, all broken, that make the node suspect")
+    mass_offline_min: Count = setting(3, "nodes gone at once from which the observer itself is suspect")
+    mass_offline_span: Duration = setting(
+        timedelta(minutes=60), "a node not seen for so long before these is dead since longer"
     )
-    node_drift_min: Count = Field(2, description="services of a node, all broken, that make the node suspect")
-    mass_offline_min: Count = Field(3, description="nodes gone at once from which the observer itself is suspect")
-    mass_offline_span: Duration = Field(
-        timedelta(minutes=60), description="a node not seen for so long before these is dead since longer"
-    )
-    deployment_window: Duration = Field(timedelta(hours=24), description="a failed deployment counts this long")
-    max_deployment_failures: Count = Field(3, description="consecutive failures after which to stop and diagnose")
-    progress_deadline: Duration = Field(timedelta(minutes=10), description="a deployment in flight has this long")
-    max_restarts: Count = Field(5, description="occurrences of an incident after which to stop and diagnose")
-    report_unexpected: bool = Field(False, description="recommend a review of services that no inventory asks for")
-    reminder_interval: Duration = Field(timedelta(hours=24), description="repeat an unchanged event; 0: never")
+    deployment_window: Duration = setting(timedelta(hours=24), "a failed deployment counts this long")
+    max_deployment_failures: Count = setting(3, "consecutive failures after which to stop and diagnose")
+    progress_deadline: Duration = setting(timedelta(minutes=10), "a deployment in flight has this long")
+    max_restarts: Count = setting(5, "occurrences of an incident after which to stop and diagnose")
+    report_unexpected: bool = setting(False, "recommend a review of services that no inventory asks for")
+    reminder_interval: Duration = setting(timedelta(hours=24), "repeat an unchanged event; 0: never")
 
-    healthy_words: Words = Field(
-        frozenset({"ok", "healthy", "running", "up", "active"}), description="what a healthy service's status says"
+    healthy_words: Words = setting(
+        frozenset({"ok", "healthy", "running", "up", "active"}), "what a healthy service's status says"
     )
-    online_words: Words = Field(
-        frozenset({"online", "active", "ready", "up", "ok", "healthy"}), description="what an online node's status says"
+    online_words: Words = setting(
+        frozenset({"online", "active", "ready", "up", "ok", "healthy"}), "what an online node's status says"
     )
-    offline_words: Words = Field(
+    offline_words: Words = setting(
         frozenset({"offline", "down", "dead", "failed", "error", "stopped", "not ready", "not_ready", "notready"}),
-        description="what a node's status says that is known to be off",
+        "what a node's status says that is known to be off",
     )
-    silent_words: Words = Field(
+    silent_words: Words = setting(
         frozenset({"unreachable", "unknown", "disconnected", "lost"}),
-        description="what a node's status says that nobody could reach",
+        "what a node's status says that nobody could reach",
     )
-    settling_words: Words = Field(frozenset({"starting"}), description="a service that is about to be healthy")
-    looping_words: Words = Field(
-        frozenset({"restarting", "crash_looping"}), description="a service that starts and fails again and again"
+    settling_words: Words = setting(frozenset({"starting"}), "a service that is about to be healthy")
+    looping_words: Words = setting(
+        frozenset({"restarting", "crash_looping"}), "a service that starts and fails again and again"
     )
-    completed_words: Words = Field(
+    completed_words: Words = setting(
         frozenset({"completed", "complete", "finished", "done", "success", "succeeded", "exited (0)"}),
-        description="a job that is done; of no other service is this healthy",
+        "a job that is done; of no other service is this healthy",
     )
-    unhealthy_words: Words = Field(
+    unhealthy_words: Words = setting(
         frozenset(
             {
                 *("unhealthy", "exited", "exited (n)", "dead", "down", "stopped", "failed", "error", "crashed"),
@@ -135,47 +132,46 @@ class Rules(BaseModel):
                 *("oom_killed", "job_failed", "job_overdue", "skipped", "masked", "load_failed"),
             }
         ),
-        description="what an unhealthy service's status says; a word that no list knows is unhealthy too",
+        "what an unhealthy service's status says; a word that no list knows is unhealthy too",
     )
-    failed_words: Words = Field(
+    failed_words: Words = setting(
         frozenset(
             {
                 *("failed", "failure", "error", "errored", "crashed", "cancelled", "canceled", "aborted"),
                 *("rolled_back", "timeout", "timed_out"),
             }
         ),
-        description="a deployment failed",
+        "a deployment failed",
     )
-    in_flight_words: Words = Field(
-        frozenset({"started", "running", "in_progress", "pending"}), description="a deployment is in flight"
+    in_flight_words: Words = setting(
+        frozenset({"started", "running", "in_progress", "pending"}), "a deployment is in flight"
     )
-    succeeded_words: Words = Field(
-        frozenset({"completed", "success", "succeeded"}), description="a deployment succeeded"
-    )
-    closed_words: Words = Field(frozenset({"resolved", "closed"}), description="an incident is over")
-    restart_triggers: Words = Field(
+    succeeded_words: Words = setting(frozenset({"completed", "success", "succeeded"}), "a deployment succeeded")
+    closed_words: Words = setting(frozenset({"resolved", "closed"}), "an incident is over")
+    restart_triggers: Words = setting(
         frozenset({"containers_not_running", "mqtt_unreachable"}),
-        description="incidents that ask for a restart, not a redeploy",
+        "incidents that ask for a restart, not a redeploy",
     )
-    no_redeploy_triggers: Words = Field(
+    no_redeploy_triggers: Words = setting(
         frozenset({"disk_usage_high", "disk_full", "image_pull_failed"}),
-        description="incidents that a redeploy makes worse",
+        "incidents that a redeploy makes worse",
     )
-    no_cleanup_nodes: Names = Field(frozenset(), description="nodes (globs) whose disk nobody cleans without a look")
+    no_cleanup_nodes: Names = setting(frozenset(), "nodes (globs) whose disk nobody cleans without a look")
 
-    match_short_names: bool = Field(True, description="a world's node name is known by its first label as well")
-    naive_timezone: str = Field("UTC", description="the zone of times and windows that name none")
-    maintenance: Windows = Field((), description="windows (days, from, to, dates, zone) in which the fleet may be away")
-    profiles: Names = Field(frozenset(), description="compose profiles whose services are asked for")
-    compose: bool = Field(True, description="read a node's compose files beside its services.yaml")
-    ignore_hosts: Names = Field(frozenset({"_*", ".*"}), description="folders (globs) under hosts/ that are no nodes")
+    match_short_names: bool = setting(True, "a world's node name is known by its first label as well")
+    naive_timezone: str = setting("UTC", "the zone of times and windows that name none")
+    maintenance: Windows = setting((), "windows (days, from, to, dates, zone) in which the fleet may be away")
+    profiles: Names = setting(frozenset(), "compose profiles whose services are asked for")
+    compose: bool = setting(True, "read a node's compose files beside its services.yaml")
+    ignore_hosts: Names = setting(frozenset({"_*", ".*"}), "folders (globs) under hosts/ that are no nodes")
 
 
-class PastRules(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class PastRules:
     """The numbers that the past is read by; no judgement depends on them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__ = STRICT
 
-    longest_span: Duration = Field(timedelta(minutes=30), description="a run speaks for the time after it this long")
-    flapping_openings: Count = Field(3, description="openings of one drift that make it flap")
-    flapping_window: Duration = Field(timedelta(hours=24), description="within this time")
+    longest_span: Duration = setting(timedelta(minutes=30), "a run speaks for the time after it this long")
+    flapping_openings: Count = setting(3, "openings of one drift that make it flap")
+    flapping_window: Duration = setting(timedelta(hours=24), "within this time")

@@ -101,8 +101,9 @@ def config(
 
 def _print_json(loaded: "Loaded", name: str | None) -> None:
     from flows.render.document import dump
+    from flows.text.values import write_plainly
 
-    values = loaded.settings.model_dump(mode="json")
+    values = write_plainly(loaded.settings)
     wanted = [key for key in values if name is None or key == name.partition(".")[0]]
     typer.echo(dump({key: {"value": values[key], "origin": loaded.origins[key]} for key in wanted}, indent=2))
 
@@ -188,22 +189,21 @@ def list_settings(settings: "Settings") -> Iterator[Setting]:
     """Return each setting, by group: where things are, what a run does, the rules, the past, then the sections."""
     from flows.setting_sources import SECTIONS
     from schemas.rules import PastRules
+    from schemas.setting import default_of, meaning_of, settings_of
 
-    fields = type(settings).model_fields
-    of_past = {*PastRules.model_fields}
+    fields = settings_of(settings)
+    of_past = {*settings_of(PastRules)}
     named = {name: title for title, names in GROUPS.items() for name in names}
     groups = {name: named.get(name, PAST if name in of_past else RULES) for name in fields if name not in SECTIONS}
     for title in (*GROUPS, RULES, PAST):
         for name in (name for name, group in groups.items() if group == title):
             field = fields[name]
-            default = field.get_default(call_default_factory=True)
-            yield Setting(title, name, getattr(settings, name), field.description or "", default)
+            yield Setting(title, name, getattr(settings, name), meaning_of(field), default_of(field))
     for section in SECTIONS:
         part = getattr(settings, section)
-        for name, field in type(part).model_fields.items():
-            default = field.get_default(call_default_factory=True)
+        for name, field in settings_of(part).items():
             value = getattr(part, name)
-            yield Setting(SECTION_TITLES[section], f"{section}.{name}", value, field.description or "", default)
+            yield Setting(SECTION_TITLES[section], f"{section}.{name}", value, meaning_of(field), default_of(field))
 
 
 def spell(value: object) -> object:

@@ -1,6 +1,7 @@
 """`supervisor web`: the page that operators keep open."""
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -45,8 +46,8 @@ def web(
     """Serve until SIGINT or SIGTERM; return 0."""
     given = {"inventory": inventory, "world": world, "checkpoint": checkpoint, "state_dir": state_dir}
     settings = options.load(given, config)
-    changed = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    _serve(settings.model_copy(update={"web": settings.web.model_copy(update=changed)}), config)
+    changed: dict[str, Any] = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    _serve(replace(settings, web=replace(settings.web, **changed)), config)
     return 0
 
 

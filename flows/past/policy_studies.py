@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def study_policies(
     """
     numbers = settings.actions.numbers()
     if numbers.automation is Automation.OFF:
-        numbers = numbers.model_copy(update={"automation": Automation.AUTO})
+        numbers = replace(numbers, automation=Automation.AUTO)
     in_force, draft = (read_policy(path, numbers, None).policy for path in (settings.actions.policy, other))
     if isinstance(draft, BrokenPolicy):
         raise PolicyFileError(draft.errors)
@@ -49,7 +50,7 @@ def study_policies(
 
 def find_silent_rules(settings: Settings, policy: Policy, since: datetime, until: datetime) -> tuple[str, ...]:
     """Return the rules of a policy that would have decided nothing in a period of our archive."""
-    numbers = settings.actions.numbers().model_copy(update={"automation": Automation.AUTO})
+    numbers = replace(settings.actions.numbers(), automation=Automation.AUTO)
     tried = Simulation(policy, numbers, settings.past_rules())
     for runs in _judge_runs(settings, since, until, None, None):
         for as_of, world_at in runs.moments():

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-from pydantic import ValidationError
 
 from flows.errors import SettingsError
 from flows.past.day import Day, Judge, Problem
 from flows.settings import Settings, explain_faults, suggest
 from flows.sources.formats.yaml_strict import read_settings_file
+from flows.text.values import FaultsError, read_as
 from schemas.comparison import Advice, ChangedAdvice, StatePair
 from schemas.frame import DataFrame, Frame, columns, empty
 from schemas.rules import Rules
 from schemas.run import Judgement
+from schemas.setting import settings_of
 from schemas.words import State
 from stages.compare import compare_advice
 
@@ -114,12 +115,12 @@ def read_rules(file: Path, rules: Rules) -> Rules:
         raise SettingsError(f"{file}: no such file of rules")
     values, lines = read_settings_file(file)
     for name in values:
-        if name not in Settings.model_fields:
-            hint = suggest(name, Settings.model_fields) or "; 'supervisor config' lists them"
+        if name not in settings_of(Settings):
+            hint = suggest(name, settings_of(Settings)) or "; 'supervisor config' lists them"
             raise SettingsError(f"{file}:{lines[name]}: {name!a} is no setting{hint}")
-    changed = {name: value for name, value in values.items() if name in Rules.model_fields}
+    changed = {name: value for name, value in values.items() if name in settings_of(Rules)}
     try:
-        return Rules(**{**rules.model_dump(), **changed})
-    except ValidationError as error:
+        return read_as(Rules, {**{name: getattr(rules, name) for name in settings_of(Rules)}, **changed})
+    except FaultsError as error:
         places = {name: f"{file}:{line}" for name, line in lines.items()}
         raise SettingsError(explain_faults(error, places)) from None

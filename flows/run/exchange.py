@@ -1,6 +1,7 @@
 """Sites that know of each other: what each asks and shows, and the run of each with what the others showed."""
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -71,7 +72,7 @@ def _load(site: Path) -> Settings:
     if settings.inputs is None:
         return settings
     copy = _copy_of(settings)
-    return settings.model_copy(update={"inventory": copy / "inventory", "world": copy / "world"})
+    return replace(settings, inventory=copy / "inventory", world=copy / "world")
 
 
 def _copy_of(settings: Settings) -> Path:

@@ -24,6 +24,7 @@ from flows.sources.world.files import SERVICES
 from flows.sources.world.memory import WorldMemory
 from flows.sources.world.owners import doubt_owners
 from flows.text.spoken import instant
+from flows.text.values import write_rules
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.frame import DataFrame
@@ -106,10 +107,11 @@ def read_inputs(settings: Settings, as_of: datetime) -> Inputs:
 
 
 def _ask_ahead(settings: Settings, as_of: datetime) -> Work:
-    limits, rules = (model.model_dump_json().encode() for model in (settings.limits, settings.rules()))
     summary = os.fsencode(settings.runtime_summary) if settings.runtime_summary is not None else None
     inventory, world = (os.fsencode(path.absolute()) for path in (settings.inventory, settings.world))
-    return Work(inventory, world, summary, settings.node_alias_map, as_of.isoformat(), limits, rules)
+    return Work(
+        inventory, world, summary, settings.node_alias_map, as_of.isoformat(), settings.limits, settings.rules()
+    )
 
 
 def read_others(settings: Settings, as_of: datetime) -> tuple[Shown | None, tuple[str, ...]]:
@@ -204,8 +206,4 @@ def fingerprint_input(inventory: str, world: str, rules: str, aliases: Mapping[s
 
 def fingerprint_rules(rules: Rules) -> str:
     """Return the hexadecimal SHA-256 of the rules' values."""
-    values = rules.model_dump(mode="json")
-    ordered = sorted(
-        (name, sorted(value, key=str) if isinstance(value, list) else value) for name, value in values.items()
-    )
-    return hashlib.sha256(repr(ordered).encode()).hexdigest()
+    return hashlib.sha256(repr(sorted(write_rules(rules).items())).encode()).hexdigest()

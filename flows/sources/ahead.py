@@ -41,10 +41,8 @@ class Work(msgspec.Struct):
     aliases: Mapping[str, str]
     as_of: str
     """In ISO 8601."""
-    limits: bytes
-    """As JSON."""
-    rules: bytes
-    """As JSON."""
+    limits: Limits
+    rules: Rules
     parent: int = 0
 
 
@@ -98,12 +96,6 @@ class WorldAhead:
             frames = Actual._make(map(frame_of_bytes, answer.frames))
         except (OSError, msgspec.DecodeError, pl.exceptions.PolarsError):
             return
-        limits, rules = read_models(self._work)
-        nodes, aliases = answer.nodes, dict(self._work.aliases)
-        key = MemoryKey(answer.digests, answer.source, aliases, nodes, limits, rules)
+        aliases, limits, rules = dict(self._work.aliases), self._work.limits, self._work.rules
+        key = MemoryKey(answer.digests, answer.source, aliases, answer.nodes, limits, rules)
         memory.keep(key, frames, datetime.fromisoformat(self._work.as_of))
-
-
-def read_models(work: Work) -> tuple[Limits, Rules]:
-    """Return the limits and the rules that the other process is told."""
-    return Limits.model_validate_json(work.limits), Rules.model_validate_json(work.rules)

@@ -11,7 +11,7 @@ import msgspec
 from flows.errors import SupervisorError
 from flows.files.foreign import FileFaultError, read_file
 from flows.files.processes import end_with
-from flows.sources.ahead import Answer, Work, read_models
+from flows.sources.ahead import Answer, Work
 from flows.sources.inventory.cache_file import frame_to_bytes
 from flows.sources.inventory.files import TOPOLOGY, InventoryFiles, look_at_inventory
 from flows.sources.inventory.other_files import ParsedCapabilities, ParsedNode, ParsedService
@@ -45,7 +45,7 @@ def foresee_nodes(root: Path, limits: Limits, rules: Rules) -> frozenset[str]:
 
 def answer(work: Work) -> Answer:
     """Return the frames of the world that is asked for; raises what reading an inventory and a world raises."""
-    limits, rules = read_models(work)
+    limits, rules = work.limits, work.rules
     inventory, world = (Path(os.fsdecode(path)) for path in (work.inventory, work.world))
     summary = Path(os.fsdecode(work.summary)) if work.summary is not None else None
     nodes = foresee_nodes(inventory, limits, rules)

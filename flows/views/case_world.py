@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,9 +38,9 @@ def make_world(case: Case, folder: Path, settings: Settings, now: datetime) -> C
     With an inventory of its own and no world, all is well but what it changes. Raises what reading a run's inputs does.
     """
     if isinstance(case.inventory, str):
-        settings = settings.model_copy(update={"inventory": folder / case.inventory})
+        settings = replace(settings, inventory=folder / case.inventory)
     if case.world is not None:
-        settings = settings.model_copy(update={"world": folder / case.world, "runtime_summary": None})
+        settings = replace(settings, world=folder / case.world, runtime_summary=None)
     desired = (
         _make_desired(case.inventory, settings) if isinstance(case.inventory, Mapping) else read_desired(settings)[0]
     )

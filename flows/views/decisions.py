@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from schemas.rules import Rules
+from schemas.setting import settings_of
 from schemas.spoken import spoken
 from schemas.words import Action, Circumstance, DriftCause, DriftKind
 from stages.recommend import DECISIONS, UNEXPECTED, Decision
@@ -33,7 +34,7 @@ RULES = {
 """When there is a drift of each kind, in a sentence."""
 
 
-_SETTING = re.compile(rf"\b(?:{'|'.join(Rules.model_fields)})\b")
+_SETTING = re.compile(rf"\b(?:{'|'.join(settings_of(Rules))})\b")
 
 
 def say_rule(kind: str, rules: Rules) -> str:

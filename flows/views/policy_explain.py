@@ -121,7 +121,7 @@ def explain_policy(settings: Settings, wanted: str, as_of: datetime) -> PolicyEx
 def _read(settings: Settings, as_of: datetime) -> _Ground:
     numbers, place = settings.actions.numbers(), action_place(settings)
     is_off = numbers.automation is Automation.OFF
-    numbers = numbers.model_copy(update={"automation": Automation.OBSERVE}) if is_off else numbers
+    numbers = replace(numbers, automation=Automation.OBSERVE) if is_off else numbers
     power = read_power(settings, numbers)
     ledger = read_ledger(read_journals(place)).ledger if place.journals.is_dir() else Ledger()
     known = read_known(settings.places.checkpoint) or Known()

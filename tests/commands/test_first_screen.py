@@ -15,6 +15,7 @@ from flows.commands.on_demand import SAID, home, make_commands
 from flows.commands.root import app
 from flows.settings import load_settings
 from schemas.rules import Rules
+from schemas.setting import settings_of
 
 COMMANDS = Path(str(commands.__file__)).parent
 
@@ -96,4 +97,4 @@ def test_every_command_is_in_a_group_and_made_by_its_module():
 def test_every_setting_is_in_a_group_or_a_rule():
     ungrouped = {setting.name for setting in list_settings(load_settings().settings) if setting.group == RULES}
 
-    assert ungrouped == {*Rules.model_fields}
+    assert ungrouped == {*settings_of(Rules)}

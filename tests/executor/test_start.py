@@ -1,6 +1,7 @@
 """What the look at the machine says to a start."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
 from types import SimpleNamespace
@@ -99,7 +100,7 @@ def test_an_executor_whose_words_could_not_be_written_goes_on_and_settles_them(t
     home.configure(start_grace="0s")
     home.propose()
     settings = load_settings({}, home.folder / "supervisor.yaml").settings
-    settings = settings.model_copy(update={"watch_max_interval": timedelta(seconds=1)})
+    settings = replace(settings, watch_max_interval=timedelta(seconds=1))
     write, stop, complaints = Hands._write_ended, Event(), []
 
     def fail(*_):

@@ -273,7 +273,7 @@ def test_help_and_version_import_nothing_heavy(option):
 
 @case("PRE-006")
 def test_a_run_of_plain_frames_imports_no_more_than_it_needs(lab):
-    heavy = "{'pandera', 'numpy', 'prefect', 'rich', 'asyncio'} & {*sys.modules}"
+    heavy = "{'pandera', 'numpy', 'pydantic', 'prefect', 'rich', 'asyncio'} & {*sys.modules}"
     code = f"import sys; from flows.cli import _run; _run(sys.argv[1:]); sys.exit(len({heavy}))"
     command = [sys.executable, "-c", code, *lab.arguments("--format", "json")]
     ran = subprocess.run(command, stdout=subprocess.PIPE, check=False)

@@ -32,6 +32,7 @@ from schemas.numbers import Automation, Numbers
 from schemas.operator import Operator
 from schemas.policy import BrokenPolicy, Policy, Rule
 from schemas.scene import Advice, Asked, Finding, NodeTraits, OpenEpisode, Scene, look_at, standing_severity
+from schemas.setting import settings_of
 from schemas.verb import TRAITS, Mode, Verb
 from schemas.words import Action, DriftKind, EventType, Severity
 from stages.fold_ledger import fold_ledger
@@ -63,7 +64,7 @@ def target(name: str) -> Target:
 
 def rule(rule_id: str = "all", mode: str = "auto", match: Mapping[str, Any] | None = None, **given: Any) -> Rule:
     keys = tuple((key, tuple(items)) for key, items in (match or {}).items())
-    numbers = tuple((name, given.pop(name)) for name in [*given] if name in Numbers.model_fields)
+    numbers = tuple((name, given.pop(name)) for name in [*given] if name in settings_of(Numbers))
     defaults = {"ladder": LADDER} | given
     return Rule(rule_id=rule_id, match=Match(keys), mode=Mode(mode), numbers=numbers, **defaults)
 

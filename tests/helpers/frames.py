@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from flows.run.judge import judge, look_at_services, survey
+from flows.text.values import read_as
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot, TakenName
 from schemas.desired import (
     ContainerName,
@@ -167,12 +168,12 @@ def in_agreement(want: Desired) -> Actual:
 
 def detected(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
     """Return the drift before it is asked where what is gone may be, with the default rules or some of them changed."""
-    return look_at_services(want, have, Rules(**rules)).drift
+    return look_at_services(want, have, read_as(Rules, rules)).drift
 
 
 def doubted(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
     """Return the drift before anything is held back, with the default rules or some of them changed."""
-    by = Rules(**rules)
+    by = read_as(Rules, rules)
     observed, drift = look_at_services(want, have, by)
     planned = plan_absence(want.maintenance, have.snapshots["as_of"].to_list())
     placed = find_places(drift, want, have, observed, by)
@@ -181,12 +182,12 @@ def doubted(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
 
 def surveyed(want: Desired, have: Actual, **rules: Any) -> pl.DataFrame:
     """Return the drift and what holds it back, before it is asked what waits for what."""
-    return survey(want, have, Rules(**rules)).shown.drift
+    return survey(want, have, read_as(Rules, rules)).shown.drift
 
 
 def judged(want: Desired, have: Actual, **rules: Any) -> Judgement:
     """Judge with the default rules, or some of them changed."""
-    return judge(want, have, Rules(**rules))
+    return judge(want, have, read_as(Rules, rules))
 
 
 def kinds(drift: pl.DataFrame) -> list[tuple[str, str, str | None]]:

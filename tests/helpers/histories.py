@@ -31,7 +31,7 @@ from schemas.ledger import (
 )
 from schemas.match import Match
 from schemas.memory import Memory
-from schemas.numbers import Numbers, Rate
+from schemas.numbers import Automation, Numbers, Rate
 from schemas.policy import BrokenPolicy, Ceiling, Failover, FaultSeverity, Group, Need, PolicyFault
 from schemas.scene import Answered, Asked, Deployed, Finding, Scene, Shown
 from schemas.verb import Mode, Verb
@@ -74,7 +74,7 @@ def draw_policy(dice: random.Random) -> Any:
 
 def draw_numbers(dice: random.Random) -> Numbers:
     """Return numbers, some of them so tight that they are reached."""
-    some: dict[str, Any] = {"automation": "auto", "max_unhealthy_min": dice.choice([3, 5, 8])}
+    some: dict[str, Any] = {"automation": Automation.AUTO, "max_unhealthy_min": dice.choice([3, 5, 8])}
     if dice.random() < 0.5:
         some |= {"rate_target": Rate(count=dice.choice([1, 2]), window=timedelta(hours=6))}
     if dice.random() < 0.4:

@@ -8,7 +8,8 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from flows.settings import Settings
+from flows.settings import Settings, WebSettings
+from flows.text.values import read_as
 from flows.web.app import make_app
 
 DEED = {"target": "piha/db", "reason": "because", "until": "3d"}
@@ -42,7 +43,7 @@ def settings_of(folder: Path, web: dict[str, Any] | None = None, **others: Any) 
         event_log=folder / "events.log",
         checkpoint=folder / "checkpoint.json",
         state_dir=folder / "state",
-        web=web or {},
+        web=read_as(WebSettings, web or {}),
         **others,
     )
 

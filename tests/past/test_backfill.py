@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -95,12 +96,12 @@ def test_a_second_time_changes_nothing(tmp_path, settings):
 
 
 def by_other_rules(settings: Settings) -> Settings:
-    return settings.model_copy(update={"report_unexpected": True, "node_ttl": timedelta(minutes=7)})
+    return replace(settings, report_unexpected=True, node_ttl=timedelta(minutes=7))
 
 
 def test_a_backfill_by_other_rules_takes_the_place_of_the_one_before(tmp_path, settings):
     source = keep(tmp_path / "kept", 8, down=(2, 3))
-    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    other = replace(settings, state_dir=tmp_path / "other")
     backfill(by_other_rules(other), source)
 
     backfill(settings, source)
@@ -112,7 +113,7 @@ def test_a_backfill_by_other_rules_takes_the_place_of_the_one_before(tmp_path, s
 @pytest.mark.slow
 def test_one_by_other_rules_that_is_killed_anywhere_is_completed(tmp_path, settings, monkeypatch):
     source = keep(tmp_path / "kept", 2, down=(0, 1))
-    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    other = replace(settings, state_dir=tmp_path / "other")
     backfill(by_other_rules(other), source)
     backfill(settings, source)
     before = shutil.copytree(settings.state_dir, tmp_path / "before")
@@ -132,7 +133,7 @@ def test_one_by_other_rules_that_is_killed_anywhere_is_completed(tmp_path, setti
 
 def test_a_live_run_stays_beside_a_backfill_by_other_rules(tmp_path, settings):
     source = keep(tmp_path / "kept", 1)
-    live = settings.model_copy(update={"world": next(source.iterdir())})
+    live = replace(settings, world=next(source.iterdir()))
     run_once(live, NOON)
 
     backfill(by_other_rules(settings), source)
@@ -144,7 +145,7 @@ def test_a_live_run_stays_beside_a_backfill_by_other_rules(tmp_path, settings):
 def test_one_that_was_stopped_and_resumed_is_as_if_it_had_not_been(tmp_path, settings):
     source = keep(tmp_path / "kept", 12, down=(2, 3, 7))
     backfill(settings, source)
-    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    other = replace(settings, state_dir=tmp_path / "other")
 
     backfill(other, source, stop=2)
     backfill(other, source)
@@ -173,7 +174,7 @@ def test_a_day_comes_out_the_same_whichever_days_are_judged_with_it(tmp_path, se
     source = keep(tmp_path / "kept", 12, down=tuple(range(1, 11)))
     for file in source.rglob("services.json"):
         file.write_bytes(file.read_bytes().replace(b"exited", b"starting"))
-    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    other = replace(settings, state_dir=tmp_path / "other")
     monkeypatch.setattr("flows.past.day.MOST_HELD_BYTES", most_held_bytes)
 
     backfill(settings, source, jobs=1)
@@ -188,7 +189,7 @@ def test_a_day_comes_out_the_same_whichever_days_are_judged_with_it(tmp_path, se
 def test_in_parallel_it_is_the_same_as_one_after_the_other(tmp_path, settings):
     source = keep(tmp_path / "kept", 16, down=(2, 3, 9))
     backfill(settings, source)
-    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    other = replace(settings, state_dir=tmp_path / "other")
 
     backfill(other, source, jobs=2)
 
@@ -203,7 +204,7 @@ def _backfill_slowly(settings: Settings, source: Path) -> None:
 def test_one_that_was_killed_leaves_what_the_next_one_completes(tmp_path, settings):
     source = keep(tmp_path / "kept", 100, down=tuple(range(0, 100, 7)))
     backfill(settings, source)
-    other = settings.model_copy(update={"state_dir": tmp_path / "other"})
+    other = replace(settings, state_dir=tmp_path / "other")
     process = multiprocessing.get_context("spawn").Process(target=_backfill_slowly, args=(other, source))
     process.start()
     while process.is_alive() and len(list(other.state_dir.rglob("*.parquet"))) < 8:

@@ -12,6 +12,7 @@ from flows.past.policy_runs import DayReader, JudgedRuns
 from flows.past.sources import choose_inventories, find_snapshots, make_judge, open_snapshots
 from flows.settings import Settings
 from flows.sources.world.likeness import Parted
+from flows.text.values import read_as
 from tests.helpers.frames import NOON
 from tests.helpers.past_worlds import inventory, write
 
@@ -113,7 +114,7 @@ def test_a_run_whose_world_says_the_same_as_one_before_is_the_same(seed, windows
     (home / "hosts/attic/capabilities.yaml").write_text("connectivity: intermittent\n")
     for name, files in past.worlds(300):
         write(tmp_path / "kept" / name, files)
-    settings = Settings(inventory=home, state_dir=tmp_path / "state", maintenance=windows, **RULES)
+    settings = read_as(Settings, {"inventory": home, "state_dir": tmp_path / "state", "maintenance": windows, **RULES})
     judged = judge_past(settings, tmp_path / "kept")
     fast = list_runs(judged)
     told_count = sum(len(runs.batch.prints) for runs in judged)

@@ -1,6 +1,7 @@
 """Runs that a replay passes over: in any past, deciding each of them would have come to the same."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -61,7 +62,7 @@ def test_in_any_past_what_is_passed_over_comes_to_what_deciding_it_comes_to(seed
     write_past(tmp_path / "kept", random)
     judged = judge_past(settings, tmp_path / "kept")
     path = write(tmp_path, {"policy.yaml": POLICIES[seed % len(POLICIES)].encode()}) / "policy.yaml"
-    numbers = settings.actions.numbers().model_copy(update={"automation": Automation.AUTO})
+    numbers = replace(settings.actions.numbers(), automation=Automation.AUTO)
     policy = read_policy(path, numbers, None).policy
     options = (numbers, settings.past_rules(), random.choice([*Assume]), random.random() < 0.5)
     told = Counter()

@@ -10,6 +10,7 @@ from flows.past.replay import Replayer, compare, join_pairs, read_rules
 from flows.past.sources import choose_inventories, make_judge, open_snapshots
 from flows.render.comparison import comparison_to_json, comparison_to_markdown, headline
 from flows.settings import Settings
+from flows.text.values import read_as
 from flows.views.what_if import compare_inventories
 from schemas.rules import Rules
 from schemas.words import State
@@ -39,7 +40,7 @@ def source(tmp_path):
 def replay(settings, source, **rules):
     with open_snapshots(source, settings.limits) as snapshots:
         inventories = choose_inventories(settings, None, snapshots)
-        other = Rules(**rules)
+        other = read_as(Rules, rules)
         work = Replayer(
             make_judge(settings, snapshots, inventories), make_judge(settings, snapshots, inventories, other)
         )
@@ -74,7 +75,7 @@ def test_a_settings_file_changes_the_rules_it_names(tmp_path):
     (tmp_path / "new.yaml").write_text("world: /elsewhere\nnode_ttl: 30m\n")
 
     assert read_rules(tmp_path / "new.yaml", Rules(max_deployment_failures=9)) == Rules(
-        node_ttl="30m", max_deployment_failures=9
+        node_ttl=timedelta(minutes=30), max_deployment_failures=9
     )
 
 

@@ -14,6 +14,7 @@ from flows.run.actions import Acting, Remembered, decide_actions, make_scene
 from flows.run.gather import read_actual, read_desired
 from flows.settings import Settings
 from flows.sources.policy.policy_file import read_policy
+from flows.text.values import read_as
 from flows.views.policy_cases import describe
 from schemas.acknowledgement import Acknowledgement
 from schemas.canonical import spell_instant
@@ -82,7 +83,7 @@ def write_policy(folder: Path, past: Past) -> bool:
     """Write the policy, and return whether it holds; its faults have tests of their own."""
     path = folder / "policy.yaml"
     path.write_text(yaml.safe_dump(past.policy))
-    return isinstance(read_policy(path, Numbers(**past.numbers), None).policy, Policy)
+    return isinstance(read_policy(path, read_as(Numbers, past.numbers), None).policy, Policy)
 
 
 def run_oracle(world: World, past: Past, is_valid: bool) -> oracle.Run:
@@ -109,7 +110,7 @@ def run_real(world: World, past: Past) -> Decided:
         for t, until in past.acks.items()
     )
     operators = tuple(make_operator(row) for row in past.operators)
-    numbers = Numbers(**past.numbers)
+    numbers = read_as(Numbers, past.numbers)
     ledger = Ledger(entries=tuple(make_entry(row) for row in past.records))
     book = fold_ledger(ledger, operators, numbers)
     policy = read_policy(world.folder / "policy.yaml", numbers, None).policy

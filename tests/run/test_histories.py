@@ -14,6 +14,7 @@ from schemas.decision import Guard, Verdict
 from schemas.ledger import AttemptOutcome, By, Capabilities, Entry, Halt, Hold, Role
 from schemas.match import Match
 from schemas.memory import Progress
+from schemas.numbers import Automation
 from schemas.policy import Ceiling
 from schemas.problem import count_failures
 from schemas.scene import look_at
@@ -166,7 +167,7 @@ def restrict(history):
     yield say(Hold(target="a/all", until=now + timedelta(hours=1))), lambda row: row.node == "a"
     yield say(Halt()), lambda _: True
     yield (
-        {"numbers": lab.numbers.model_copy(update={"automation": "approve"})},
+        {"numbers": replace(lab.numbers, automation=Automation.APPROVE)},
         lambda row: row.lowered_by == "automation",
     )
     if lab.policy is not history.rules:

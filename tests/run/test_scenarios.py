@@ -24,7 +24,7 @@ from schemas.ledger import (
 )
 from schemas.match import Match
 from schemas.memory import Memory
-from schemas.numbers import Numbers
+from schemas.numbers import Automation, Numbers
 from schemas.policy import BrokenPolicy, Ceiling, Failover, FaultSeverity, Group, Need, PolicyFault
 from schemas.scene import Asked, Deployed, Finding, Shown
 from schemas.verb import Mode, Verb
@@ -387,7 +387,7 @@ def test_15a_three_of_four_of_a_node_are_repaired_one_at_a_time():
 
 def test_what_starts_goes_by_severity_reach_age_and_name():
     names = ["a/x", "b/x2", "c/x3", "d/x4"]
-    lab = Lab(services=names, numbers=Numbers(automation="auto", max_concurrent=4, max_unhealthy_min=9))
+    lab = Lab(services=names, numbers=Numbers(automation=Automation.AUTO, max_concurrent=4, max_unhealthy_min=9))
     lab.stand("a/x")
     lab.stand("b/x2", since=NOON - timedelta(days=2))
     lab.stand("c/x3", blast_radius=3)
@@ -618,7 +618,7 @@ def test_25a_a_node_that_stays_away_after_a_start_is_worse():
 )
 def test_25bc_neighbours_that_fall_are_noted_and_count_from_half_of_them_on(count, harmed, outcome, noted):
     others = [f"piha/{letter}" for letter in "abcdef"[:count]]
-    lab = broken(services=(WEB, *others), numbers=Numbers(automation="auto", max_unhealthy_min=9))
+    lab = broken(services=(WEB, *others), numbers=Numbers(automation=Automation.AUTO, max_unhealthy_min=9))
     lab.more["neighbours"] = {WHERE: frozenset(map(target, others))}
     lab.act(WEB, NOON)
     lab.mend(WEB)

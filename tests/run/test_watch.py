@@ -4,6 +4,7 @@ import json
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -85,13 +86,13 @@ def test_a_world_that_is_not_there_yet_is_waited_for(tmp_path, settings, stop, m
 
 
 def test_ages_grow_without_a_change_so_that_a_run_is_due_after_a_while(settings, stop):
-    often = settings.model_copy(update={"watch_max_interval": timedelta(seconds=0.1)})
+    often = replace(settings, watch_max_interval=timedelta(seconds=0.1))
 
     assert list(islice(watch_inputs(often, stop), 3)) == ["start", "interval", "interval"]
 
 
 def test_changes_that_follow_each_other_are_one_run_in_the_least_interval(tmp_path, settings, stop):
-    seldom = settings.model_copy(update={"watch_min_interval": timedelta(seconds=0.4)})
+    seldom = replace(settings, watch_min_interval=timedelta(seconds=0.4))
     runs = watch_inputs(seldom, stop)
     next(runs)
     begun = time.monotonic()
@@ -148,7 +149,7 @@ def test_only_files_that_may_be_inputs_count(path, expected):
 def test_what_a_run_of_ours_writes_beside_the_inputs_starts_no_run(tmp_path, settings, stop, place):
     inside = tmp_path / "world" / ("state" if place == "state_dir" else f"{place}.json")
     (tmp_path / "world" / "state").mkdir()
-    settings = settings.model_copy(update={place: inside, "watch_max_interval": timedelta(seconds=0.3)})
+    settings = replace(settings, watch_max_interval=timedelta(seconds=0.3), **{place: inside})
     runs = watch_inputs(settings, stop)
     next(runs)
     written = inside / "a.json" if place == "state_dir" else inside

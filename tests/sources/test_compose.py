@@ -5,6 +5,7 @@ import pytest
 from flows.errors import InventoryError
 from flows.sources.inventory.desired import build_desired, read_inventory
 from flows.sources.inventory.files import COMPOSE_FILES, InventoryFiles
+from flows.text.values import read_as
 from schemas.canonical import hash_canonical
 from schemas.limits import Limits
 from schemas.rules import Rules
@@ -15,7 +16,7 @@ STACK = "services: {server: {depends_on: [db]}, db: }"
 
 def at(contents, **rules):
     encoded = {path: text.encode() for path, text in contents.items()}
-    return build_desired(InventoryFiles(encoded), LIMITS, rules=Rules(**rules))
+    return build_desired(InventoryFiles(encoded), LIMITS, rules=read_as(Rules, rules))
 
 
 def asked(text, **rules):

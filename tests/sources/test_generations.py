@@ -6,7 +6,7 @@ import random
 import signal
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -24,7 +24,7 @@ def documents(number):
 
 def read(world):
     """Return the number in each of the five files, as the supervisor reads them."""
-    often = Limits(retries=60, retry_pause=0.01)
+    often = Limits(retries=60, retry_pause=timedelta(seconds=0.01))
     files = read_world_files(world, datetime.now(UTC), often, lambda files: files)
     return {name: json.loads(data)["n"] for name, data in files.contents.items()}
 

@@ -184,7 +184,7 @@ def test_a_folder_that_settings_ignore_is_passed_over_without_a_word():
         "hosts/old-1/services.yaml": "[",
     }
     encoded = {path: text.encode() for path, text in contents.items()}
-    wanted = build_desired(InventoryFiles(encoded), LIMITS, rules=Rules(ignore_hosts=["_*", "old-*"]))
+    wanted = build_desired(InventoryFiles(encoded), LIMITS, rules=Rules(ignore_hosts=frozenset({"_*", "old-*"})))
 
     assert wanted.nodes["node"].to_list() == ["good"]
     assert wanted.unread.is_empty()

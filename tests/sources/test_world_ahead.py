@@ -86,7 +86,7 @@ def test_the_nodes_are_foreseen_as_the_inventory_has_them(tmp_path):
     (tmp_path / "hosts/no name").mkdir()
     (tmp_path / "hosts/no name/services.yaml").write_text("services: {}\n")
     (tmp_path / "hosts/node-00003/services.yaml").write_text("services: [")
-    rules = Rules(ignore_hosts=("node-00004",))
+    rules = Rules(ignore_hosts=frozenset({"node-00004"}))
 
     nodes = foresee_nodes(tmp_path, LIMITS, rules)
 

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -14,7 +15,7 @@ from flows.sources.world.actual import load_world, read_world
 from schemas.limits import Limits
 from tests.helpers.frames import NOON
 
-FAST = Limits(retry_pause=0)
+FAST = Limits(retry_pause=timedelta(seconds=0))
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_what_is_no_plain_file_is_refused_at_once(world, name):
     begun = time.monotonic()
 
     with pytest.raises(WorldUnreadableError, match="not a regular file but a named pipe"):
-        read(world, Limits(retry_pause=5))
+        read(world, Limits(retry_pause=timedelta(seconds=5)))
     assert time.monotonic() - begun < 1
 
 
@@ -105,7 +106,7 @@ def test_a_torn_file_that_is_completed_in_time_is_read(world):
     writer = threading.Timer(0.05, (world / "services.json").write_text, [whole])
     writer.start()
 
-    actual = read(world, Limits(retry_pause=0.05, retries=20))
+    actual = read(world, Limits(retry_pause=timedelta(seconds=0.05), retries=20))
 
     writer.join()
     assert actual.services.height == 1
@@ -156,6 +157,6 @@ def test_no_read_is_wrong_while_the_writer_is_at_work(world):
 
 def count_or_skip(world):
     try:
-        return read(world, Limits(retry_pause=0.005, retries=20)).services.height
+        return read(world, Limits(retry_pause=timedelta(seconds=0.005), retries=20)).services.height
     except WorldUnreadableError:
         return None

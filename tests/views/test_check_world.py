@@ -10,8 +10,9 @@ from flows.settings import Settings
 from flows.sources.world.published import find_deviations
 from flows.views.check import inspect_inputs
 from schemas.limits import Limits
+from schemas.setting import default_of, settings_of
 
-DEFAULT_WORLD = Settings.model_fields["world"].default
+DEFAULT_WORLD = default_of(settings_of(Settings)["world"])
 
 
 def test_every_record_time_and_name_that_is_not_just_so_is_named(tmp_path):

@@ -9,7 +9,8 @@ import pytest
 from flows.cli import _run
 from flows.render.html import to_html
 from flows.run.cycle import run_once
-from flows.settings import Settings
+from flows.settings import Settings, Site
+from flows.text.values import read_as
 from flows.views.fleet_page import gather_page
 from flows.views.sites import find_worst, read_sites
 from tests.helpers.paged import browse, settings_of, write_home, write_world
@@ -39,7 +40,7 @@ def copied(place, tmp_path):
 
 
 def look(now=None, **sites):
-    return read_sites(Settings(sites=sites), now or datetime.now(UTC))
+    return read_sites(read_as(Settings, {"sites": sites}), now or datetime.now(UTC))
 
 
 def snapshot(folder):
@@ -92,9 +93,9 @@ def test_the_worst_site_is_the_overview_and_an_unknown_one_may_be_bad(place):
 
 def test_the_overview_reads_alone_and_needs_no_inventory_here(place, tmp_path):
     before = snapshot(place)
-    settings = Settings(inventory=tmp_path, state_dir=tmp_path / "state", checkpoint=tmp_path / "none", sites={
-        "calm": place / "calm/state", "<i>": place / "sick/state", "gone": place / "gone",
-    })  # fmt: skip
+    sites = {"calm": place / "calm/state", "<i>": place / "sick/state", "gone": place / "gone"}
+    own = {"inventory": tmp_path, "state_dir": tmp_path / "state", "checkpoint": tmp_path / "none"}
+    settings = read_as(Settings, {**own, "sites": sites})
     page = gather_page(settings, datetime.now(UTC), DAY)
     text = to_html(page)
 
@@ -107,7 +108,7 @@ def test_the_overview_reads_alone_and_needs_no_inventory_here(place, tmp_path):
 
 def test_the_live_page_begins_with_the_sites(place, tmp_path):
     write_home(tmp_path)
-    with browse(settings_of(tmp_path, sites={"sick": place / "sick/state"})) as client:
+    with browse(settings_of(tmp_path, sites={"sick": Site(state_dir=place / "sick/state")})) as client:
         shown = client.get("/").text
 
     assert "Nominal" in shown

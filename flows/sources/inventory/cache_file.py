@@ -20,6 +20,7 @@ import polars as pl
 from flows.errors import EmitError
 from flows.files.foreign import FileFaultError, read_file
 from flows.files.own import put_in_place, sweep_folder, write_temporary
+from flows.text.values import write_rules
 from schemas.limits import Limits
 from schemas.rules import Rules
 
@@ -31,7 +32,7 @@ READERS = (
     "flows/sources/names.py",
     "flows/files/foreign.py",
     *(f"schemas/{name}.py" for name in ("desired", "duration", "episode", "frame", "limits", "rejected", "rules")),
-    *(f"schemas/{name}.py" for name in ("wait", "window", "words")),
+    *(f"schemas/{name}.py" for name in ("setting", "wait", "window", "words")),
 )
 """The sources that decide what a file says, and the version of PyYAML: with another of them, a cache is of no use."""
 ROOT = Path(__file__).parents[3]
@@ -58,7 +59,7 @@ class SealedFile:
         self.is_writable = is_writable
         name = sha256(str(inventory.absolute()).encode("utf-8", "surrogateescape")).hexdigest()[:32]
         self.path = folder / f"inventory-{name}.{ending}"
-        self._version = sha256(parser_version() + f"{limits.model_dump_json()}{spell_reading(rules)}".encode()).digest()
+        self._version = sha256(parser_version() + f"{limits}{spell_reading(rules)}".encode()).digest()
 
     def read(self) -> dict[str, memoryview] | None:
         """Return the parts, or None where there is nothing that can be used."""
@@ -94,9 +95,8 @@ class SealedFile:
 
 def spell_reading(rules: Rules) -> str:
     """Return the rules by which an inventory is read, as a text; those of judging make no difference."""
-    told = rules.model_dump(mode="json", include=set(READING))
-    ordered = {name: sorted(value, key=str) if isinstance(value, list) else value for name, value in told.items()}
-    return json.dumps(ordered, sort_keys=True)
+    told = write_rules(rules)
+    return json.dumps({name: told[name] for name in READING}, sort_keys=True)
 
 
 @lru_cache(maxsize=1)

@@ -33,10 +33,8 @@ class Work(msgspec.Struct):
     """What a worker is asked."""
 
     files: list[File]
-    limits: bytes
-    """As JSON."""
-    rules: bytes
-    """As JSON."""
+    limits: Limits
+    rules: Rules
 
 
 def parse_on_all_cores(files: Sequence[File], limits: Limits, rules: Rules) -> list[ParsedServices]:
@@ -72,7 +70,7 @@ def _share_out(files: Sequence[File], count: int) -> list[list[File]]:
 
 def _ask_worker(files: list[File], limits: Limits, rules: Rules) -> list[ParsedServices]:
     """Return a worker's answer; the share of a worker that fails is parsed here."""
-    work = msgspec.msgpack.encode(Work(files, limits.model_dump_json().encode(), rules.model_dump_json().encode()))
+    work = msgspec.msgpack.encode(Work(files, limits, rules))
     command, environment = spell_worker("flows.sources.inventory.parse_pool")
     with suppress(OSError, subprocess.SubprocessError, msgspec.DecodeError):
         answer = subprocess.run(
@@ -85,6 +83,5 @@ def _ask_worker(files: list[File], limits: Limits, rules: Rules) -> list[ParsedS
 def main() -> None:
     """Parse the files of the standard input."""
     work = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Work)
-    limits, rules = Limits.model_validate_json(work.limits), Rules.model_validate_json(work.rules)
-    parsed = _parse(work.files, limits, rules)
+    parsed = _parse(work.files, work.limits, work.rules)
     sys.stdout.buffer.write(msgspec.msgpack.encode(parsed))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from flows.errors import SettingsError
 from flows.sources.formats.yaml_strict import to_plain
@@ -13,12 +14,14 @@ from flows.sources.formats.yaml_tree import Node
 from flows.sources.names import NAME
 from flows.sources.policy.findings import Findings, PolicyFileError, load_tree, show, spell
 from flows.text.faults import say_fault
+from flows.text.values import FaultsError, read_as
 from schemas.duration import LONGEST, YEARS, parse_duration
 from schemas.episode import Target
 from schemas.ledger import Offer, Record, read_record
 from schemas.numbers import Automation, Numbers
 from schemas.policy import FaultSeverity
 from schemas.policy_case import EXPECTED, Case, CaseAttempt, Expectation
+from schemas.setting import settings_of
 from schemas.words import ALL
 
 KEYS = (
@@ -149,12 +152,12 @@ def _read_inventory_entry(_: Target, node: Node, __: Findings) -> Mapping[str, A
 
 
 def _read_numbers(node: Node | None, findings: Findings) -> Numbers:
-    given = findings.mapping(node, "numbers", Numbers.model_fields)
+    given = findings.mapping(node, "numbers", settings_of(Numbers))
     plain = {"automation": Automation.AUTO} | {name: to_plain(item) for name, item in given.items()}
     try:
-        return Numbers(**plain)
-    except ValidationError as error:
-        _note(error, given, node or Node(None, 1, 1), findings)
+        return read_as(Numbers, plain)
+    except FaultsError as error:
+        _note(error.faults, given, node or Node(None, 1, 1), findings)
         return Numbers(automation=Automation.AUTO)
 
 
@@ -168,7 +171,7 @@ def _read_attempt(node: Node, findings: Findings) -> CaseAttempt | None:
     try:
         attempt = _ATTEMPTS.validate_python(plain)
     except ValidationError as error:
-        _note(error, keys, node, findings)
+        _note(error.errors(include_url=False), keys, node, findings)
         return None
     moments = [at for at in (attempt.started_at, attempt.ended_at, attempt.settled_at) if at is not None]
     if moments != sorted(moments):
@@ -183,7 +186,7 @@ def _read_entry(node: Node, at: datetime | None, findings: Findings) -> tuple[da
     try:
         record = read_record(plain)
     except ValidationError as error:
-        _note(error, keys, node, findings)
+        _note(error.errors(include_url=False), keys, node, findings)
         return None
     return (moment, record) if moment else None
 
@@ -194,13 +197,13 @@ def _read_offers(node: Node | None, findings: Findings) -> tuple[Offer, ...] | N
     try:
         return _OFFERS.validate_python(to_plain(node))
     except ValidationError as error:
-        _note(error, {}, node, findings)
+        _note(error.errors(include_url=False), {}, node, findings)
         return ()
 
 
-def _note(error: ValidationError, keys: Mapping[str, Node], node: Node, findings: Findings) -> None:
+def _note(faults: list[ErrorDetails], keys: Mapping[str, Node], node: Node, findings: Findings) -> None:
     """Note each fault that a model found, where its key stands."""
-    for fault in error.errors(include_url=False):
+    for fault in faults:
         place = next((keys[str(part)] for part in fault["loc"] if str(part) in keys), node)
         where = ".".join(str(part) for part in fault["loc"])
         findings.error(place, f"{where}: {say_fault(fault)}" if where else say_fault(fault))

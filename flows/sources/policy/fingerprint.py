@@ -6,8 +6,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
 
-from pydantic import BaseModel
-
 from schemas.canonical import Json, hash_canonical
 from schemas.numbers import Numbers
 from schemas.policy import Policy
@@ -23,8 +21,6 @@ def fingerprint_policy(policy: Policy, numbers: Numbers) -> str:
 
 def _plain(value: object) -> Json:
     """Return a value as canonical JSON has it: sets sorted, durations in seconds, decimals as text."""
-    if isinstance(value, BaseModel):
-        return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
     if is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in _NOT_SAID}
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
 """Reading the rules and ceilings of a policy (ACTIONS 12)."""
 
-from typing import Any
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,14 +11,13 @@ from flows.sources.policy.matches import read_match
 from schemas.match import Match
 from schemas.numbers import RULE_NUMBERS, Numbers
 from schemas.policy import Ceiling, Need, Rule
+from schemas.setting import settings_of
 from schemas.verb import Mode, Risk, Verb
 
 RULE_KEYS = ("id", "match", "mode", "ladder", "class", "when", "needs", "reason", *sorted(RULE_NUMBERS))
 CEILING_KEYS = ("match", "mode", "reason")
-_NUMBERS = {
-    name: TypeAdapter[Any](field.rebuild_annotation())
-    for name, field in Numbers.model_fields.items()
-    if name in RULE_NUMBERS
+_NUMBERS: dict[str, TypeAdapter[Any]] = {
+    name: TypeAdapter(cast("Any", number.type)) for name, number in settings_of(Numbers).items() if name in RULE_NUMBERS
 }
 
 
