@@ -1,4 +1,4 @@
-"""What other sites showed, as the exchange of a fleet's sites leaves it in each site's state folder: replaced as a whole."""
+"""What sites show, as the exchange of a fleet's sites leaves it in each site's state folder: replaced as a whole."""
 
 import base64
 import io
@@ -22,6 +22,9 @@ from schemas.rejected import Unread
 from schemas.shown import Shown, join_shown
 
 FILE = "elsewhere.json"
+"""What a site was told of the others."""
+SHOWN = "shown.json"
+"""What a site told of itself, which stands for it while it cannot be read."""
 MAX_BYTES = 256 * 1024 * 1024
 VERSION = 1
 _DESIRED: dict[str, type[Frame]] = {
@@ -32,7 +35,7 @@ Rows = TypeVar("Rows", bound=Frame)
 
 
 class Elsewhere(NamedTuple):
-    """What other sites showed, and when."""
+    """What sites showed, and when."""
 
     shown: Shown
     shown_at: datetime
@@ -46,9 +49,9 @@ class _File(msgspec.Struct):
     """Each frame's Parquet, in base64: a hundred thousand rows as JSON would take a gigabyte to read."""
 
 
-def read_elsewhere(state_dir: Path) -> Elsewhere | None:
+def read_elsewhere(state_dir: Path, name: str = FILE) -> Elsewhere | None:
     """Return what the file holds; None where it is absent. Raises `SettingsError` for a broken one, or a newer one's."""
-    path = state_dir / FILE
+    path = state_dir / name
     try:
         fd = open_regular(path, os.O_RDONLY, frozenset({os.geteuid(), 0}))
     except FileNotFoundError:
@@ -75,13 +78,13 @@ def _decode(path: Path, data: bytes) -> Elsewhere:
     return Elsewhere(join_shown([part]), form.shown_at.astimezone(UTC))
 
 
-def write_elsewhere(state_dir: Path, elsewhere: Elsewhere) -> None:
+def write_elsewhere(state_dir: Path, elsewhere: Elsewhere, name: str = FILE) -> None:
     """Replace what the file holds, durably."""
     shown = elsewhere.shown
     frames = {f"desired_{name}": getattr(shown.desired, name) for name in _DESIRED}
     frames |= {name: getattr(shown, name) for name in _SHOWN}
     form = _File(VERSION, elsewhere.shown_at.astimezone(UTC), {name: _to_text(rows) for name, rows in frames.items()})
-    replace_file(make_private_folder(state_dir) / FILE, seal(msgspec.json.encode(form) + b"\n"))
+    replace_file(make_private_folder(state_dir) / name, seal(msgspec.json.encode(form) + b"\n"))
 
 
 def _to_text(frame: pl.DataFrame) -> str:

@@ -1,6 +1,7 @@
 """Sites that know of each other: what each asks and shows, and the run of each with what the others showed."""
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -11,10 +12,10 @@ import polars as pl
 
 from flows.errors import SettingsError, SupervisorError
 from flows.ledger.checkpoint import Known, read_known
-from flows.ledger.elsewhere import Elsewhere, write_elsewhere
+from flows.ledger.elsewhere import SHOWN, Elsewhere, write_elsewhere
 from flows.run.cycle import run_once
 from flows.run.decide import remember_settling
-from flows.run.gather import InputReader
+from flows.run.gather import InputReader, read_others
 from flows.run.judge import survey
 from flows.settings import Settings, load_settings
 from flows.sources.fetched import fetch_inputs
@@ -40,22 +41,35 @@ class SiteEnd(NamedTuple):
 
 
 def ask_site(site: Path, as_of: datetime) -> tuple[str, ...]:
-    """Return the names that broken services of a site need and no service of it gives; none of one that cannot be read."""
-    try:
+    """Return the names that broken services of a site need and no service of it gives.
+
+    Of one that cannot be read, those of what it last showed: that nothing is known of it is no news.
+    """
+    with suppress(SupervisorError):
         _fetch(site)
-        shown, _ = _look(site, as_of)
+    try:
+        shown: Shown | None = _look(site, as_of)[0]
     except SupervisorError:
-        return ()
-    return tuple(find_needs(shown)["dependency"].unique().sort())
+        shown = _recall(site, as_of)
+    return tuple(find_needs(shown)["dependency"].unique().sort()) if shown else ()
 
 
 def show_site(site: Path, as_of: datetime, asked: Collection[str]) -> Shown | None:
-    """Return what a site shows the others; None of one that cannot be read."""
+    """Return what a site shows the others; of one that cannot be read, what it last showed, for `world_ttl`, then None."""
     try:
         shown, links = _look(site, as_of)
     except SupervisorError:
-        return None
-    return share(shown, links, asked)
+        return _recall(site, as_of)
+    told = share(shown, links, asked)
+    with suppress(SupervisorError):  # where it cannot be written, neither can the site's run, and that one tells
+        write_elsewhere(load_settings(config=site).settings.places.state_dir, Elsewhere(told, as_of), SHOWN)
+    return told
+
+
+def _recall(site: Path, as_of: datetime) -> Shown | None:
+    with suppress(SupervisorError):
+        return read_others(load_settings(config=site).settings, as_of, SHOWN)[0]
+    return None
 
 
 def _fetch(site: Path) -> None:
@@ -123,11 +137,17 @@ def run_site(site: Path, as_of: datetime | None, shown: Shown, shown_at: datetim
     """Do the run of one site, with what others showed of what it needs; its fault is its own end, and no exception."""
     try:
         settings = _load(site)
-        write_elsewhere(settings.places.state_dir, Elsewhere(shown, shown_at))
+        write_elsewhere(settings.places.state_dir, Elsewhere(shown, _find_oldest(shown, shown_at)))
         report = run_once(settings, as_of)
     except SupervisorError as error:
         return SiteEnd(site, Outcome.FAILED, None, 0, str(error))
     return SiteEnd(site, report.outcome, report.state, len(report.events), report.emit_error or report.error)
+
+
+def _find_oldest(shown: Shown, shown_at: datetime) -> datetime:
+    """Return when the oldest of it was judged; what stands for a site that cannot be read is older than the rest."""
+    judged: list[datetime] = shown.drift["as_of"].unique().to_list()
+    return min([shown_at, *judged])
 
 
 def find_sites(pattern: str) -> list[Path]:

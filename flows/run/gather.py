@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 
 from flows.errors import SupervisorError, WorldUnreadableError
-from flows.ledger.elsewhere import read_elsewhere
+from flows.ledger.elsewhere import FILE, read_elsewhere
 from flows.run.deadline import end_in_time
 from flows.run.step import Trait, mark
 from flows.settings import Settings
@@ -114,10 +114,10 @@ def _ask_ahead(settings: Settings, as_of: datetime) -> Work:
     )
 
 
-def read_others(settings: Settings, as_of: datetime) -> tuple[Shown | None, tuple[str, ...]]:
+def read_others(settings: Settings, as_of: datetime, name: str = FILE) -> tuple[Shown | None, tuple[str, ...]]:
     """Return what other sites showed, no older than a world may be, and a note where there is some that is not used."""
     try:
-        elsewhere = read_elsewhere(settings.places.state_dir)
+        elsewhere = read_elsewhere(settings.places.state_dir, name)
     except SupervisorError as error:
         return None, (f"{error}; what other sites show is not used",)
     if elsewhere is None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from benchmarks.fleet import AS_OF, write_sites
 from benchmarks.peers.plain import judge as judge_plainly
 from flows.errors import SettingsError
 from flows.ledger.elsewhere import FILE, read_elsewhere
+from flows.run.cycle import run_once
 from flows.run.exchange import ask_site, find_sites, join_sites, run_site, show_site
 from flows.settings import load_settings
 from flows.views.now import read_last
@@ -97,6 +99,59 @@ def test_a_site_that_cannot_be_read_is_skipped_and_the_others_stand(fleet):
     assert all(end.event_count for end in (ends[0], ends[2]))
 
 
+def tear(fleet_of_site):
+    file = fleet_of_site.world / "services.json"
+    whole = file.read_text()
+    file.write_text('{"torn": ')
+    return lambda: file.write_text(whole)
+
+
+def count_events(ends):
+    return [end.event_count for end in ends]
+
+
+def test_a_site_that_cannot_be_read_any_more_is_no_news_to_the_others_nor_to_itself(fleet):
+    sites = settings_files(fleet)
+    run_all(sites)
+    mend = tear(fleet[1])
+
+    torn, _ = run_all(sites)
+    mend()
+    own = run_once(load_settings(config=sites[1]).settings, AS_OF)
+    again, _ = run_all(sites)
+
+    assert torn[1].outcome is Outcome.SKIPPED
+    assert count_events(torn) == [len(own.events)] * 3 == count_events(again) == [0, 0, 0]
+
+
+def test_what_a_site_last_showed_stands_for_it_as_long_as_a_world_may_be_old(fleet):
+    sites = settings_files(fleet)
+    run_all(sites)
+    tear(fleet[1])
+    ttl = load_settings(config=sites[1]).settings.world_ttl
+    later = AS_OF + ttl / 2
+
+    told = show_site(sites[1], later, ())
+    run_site(sites[2], later, told, later)
+
+    assert {*told.drift["as_of"]} == {AS_OF}
+    assert read_elsewhere(load_settings(config=sites[2]).settings.places.state_dir).shown_at == AS_OF
+    assert show_site(sites[1], AS_OF + ttl + timedelta(seconds=1), ()) is None
+
+
+def test_a_site_whose_inputs_cannot_be_fetched_asks_for_what_its_copy_needs(fleet):
+    sites = settings_files(fleet)
+    asked = ask_site(sites[2], AS_OF)
+    copy = load_settings(config=sites[2]).settings.state_dir / "inputs"
+    for name in ("hosts", "services", "inventory"):
+        shutil.copytree(fleet[2].inventory / name, copy / "inventory" / name)
+    shutil.copytree(fleet[2].world, copy / "world")
+    with sites[2].open("a") as file:
+        file.write(f"inputs: file://{fleet[2].inventory}/gone\n")
+
+    assert ask_site(sites[2], AS_OF) == asked != ()
+
+
 def test_what_other_sites_showed_is_used_for_as_long_as_a_world_may_be_old(fleet):
     sites = settings_files(fleet)
     ends, _ = run_all(sites)
@@ -116,8 +171,6 @@ def test_what_other_sites_showed_is_used_for_as_long_as_a_world_may_be_old(fleet
     [('{"version": 2, "shown_at": "2026-05-12T12:00:00Z", "frames": {}}', "newer"), ("[", "remove it")],
 )
 def test_a_file_of_elsewhere_that_cannot_be_used_is_told_and_judged_without(fleet, said, problem):
-    from flows.run.cycle import run_once
-
     settings = load_settings(config=settings_files(fleet)[0]).settings
     (settings.places.state_dir / FILE).write_text(said)
 
