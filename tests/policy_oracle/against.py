@@ -34,6 +34,9 @@ from tests.policy_oracle.generate import Past, answer, make_past, pick_moment, w
 SHOWN = ("verdict", "decided_by", "verb")
 COMPARED = ("rule_id", "mode", "class", "params", "until", "number", "guards", "moments", "intent_id", "evidence")
 
+BROKEN = 0.05
+"""The share of pasts whose ledger somebody changed."""
+
 
 class Compared(NamedTuple):
     """What came of one case."""
@@ -70,6 +73,7 @@ def compare(world: World, seed: int) -> Compared:
     """Decide twice what is to be done in a world, with the policy and the past of a seed."""
     dice = random.Random(f"past {seed}")
     past = make_past(dice, world.facts)
+    past.is_broken = random.Random(f"damage {seed}").random() < BROKEN
     is_valid = write_policy(world.folder, past)
     first = run_oracle(world, past, is_valid)
     for row in first.decisions:
@@ -88,7 +92,7 @@ def write_policy(folder: Path, past: Past) -> bool:
 
 def run_oracle(world: World, past: Past, is_valid: bool) -> oracle.Run:
     policy = past.policy if is_valid else None
-    given = (past.records, past.memory, past.episodes, past.acks, past.flapping)
+    given = (past.records, past.memory, past.episodes, past.acks, past.flapping, past.is_broken)
     return oracle.decide(world.facts, policy, past.numbers, past.operators, *given)
 
 
@@ -111,7 +115,8 @@ def run_real(world: World, past: Past) -> Decided:
     )
     operators = tuple(make_operator(row) for row in past.operators)
     numbers = read_as(Numbers, past.numbers)
-    ledger = Ledger(entries=tuple(make_entry(row) for row in past.records))
+    broken = "a hash that does not chain" if past.is_broken else None
+    ledger = Ledger(entries=tuple(make_entry(row) for row in past.records), broken=broken)
     book = fold_ledger(ledger, operators, numbers)
     policy = read_policy(world.folder / "policy.yaml", numbers, None).policy
     acting = Acting(policy, numbers, operators, ledger, make_memory(past.memory), book.able)

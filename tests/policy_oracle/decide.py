@@ -43,12 +43,13 @@ def decide(
     episodes: dict[str, datetime],
     acks: dict[Target, datetime],
     flapping: dict[Target, datetime],
+    is_broken: bool,
 ) -> Run:
-    """Decide one run; the arguments are plain values."""
+    """Decide one run; the arguments are plain values, and `is_broken` says whether the ledger's journals were changed."""
     counted = {**NUMBERS, **{name: read_number(name, value) for name, value in numbers.items()}}
     by_uid = {row["uid"]: row for row in operators}
     book = fold(records, facts.as_of, by_uid)
-    inputs = Inputs(facts, policy, counted, by_uid, book, episodes, acks, flapping)
+    inputs = Inputs(facts, policy, counted, by_uid, book, episodes, acks, flapping, is_broken)
     run = Run()
     workable = set()
     for row in expand(inputs):

@@ -49,6 +49,8 @@ class Past:
     acks: dict[Target, datetime] = field(default_factory=dict)
     flapping: dict[Target, datetime] = field(default_factory=dict)
     operators: list[dict[str, Any]] = field(default_factory=lambda: PEOPLE)
+    is_broken: bool = False
+    """Whether somebody changed the ledger's journals."""
 
 
 def pick_moment(dice: random.Random) -> datetime:
