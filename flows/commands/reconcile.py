@@ -149,9 +149,13 @@ def print_run(
         hints = make_hints(settings, typed) if settings and not quiet else None
         print_report(report, open_console(), quiet=quiet, hints=hints)
         _print_gate(gate)
+    elif output in (Format.JSON, Format.NDJSON):
+        from flows.render.document import to_json, to_ndjson
+        from flows.render.screen import print_pieces
+
+        print_pieces(to_json(report) if output is Format.JSON else to_ndjson(report))
     else:
-        typer.echo(_write(report, output, gate, settings), nl=False)
-        typer.echo()
+        typer.echo(_write(report, output, gate, settings))
     if quiet or output is not Format.TABLE:
         for note in report.untold:
             typer.echo(f"note: {show(note, limit=1000)}", err=True)
@@ -212,7 +216,7 @@ def _print_gate(gate: "Gate | None") -> None:
         typer.echo(f"gate: {len(gate.failing)} fail{': ' + names if names else ''}; {len(gate.known)} known", err=True)
 
 
-def _write(report: "RunReport", output: Format, gate: "Gate | None", settings: "Settings | None") -> str | bytes:
+def _write(report: "RunReport", output: Format, gate: "Gate | None", settings: "Settings | None") -> str:
     if output is Format.JUNIT:
         from flows.render.junit import to_junit
 
@@ -222,10 +226,6 @@ def _write(report: "RunReport", output: Format, gate: "Gate | None", settings: "
         from flows.views.roots import find_roots
 
         return to_sarif(report, gate, find_roots(settings) if settings else None)
-    if output is Format.MARKDOWN:
-        from flows.render.markdown import to_markdown
+    from flows.render.markdown import to_markdown
 
-        return to_markdown(report)
-    from flows.render.document import to_json, to_ndjson
-
-    return to_json(report) if output is Format.JSON else b"\n".join(to_ndjson(report))
+    return to_markdown(report)

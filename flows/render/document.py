@@ -20,36 +20,52 @@ if TYPE_CHECKING:
     from flows.run.result import RunReport
 
 SCHEMA_VERSION = 1
+_ROWS = 500
 _LISTS = {"drift": "drift", "recommendations": "recommendation", "rejected": "rejected", "unread": "unread"}
 _BY = pl.Struct({"owner": pl.String, "reason": pl.String, "until": pl.String})
 _ACKNOWLEDGED = {"node": pl.String(), "service": pl.String(), "acknowledgement": _BY}
 _UNSHOWN = re.compile(r"[^\x00-\x7e]")
 
 
-def to_json(report: "RunReport") -> bytes:
-    """Return the run as one ASCII JSON text; a run without conclusions has empty lists and a null state."""
-    document = _document(report)
-    lists = {name: msgspec.Raw(f"[{','.join(document[name])}]".encode()) for name in _LISTS}
-    return encode({**document, **lists}, indent=2)
+def to_json(report: "RunReport") -> Iterator[str]:
+    """Return the pieces of one ASCII JSON text; a run without conclusions has empty lists and a null state."""
+    before = "{"
+    for name, value in _document(report).items():
+        yield f'{before}\n  "{name}": '
+        yield from _indent_rows(value) if name in _LISTS else [_indent(value)]
+        before = ","
+    yield "\n}\n"
 
 
-def to_ndjson(report: "RunReport") -> Iterator[bytes]:
+def to_ndjson(report: "RunReport") -> Iterator[str]:
     """Return one line for the run, and one for each drift, recommendation and rejected record, with its `record`."""
     document = _document(report)
-    yield encode({"record": "run", **{name: value for name, value in document.items() if name not in _LISTS}})
+    yield dump({"record": "run", **{name: value for name, value in document.items() if name not in _LISTS}}) + "\n"
     for name, record in _LISTS.items():
-        yield from (encode(msgspec.Raw(f'{{"record":"{record}",{row[1:]}'.encode())) for row in document[name])
+        yield from (dump(_raw(f'{{"record":"{record}",{row[1:]}')) + "\n" for row in document[name])
 
 
 def dump(value: object, indent: int | None = None) -> str:
     """Return strict ASCII JSON, on one line or indented; spelt as the standard library does, many times faster."""
-    return encode(value, indent).decode()
+    text = msgspec.json.format(msgspec.json.encode(value), indent=indent or 0).decode()
+    return text if text.isascii() and "\x7f" not in text else _UNSHOWN.sub(_escape, text)
 
 
-def encode(value: object, indent: int | None = None) -> bytes:
-    """Return the same as bytes."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=indent or 0)
-    return text if text.isascii() and b"\x7f" not in text else _UNSHOWN.sub(_escape, text.decode()).encode()
+def _indent(value: object) -> str:
+    """Return what stands for the value of a key in an indented document."""
+    return dump([value], indent=2)[len("[\n  ") : -len("\n]")]
+
+
+def _indent_rows(texts: list[str]) -> Iterator[str]:
+    """Return the same of a list, some rows at a time, which stay in the processor's cache."""
+    for begin in range(0, len(texts), _ROWS):
+        indented = _indent(_raw(f"[{','.join(texts[begin : begin + _ROWS])}]"))
+        yield ("," + indented[1:] if begin else indented).removesuffix("\n  ]")
+    yield "\n  ]" if texts else "[]"
+
+
+def _raw(text: str) -> msgspec.Raw:
+    return msgspec.Raw(text.encode())
 
 
 def _document(report: "RunReport") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TextIO
 import typer
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_PIPE = 1024 * 1024
 NARROW = 50
 """Columns below which nothing is indented deeply."""
 DEEP, SHALLOW = 8, 4
@@ -24,6 +25,23 @@ def print_lines(lines: Iterable[str], *, err: bool = False) -> None:
     for line in lines:
         for part in fold(line, width) if width else (line,):
             typer.echo(part, color=color, err=err)
+
+
+def print_pieces(pieces: Iterable[str]) -> None:
+    """Print a text without styles, so many pieces at a time that a pipe gets a short one in one write."""
+    gathered: list[str] = []
+    length = 0
+    for piece in pieces:
+        gathered.append(piece)
+        length += len(piece)
+        if length > _PIPE:
+            _print_plain(gathered)
+            gathered, length = [], 0
+    _print_plain(gathered)
+
+
+def _print_plain(pieces: list[str]) -> None:
+    typer.echo("".join(pieces), nl=False, color=True)  # else it would be searched for styles
 
 
 def _read_width(stream: TextIO | None) -> int | None:

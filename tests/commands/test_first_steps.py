@@ -193,7 +193,7 @@ def test_a_run_without_conclusions_says_how_old_the_last_state_is(tmp_path):
     reconcile(tmp_path, WEB, {"a/web": OK}, dry_run=False)
     report = reconcile(tmp_path, WEB, "{", as_of=NOON + timedelta(minutes=9), dry_run=False)
 
-    assert json.loads(to_json(report))["summary"]["last_age_s"] == 540
+    assert json.loads("".join(to_json(report)))["summary"]["last_age_s"] == 540
     assert "The last known state stands: nominal, judged 9 min ago." in to_markdown(report)
 
 

@@ -51,7 +51,7 @@ def compare(seed: int, folder: Path) -> Compared:
         return Compared(fleet, None, [] if report.outcome == found else [f"plain: {found}; real: {report.outcome}"])
     if report.judgement is None:
         return Compared(fleet, found, [f"real: {report.outcome}: {report.error}"])
-    return Compared(fleet, found, differences(document(found, acknowledged), json.loads(to_json(report))))
+    return Compared(fleet, found, differences(document(found, acknowledged), json.loads("".join(to_json(report)))))
 
 
 def look_plainly(fleet: Fleet, folder: Path, settling_since: Mapping[tuple[str, str], datetime]) -> Found | str:
@@ -93,7 +93,9 @@ def compare_next(fleet: Fleet, memory: Memory, folder: Path) -> Compared:
     told = tell(memory, found)
     alone = [f"events: plain alone: {line}" for line in sorted(set(told) - set(events))]
     alone += [f"events: real alone: {line}" for line in sorted(set(events) - set(told))]
-    return Compared(fleet, found, differences(outcome, json.loads(to_json(report))) + alone, (*told, *suspended))
+    return Compared(
+        fleet, found, differences(outcome, json.loads("".join(to_json(report)))) + alone, (*told, *suspended)
+    )
 
 
 def differences(plain: Mapping[str, Any], real: Mapping[str, Any]) -> list[str]:

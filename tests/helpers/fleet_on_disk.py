@@ -52,7 +52,7 @@ def reconcile(
 
 def drift_of(report: RunReport) -> list[str]:
     """Return each drift as `kind node/service severity held_by`, sorted."""
-    rows = json.loads(to_json(report))["drift"]
+    rows = json.loads("".join(to_json(report)))["drift"]
     return sorted(f"{row['kind']} {row['node']}/{row['service']} {row['severity']} {row['held_by']}" for row in rows)
 
 
@@ -61,7 +61,7 @@ def advice_of(report: RunReport) -> list[str]:
     return sorted(
         f"{row['recommendation_id']} {row['event_type'].removeprefix('reconcile_')} {row['severity']} "
         f"{row['blast_radius']} {','.join(row['root_causes'])}".strip()
-        for row in json.loads(to_json(report))["recommendations"]
+        for row in json.loads("".join(to_json(report)))["recommendations"]
     )
 
 

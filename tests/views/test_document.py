@@ -1,13 +1,19 @@
 """The document of a run: made column by column, it is spelt as one made row by row would be."""
 
+import io
+import json
+from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import UTC
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.render import document
 from flows.render.document import dump, to_json, to_ndjson
+from flows.render.screen import print_pieces
 from flows.run.attend import Attention
 from flows.run.result import RunReport
 from flows.text.rows import rows
@@ -96,15 +102,46 @@ def lists_row_by_row(run):
     }
 
 
+@pytest.fixture(autouse=True, scope="module")
+def few_rows_at_a_time():
+    """Let lists of a few rows have pieces."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document, "_ROWS", 2)
+        yield
+
+
 @given(runs())
-def test_the_lists_of_a_document_are_spelt_as_row_by_row(run):
-    assert dump(lists_row_by_row(run), indent=2)[1:-2] in to_json(run).decode()
+def test_a_document_is_spelt_as_row_by_row(run):
+    written = "".join(to_json(run))
+
+    assert dump(lists_row_by_row(run), indent=2)[1:-2] in written
+    assert written == dump(json.loads(written), indent=2) + "\n"
 
 
 @given(runs())
 def test_each_line_is_spelt_as_its_row(run):
-    lines = [line.decode() for line in to_ndjson(run)][1:]
+    lines = "".join(to_ndjson(run)).splitlines()[1:]
 
     assert lines == [
         dump({"record": record, **row}) for name, record in LISTS.items() for row in lists_row_by_row(run)[name]
     ]
+
+
+class Stream(io.StringIO):
+    """A stream that says how long each text was that it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.lengths = []
+
+    def write(self, text):
+        super().write(text)
+        self.lengths.append(len(text))
+
+
+@pytest.mark.parametrize(("pieces", "lengths"), [(["{", "}\n"], [3]), (["x" * 700_000] * 3, [1_400_000, 700_000])])
+def test_a_pipe_gets_a_short_document_in_one_write_and_a_long_one_in_several(pieces, lengths):
+    with redirect_stdout(Stream()) as stream:
+        print_pieces(pieces)
+
+    assert (stream.lengths, stream.getvalue()) == (lengths, "".join(pieces))

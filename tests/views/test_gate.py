@@ -43,7 +43,7 @@ def fails(criteria, baseline=None, run=None):
 
 
 def baseline(tmp_path, run):
-    (tmp_path / "baseline.json").write_bytes(to_json(run))
+    (tmp_path / "baseline.json").write_text("".join(to_json(run)))
     return read_baseline(tmp_path / "baseline.json")
 
 

@@ -322,6 +322,6 @@ def test_any_moment_can_be_judged_at(tmp_path, year):
 
 def test_a_moment_in_another_zone_is_the_same_moment(tmp_path):
     paris = NOON.astimezone(timezone(timedelta(hours=2)))
-    here, there = (to_json(reconcile(tmp_path, WEB, {"a/web": BAD}, as_of=as_of)) for as_of in (NOON, paris))
+    here, there = (list(to_json(reconcile(tmp_path, WEB, {"a/web": BAD}, as_of=as_of))) for as_of in (NOON, paris))
 
     assert here == there

@@ -45,4 +45,4 @@ def test_on_generated_fleets(tmp_path: Path, nodes: int, services: int, seed: in
     report, _ = run_in(tmp_path, AS_OF + later, dry_run=True, world=fleet.world, **given)
 
     outcome = plain.judge(tmp_path, fleet.world, AS_OF + later, given, "c")
-    assert differences(outcome, json.loads(to_json(report))) == []
+    assert differences(outcome, json.loads("".join(to_json(report)))) == []

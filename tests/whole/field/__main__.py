@@ -39,7 +39,7 @@ def outcome(report: RunReport) -> str:
     """Return the state and what is recommended, or how a run without conclusions ended."""
     if report.judgement is None:
         return report.outcome.value
-    advised = [row["recommendation_id"] for row in json.loads(to_json(report))["recommendations"]]
+    advised = [row["recommendation_id"] for row in json.loads("".join(to_json(report)))["recommendations"]]
     partial = f"{report.outcome.value}, " if report.outcome.value != "completed" else ""
     return f"{partial}{report.state}: {', '.join(advised) or 'nothing'}"
 

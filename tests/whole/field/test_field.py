@@ -34,7 +34,7 @@ def test_the_case_comes_out_right(case: Case, tmp_path: Path) -> None:
 
 def difference(report: RunReport, events: list[str], run: Run) -> dict[str, object]:
     """Return what is not as the run expects it, by the key that says so."""
-    document = json.loads(to_json(report))
+    document = json.loads("".join(to_json(report)))
     printed = StringIO()
     print_report(report, Console(file=printed, width=200, no_color=True))
     lines = printed.getvalue().splitlines() or [""]
