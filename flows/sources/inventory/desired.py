@@ -15,6 +15,7 @@ from flows.sources.inventory.jobs import mark_jobs
 from flows.sources.inventory.known_files import KnownServices
 from flows.sources.inventory.pack import add_dependencies, add_entries
 from flows.sources.inventory.rows import InventoryRows, Parsers, by_place
+from flows.sources.inventory.services_file import TEXTS
 from schemas.desired import (
     ContainerName,
     Dependency,
@@ -38,9 +39,7 @@ SERVICE = PLACE | {
     "is_monitored": pl.Boolean,
     "run": pl.Enum(RunMode),
     "is_never_restarted": pl.Boolean,
-    "role": pl.String,
-    "exposure": pl.String,
-    "deployment_model": pl.String,
+    **{name: dtypes(DesiredService)[name] for name in TEXTS},
     "entry": pl.String,
     "line": pl.Int32,
 }

@@ -8,6 +8,9 @@ import polars as pl
 
 from flows.sources.inventory.entry import Entry
 from flows.sources.inventory.parse_many import ParsedFiles
+from flows.sources.inventory.services_file import TEXTS
+from schemas.desired import DesiredService
+from schemas.frame import dtypes
 from schemas.words import DependencyScope, RunMode
 
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -50,8 +53,11 @@ class Pack(NamedTuple):
 
 
 def add_entries(services: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
-    """Return services with what their entries say, but for the whole of it."""
-    return pl.concat([services.drop("number"), entries.drop("entry")[services["number"]]], how="horizontal")
+    """Return services with what their entries say, but for the whole of it, in the types of `DesiredService`."""
+    types = dtypes(DesiredService)
+    # Texts that come often are numbered while they are few: to repeat a number costs less than to repeat a text.
+    typed = entries.drop("entry").with_columns(pl.col(name).cast(types[name]) for name in TEXTS)
+    return pl.concat([services.drop("number"), typed[services["number"]]], how="horizontal")
 
 
 def add_dependencies(services: pl.DataFrame, dependencies: pl.DataFrame) -> pl.DataFrame:
