@@ -144,12 +144,12 @@ def _comes_often(column: pl.Series) -> bool:
 
 def _write(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    frame.write_ipc(buffer, compression="lz4")
+    frame.write_ipc_stream(buffer, compression="lz4")
     return buffer.getvalue()
 
 
 def _read(part: Part) -> pl.DataFrame:
-    return pl.read_ipc(io.BytesIO(part), use_pyarrow=False)
+    return pl.read_ipc_stream(io.BytesIO(part), use_pyarrow=False)
 
 
 def _replace(path: Path, data: bytes) -> None:
