@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import polars as pl
 
@@ -17,7 +17,12 @@ EXITED = "exited (n)"
 @lru_cache(maxsize=None, typed=True)  # by type: 'offline_node' is a kind of drift, and what holds back
 def word(value: StrEnum) -> pl.Expr:
     """Return a word as a literal of its own type: a judgement says hundreds, and polars makes a column of each."""
-    return pl.lit(value, dtype=pl.Enum(type(value)))
+    return pl.lit(value, dtype=_words(type(value)))
+
+
+@cache
+def _words(kind: type[StrEnum]) -> pl.Enum:
+    return pl.Enum(kind)
 
 
 def age_s(instant: str) -> pl.Expr:

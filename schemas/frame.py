@@ -97,7 +97,9 @@ class Promises(NamedTuple):
 
     dtypes: list[tuple[str, pl.DataType]]
     filled: list[str]
-    """The columns without nulls, nor NaN."""
+    """The columns without nulls."""
+    numbers: list[str]
+    """Those of them without NaN."""
     keys: list[list[str]]
     """The columns that no two rows share."""
 
@@ -105,22 +107,21 @@ class Promises(NamedTuple):
         """Return whether the frame keeps to all of it."""
         return (
             list(frame.schema.items()) == self.dtypes
-            and not any(_has_gaps(frame[name]) for name in self.filled)
+            and not any(frame.get_column(name).null_count() for name in self.filled)
+            and not any(frame.get_column(name).is_nan().any() for name in self.numbers)
             and (frame.height < 2 or all(frame.n_unique(key) == frame.height for key in self.keys))
         )
-
-
-def _has_gaps(column: pl.Series) -> bool:
-    return column.null_count() > 0 or (column.dtype.is_float() and bool(column.is_nan().any()))
 
 
 @cache
 def _promises(schema: type[Frame]) -> Promises:
     said = _said(schema)
-    together = schema.Config.unique
+    together, types = schema.Config.unique, dtypes(schema)
+    filled = [name for name, column in said.items() if not column.nullable]
     return Promises(
-        dtypes=list(dtypes(schema).items()),
-        filled=[name for name, column in said.items() if not column.nullable],
+        dtypes=list(types.items()),
+        filled=filled,
+        numbers=[name for name in filled if types[name].is_float()],
         keys=[*([name] for name, column in said.items() if column.unique), *([list(together)] if together else [])],
     )
 
