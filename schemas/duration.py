@@ -1,7 +1,7 @@
 """Durations as people spell them."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 LONGEST = timedelta(days=36_500)
 """A hundred years: a longer duration, counted from a moment, would leave the calendar."""
@@ -9,6 +9,11 @@ YEARS = range(1970, 2100)
 """What is judged lies in these, so that a duration before and behind it is in the calendar, too."""
 _UNITS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hour": 3600, "hours": 3600, "d": 86400, "day": 86400}
 _SPELLING = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
+
+
+def is_judged(moment: datetime) -> bool:
+    """Return whether a moment with a time zone lies, in UTC, in the years that are judged."""
+    return moment.year in YEARS and moment.astimezone(UTC).year in YEARS
 
 
 def parse_duration(value: object) -> object:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.text.spoken import spoken_moment
-from schemas.duration import YEARS
+from schemas.duration import YEARS, is_judged
 
 if TYPE_CHECKING:
     from flows.glance import Glance
@@ -76,7 +76,7 @@ def parse_moment(text: str | None) -> datetime | None:
 def parse_as_of(text: str | None) -> datetime | None:
     """Return the moment to judge at; `BadParameter` for one whose neighbours no calendar has, such as 9999-12-31."""
     moment = parse_moment(text)
-    if moment is not None and moment.year not in YEARS:
+    if moment is not None and not is_judged(moment):
         raise typer.BadParameter(f"{text!a} is no moment to judge at; write one from {YEARS[0]} to {YEARS[-1]}")
     return moment
 

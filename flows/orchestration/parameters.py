@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from flows.errors import SettingsError
 from flows.settings import Settings, load_settings
 from flows.text.escape import show
-from schemas.duration import LONGEST, YEARS
+from schemas.duration import LONGEST, YEARS, is_judged
 
 LONGEST_PATH = 4096
 
@@ -26,7 +26,7 @@ def check_path(path: Path) -> Path:
 
 def check_moment(moment: datetime) -> datetime:
     """Return the moment; ValueError for one whose neighbours no calendar has."""
-    if moment.year not in YEARS:
+    if not is_judged(moment):
         raise ValueError(f"no moment to judge at; write one from {YEARS[0]} to {YEARS[-1]}")
     return moment
 

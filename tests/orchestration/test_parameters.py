@@ -31,6 +31,9 @@ def deployed(monkeypatch):
     [
         pytest.param(reconcile, {"as_of": "0001-01-01T00:00:00Z"}, "from 1970 to 2099", id="a moment before all"),
         pytest.param(reconcile, {"as_of": "2100-01-01T00:00:00Z"}, "from 1970 to 2099", id="a moment behind all"),
+        pytest.param(
+            reconcile, {"as_of": "2099-12-31T23:59:00-23:59"}, "from 1970 to 2099", id="a moment behind all in UTC"
+        ),
         pytest.param(reconcile, {"inventory": "/srv/\0lab"}, "NUL", id="a path that no system has"),
         pytest.param(act, {"config": "x" * 5000}, "4096", id="a long path"),
         pytest.param(prune_archive, {"older_than_days": 10_000_000}, "less than or equal to 36500", id="many days"),

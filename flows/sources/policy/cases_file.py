@@ -15,7 +15,7 @@ from flows.sources.names import NAME
 from flows.sources.policy.findings import Findings, PolicyFileError, load_tree, show, spell
 from flows.text.faults import say_fault
 from flows.text.values import FaultsError, read_as
-from schemas.duration import LONGEST, YEARS, parse_duration
+from schemas.duration import LONGEST, is_judged, parse_duration
 from schemas.episode import Target
 from schemas.ledger import Offer, Record, read_record
 from schemas.numbers import Automation, Numbers
@@ -122,7 +122,7 @@ def _read_instant(node: Node, what: str, findings: Findings) -> datetime | None:
         moment = datetime.fromisoformat(str(node.value))
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None or moment.year not in YEARS:
+    if moment is None or moment.tzinfo is None or not is_judged(moment):
         found = show(spell(node.value))
         findings.error(node, f"{what}: expected an instant such as 2026-06-03T12:01:00Z, found {found}")
         return None
