@@ -4,12 +4,14 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import dask
 import polars as pl
 from dask.tokenize import normalize_token
+from distributed.scheduler import KilledWorker
 from distributed.security import Security
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
@@ -24,7 +26,7 @@ from flows.orchestration.parameters import AsOf, ParameterPath
 from flows.orchestration.shard import ShardedStep
 from flows.orchestration.tasks import as_task
 from flows.reconcile import run_in_flow
-from flows.run.exchange import SiteEnd, ask_site, find_sites, join_sites, run_site, show_site
+from flows.run.exchange import SiteEnd, ask_site, find_sites, join_sites, name_needs, recall_site, run_site, show_site
 from flows.run.result import RunReport
 from flows.run.step import Result
 from flows.settings import Settings, load_settings
@@ -110,38 +112,61 @@ def reconcile_sites(as_of: AsOf | None = None) -> State[list[SiteEnd]]:
     """Do the run of each site that `fleet_sites` names, each with what the others show of what its services need.
 
     Each worker has one site in memory at a time. A site is asked what it needs of others, then shown what is needed, and
-    judged and recorded by itself, under its own lock; one that cannot be read is skipped, and the others stand.
+    judged and recorded by itself, under its own lock; one that cannot be read, or that no worker survives, is skipped, and
+    the others stand.
     """
     settings = load_settings().settings
     if settings.fleet_sites is None:
         raise SettingsError("fleet_sites: not set; it names the settings files of the sites")
     sites = find_sites(settings.fleet_sites)
     moment, at_once = as_of or datetime.now(UTC), 2 * settings.dask_workers
-    asked = sorted(
-        {name for names in as_tasks(ask_site, at_once, ((site, moment) for site in sites)) for name in names}
+    needs = as_tasks(
+        ask_site, at_once, ((site, moment) for site in sites), lambda site, _: name_needs(recall_site(site, moment))
     )
-    joined = join_sites(as_tasks(show_site, at_once, ((site, moment, asked) for site in sites)))
+    asked = sorted({name for names in needs for name in names})
+    calls = ((site, moment, asked) for site in sites)
+    joined = join_sites(as_tasks(show_site, at_once, calls, lambda site, _: recall_site(site, moment)))
     if joined.twice:
         get_run_logger().warning("nodes of two sites, told of once: %s", ", ".join(map(show, joined.twice)))
-    calls = ((site, as_of, told, moment) for site, told in zip(sites, joined.tell(), strict=True))
-    return end_sites(list(as_tasks(run_site, at_once, calls)))
+    runs = ((site, as_of, told, moment) for site, told in zip(sites, joined.tell(), strict=True))
+    return end_sites(list(as_tasks(run_site, at_once, runs, lose_site)))
 
 
-def as_tasks(function: Callable[..., Result], at_once: int, calls: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
+def as_tasks(
+    function: Callable[..., Result],
+    at_once: int,
+    calls: Iterable[tuple[Any, ...]],
+    instead: Callable[[Any, KilledWorker], Result],
+) -> Iterator[Result]:
     """Yield what the function gives for each call, each a task, so many at once that no worker waits.
 
-    All of them at once would hold what every site is told, many times over. Of a worker that dies, another does it again.
+    All of them at once would hold what every site is told, many times over. Of a worker that dies, another does it again;
+    of a call that ends each of them, `instead` gives what stands for it, by the call's first argument and the error.
     """
     task = as_task(function).with_options(retries=RETRIES)
-    under_way: deque[PrefectFuture[Result]] = deque()
+    under_way: deque[tuple[Any, PrefectFuture[Result]]] = deque()
+
+    def finish_first() -> Result:
+        site, future = under_way.popleft()
+        try:
+            return future.result()
+        except KilledWorker as error:
+            return instead(site, error)
+
     for call in calls:
         if len(under_way) == at_once:
-            yield under_way.popleft().result()
+            yield finish_first()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Sending large graph")
-            under_way.append(task.submit(*call))
+            under_way.append((call[0], task.submit(*call)))
     while under_way:
-        yield under_way.popleft().result()
+        yield finish_first()
+
+
+def lose_site(site: Path, error: KilledWorker) -> SiteEnd:
+    """Return the end of a site whose run ended each worker that it was given to."""
+    died = f"{error.allowed_failures + 1} workers died of its run; is there memory for it?"
+    return SiteEnd(site, Outcome.FAILED, None, 0, died)
 
 
 def end_sites(ends: list[SiteEnd]) -> State[list[SiteEnd]]:

@@ -48,10 +48,9 @@ def ask_site(site: Path, as_of: datetime) -> tuple[str, ...]:
     with suppress(SupervisorError):
         _fetch(site)
     try:
-        shown: Shown | None = _look(site, as_of)[0]
+        return name_needs(_look(site, as_of)[0])
     except SupervisorError:
-        shown = _recall(site, as_of)
-    return tuple(find_needs(shown)["dependency"].unique().sort()) if shown else ()
+        return name_needs(recall_site(site, as_of))
 
 
 def show_site(site: Path, as_of: datetime, asked: Collection[str]) -> Shown | None:
@@ -59,17 +58,23 @@ def show_site(site: Path, as_of: datetime, asked: Collection[str]) -> Shown | No
     try:
         shown, links = _look(site, as_of)
     except SupervisorError:
-        return _recall(site, as_of)
+        return recall_site(site, as_of)
     told = share(shown, links, asked)
     with suppress(SupervisorError):  # where it cannot be written, neither can the site's run, and that one tells
         write_elsewhere(load_settings(config=site).settings.places.state_dir, Elsewhere(told, as_of), SHOWN)
     return told
 
 
-def _recall(site: Path, as_of: datetime) -> Shown | None:
+def recall_site(site: Path, as_of: datetime) -> Shown | None:
+    """Return what a site last showed; None where that is too old, or not known."""
     with suppress(SupervisorError):
         return read_others(load_settings(config=site).settings, as_of, SHOWN)[0]
     return None
+
+
+def name_needs(shown: Shown | None) -> tuple[str, ...]:
+    """Return the names that what a site shows needs of others, sorted."""
+    return tuple(find_needs(shown)["dependency"].unique().sort()) if shown else ()
 
 
 def _fetch(site: Path) -> None:

@@ -1,6 +1,7 @@
 """Sites with a world each that know of each other: what one process comes to on all of it, and none falls with another."""
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -197,21 +198,26 @@ def test_a_node_of_two_sites_is_told_of_once(fleet):
     assert host in twice
 
 
+def run_on_dask(folder, monkeypatch):
+    """Run all sites by the flow, on two workers, and return the state that it ends in."""
+    from flows.fleet import make_task_runner, reconcile_sites
+
+    for name in ("EVENT_LOG", "CHECKPOINT", "STATE_DIR", "INVENTORY", "WORLD"):
+        monkeypatch.delenv(f"SUPERVISOR_{name}")  # each site has its own
+    monkeypatch.setenv("SUPERVISOR_FLEET_SITES", str(folder / "*/supervisor.yaml"))
+    runner = make_task_runner(load_settings({"dask_workers": 2}).settings)
+    return reconcile_sites.with_options(task_runner=runner)(as_of=AS_OF, return_state=True)
+
+
 @pytest.mark.dask
 @pytest.mark.server
 @pytest.mark.filterwarnings("ignore")
 def test_on_dask_each_event_comes_once_though_a_worker_is_killed_in_the_middle(fleet, tmp_path, monkeypatch, client):
     pytest.importorskip("prefect_dask")
-    from flows.fleet import make_task_runner, reconcile_sites
-
-    for name in ("EVENT_LOG", "CHECKPOINT", "STATE_DIR", "INVENTORY", "WORLD"):
-        monkeypatch.delenv(f"SUPERVISOR_{name}")  # each site has its own
-    monkeypatch.setenv("SUPERVISOR_FLEET_SITES", str(tmp_path / "sites/*/supervisor.yaml"))
     killed = threading.Event()
     threading.Thread(target=kill_a_worker, args=(tmp_path / "sites", killed), daemon=True).start()
-    runner = make_task_runner(load_settings({"dask_workers": 2}).settings)
 
-    ended = reconcile_sites.with_options(task_runner=runner)(as_of=AS_OF, return_state=True)
+    ended = run_on_dask(tmp_path / "sites", monkeypatch)
 
     assert killed.wait(1), ended
     assert (ended.name, {end.outcome for end in ended.result()}) == ("Unstable", {Outcome.COMPLETED})
@@ -232,3 +238,32 @@ def kill_a_worker(sites, killed):
     workers = [one for one in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(one.cmdline())]
     workers[0].kill()
     killed.set()
+
+
+DEADLY = """
+import os, signal, sys
+
+def _look(event, given):
+    if event == "open" and str(given[0]).startswith(os.environ["DEADLY"]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(_look)
+"""
+
+
+@pytest.mark.dask
+@pytest.mark.server
+@pytest.mark.filterwarnings("ignore")
+def test_on_dask_a_site_that_no_worker_survives_is_skipped_and_the_others_stand(fleet, tmp_path, monkeypatch, client):
+    pytest.importorskip("prefect_dask")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text(DEADLY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
+    monkeypatch.setenv("DEADLY", str(fleet[1].world))
+
+    ended = run_on_dask(tmp_path / "sites", monkeypatch)
+
+    ends = ended.result(raise_on_failure=False)
+    assert [end.outcome for end in ends] == [Outcome.COMPLETED, Outcome.FAILED, Outcome.COMPLETED]
+    assert "4 workers died" in ended.message
+    assert all(end.event_count for end in (ends[0], ends[2]))
