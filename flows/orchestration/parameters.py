@@ -54,7 +54,11 @@ def check_inside(name: str, path: Path | None, root: Path) -> None:
     """Raise SettingsError where a deployment's parameter leads out of the folder that its machine's settings name."""
     if path is None or runtime.deployment.id is None:
         return
-    if not path.resolve().is_relative_to(root.resolve()):
+    try:
+        is_inside = path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        is_inside = False
+    if not is_inside:
         raise SettingsError(f"parameter {name}: {show(path)} is not inside {root}, the {name} of this deployment")
 
 

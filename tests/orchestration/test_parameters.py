@@ -58,6 +58,16 @@ def test_a_deployment_of_the_executor_takes_no_settings_from_the_api(deployed, t
     assert "SUPERVISOR_CONFIG" in ended.message
 
 
+def test_a_path_of_links_in_a_circle_fails_a_deployments_run_in_one_sentence(deployed, tmp_path, monkeypatch):
+    monkeypatch.setenv("SUPERVISOR_INVENTORY", str(tmp_path))
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+
+    ended = reconcile.fn(inventory=tmp_path / "circle")
+
+    assert ended.is_failed()
+    assert "is not inside" in ended.message
+
+
 def test_a_run_ends_as_busy_where_another_holds_the_history(tmp_path, monkeypatch):
     monkeypatch.setenv("SUPERVISOR_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("SUPERVISOR_LOCK_TIMEOUT", "0s")
