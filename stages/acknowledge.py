@@ -40,6 +40,8 @@ def acknowledge(
     given = sorted(acknowledgements, key=lambda row: row.until)
     holding = {row.target: row for row in given if as_of < row.until}
     ended = {row.target: row for row in given if row.until <= as_of}
+    if not given:
+        return Acknowledged(recommendations, Recommendation.validate(recommendations.clear()), {}, (), ())
     covered = _cover(recommendations, holding)
     is_covered = pl.Series(
         [Target(*row) in covered for row in recommendations.select(TARGET).iter_rows()], dtype=pl.Boolean

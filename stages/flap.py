@@ -56,8 +56,7 @@ def _divert(row: Recommended, before: list[Episode], as_of: datetime, openings: 
     flaps = count(count_openings(before, as_of, window) + (0 if open_actions else 1), "opening")
     kinds = " and ".join(kind.replace("_", " ") for kind in row.causing_kinds)
     hours = f"{window.total_seconds() / 3600:g} h"  # a window is named in hours, as its setting is: not `1 d`
-    return replace(
-        row,
+    return row._replace(
         action=Action.DIAGNOSTICS,
         recommendation_id=f"diagnostics{row.recommendation_id.removeprefix(row.action.replace('_', '-'))}",
         reason=f"It flaps, {flaps} within {hours}, now with {kinds}: find the cause before repairing it again.",

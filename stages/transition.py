@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from schemas.episode import (
@@ -48,7 +47,7 @@ def decide_transitions(
     if emit_mode is EmitMode.NONE:
         return Transitions((), dict(episodes), frozenset())
     recommended = {row.key: row for row in judged.recommendations}
-    kept = {key for key, episode in episodes.items() if episode.is_open and _needs_unread(episode, judged)}
+    kept = set() if _is_all_read(judged) else _keep(episodes, judged)
     kept_targets = {episodes[key].target for key in kept}
     free = {key: row for key, row in recommended.items() if not _is_frozen(row, kept, kept_targets, judged)}
     closed = [*_resolve(episodes, recommended, kept, judged)]
@@ -57,25 +56,26 @@ def decide_transitions(
     changes = (*closed, *risen)
     after = anchored | {change.episode.key: change.episode for change in changes}
     resolved = {change.episode.key for change in closed}
-    silent = {key for key, episode in episodes.items() if episode.is_open and key not in resolved}
-    suspended = {key for key in silent if key not in free}
-    return Transitions(changes, after, frozenset(suspended))
+    quiet = {key for key, episode in episodes.items() if key not in free and episode.is_open}
+    return Transitions(changes, after, frozenset(quiet - resolved))
 
 
 def _resolve(
     episodes: Mapping[Key, Episode], recommended: Mapping[Key, Recommended], kept: set[Key], judged: Judged
 ) -> Iterator[Change]:
-    actions = {row.target: row.action for row in judged.recommendations}
-    settled = recommended.keys() | kept
-    for key in sorted(key for key, episode in episodes.items() if episode.is_open and key not in settled):
+    ending = (
+        key for key, episode in episodes.items() if key not in recommended and key not in kept and episode.is_open
+    )
+    for key in sorted(ending):
         episode = episodes[key]
-        resolution = _find_resolution(episode, actions.get(episode.target), judged)
+        is_superseded = any(key._replace(action=action) in recommended for action in Action)
+        resolution = _find_resolution(episode, judged, is_superseded=is_superseded)
         if resolution is not None:
-            ended = replace(episode, is_open=False, event_type=EventType.RECONCILE_RESOLVED)
+            ended = episode._replace(is_open=False, event_type=EventType.RECONCILE_RESOLVED)
             yield _change(Transition.RESOLVED, ended, episode, None, judged, resolution)
 
 
-def _find_resolution(episode: Episode, action: Action | None, judged: Judged) -> Resolution | None:
+def _find_resolution(episode: Episode, judged: Judged, *, is_superseded: bool) -> Resolution | None:
     """Return why the episode ends, or None where it stays open, suspended."""
     drift = judged.drift.get(episode.target, {})
     if _is_removed(episode, judged):
@@ -84,7 +84,7 @@ def _find_resolution(episode: Episode, action: Action | None, judged: Judged) ->
         return None
     if any(drift.get(kind) is not None for kind in episode.causing_kinds):
         return None
-    if action is not None:
+    if is_superseded:
         return Resolution.SUPERSEDED
     if any(held_by is not None for held_by in drift.values()):
         return None
@@ -111,14 +111,17 @@ def _raise(
     reminder_interval: timedelta,
     emit_mode: EmitMode,
 ) -> Iterator[Change]:
-    for key, row in sorted(recommended.items()):
-        before = episodes.get(key)
-        transition = _find_transition(before, row, judged.as_of, reminder_interval)
+    found = {}
+    for key, row in recommended.items():
+        transition = _find_transition(episodes.get(key), row, judged.as_of, reminder_interval)
         if emit_mode is EmitMode.ALL:
             transition = Transition.CURRENT
         if transition is not None:
-            after = _update(before, row, judged.as_of)
-            yield _change(transition, after, before if before and before.is_open else None, row, judged)
+            found[key] = transition
+    for key, transition in sorted(found.items()):
+        before, row = episodes.get(key), recommended[key]
+        after = _update(before, row, judged.as_of)
+        yield _change(transition, after, before if before and before.is_open else None, row, judged)
 
 
 def _find_transition(
@@ -126,19 +129,22 @@ def _find_transition(
 ) -> Transition | None:
     if before is None or not before.is_open:
         return Transition.OPENED
-    was = (before.event_type, before.severity, frozenset(before.causing_kinds))
-    has_other_causes = before.root_causes is not None and set(before.root_causes) != set(row.root_causes)
-    if has_other_causes or was != (row.event_type, row.severity, frozenset(row.causing_kinds)):
+    is_same_advice = before.event_type == row.event_type and before.severity == row.severity
+    is_same_cause = before.root_causes is None or _is_same_set(before.root_causes, row.root_causes)
+    if not (is_same_advice and is_same_cause and _is_same_set(before.causing_kinds, row.causing_kinds)):
         return Transition.CHANGED
     is_due = reminder_interval > timedelta(0) and as_of - before.last_event_at >= reminder_interval
     return Transition.REMINDER if is_due else None
 
 
+def _is_same_set(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    return first == second or set(first) == set(second)
+
+
 def _update(before: Episode | None, row: Recommended, as_of: datetime) -> Episode:
     is_opening = before is None or not before.is_open
     openings = before.openings if before else ()
-    return replace(
-        open_episode(row, (as_of,)),
+    return open_episode(row, (as_of,))._replace(
         causing_kinds=tuple(sorted(set(row.causing_kinds))),
         opened_at=as_of if before is None or is_opening else before.opened_at,
         seq=before.seq if before else 0,
@@ -155,7 +161,7 @@ def _change(
     judged: Judged,
     resolution: Resolution | None = None,
 ) -> Change:
-    after = replace(after, seq=after.seq + 1, last_event_at=judged.as_of)
+    after = after._replace(seq=after.seq + 1, last_event_at=judged.as_of)
     return Change(
         event_id=_identify(after, transition, judged.input_fingerprint),
         transition=transition,
@@ -182,7 +188,7 @@ def _anchor(episode: Episode, row: Recommended | None, as_of: datetime) -> Episo
     causes = tuple(sorted(row.root_causes)) if row is not None and episode.root_causes is None else episode.root_causes
     if episode.last_event_at <= as_of and causes == episode.root_causes:
         return episode
-    return replace(episode, last_event_at=min(episode.last_event_at, as_of), root_causes=causes)
+    return episode._replace(last_event_at=min(episode.last_event_at, as_of), root_causes=causes)
 
 
 def _is_frozen(row: Recommended, kept: set[Key], kept_targets: set[Target], judged: Judged) -> bool:
@@ -198,8 +204,19 @@ def _is_frozen(row: Recommended, kept: set[Key], kept_targets: set[Target], judg
 
 def _is_hidden(node: str, judged: Judged) -> bool:
     """Return whether the node may be asked for by a topology that could not be read."""
-    is_known = node == FLEET or node in judged.nodes or node in judged.unmonitored_nodes
-    return not judged.is_topology_readable and not is_known
+    if judged.is_topology_readable:
+        return False
+    return not (node == FLEET or node in judged.nodes or node in judged.unmonitored_nodes)
+
+
+def _is_all_read(judged: Judged) -> bool:
+    unread = (judged.unreadable_nodes, judged.bad_entries, judged.unjudged_nodes, judged.unread_dependencies)
+    return judged.is_topology_readable and not any(unread)
+
+
+def _keep(episodes: Mapping[Key, Episode], judged: Judged) -> set[Key]:
+    """Return the open episodes that cannot be judged without what could not be read."""
+    return {key for key, episode in episodes.items() if episode.is_open and _needs_unread(episode, judged)}
 
 
 def _needs_unread(episode: Episode, judged: Judged) -> bool:

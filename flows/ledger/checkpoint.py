@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,16 @@ from flows.files.own import (
     trusted_owners,
     write_temporary,
 )
-from flows.ledger.forms import CheckpointForm, EpisodeForm, KnownForm, PendingForm, RunForm, of_form, to_form
+from flows.ledger.forms import (
+    CheckpointForm,
+    KnownForm,
+    PendingForm,
+    RunForm,
+    of_form,
+    read_episode,
+    to_form,
+    write_episode,
+)
 from flows.ledger.position import START, Position
 from flows.ledger.skipped_run import read_attempt
 from schemas.episode import Episode, Key
@@ -39,9 +48,9 @@ _BODY = b',"body":'
 """What stands before the bytes that the checksum is of."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
-    """What is known after a run."""
+    """What is known after a run, which changes no more."""
 
     generation: int = 0
     """Runs that were committed."""
@@ -55,6 +64,11 @@ class Known:
     """What a run must know about acting, as values of JSON; None where it is off."""
     last_attempt: LastAttempt | None = None
     """A run since, without conclusions; it is noted beside the checkpoint, not in it."""
+
+    @cached_property
+    def text(self) -> msgspec.Raw:
+        """Its JSON, made once: a run writes what was known before it, what will be known, and the latter once more."""
+        return msgspec.Raw(msgspec.json.encode(_write_known(self)))
 
 
 class Pending(NamedTuple):
@@ -220,8 +234,8 @@ def _write(checkpoint: Checkpoint) -> CheckpointForm:
         CheckpointForm,
         checkpoint,
         position=tuple(checkpoint.position),
-        known=_write_known(checkpoint.known),
-        pending=pending and to_form(PendingForm, pending, after=_write_known(pending.after)),
+        known=checkpoint.known.text,
+        pending=pending and to_form(PendingForm, pending, after=pending.after.text),
     )
 
 
@@ -243,23 +257,19 @@ def _write_known(known: Known) -> KnownForm:
         acting=_as_values(known.acting) if is_acting else UNSET,
         generation=known.generation,
         head=known.head,
-        episodes=tuple(map(_write_episode, known.episodes.values())),
+        episodes=tuple(map(write_episode, known.episodes.values())),
         last_run=_write_run(known.last_run) if known.last_run else None,
     )
-
-
-@lru_cache(maxsize=65_536)  # a run writes what is known before it, what will be, and that once more
-def _write_episode(episode: Episode) -> EpisodeForm:
-    return to_form(EpisodeForm, episode)
 
 
 def _as_values(acting: Mapping[str, object] | None) -> dict[str, object] | None:
     return None if acting is None else dict(acting)
 
 
-def _read_known(form: KnownForm) -> Known:
-    episodes = [of_form(Episode, one) for one in form.episodes]
-    return Known(
+def _read_known(text: msgspec.Raw) -> Known:
+    form = msgspec.json.decode(text, type=KnownForm)
+    episodes = map(read_episode, form.episodes)
+    known = Known(
         generation=form.generation,
         head=form.head,
         episodes={episode.key: episode for episode in episodes},
@@ -267,6 +277,8 @@ def _read_known(form: KnownForm) -> Known:
         action_seq=0 if form.action_seq is UNSET else form.action_seq,
         acting=None if form.acting is UNSET else form.acting,
     )
+    vars(known)["text"] = text  # What was read is not spelt again; `replace` gives a value that knows no text yet.
+    return known
 
 
 def _write_run(run: LastRun) -> RunForm:

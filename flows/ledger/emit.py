@@ -317,7 +317,7 @@ class Emitter:
         self._go_on(scan, [event for event in scan.events if event.digest in confirmed])
 
     def _go_on(self, scan: Scan, events: Sequence[OwnEvent]) -> None:
-        known = _follow_events(self._checkpoint.known, events)
+        known = _follow_events(self._checkpoint.known, events) if events else self._checkpoint.known
         self._checkpoint = replace(self._checkpoint, known=known, position=scan.end)
 
     def _tell_strangers(self, scan: Scan, ours: Collection[str]) -> None:
@@ -374,7 +374,7 @@ def _follow_events(known: Known, events: Iterable[OwnEvent]) -> Known:
             action_seq = event.seq
         else:
             openings = _remember_opening(episodes.get(event.episode.key), event.episode)
-            episodes[event.episode.key] = replace(event.episode, openings=openings)
+            episodes[event.episode.key] = event.episode._replace(openings=openings)
     return replace(known, episodes=episodes, action_seq=action_seq, head=head)
 
 

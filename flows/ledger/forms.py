@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from schemas.episode import Episode
 from schemas.wait import Wait
 from schemas.words import Action, DriftKind, EventType, Outcome, Severity, State
 
@@ -15,8 +16,8 @@ Form = TypeVar("Form", bound=msgspec.Struct)
 Value = TypeVar("Value")
 
 
-class EpisodeForm(msgspec.Struct, frozen=True, kw_only=True, rename={"recommendation_id": "id", "event_type": "type"}):
-    """An `Episode`."""
+class EpisodeForm(msgspec.Struct, frozen=True, rename={"recommendation_id": "id", "event_type": "type"}):
+    """An `Episode`, with its fields in their order."""
 
     recommendation_id: str
     event_type: EventType
@@ -73,7 +74,7 @@ class AttemptForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownForm(msgspec.Struct, frozen=True, kw_only=True):
-    """What is `Known` after a run."""
+    """What is `Known` after a run; a checkpoint holds its text."""
 
     action_seq: Whole | UnsetType = UNSET
     """Unset with `acting` where acting was never on, so that a checkpoint without it is byte for byte what it was."""
@@ -89,7 +90,7 @@ class PendingForm(msgspec.Struct, frozen=True, kw_only=True):
 
     events: tuple[tuple[str, str], ...]
     files: tuple[tuple[str, str], ...]
-    after: KnownForm
+    after: msgspec.Raw
 
 
 class CheckpointForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,8 +99,21 @@ class CheckpointForm(msgspec.Struct, frozen=True, kw_only=True):
     serial: Whole
     log: str
     position: tuple[Whole, str, str]
-    known: KnownForm
+    known: msgspec.Raw
     pending: PendingForm | None
+
+
+def write_episode(episode: Episode) -> EpisodeForm:
+    """Return the form of an episode, of which there are tens of thousands."""
+    moments = (episode.opened_at, episode.last_event_at, *episode.openings)
+    if all(at.tzinfo is UTC for at in moments):
+        return EpisodeForm(*episode)
+    return to_form(EpisodeForm, episode)
+
+
+def read_episode(form: EpisodeForm) -> Episode:
+    """Return the episode that `write_episode` gave the form of."""
+    return Episode._make(msgspec.structs.astuple(form))
 
 
 def to_form(form: type[Form], value: object, **other: object) -> Form:

@@ -204,7 +204,7 @@ class Simulation:
             if episode.is_open and key not in recommended:
                 target = episode.target
                 if target in with_other or target not in drifting:
-                    self.episodes[key] = replace(episode, is_open=False)
+                    self.episodes[key] = episode._replace(is_open=False)
         for key, row in recommended.items():
             before = self.episodes.get(key)
             if before is None or not before.is_open:

@@ -1,9 +1,9 @@
 """What a run concluded, in the plain values that episodes are made of."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import starmap
 from typing import Any, TypeVar
 
 import polars as pl
@@ -12,9 +12,7 @@ from flows.run.attention import Attention
 from schemas.desired import Desired
 from schemas.drift import EVIDENCE
 from schemas.episode import Episode, Judged, Recommended, Target
-from schemas.frame import columns
 from schemas.last_run import LastRun
-from schemas.recommendation import Recommendation
 from schemas.rejected import is_fault
 from schemas.run import Judgement
 from schemas.wait import Wait
@@ -52,8 +50,9 @@ def to_judged(
     are without their evidence, for which few of them are asked.
     """
     waiting = {wait.target for wait in waits}
-    open_targets = sorted({episode.target for episode in episodes if episode.is_open} | waiting)
-    asked = pl.DataFrame(open_targets, schema={"node": pl.String, "service": pl.String}, orient="row")
+    open_targets = {episode.target for episode in episodes if episode.is_open} | waiting
+    names = {"node": [target.node for target in open_targets], "service": [target.service for target in open_targets]}
+    asked = pl.DataFrame(names, schema={"node": pl.String, "service": pl.String})
     services = desired.services.join(asked, on=["node", "service"], how="semi")
     nodes = desired.nodes.filter("is_monitored")
     is_wanted = pl.col("is_monitored") & pl.col("node").is_in(nodes["node"].implode())
@@ -101,7 +100,7 @@ def give_evidence(
     found: dict[datetime, list[Recommended]] = {}
     for as_of, row in rows:
         said = tuple(evidence.get((as_of, drift_id), {}) for drift_id in row.drift_ids)
-        found.setdefault(as_of, []).append(replace(row, evidence=said))
+        found.setdefault(as_of, []).append(row._replace(evidence=said))
     return found
 
 
@@ -120,23 +119,19 @@ def _evidence(
 def _bare_by_run(judgement: Judgement) -> dict[datetime, list[Recommended]]:
     """Return the recommendations of each run that has some, without their evidence."""
     found: dict[datetime, list[Recommended]] = {}
-    rows = judgement.recommendations.select(columns(Recommendation))
-    for row in rows.iter_rows(named=True):
-        recommended = Recommended(
-            recommendation_id=row["recommendation_id"],
-            event_type=_EVENT_TYPES[row["event_type"]],
-            action=_ACTIONS[row["action"]],
-            severity=_SEVERITIES[row["severity"]],
-            node=row["node"],
-            service=row["service"],
-            reason=row["reason"],
-            causing_kinds=tuple([_KINDS[kind] for kind in row["causing_kinds"]]),
-            unblocked_by=row["unblocked_by"],
-            drift_ids=tuple(row["drift_ids"]),
-            root_causes=tuple(row["root_causes"]),
-            blast_radius=row["blast_radius"],
-        )
-        found.setdefault(row["as_of"], []).append(recommended)
+    rows = judgement.recommendations
+    values = {name: rows[name].to_list() for name in Recommended._fields if name in rows.columns} | {
+        "event_type": [_EVENT_TYPES[word] for word in rows["event_type"]],
+        "action": [_ACTIONS[word] for word in rows["action"]],
+        "severity": [_SEVERITIES[word] for word in rows["severity"]],
+        "causing_kinds": [tuple([_KINDS[kind] for kind in kinds]) for kinds in rows["causing_kinds"].to_list()],
+        "drift_ids": map(tuple, rows["drift_ids"].to_list()),
+        "root_causes": map(tuple, rows["root_causes"].to_list()),
+    }
+    for as_of, recommended in zip(
+        rows["as_of"].to_list(), starmap(Recommended, zip(*values.values(), strict=True)), strict=True
+    ):
+        found.setdefault(as_of, []).append(recommended)
     return found
 
 
@@ -148,7 +143,7 @@ def _drift_by_target(drift: pl.DataFrame) -> dict[Target, dict[DriftKind, HeldBy
 
 
 def _targets(services: pl.DataFrame) -> frozenset[Target]:
-    return frozenset(Target(node, service) for node, service in services.select("node", "service").iter_rows())
+    return frozenset(map(Target._make, services.select("node", "service").iter_rows()))
 
 
 def remember_run(judgement: Judgement, attention: Attention, outcome: Outcome, as_of: datetime) -> LastRun:

@@ -2,14 +2,18 @@
 
 import hashlib
 import json
-from datetime import UTC, datetime
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
 
 from flows.ledger.checkpoint import Checkpoint, Known, Pending, decode_checkpoint, encode_checkpoint
+from flows.ledger.forms import EpisodeForm, read_episode, to_form, write_episode
 from flows.ledger.position import Position
 from schemas.episode import Episode
 from schemas.last_run import LastRun
@@ -91,6 +95,63 @@ def test_a_checkpoint_comes_back(pending, acting):
     checkpoint = Checkpoint(known=known, log="/log", position=Position(12, "a", "b"), pending=pending, serial=7)
 
     assert decode_checkpoint(encode_checkpoint(checkpoint), Path("checkpoint")) == checkpoint
+
+
+MOMENTS = st.builds(
+    lambda minutes, zone: (AT + timedelta(minutes=minutes)).astimezone(zone),
+    st.integers(0, 10**6),
+    st.sampled_from([UTC, UTC, ZoneInfo("Europe/Berlin")]),
+)
+EPISODES = st.builds(
+    Episode,
+    recommendation_id=st.text(),
+    severity=st.sampled_from(Severity),
+    action=st.sampled_from(Action),
+    causing_kinds=st.lists(st.sampled_from(DriftKind), max_size=3).map(tuple),
+    opened_at=MOMENTS,
+    last_event_at=MOMENTS,
+    seq=st.integers(0, 9),
+    openings=st.lists(MOMENTS, max_size=3).map(tuple),
+    root_causes=st.none() | st.lists(st.text(), max_size=2).map(tuple),
+)
+
+
+@given(episode=EPISODES)
+def test_an_episode_is_written_as_any_other_value_and_comes_back(episode):
+    form = write_episode(episode)
+
+    moments = (form.opened_at, form.last_event_at, *form.openings)
+    event("in UTC" if form.opened_at is episode.opened_at else "elsewhere")
+    assert form == to_form(EpisodeForm, episode)
+    assert {at.tzinfo for at in moments} == {UTC}
+    assert read_episode(form) == episode
+    assert Episode._fields == EpisodeForm.__struct_fields__
+
+
+def loaded(*episodes):
+    """Return what is known as a run reads it, with the text that it was read from."""
+    data = encode_checkpoint(Checkpoint(known=replace(KNOWN, episodes={one.key: one for one in episodes})))
+    return decode_checkpoint(data, Path("checkpoint")).known
+
+
+@given(episodes=st.lists(EPISODES, max_size=3))
+def test_what_was_read_is_written_as_what_is_spelt_anew(episodes):
+    known = loaded(*episodes)
+    anew = Known(**{one.name: getattr(known, one.name) for one in fields(known)})
+
+    assert known.text is vars(known)["text"]
+    assert bytes(known.text) == bytes(anew.text)
+    assert encode_checkpoint(Checkpoint(known=known)) == encode_checkpoint(Checkpoint(known=anew))
+
+
+def test_what_has_changed_since_it_was_read_is_spelt_anew():
+    known = loaded(EPISODE)
+
+    after = replace(known, episodes={EPISODE.key: EPISODE._replace(seq=4)})
+
+    assert body(known=after)["known"]["episodes"][0]["seq"] == 4
+    assert body(known=replace(known, generation=5))["known"]["generation"] == 5
+    assert body(known=known)["known"]["episodes"][0]["seq"] == 3
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from polars.testing import assert_frame_equal
 
 from schemas.acknowledgement import Acknowledgement
 from stages.acknowledge import acknowledge
@@ -41,6 +42,15 @@ def test_one_that_matches_nothing_is_reported():
     other = replace(ACK, service="cache")
 
     assert acknowledged(other).unmatched == (other,)
+
+
+def test_without_any_all_stands_as_beside_one_for_something_else():
+    none, other = acknowledged(), acknowledged(replace(ACK, service="cache"))
+
+    assert none.standing.height == 2
+    assert_frame_equal(none.standing, other.standing)
+    assert_frame_equal(none.acknowledged, other.acknowledged)
+    assert (none.by, none.unmatched, none.lapsed) == ({}, (), ())
 
 
 def broken_chain():

@@ -1,13 +1,15 @@
 """What a run does to the open episodes (SEMANTICS 7)."""
 
 import time
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
 
 from schemas.episode import Episode, Key, Target
 from schemas.words import ALL, FLEET, Action, DriftKind, EmitMode, EventType, HeldBy, Resolution, Severity, Transition
+from stages import transition
 from stages.transition import decide_transitions
 from tests.helpers.episodes import DAY, NOON, judged, recommended
 
@@ -207,7 +209,7 @@ def test_other_root_causes_are_a_change():
 
 
 def test_an_episode_of_an_earlier_version_learns_its_root_causes_without_an_event():
-    old = {key: replace(row, root_causes=None) for key, row in opened(recommended()).items()}
+    old = {key: row._replace(root_causes=None) for key, row in opened(recommended()).items()}
 
     first = decide(old, judged(recommended(root_causes=("piha/db",))))
 
@@ -274,3 +276,70 @@ def test_emit_mode_none_writes_nothing_and_forgets_nothing():
     episodes = opened()
 
     assert decide(episodes, judged(), emit_mode=EmitMode.NONE) == ((), episodes, frozenset())
+
+
+NODES = st.sampled_from(["piha", "vps", "lost", FLEET])
+ROWS = st.lists(
+    st.builds(
+        recommended,
+        st.sampled_from(["web", "db", ALL]),
+        NODES,
+        st.sampled_from([Action.REDEPLOY, Action.FAILOVER_REVIEW, Action.DELAYED_DEPLOYMENT]),
+        st.sampled_from([Severity.ERROR, Severity.CRITICAL]),
+        st.sampled_from([(MISSING,), (MISSING, DriftKind.UNHEALTHY_SERVICE), (DriftKind.UNHEALTHY_SERVICE, MISSING)]),
+        root_causes=st.sampled_from([(), ("vps/db",), ("vps/db", "vps/mqtt"), ("vps/mqtt", "vps/db")]),
+    ),
+    max_size=6,
+)
+UNREAD = st.fixed_dictionaries(
+    {},
+    optional={
+        "unreadable_nodes": st.just(frozenset({"vps"})),
+        "bad_entries": st.just(frozenset({WEB})),
+        "unjudged_nodes": st.just(frozenset({"piha"})),
+        "unread_dependencies": st.just(frozenset({WEB})),
+        "is_topology_readable": st.just(False),
+    },
+)
+
+
+@given(first=ROWS, then=ROWS, unread=UNREAD)
+def test_what_is_all_read_is_decided_as_if_each_episode_was_asked_what_it_needs(first, then, unread):
+    before, judgement = opened(*first), judged(*then, as_of=NOON + DAY, **unread)
+    found = decide(before, judgement)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transition, "_is_all_read", lambda _: False)
+        asked = decide(before, judgement)
+
+    event("all read" if not unread else "something unread")
+    assert found == asked
+
+
+@given(first=ROWS, then=ROWS)
+def test_events_come_by_their_keys_and_nothing_that_stays_the_same_has_one(first, then):
+    before = opened(*first)
+    found = decide(before, judged(*then))
+
+    wanted = {row.key: row for row in then}
+    same = {key for key, row in wanted.items() if key in before and is_told_by(before[key], row)}
+    ended = [change for change in found.changes if change.transition is Transition.RESOLVED]
+    risen = found.changes[len(ended) :]
+    event(f"{len(same)} stay the same")
+    assert [change.episode.key for change in risen] == sorted(wanted.keys() - same)
+    assert [change.episode.key for change in ended] == sorted(change.episode.key for change in ended)
+    assert all(found.episodes[key] is before[key] for key in same)
+    assert found.suspended == before.keys() - wanted.keys() - {change.episode.key for change in ended}
+
+
+def is_told_by(episode, row):
+    """Return whether an open episode tells what the recommendation does, in whatever order."""
+    said = (row.severity, {*row.causing_kinds}, {*row.root_causes})
+    return (episode.severity, {*episode.causing_kinds}, {*episode.root_causes}) == said
+
+
+@pytest.mark.parametrize("action", [action for action in Action if action is not Action.REDEPLOY])
+def test_any_other_action_for_the_target_takes_the_episodes_place(action):
+    [ended, risen] = decide(opened(), judged(recommended(action=action))).changes
+
+    assert (ended.resolution, risen.episode.action) == (Resolution.SUPERSEDED, action)

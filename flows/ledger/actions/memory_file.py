@@ -14,7 +14,7 @@ from flows.files.sealed import seal, unseal
 from flows.ledger.actions.memory_form import dump_memory, parse_memory
 from flows.ledger.actions.places import ActionPlace
 from flows.ledger.actions.share import replace_shared
-from flows.ledger.forms import AcknowledgementForm, EpisodeForm, Instant, of_form, to_form
+from flows.ledger.forms import AcknowledgementForm, EpisodeForm, Instant, of_form, read_episode, to_form, write_episode
 from schemas.acknowledgement import Acknowledgement
 from schemas.episode import Episode
 from schemas.memory import Memory
@@ -56,7 +56,7 @@ def write_remembered(place: ActionPlace, remembered: Remembered) -> None:
         remembered,
         v=VERSION,
         memory=dump_memory(remembered.memory),
-        episodes=tuple(to_form(EpisodeForm, row) for row in remembered.episodes),
+        episodes=tuple(map(write_episode, remembered.episodes)),
         acknowledgements=tuple(to_form(AcknowledgementForm, row) for row in remembered.acknowledgements),
         settling=tuple((row.node, row.service, row.first_seen_at) for row in remembered.settling),
     )
@@ -96,7 +96,7 @@ def _read(form: _File) -> Remembered:
         as_of=form.as_of,
         world_at=form.world_at,
         memory=parse_memory(form.memory),
-        episodes=tuple(of_form(Episode, row) for row in form.episodes),
+        episodes=tuple(map(read_episode, form.episodes)),
         acknowledgements=tuple(of_form(Acknowledgement, row) for row in form.acknowledgements),
         settling=tuple(settling),
     )
