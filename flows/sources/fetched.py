@@ -33,19 +33,19 @@ def fetch_inputs(address: str, folder: Path, most_bytes: int) -> None:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a library of any storage makes of its trouble
         raise WorldUnreadableError(f"{address}: cannot be fetched: {type(error).__name__}: {error}") from None
+    for name in known.keys() - {str(name) for name in there}:
+        (folder / name).unlink(missing_ok=True)
     for name, path in changed.items():
         place = folder / name
         make_private_folder(place.parent)
         replace_file(place, fetched[path])
-    for name in known.keys() - {str(name) for name in there}:
-        (folder / name).unlink(missing_ok=True)
     replace_file(folder / INDEX, json.dumps({str(name): stamp for name, stamp in there.items()}).encode())
 
 
 def _relative(root: str, path: str) -> PurePosixPath:
-    """Return the path below the root. Raises ValueError for one that would lead out of it."""
+    """Return the path below the root. Raises ValueError for one that would lead out of it, or that no system has."""
     name = PurePosixPath(path).relative_to(root)
-    if ".." in name.parts or not name.parts:
+    if ".." in name.parts or not name.parts or "\0" in path:
         raise ValueError(f"{path!a} is no name of a file")
     return name
 
@@ -62,6 +62,6 @@ def _read_index(folder: Path) -> dict[str, list[Any]]:
         return {}
     try:
         known = json.loads((folder / INDEX).read_bytes())
-    except (OSError, ValueError):
+        return {name: stamp for name, stamp in known.items() if (folder / name).is_file()}
+    except (OSError, ValueError, AttributeError):
         return {}
-    return {name: stamp for name, stamp in known.items() if (folder / name).is_file()}

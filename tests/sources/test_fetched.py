@@ -65,6 +65,35 @@ def test_what_cannot_be_fetched_is_told_and_the_copy_stays(store, tmp_path, addr
     assert len(copied(tmp_path)) == 2
 
 
+def test_a_name_that_no_system_has_is_told_as_what_cannot_be_fetched(store, tmp_path):
+    store.pipe("/bucket/site/inventory/\0", b"")
+
+    with pytest.raises(WorldUnreadableError, match="no name of a file"):
+        fetch_inputs("memory://bucket/site", tmp_path, MOST)
+
+
+def test_a_file_that_is_a_folder_now_is_one_in_the_copy(store, tmp_path):
+    store.pipe("/bucket/site/inventory/hosts/saturn", b"")
+    fetch_inputs("memory://bucket/site", tmp_path, MOST)
+    store.rm("/bucket/site/inventory/hosts/saturn")
+    store.pipe("/bucket/site/inventory/hosts/saturn/services.yaml", b"services: {}\n")
+
+    fetch_inputs("memory://bucket/site", tmp_path, MOST)
+
+    assert "inventory/hosts/saturn/services.yaml" in copied(tmp_path)
+
+
+@pytest.mark.parametrize("said", ["[", "[]"])
+def test_what_was_fetched_before_is_fetched_anew_where_that_is_not_known(store, tmp_path, said):
+    fetch_inputs("memory://bucket/site", tmp_path, MOST)
+    (tmp_path / INDEX).write_text(said)
+    (tmp_path / "world/nodes.json").write_text("torn")
+
+    fetch_inputs("memory://bucket/site", tmp_path, MOST)
+
+    assert copied(tmp_path)["world/nodes.json"] == THERE["world/nodes.json"]
+
+
 @pytest.mark.slow
 def test_a_site_is_judged_by_what_object_storage_holds(store, tmp_path):
     site = write_sites(tmp_path / "sites", sites=1, nodes=40, services=12)[0].inventory
