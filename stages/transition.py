@@ -50,23 +50,20 @@ def decide_transitions(
     kept = set() if _is_all_read(judged) else _keep(episodes, judged)
     kept_targets = {episodes[key].target for key in kept}
     free = {key: row for key, row in recommended.items() if not _is_frozen(row, kept, kept_targets, judged)}
-    closed = [*_resolve(episodes, recommended, kept, judged)]
+    silent = {key for key in episodes.keys() - free.keys() if episodes[key].is_open}
+    closed = [*_resolve(episodes, recommended, silent - kept, judged)]
     risen = [*_raise(episodes, free, judged, reminder_interval, emit_mode)]
-    anchored = {key: _anchor(episode, recommended.get(key), judged.as_of) for key, episode in episodes.items()}
     changes = (*closed, *risen)
-    after = anchored | {change.episode.key: change.episode for change in changes}
+    after = {**episodes, **_anchor(episodes, recommended, judged.as_of)}
+    after |= {change.episode.key: change.episode for change in changes}
     resolved = {change.episode.key for change in closed}
-    quiet = {key for key, episode in episodes.items() if key not in free and episode.is_open}
-    return Transitions(changes, after, frozenset(quiet - resolved))
+    return Transitions(changes, after, frozenset(silent - resolved))
 
 
 def _resolve(
-    episodes: Mapping[Key, Episode], recommended: Mapping[Key, Recommended], kept: set[Key], judged: Judged
+    episodes: Mapping[Key, Episode], recommended: Mapping[Key, Recommended], silent: set[Key], judged: Judged
 ) -> Iterator[Change]:
-    ending = (
-        key for key, episode in episodes.items() if key not in recommended and key not in kept and episode.is_open
-    )
-    for key in sorted(ending):
+    for key in sorted(silent - recommended.keys()):
         episode = episodes[key]
         is_superseded = any(key._replace(action=action) in recommended for action in Action)
         resolution = _find_resolution(episode, judged, is_superseded=is_superseded)
@@ -181,14 +178,17 @@ def _identify(episode: Episode, transition: Transition, input_fingerprint: str) 
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _anchor(episode: Episode, row: Recommended | None, as_of: datetime) -> Episode:
-    """Return an episode without an event: its last one is not to come, and what an old version left out is filled in."""
-    if not episode.is_open:
-        return episode
-    causes = tuple(sorted(row.root_causes)) if row is not None and episode.root_causes is None else episode.root_causes
-    if episode.last_event_at <= as_of and causes == episode.root_causes:
-        return episode
-    return episode._replace(last_event_at=min(episode.last_event_at, as_of), root_causes=causes)
+def _anchor(
+    episodes: Mapping[Key, Episode], recommended: Mapping[Key, Recommended], as_of: datetime
+) -> dict[Key, Episode]:
+    """Return those whose last event is not to come, and those that lack what an old version left out, with both mended."""
+    found = {}
+    for key, episode in episodes.items():
+        if episode.is_open and (episode.root_causes is None or episode.last_event_at > as_of):
+            row, causes = recommended.get(key), episode.root_causes
+            causes = tuple(sorted(row.root_causes)) if row is not None and causes is None else causes
+            found[key] = episode._replace(last_event_at=min(episode.last_event_at, as_of), root_causes=causes)
+    return found
 
 
 def _is_frozen(row: Recommended, kept: set[Key], kept_targets: set[Target], judged: Judged) -> bool:

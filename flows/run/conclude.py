@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
-from itertools import starmap
+from itertools import islice, starmap
 from typing import Any, TypeVar
 
 import polars as pl
@@ -128,10 +128,9 @@ def _bare_by_run(judgement: Judgement) -> dict[datetime, list[Recommended]]:
         "drift_ids": map(tuple, rows["drift_ids"].to_list()),
         "root_causes": map(tuple, rows["root_causes"].to_list()),
     }
-    for as_of, recommended in zip(
-        rows["as_of"].to_list(), starmap(Recommended, zip(*values.values(), strict=True)), strict=True
-    ):
-        found.setdefault(as_of, []).append(recommended)
+    recommended = starmap(Recommended, zip(*values.values(), strict=True))
+    for size, as_of in rows["as_of"].rle().struct.unnest().iter_rows():
+        found.setdefault(as_of, []).extend(islice(recommended, size))
     return found
 
 
