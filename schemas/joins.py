@@ -60,13 +60,13 @@ def _join(
             pairs = [(rows.slice(*mine), others.slice(*theirs)) for mine, theirs in parts]
             return _join_parts(rows, pairs, keys, how)
     elif rows.height >= LARGE and how == "semi":
-        rows = rows.filter(_hash(rows, keys).is_in(_hash(others, keys).unique().implode()))
+        rows = rows.filter(hash_keys(rows, keys).is_in(hash_keys(others, keys).unique().implode()))
     elif rows.height >= LARGE:
         return _join_parts(rows, [(part, others) for part in rows.iter_slices(PART * 4)], keys, how)
     return rows.join(others, on=keys, how=how, maintain_order="left")
 
 
-def _hash(rows: pl.DataFrame, keys: list[str]) -> pl.Series:
+def hash_keys(rows: pl.DataFrame, keys: list[str]) -> pl.Series:
     """Return a number that equal keys share, and hardly any others: most of many rows are left out by that alone."""
     return rows.select(pl.reduce(operator.xor, [pl.col(key).hash(seed) for seed, key in enumerate(keys)])).to_series()
 

@@ -8,7 +8,7 @@ from schemas.desired import Dependency, Desired
 from schemas.drift import WAITING, Drift
 from schemas.expressions import word
 from schemas.frame import DataFrame, columns, dtypes, empty
-from schemas.joins import only, without
+from schemas.joins import hash_keys, only, without
 from schemas.link import NAME, TARGET, CycleMember, Instance, Link, Links, declared, of_judged_nodes
 from schemas.words import DependencyScope, RunMode
 
@@ -152,7 +152,7 @@ def find_cycles(desired: Desired) -> pl.DataFrame:
 
     Names are looked at first: where no name depends on itself, no service does, and hardly any name ever does.
     """
-    dependencies = _between(_within_components(desired.dependencies))
+    dependencies = _within_components(_between(desired.dependencies))
     if dependencies.is_empty():
         return pl.DataFrame(schema=dtypes(CycleMember))
     instances = _judged(desired)
@@ -182,7 +182,7 @@ def _own_names(links: pl.DataFrame) -> pl.DataFrame:
     return links.filter(is_own).select(TARGET)
 
 
-def _within_components(dependencies: DataFrame[Dependency]) -> pl.DataFrame:
+def _within_components(dependencies: pl.DataFrame) -> pl.DataFrame:
     """Return the dependencies between names that depend on each other."""
     pairs = dependencies.select("service", "dependency").unique()
     component = _components(pairs.select(source="service", sink="dependency"))
@@ -194,24 +194,28 @@ def _within_components(dependencies: DataFrame[Dependency]) -> pl.DataFrame:
     return marked.filter(pl.col("cycle") == pl.col("cycle_sink")).select(dependencies.columns)
 
 
-def _between(dependencies: pl.DataFrame) -> pl.DataFrame:
+def _between(dependencies: DataFrame[Dependency]) -> pl.DataFrame:
     """Return the dependencies without those within a node that lead to what needs nothing, or come from what nobody needs.
 
-    Each round shortens a chain by a link at either end; of a long one some are left.
+    Each round shortens a chain by a link at either end; of a long one some are left. Services are told by a number of
+    their node and name: two that share one leave more than there need be, and never less.
     """
     is_near = pl.col("node").is_not_null() & (pl.col("scope") == DependencyScope.LOCAL)
-    near, others = dependencies.filter(is_near), dependencies.filter(~is_near)
-    is_onward = pl.col("dependency").is_in(others.filter(pl.col("node").is_null())["service"].implode())
-    is_asked = pl.col("service").is_in(others["dependency"].implode())
+    others = dependencies.filter(~is_near)
+    numbered = dependencies.select(
+        is_near=is_near,
+        is_onward=pl.col("dependency").is_in(others.filter(pl.col("node").is_null())["service"].implode()),
+        is_asked=pl.col("service").is_in(others["dependency"].implode()),
+    ).with_columns(source=hash_keys(dependencies, TARGET), sink=hash_keys(dependencies, ["node", "dependency"]))
+    needing = numbered.filter(~pl.col("is_near"))["source"]
+    near = numbered.with_row_index("row").filter("is_near")
     for _ in range(MOST_TRIMS):
         count = near.height
-        needing = pl.concat([near, others]).select("node", dependency="service")
-        near = pl.concat([near.filter(is_onward), near.filter(~is_onward).pipe(only, needing, ["node", "dependency"])])
-        needed = near.select("node", service="dependency")
-        near = pl.concat([near.filter(is_asked), near.filter(~is_asked).pipe(only, needed, TARGET)])
+        near = near.filter(pl.col("is_onward") | pl.col("sink").is_in(pl.concat([near["source"], needing]).implode()))
+        near = near.filter(pl.col("is_asked") | pl.col("source").is_in(near["sink"].implode()))
         if near.height == count:
             break
-    return pl.concat([others, near])
+    return pl.concat([others, dependencies[near["row"]]])
 
 
 def _components(edges: pl.DataFrame) -> pl.DataFrame:
