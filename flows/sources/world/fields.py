@@ -84,6 +84,18 @@ def read_word(record: Record, field: str, max_length: int) -> str | None:
     return text.strip().lower() if isinstance(value, str) else text
 
 
+def read_known_word(record: Record, field: str, max_length: int) -> str | None:
+    """Return a word as the rules compare it; none where it is blank, or no text."""
+    return (read_word(record, field, max_length) if isinstance(record.get(field), str) else None) or None
+
+
+def check_id(text: str, max_length: int) -> str:
+    """Return an id that can be stored and printed; raises `UnusableNameError` at another."""
+    if not text or not text.isprintable() or len(text) > max_length:
+        raise UnusableNameError(f"an id has 1 to {max_length} printable characters")
+    return text
+
+
 def check_length(text: str, field: str, max_length: int) -> None:
     """Refuse a word that is too long: raises `UnusableNameError`."""
     if len(text) > max_length:
@@ -100,6 +112,8 @@ def read_text(record: Record, field: str, max_length: int) -> str | None:
 def read_count(record: Record, field: str) -> int | None:
     """Return a count, however it is written (40, 40.0, "40"); None where it is none, or more than can be meant."""
     value = record.get(field)
+    if type(value) is int:
+        return value if 0 <= value <= MOST_OCCURRENCES else None
     written = str(value).strip() if isinstance(value, str | int | float) else ""
     found = _COUNT.fullmatch(written)
     count = int(found[1]) if found else None

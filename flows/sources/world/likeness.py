@@ -21,7 +21,7 @@ from flows.sources.world import repeats
 from flows.sources.world.fields import read_status
 from flows.sources.world.files import DEPLOYMENTS, FILES, INCIDENTS, NODES, SERVICES, SUMMARY, WorldFiles, file_limits
 from flows.sources.world.parse import parse_files
-from flows.sources.world.rows import ACTIVITY_TIMES, DEPLOYMENT_TIMES
+from flows.sources.world.plain_rows import ACTIVITY_TIMES, DEPLOYMENT_TIMES
 from schemas.limits import Limits
 from schemas.rules import Rules
 

@@ -14,9 +14,11 @@ from flows.sources.formats.json_strict import Unfit, describe
 from flows.sources.world.fields import (
     Record,
     TimeReader,
+    check_id,
     check_length,
     printable,
     read_count,
+    read_known_word,
     read_pressure,
     read_status,
     read_text,
@@ -33,13 +35,11 @@ from flows.sources.world.files import (
 )
 from flows.sources.world.names import Target, UnusableNameError, WorldNames, field_text, incident_service
 from flows.sources.world.parse import parse_files
+from flows.sources.world.plain_rows import ACTIVITY_TIMES, DEPLOYMENT_TIMES, PlainRows
 from flows.sources.world.repeats import Again, Moments, Repeats, Row
 from flows.sources.world.service_columns import read_service_columns
 from schemas.limits import Limits
 from schemas.rules import Rules
-
-DEPLOYMENT_TIMES = ("started_at", "completed_at", "timestamp", "updated_at")
-ACTIVITY_TIMES = ("started_at", "last_occurrence", "timestamp", "updated_at")
 
 
 class Observed(NamedTuple):
@@ -170,6 +170,15 @@ class WorldRows:
         return len(self.rejected) + len(self._times.doubtful) + len(self.service_columns)
 
     def _add_nodes(self, records: Records) -> None:
+        plain = PlainRows(records, self._names, self._limits)
+        rows = plain.read_nodes(self._times) if records.is_keyed else None
+        if rows is not None:
+            self.nodes += rows
+            self._tell_cut({*plain.keys})
+            records = plain.misfits
+        self._add_observed_nodes(records)
+
+    def _add_observed_nodes(self, records: Records) -> None:
         found: dict[Target, list[Observed]] = {}
         written: set[str] = set()
         for key, record in records.entries:
@@ -194,11 +203,10 @@ class WorldRows:
     def _read_node_row(self, node: str, record: Record, key: str) -> Row:
         seen_at, state = self._times.read_seen(record, "last_seen", NODES, key)
         most = self._limits.max_word_length
-        status = read_word(record, "status", most) if isinstance(record.get("status"), str) else None
         return (
             self._times.as_of_us,
             node,
-            status or None,
+            read_known_word(record, "status", most),
             read_text(record, "reason_class", most),
             seen_at,
             state,
@@ -297,6 +305,14 @@ class WorldRows:
         self.taken += [(self._times.as_of_us, printable(name), self._names.read_node(name)) for name in cut]
 
     def _add_deployments(self, records: Records) -> None:
+        plain = PlainRows(records, self._names, self._limits)
+        rows = plain.read_deployments(self._times) if records.is_keyed else None
+        if rows is not None:
+            self.deployments += rows
+            records = plain.misfits
+        self._add_each_deployment(records)
+
+    def _add_each_deployment(self, records: Records) -> None:
         for order, (key, record) in enumerate(records.entries):
             try:
                 fields = _fields(record)
@@ -313,11 +329,19 @@ class WorldRows:
             self.deployments.append((*target, status, begun_at, times[1], order, printable(name)))
 
     def _add_incidents(self, records: Records) -> None:
+        plain = PlainRows(records, self._names, self._limits)
+        rows = plain.read_incidents(self._times) if records.is_keyed else None
+        if rows is not None:
+            self.incidents += rows
+            records = plain.misfits
+        self._add_each_incident(records)
+
+    def _add_each_incident(self, records: Records) -> None:
         found: dict[str, list[tuple[str, Row, Record]]] = {}
         for key, record in records.entries:
             try:
                 fields = _fields(record)
-                name = self._checked_id(key if records.is_keyed else field_text(fields, "id"))
+                name = check_id(key if records.is_keyed else field_text(fields, "id"), self._limits.max_key_length)
                 target = self._names.read_node(field_text(fields, "node")), incident_service(fields, self._names)
                 most = self._limits.max_word_length
                 words = [read_word(fields, field, most) for field in ("status", "severity", "trigger_type")]
@@ -337,11 +361,6 @@ class WorldRows:
         newest = max((time for time in times if time is not None), default=None)
         resolved_at = self._times.read(fields, "resolved_at", INCIDENTS, name)
         return (*begin, times[0], newest, resolved_at, read_count(fields, "occurrence_count"), name)
-
-    def _checked_id(self, text: str) -> str:
-        if not text or not text.isprintable() or len(text) > self._limits.max_key_length:
-            raise UnusableNameError(f"an id has 1 to {self._limits.max_key_length} printable characters")
-        return text
 
     def _refuse_misfits(self, records: Records) -> None:
         """Refuse a file with too many values that are no records, before anything is made of the others."""
