@@ -10,6 +10,7 @@ from schemas.expressions import word
 from schemas.frame import DataFrame, columns, dtypes, empty
 from schemas.joins import hash_keys, only, without
 from schemas.link import NAME, TARGET, CycleMember, Instance, Link, Links, declared, of_judged_nodes
+from schemas.rejected import is_fault_of_node
 from schemas.words import DependencyScope, RunMode
 
 MOST_ROUNDS = 20
@@ -60,7 +61,7 @@ def _instances(desired: Desired, observed: pl.DataFrame) -> pl.DataFrame:
         is_open=pl.lit(False),
     )
     unread = desired.nodes.filter(~pl.col("is_readable"))
-    bad_entries = desired.unread.filter(~pl.col("is_warning") & pl.col("node").is_not_null())
+    bad_entries = desired.unread.filter(is_fault_of_node())
     if unread.is_empty() and bad_entries.is_empty():
         return asked
     strange = of_judged_nodes(observed.filter(~pl.col("is_desired")), desired.nodes)

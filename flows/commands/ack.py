@@ -62,7 +62,9 @@ def register(app: typer.Typer) -> None:
 def add(
     target: Aim,
     reason: Annotated[str, typer.Option("--reason", help="Why it may stay like this.")],
-    until: Annotated[str, typer.Option("--until", help="A duration from now such as 3d, or an ISO 8601 moment.")],
+    until: Annotated[
+        str, typer.Option("--until", help="A duration from now such as 3d, or a moment: ISO 8601, or Unix seconds.")
+    ],
     owner: Annotated[
         str, typer.Option("--owner", help="Who answers for it.", show_default="you", default_factory=getpass.getuser)
     ],

@@ -39,6 +39,8 @@ AsOf = Annotated[
     typer.Option("--as-of", help="Judge ages at this moment (ISO 8601, a date, or Unix seconds) instead of now."),
 ]
 DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+UNIX = re.compile(r"\d{10}(\.\d*)?", re.ASCII)
+"""Seconds since 1970, as records write them: so many seconds are no duration that anybody means."""
 Since = Annotated[str | None, typer.Option("--since", help=f"Begin here: {POINT}.")]
 Until = Annotated[str | None, typer.Option("--until", help=f"End before this: {POINT}; otherwise now.")]
 Zone = Annotated[
@@ -115,10 +117,10 @@ def parse_end(text: str, now: datetime, what: str, longest: timedelta | None = N
 
 
 def _move(text: str, start: datetime, sign: int) -> datetime:
-    """Return the moment that lies a duration before or after another, or that a date or ISO 8601 text names."""
+    """Return the moment that lies a duration before or after another, or that a date, an ISO 8601 text or Unix seconds name."""
     from schemas.duration import parse_duration
 
-    duration = parse_duration(text)
+    duration = None if UNIX.fullmatch(text.strip()) else parse_duration(text)
     try:
         if isinstance(duration, timedelta):
             return start + sign * duration

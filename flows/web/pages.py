@@ -24,6 +24,7 @@ from flows.views.policy_check import check_policy
 from flows.views.policy_explain import explain_policy
 from flows.web.context import Context, Reader, Shared, Signed
 from flows.web.sessions import Session
+from schemas.duration import is_judged
 from schemas.episode import spell_target
 from schemas.numbers import Automation
 from schemas.policy import Policy
@@ -44,7 +45,6 @@ RANGES = {
 MONTH = RANGES["30d"]
 MOST_SERVICES = 500
 """Rows of one page: a phone does not scroll through ten thousand."""
-YEARS = (1970, 2100)
 LASTING = {"cache-control": "max-age=3600"}
 
 
@@ -212,7 +212,7 @@ def _read_day(text: str) -> datetime | None:
         day = datetime.combine(date.fromisoformat(text), midnight(), UTC)
     except ValueError:
         return None
-    return day if YEARS[0] <= day.year < YEARS[1] else None
+    return day if is_judged(day) else None
 
 
 def _page_with_part(context: Context, session: Session | None, name: str) -> HTMLResponse:

@@ -19,6 +19,12 @@ def test_an_end_is_a_duration_from_now_or_a_moment():
     assert parse_since("3d", NOW) == NOW - timedelta(days=3)
 
 
+def test_ten_digits_are_a_moment_in_unix_seconds_and_no_duration_of_decades():
+    assert parse_end("1780574400", NOW, "it") == datetime(2026, 6, 4, 12, tzinfo=UTC)
+    assert parse_since("1777550400", NOW) == datetime(2026, 4, 30, 12, tzinfo=UTC)
+    assert parse_end("5400", NOW, "it") == NOW + timedelta(minutes=90)
+
+
 @pytest.mark.parametrize("parse", [parse_since, lambda text, now: parse_end(text, now, "it")], ids=["since", "until"])
 @pytest.mark.parametrize("text", ["soon", "3days", "", "3 days", "2026-13-01"])
 def test_what_is_no_moment_is_told_with_what_was_expected(parse, text):
