@@ -6,7 +6,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from flows.errors import SupervisorError
-from flows.files.processes import collect_seldom
+from flows.files.processes import collect_seldom, keep_memory
 from flows.text.escape import show
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def main() -> None:
     _open_closed_streams()
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look for some in each installed package
     collect_seldom()
+    keep_memory()
     sys.exit(_run(sys.argv[1:]))
 
 

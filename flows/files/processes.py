@@ -36,6 +36,14 @@ def spare_threads() -> None:
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 
+def keep_memory() -> None:
+    """Let polars keep what it has freed for a second and a half, unless it has begun.
+
+    After half a second, as it has it, it gives back what a large run asks for again a moment later.
+    """
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:1500")
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Keep the garbage collector out: nothing here is a cycle, and it would walk through all of a large fleet each time.

@@ -1,14 +1,16 @@
-"""A small world is judged in one thread; which it is shows in the size of its services."""
+"""How polars works: a small world is judged in one thread, which shows in the size of its services; memory is kept for a while."""
 
 import os
+import sys
+from subprocess import check_output
 
 import pytest
 
 from flows.commands.reconcile import FEW_BYTES, _is_small
-from flows.files.processes import spare_threads
+from flows.files.processes import keep_memory, spare_threads
 from flows.settings import Settings
 
-NAME = "POLARS_MAX_THREADS"
+THREADS, MEMORY = "POLARS_MAX_THREADS", "_RJEM_MALLOC_CONF"
 
 
 @pytest.mark.parametrize(("size_bytes", "is_small"), [(0, True), (FEW_BYTES - 1, True), (FEW_BYTES, False)])
@@ -24,8 +26,18 @@ def test_a_world_that_is_not_there_is_not_small(tmp_path):
     assert not _is_small(Settings(world=tmp_path))
 
 
-def test_a_number_of_threads_that_a_person_chose_stands(monkeypatch):
-    monkeypatch.setenv(NAME, "4")
-    spare_threads()
+@pytest.mark.parametrize(("name", "say"), [(THREADS, spare_threads), (MEMORY, keep_memory)])
+def test_what_a_person_chose_stands(monkeypatch, name, say):
+    monkeypatch.setenv(name, "4")
+    say()
 
-    assert os.environ[NAME] == "4"
+    assert os.environ[name] == "4"
+
+
+def test_every_command_says_how_long_memory_is_kept_before_polars_is_imported():
+    asks = "import os, sys; sys.argv = ['supervisor', '--version']\nfrom flows import cli\ntry: cli.main()\nfinally:"
+    told = check_output(
+        [sys.executable, "-c", f"{asks} print(os.environ.get('{MEMORY}'), 'polars' in sys.modules)"], text=True
+    )
+
+    assert told.splitlines()[-1] == "dirty_decay_ms:1500 False"
