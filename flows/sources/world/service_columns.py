@@ -14,7 +14,7 @@ from flows.sources.formats.json_records import Records
 from flows.sources.world.fields import TimeReader, read_status, read_text, show_value
 from flows.sources.world.files import SERVICES
 from flows.sources.world.names import UnusableNameError, WorldNames
-from schemas.joins import look_up
+from schemas.joins import hash_keys, look_up
 from schemas.limits import Limits
 from schemas.words import ALL, FLEET, SeenState
 
@@ -140,7 +140,7 @@ def _shares_target(table: pl.DataFrame, met: pl.DataFrame) -> pl.Series:
     Few are: they are looked for among those with the same hash.
     """
     targets = pl.concat([table.select(TARGET), met]).with_row_index("row")
-    hashes = targets.select(pl.struct(TARGET).hash()).to_series()
+    hashes = hash_keys(targets, TARGET)
     if hashes.n_unique() == hashes.len():
         return pl.Series([False], dtype=pl.Boolean).new_from_index(0, table.height)
     alike = targets.filter(hashes.is_duplicated())
