@@ -37,11 +37,11 @@ def spare_threads() -> None:
 
 
 def keep_memory() -> None:
-    """Let polars keep what it has freed for a second and a half, unless it has begun.
+    """Let polars keep what it has freed for a second, unless it has begun.
 
     After half a second, as it has it, it gives back what a large run asks for again a moment later.
     """
-    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:1500")
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:1000")
 
 
 @contextmanager

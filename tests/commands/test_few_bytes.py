@@ -40,4 +40,4 @@ def test_every_command_says_how_long_memory_is_kept_before_polars_is_imported():
         [sys.executable, "-c", f"{asks} print(os.environ.get('{MEMORY}'), 'polars' in sys.modules)"], text=True
     )
 
-    assert told.splitlines()[-1] == "dirty_decay_ms:1500 False"
+    assert told.splitlines()[-1] == "dirty_decay_ms:1000 False"
