@@ -34,7 +34,8 @@ def test_what_a_person_chose_stands(monkeypatch, name, say):
     assert os.environ[name] == "4"
 
 
-def test_every_command_says_how_long_memory_is_kept_before_polars_is_imported():
+def test_every_command_says_how_long_memory_is_kept_before_polars_is_imported(monkeypatch):
+    monkeypatch.delenv(MEMORY, raising=False)  # which polars sets, where nobody did
     asks = "import os, sys; sys.argv = ['supervisor', '--version']\nfrom flows import cli\ntry: cli.main()\nfinally:"
     told = check_output(
         [sys.executable, "-c", f"{asks} print(os.environ.get('{MEMORY}'), 'polars' in sys.modules)"], text=True
