@@ -26,7 +26,7 @@ TARGETS = st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("xyz")), 
 
 def test_keys_that_share_a_number_are_told_apart(monkeypatch):
     monkeypatch.setattr(joins, "LARGE", 2)
-    monkeypatch.setattr(joins, "_hash", lambda rows, keys: rows[keys[0]].hash())
+    monkeypatch.setattr(joins, "hash_keys", lambda rows, keys: rows[keys[0]].hash())
     asked = pl.DataFrame({"node": ["a", "a", "b"], "service": ["x", "y", "x"]})
 
     assert only(asked, asked.head(1), ["node", "service"]).rows() == [("a", "x")]
