@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.commands import options
-from flows.commands.operate import Aim, DryRun, Json, Reason, find_target, read_reason, tell
+from flows.commands.operate import Aim, DryRun, Json, Reason, find_target, note_operators, read_reason, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flows.ledger.actions.journals import JournalLine, Journals
-    from flows.run.acting.place import Allowed
     from flows.settings import Settings
     from schemas.book import Book
     from schemas.ledger import OperatorRecord
@@ -64,7 +63,7 @@ def list_all(
 
     settings = _load(config)
     view = list_actions(settings, with_ended=everything)
-    _find_operators(settings)
+    note_operators(settings)
     if as_json:
         typer.echo(json.dumps({"v": 1, **view}))
         return 0
@@ -182,7 +181,7 @@ def verify(config: options.Config = None, as_json: Json = False) -> int:
     settings = _load(config)
     journals = read_journals(action_place(settings))
     reading = read_ledger(journals)
-    allowed = _find_operators(settings)
+    allowed = note_operators(settings)
     is_known = allowed.problem is None
     book = fold_ledger(reading.ledger, allowed.operators, settings.actions.numbers()) if is_known else Book()
     ignored = sorted((*reading.unknown, *book.ignored))
@@ -198,18 +197,6 @@ def verify(config: options.Config = None, as_json: Json = False) -> int:
     }
     typer.echo(json.dumps(document) if as_json else "\n".join(_describe_ledger(document, len(journals.tails or {}))))
     return 2 if journals.problems else 0
-
-
-def _find_operators(settings: "Settings") -> "Allowed":
-    """Return who may say what; where their file has a fault, note that halts, holds and approvals are not seen."""
-    from flows.run.acting.place import find_operators
-    from flows.text.escape import show_lines
-
-    allowed = find_operators(settings)
-    if allowed.problem is not None:
-        unseen = "until that is mended no halt, hold, approval or request is seen"
-        typer.echo(f"note: {show_lines(allowed.problem)}; {unseen}", err=True)
-    return allowed
 
 
 def _describe_ledger(found: dict[str, Any], journal_count: int) -> "Iterator[str]":

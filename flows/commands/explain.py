@@ -65,8 +65,10 @@ def explain(
         found = explain_target(settings, target, moment, moment - begin)
     acting = None
     if settings.actions.automation != "off":
+        from flows.commands.operate import note_operators
         from flows.views.actions import list_of_target
 
+        note_operators(settings)
         acting = list_of_target(settings, target)
     if as_json:
         from flows.render.document import dump

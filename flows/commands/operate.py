@@ -12,6 +12,7 @@ from flows.text.spoken import spoken_moment
 if TYPE_CHECKING:
     from flows.ledger.actions.journals import Journals
     from flows.run.acting.operate import Desk
+    from flows.run.acting.place import Allowed
     from flows.settings import Settings
     from schemas.book import Book
     from schemas.ledger import OperatorRecord
@@ -232,3 +233,14 @@ def find_target(text: str, settings: "Settings") -> str:
         question = f"; did you mean {close[0]}?" if close else ""
         raise typer.BadParameter(f"{text!a} is no target of the inventory{question}")
     return aim
+
+
+def note_operators(settings: "Settings") -> "Allowed":
+    """Return who may say what; where their file has a fault, note what is not seen."""
+    from flows.run.acting.place import find_operators
+    from flows.text.escape import show_lines
+
+    allowed = find_operators(settings)
+    if allowed.doubt is not None:
+        typer.echo(f"note: {show_lines(allowed.doubt)}", err=True)
+    return allowed

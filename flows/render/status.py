@@ -94,9 +94,11 @@ def _acting(status: Status) -> Iterator[str]:
         return
     from flows.run.acting.view import spell_view
 
+    notes = [f"note: {show(note, 2000)}" for note in status.acting.get("notes", ())]
     lines = [show(line, 1000) for line in spell_view(status.acting, status.now)]
-    if lines:
+    if notes or lines:
         yield ""
+    yield from map(_warn, notes)
     yield from (_warn(line) if line.startswith("HALTED") else line for line in lines)
 
 

@@ -15,6 +15,7 @@ from flows.past.study import read_past
 from flows.render.explanation import tell_actual, tell_desired, tell_measured
 from flows.render.html import draw_past
 from flows.render.policy_explanation import to_document as policy_document
+from flows.run.acting.place import find_operators
 from flows.run.acting.think import read_power
 from flows.run.clock import read_now
 from flows.settings import Settings
@@ -159,7 +160,9 @@ async def show_actions(request: Request, context: Shared, session: Signed) -> Re
     """Show what is asked, held, running, escalated and has ended."""
     renewal = _renewal(request, context)
     told = await run_in_threadpool(_told_or_problem, list_actions, context.settings, with_ended=True)
-    return HTMLResponse(context.render("actions.html.j2", **_content(context, session), **told, **renewal))
+    doubt = find_operators(context.settings).doubt if told["told"] else None
+    values = {**_content(context, session), **told, **renewal, "doubt": doubt}
+    return HTMLResponse(context.render("actions.html.j2", **values))
 
 
 @router.get("/policy")

@@ -194,15 +194,38 @@ def test_verify_calls_nobody_a_stranger_while_the_file_of_operators_has_a_fault(
     assert home.run("actions", "verify", "--json").json["ignored"] == []
 
 
-def test_what_people_said_is_not_taken_for_unsaid_where_their_file_has_a_fault(home):
+@pytest.mark.parametrize(
+    "command", [pytest.param(("actions", "list"), id="actions"), pytest.param(("explain", "piha/web"), id="explain")]
+)
+def test_what_people_said_is_not_taken_for_unsaid_where_their_file_has_a_fault(home, command):
     home.run("halt", "--reason", "x")
-    sound = home.run("actions", "list")
+    sound = home.run(*command)
     home.write("operators.yaml", "operators: [\n")
-    doubted = home.run("actions", "list")
+    doubted = home.run(*command)
 
     assert ("HALTED" in sound.out, sound.err) == (True, "")
     assert "operators.yaml:2:1" in doubted.err
     assert "no halt, hold, approval or request is seen" in doubted.err
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("operators.yaml", "operators: [\n"), ("policy.yaml", "rules: {}\n")],
+    ids=["operators", "policy"],
+)
+def test_status_says_as_the_run_did_that_every_action_is_refused_until_the_file_is_mended(home, file, text):
+    home.run("reconcile")
+    sound = home.run("status")
+    home.write(file, text)
+    home.pass_time(minutes=5)
+    [note] = [
+        note for note in home.run("reconcile", "--format", "json").json["notes"] if "every action is refused" in note
+    ]
+    doubted = home.run("status")
+
+    assert "every action" not in sound.out
+    assert f"note: {note}" in " ".join(doubted.out.split())
+    assert home.run("status", "--json").json["acting"]["notes"] == [note]
 
 
 def test_with_automation_off_nothing_is_read_or_written(home):

@@ -64,6 +64,15 @@ def test_the_pages_say_what_is_asked_with_the_command_to_copy(home, page):
     assert "<td>approve</td>" in page.get("/policy").text
 
 
+def test_the_page_of_actions_says_what_a_fault_of_the_operators_file_leaves_unseen(home, page):
+    sound = page.get("/actions").text
+    home.write("operators.yaml", "operators: [\n")
+    doubted = page.get("/actions").text
+
+    said = "until that is mended no halt, hold, approval or request is seen"
+    assert (said in sound, said in doubted, "operators.yaml:2:1" in doubted) == (False, True, True)
+
+
 @pytest.mark.wide
 @pytest.mark.parametrize(("name", "kind"), [("approve", "approved"), ("reject", "rejected")])
 def test_an_answer_is_about_the_intent_that_was_shown_and_says_who_gave_it_where(home, page, name, kind):

@@ -47,6 +47,12 @@ class Allowed(NamedTuple):
         """Return why the file cannot be trusted, a line for each fault."""
         return "\n".join(map(str, self.errors)) or None
 
+    @property
+    def doubt(self) -> str | None:
+        """Return what the file's faults mean for what is shown of acting; None where there are none."""
+        unseen = "until that is mended no halt, hold, approval or request is seen"
+        return f"{self.problem}; {unseen}" if self.errors else None
+
 
 def find_operators(settings: Settings) -> Allowed:
     """Return who may approve; nobody where the file cannot be trusted."""

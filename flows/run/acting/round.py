@@ -82,7 +82,8 @@ class Round:
         """Return what is committed with the run: `status` shows what people see of it, without the ledger."""
         if not self.is_written or self.acting.known is None:
             return self.acting
-        return replace(self.acting, known={**self.acting.known, "view": self.view(state)})
+        notes = {"notes": [*self.thought.power.notes]} if self.thought.power.notes else {}
+        return replace(self.acting, known={**self.acting.known, "view": {**self.view(state), **notes}})
 
     def view(self, state: str) -> dict[str, Any]:
         """Return what people get to see of it."""
