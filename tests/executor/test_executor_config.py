@@ -35,6 +35,14 @@ def program(tmp_path):
     return path
 
 
+def test_a_misspelt_verb_is_one_fault(config):
+    with pytest.raises(SettingsError) as fault:
+        read_executor_config(config("steps:\n  - {targets: [a/b], verbs: [restrat], backend: docker}\n"))
+
+    [line] = str(fault.value).splitlines()
+    assert ":2:30: steps.0.verbs.0: expected one of 'restart', 'redeploy', " in line
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

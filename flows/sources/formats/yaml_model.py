@@ -56,8 +56,14 @@ def parse_model(data: bytes, path: Path, model: type[Model]) -> Model:
     try:
         return TypeAdapter(model).validate_python(to_plain(root) if root else {})
     except ValidationError as error:
-        found = error.errors(include_url=False)
+        found = _drop_miscounted(error.errors(include_url=False))
         raise SettingsError("\n".join(_explain(path, root, fault, model) for fault in found)) from None
+
+
+def _drop_miscounted(faults: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Return the faults without lists that are too short by their faulty items alone: pydantic counts the good ones."""
+    inside = {fault["loc"][:-1] for fault in faults}
+    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in inside]
 
 
 def _explain(path: Path, root: Node | None, fault: ErrorDetails, model: type[BaseModel]) -> str:
