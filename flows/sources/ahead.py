@@ -82,10 +82,12 @@ class WorldAhead:
         self._work.parent = os.getpid()
         command, environment = spell_worker(WORKER)
         pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
-        with suppress(OSError, RuntimeError):  # where no process can be had, or no thread
+        # where no process can be had, no message written to it (a setting of more than 64 bits), or no thread
+        with suppress(OSError, OverflowError, RuntimeError):
+            message = msgspec.msgpack.encode(self._work)
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=nowhere, env=environment)
             # A thread takes the answer as it comes, so that the memory of the other process is soon free.
-            self._answer = self._threads.submit(self._process.communicate, msgspec.msgpack.encode(self._work))
+            self._answer = self._threads.submit(self._process.communicate, message)
 
     def teach(self, memory: WorldMemory) -> None:
         """Wait for the other process, and let the memory know what it found."""

@@ -204,3 +204,15 @@ def test_a_worker_that_cannot_be_had_is_done_without(fleet, monkeypatch):
     assert parse_pool.parse_on_all_cores(files, LIMITS, Rules()) == [
         parse_services(file.data, LIMITS) for file in files
     ]
+
+
+@pytest.mark.parametrize(("limits", "rules"), [
+    pytest.param(Limits(max_key_length=10**30), Rules(), id="a limit"),
+    pytest.param(Limits(), Rules(max_restarts=10**30), id="a rule"),
+])  # fmt: skip
+def test_a_worker_is_done_without_where_a_number_is_too_large_to_tell_it(fleet, monkeypatch, limits, rules):
+    monkeypatch.setattr(parse_pool, "POOL_BYTES", 0)
+    monkeypatch.setattr(parse_pool, "count_cores", lambda: 2)
+    files = [File(path.read_bytes(), False) for path in sorted(fleet.glob("hosts/*/services.yaml"))]
+
+    assert parse_pool.parse_on_all_cores(files, limits, rules) == [parse_services(file.data, limits) for file in files]

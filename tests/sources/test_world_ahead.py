@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +59,11 @@ def test_a_worker_that_cannot_be_had_is_done_without(settings, decoded, monkeypa
     monkeypatch.setattr("sys.executable", "/nowhere/python")
 
     assert read(settings).actual.services.height
+    assert decoded
+
+
+def test_a_worker_is_done_without_where_a_number_is_too_large_to_tell_it(settings, decoded):
+    assert read(replace(settings, max_restarts=10**30)).actual.services.height
     assert decoded
 
 

@@ -69,10 +69,10 @@ def _share_out(files: Sequence[File], count: int) -> list[list[File]]:
 
 
 def _ask_worker(files: list[File], limits: Limits, rules: Rules) -> list[ParsedServices]:
-    """Return a worker's answer; the share of a worker that fails is parsed here."""
-    work = msgspec.msgpack.encode(Work(files, limits, rules))
+    """Return a worker's answer; the share of a worker that fails, or that no message can be written to, is parsed here."""
     command, environment = spell_worker("flows.sources.inventory.parse_pool")
-    with suppress(OSError, subprocess.SubprocessError, msgspec.DecodeError):
+    with suppress(OSError, OverflowError, subprocess.SubprocessError, msgspec.DecodeError):
+        work = msgspec.msgpack.encode(Work(files, limits, rules))  # OverflowError: a setting of more than 64 bits
         answer = subprocess.run(
             command, input=work, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, check=True
         )
