@@ -1,9 +1,10 @@
 """The rules' numbers and word lists (SEMANTICS 2 to 7), with their defaults."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 from schemas.duration import LONGEST, parse_duration
 from schemas.setting import STRICT, Bound, Check, Form, Read, setting
@@ -21,11 +22,13 @@ def split_words(given: object) -> object:
     return [given] if isinstance(given, int) and not isinstance(given, bool) else given
 
 
+def _are_texts(given: object) -> TypeGuard[Collection[str]]:
+    return isinstance(given, list | tuple | set | frozenset) and all(isinstance(one, str) for one in given)
+
+
 def _lowered(given: object) -> object:
     words = split_words(given)
-    if isinstance(words, list | tuple | set | frozenset) and all(isinstance(word, str) for word in words):
-        return frozenset(word.strip().lower() for word in words)
-    return words
+    return frozenset(word.strip().lower() for word in words) if _are_texts(words) else words
 
 
 def parse_patience(value: object) -> object:
@@ -48,7 +51,7 @@ def spell_patience(patience: Patience) -> str:
 
 def _named(given: object) -> object:
     names = split_words(given)
-    return frozenset(names) if isinstance(names, list | tuple | set) else names
+    return frozenset(names) if _are_texts(names) else names
 
 
 def _readable_windows(given: tuple[dict[str, object], ...]) -> tuple[dict[str, object], ...]:

@@ -56,6 +56,7 @@ def test_a_variable_gives_the_section_a_number_where_the_file_has_no_such_sectio
         ("limits: {max_evnts: 5}", "limits.max_evnts: there is no such setting; did you mean 'max_events'?"),
         ("limits: 5", "limits: expected a mapping, found a number"),
         ("healthy_words: [5]", "healthy_words.0: expected a text, found a number"),
+        ("profiles: [[a]]", "profiles.0: expected a text, found a list"),
         ("compose: maybe", "compose: expected true or false, found a text"),
         ("emit_mode: some", "emit_mode: expected one of 'changes', 'all', 'none'"),
         ("flapping_openings: 0", "flapping_openings: expected at least 1"),
