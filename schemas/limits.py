@@ -1,6 +1,6 @@
 """Limits for what comes from outside: no honest homelab meets them, and nothing above them is read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import cached_property
 from typing import Annotated
@@ -11,6 +11,13 @@ from schemas.setting import STRICT, Bound, Read, setting
 KIB = 1024
 MIB = 1024 * KIB
 NonNegative = Annotated[int, Read(refuse_truth), Bound(ge=0)]
+
+
+_OF_OTHERS = {
+    "max_world_file_bytes": "max_other_file_bytes",
+    "max_json_values": "max_other_values",
+    "max_records": "max_other_records",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +53,17 @@ class Limits:
     @cached_property
     def of_other_files(self) -> "Limits":
         """Return the limits of one of the world's files other than `services.json`."""
-        return replace(
-            self,
-            max_world_file_bytes=self.max_other_file_bytes,
-            max_json_values=self.max_other_values,
-            max_records=self.max_other_records,
-        )
+        names = (field.name for field in fields(Limits))
+        return OtherLimits(**{name: getattr(self, _OF_OTHERS.get(name, name)) for name in names})
+
+    def setting_of(self, name: str) -> str:
+        """Return the setting to raise where one of these limits is met, as it is typed."""
+        return f"limits.{name}"
+
+
+class OtherLimits(Limits):
+    """The limits of one of the world's files other than `services.json`, by the names of those of `services.json`."""
+
+    def setting_of(self, name: str) -> str:
+        """Return the setting to raise where one of these limits is met, as it is typed."""
+        return super().setting_of(_OF_OTHERS.get(name, name))

@@ -15,7 +15,6 @@ READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
 LEAST_READ_BYTES = 64 * 1024
 STABLE_READS = 5
-ADVICE = "make it smaller, or raise that setting of 'limits'"
 
 
 class FileFaultError(SupervisorError):
@@ -62,16 +61,17 @@ class FileContent(NamedTuple):
         return datetime.fromtimestamp(self.stamp.modified_ns / 1e9, UTC)
 
 
-def read_file(path: Path, *, max_bytes: int, root: Path | None = None) -> FileContent:
+def read_file(path: Path, *, max_bytes: int, setting: str | None = None, root: Path | None = None) -> FileContent:
     """Return a regular file's content, unchanged between the first and the last look at it.
 
     `path` is relative to `root` where there is one: then no part of it below the root may be a link or `..`; without a
-    root only its last part may not. Raises a `FileFaultError`: missing, unsafe, or unstable.
+    root only its last part may not. `setting` is what raises the limit, where something does. Raises a `FileFaultError`:
+    missing, unsafe, or unstable.
     """
     shown = path if root is None else root / path
     try:
         with _opened(path, root) as descriptor:
-            return _read_stable(descriptor, shown, max_bytes)
+            return _read_stable(descriptor, shown, max_bytes, setting)
     except OSError as error:
         raise explain_os_error(shown, error) from None
 
@@ -148,13 +148,13 @@ class OpenFolders:
             os.close(self._descriptors.pop())
 
 
-def read_file_in(folders: OpenFolders, path: str, *, max_bytes: int) -> FileContent:
+def read_file_in(folders: OpenFolders, path: str, *, max_bytes: int, setting: str | None = None) -> FileContent:
     """Return a file's content as `read_file` does; the path is relative to the folders' root, with forward slashes."""
     shown = f"{folders.root}/{path}"
     try:
         descriptor = folders.open(path)
         try:
-            return _read_stable(descriptor, shown, max_bytes)
+            return _read_stable(descriptor, shown, max_bytes, setting)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -190,16 +190,17 @@ def _open_folder(part: str, parent: int) -> int:
         raise
 
 
-def _read_stable(descriptor: int, path: Path | str, max_bytes: int) -> FileContent:
+def _read_stable(descriptor: int, path: Path | str, max_bytes: int, setting: str | None) -> FileContent:
+    advice = f"make it smaller, or raise {setting}" if setting else "make it smaller"
     for _ in range(STABLE_READS):
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise UnsafeFileError(path, f"not a regular file but {_kind(before.st_mode)}")
         if before.st_size > max_bytes:
-            raise UnsafeFileError(path, f"{before.st_size} bytes, over the limit of {max_bytes}; {ADVICE}")
+            raise UnsafeFileError(path, f"{before.st_size} bytes, over the limit of {max_bytes}; {advice}")
         data = _read_all(descriptor, before.st_size, max_bytes)
         if len(data) > max_bytes:
-            raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes; {ADVICE}")
+            raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes; {advice}")
         stamp = _stamp(os.fstat(descriptor))
         # A rename over the file changes its change time alone: what was read is whole all the same.
         if _stamp(before)[:4] == stamp[:4] and len(data) == stamp.size_bytes:

@@ -93,7 +93,7 @@ class Observer:
         limits = self.settings.limits
         names = ("nodes.json", "services.json", "incidents.json", "deployments.json")
         with contextlib.suppress(SupervisorError):
-            found = read_generation(self._publisher.world, dict.fromkeys(names, limits.max_world_file_bytes))
+            found = read_generation(self._publisher.world, dict.fromkeys(names, limits))
             return read_back(found.contents) if found else Memory()
         return Memory()
 

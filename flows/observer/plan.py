@@ -227,7 +227,8 @@ class _Reader:
 
     def _read(self, path: str) -> Node | None:
         try:
-            data = read_file(Path(path), max_bytes=self.limits.max_inventory_file_bytes, root=self.root).data
+            most, setting = self.limits.max_inventory_file_bytes, self.limits.setting_of("max_inventory_file_bytes")
+            data = read_file(Path(path), max_bytes=most, setting=setting, root=self.root).data
             return parse_yaml(data, self.limits, with_aliases=True)
         except MissingFileError:
             return None

@@ -60,7 +60,7 @@ from tests.helpers.episodes import NOON as EPISODE_NOON
 from tests.ledger.test_history import a_run
 
 MINUTE = timedelta(minutes=1)
-LIMITS = dict.fromkeys(ORDER, 10_000)
+LIMITS = dict.fromkeys(ORDER, Limits(max_world_file_bytes=10_000))
 
 
 class ToldError(Exception):

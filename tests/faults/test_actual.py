@@ -122,7 +122,9 @@ def too_large(file):
         pytest.param(no_world, "world: no such folder; name the world's folder with --world", marks=case("ACT-005")),
         pytest.param(content("[" * 100_000), "services.json: nested too deep to be read", marks=case("ACT-013")),
         pytest.param(
-            too_large, "services.json: 314572800 bytes, over the limit of 134217728; make it", marks=case("ACT-014")
+            too_large,
+            "services.json: 314572800 bytes, over the limit of 134217728; make it smaller, or raise limits.max_world_file_bytes",
+            marks=case("ACT-014"),
         ),
         pytest.param(content("{}{}"), "services.json:1:3: not JSON: Extra data", marks=case("ACT-017")),
         pytest.param(content("{}\n{"), "services.json:2:1: not JSON: Extra data", marks=case("ACT-017")),
@@ -145,11 +147,13 @@ def too_large(file):
         ),
         pytest.param(
             content("[" + "[]," * 3_000_000 + "[]]"),
-            "services.json: about 6000002 values, over the limit of 5000000; mend what writes it, or raise",
+            "services.json: about 6000002 values, over the limit of 5000000; mend what writes it, or raise limits.max_json_values",
             marks=case("OWN-006"),
         ),
         pytest.param(
-            content("[" + "5," * 1_250_000 + "5]"), "1250001 records, over the limit of 1250000", marks=case("SEC-019")
+            content("[" + "5," * 1_250_000 + "5]"),
+            "1250001 records, over the limit of 1250000; mend what writes it, or raise limits.max_records",
+            marks=case("SEC-019"),
         ),
         pytest.param(
             content("[" + "5," * 100_000 + "5]"),
@@ -185,9 +189,18 @@ def test_an_optional_file_that_is_there_and_broken_skips_the_run(opened):
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
-        (lambda file: os.truncate(file, 65 << 20), "68157440 bytes, over the limit of 67108864"),
-        (content("[" + "[]," * 1_000_001 + "[]]"), "about 2000004 values, over the limit of 2000000"),
-        (content(json.dumps(dict.fromkeys(range(250_001)))), "250001 records, over the limit of 250000"),
+        (
+            lambda file: os.truncate(file, 65 << 20),
+            "68157440 bytes, over the limit of 67108864; make it smaller, or raise limits.max_other_file_bytes",
+        ),
+        (
+            content("[" + "[]," * 1_000_001 + "[]]"),
+            "about 2000004 values, over the limit of 2000000; mend what writes it, or raise limits.max_other_values",
+        ),
+        (
+            content(json.dumps(dict.fromkeys(range(250_001)))),
+            "250001 records, over the limit of 250000; mend what writes it, or raise limits.max_other_records",
+        ),
     ],
     ids=["bytes", "values", "records"],
 )

@@ -151,7 +151,11 @@ def open_episode(lab):
         bad("DES-042", "services:\n\tweb:\n", f"{FILE}:2:1: a tab cannot indent; use spaces"),
         bad("DES-043", named('"\\ud800"'), f"{FILE}:1:15: found invalid Unicode character escape code"),
         bad("DES-046", "a: &a {b: *a}", f"{FILE}:1:11: the alias 'a' stands for what it is a part of"),
-        bad("DES-048", b"#" * (20 << 20), f"{FILE}: 20971520 bytes, over the limit of 8388608"),
+        bad(
+            "DES-048",
+            b"#" * (20 << 20),
+            f"{FILE}: 20971520 bytes, over the limit of 8388608; make it smaller, or raise limits.max_inventory_file_bytes",
+        ),
         bad("DES-051", "services: {web: {x: !Ref y}}", f"{FILE}:1:21: the tag '!Ref' is not read; remove it"),
         bad("DES-051", "services: {web: {x: !vault y}}", f"{FILE}:1:21: the tag '!vault' is not read"),
         bad(

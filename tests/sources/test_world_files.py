@@ -96,7 +96,9 @@ def test_a_link_in_the_world_is_refused(world):
 
 
 def test_a_file_above_the_limit_is_refused(world):
-    with pytest.raises(WorldUnreadableError, match="over the limit of 10"):
+    with pytest.raises(
+        WorldUnreadableError, match=r"over the limit of 10; make it smaller, or raise limits\.max_world_file_bytes$"
+    ):
         read(world, Limits(max_world_file_bytes=10))
 
 

@@ -20,8 +20,6 @@ from flows.sources.formats.json_strict import (
 from flows.sources.formats.json_table import RecordTable, read_record_table
 from schemas.limits import Limits
 
-ADVICE = "mend what writes it, or raise that setting of 'limits'"
-
 
 class Records(NamedTuple):
     """The records of one file in its order; a value that is `Unfit` is a record to set aside."""
@@ -43,11 +41,13 @@ def parse_records(data: bytes, limits: Limits, fields: tuple[str, ...] = ()) -> 
     of a surrogate pair, or too many levels. Raises `JsonFaultError` where the file as a whole is not readable.
     """
     plain = data.removeprefix(BOM)
-    _refuse_many_values(plain, limits.max_json_values)
+    _refuse_many_values(plain, limits)
     records = (_read_table(plain, fields, limits) if fields else None) or _decode_records(plain, limits)
     count = len(records.entries) + (records.table.rows.height if records.table is not None else 0)
     if count > limits.max_records:
-        raise JsonLimitError(f"{count} records, over the limit of {limits.max_records}; {ADVICE}")
+        raise JsonLimitError(
+            f"{count} records, over the limit of {limits.max_records}; {_advise(limits, 'max_records')}"
+        )
     return records
 
 
@@ -71,13 +71,18 @@ def _read_table(data: bytes, fields: tuple[str, ...], limits: Limits) -> Records
     return Records(entries, True, table, places) if are_apart else None
 
 
-def _refuse_many_values(data: bytes, limit: int) -> None:
+def _refuse_many_values(data: bytes, limits: Limits) -> None:
     """Refuse what would fill the memory before it is decoded: two bytes of the file are a hundred there."""
+    limit = limits.max_json_values
     if len(data) <= limit:
         return
     count = data.count(b",") + data.count(b"{") + data.count(b"[")
     if count > limit:
-        raise JsonLimitError(f"about {count} values, over the limit of {limit}; {ADVICE}")
+        raise JsonLimitError(f"about {count} values, over the limit of {limit}; {_advise(limits, 'max_json_values')}")
+
+
+def _advise(limits: Limits, name: str) -> str:
+    return f"mend what writes it, or raise {limits.setting_of(name)}"
 
 
 def _list_records(document: dict[str, Any] | list[Any]) -> Records:

@@ -156,11 +156,12 @@ class _Listing:
         """Read every file that was found."""
         contents: dict[str, bytes] = {}
         unreadable = dict(self.unreadable)
-        left_bytes = self.limits.max_inventory_bytes
+        left_bytes, most_bytes = self.limits.max_inventory_bytes, self.limits.max_inventory_file_bytes
+        setting = self.limits.setting_of("max_inventory_file_bytes")
         with OpenFolders(self.root) as folders:
             for path in sorted(self.stamps):
                 try:
-                    contents[path] = read_file_in(folders, path, max_bytes=self.limits.max_inventory_file_bytes).data
+                    contents[path] = read_file_in(folders, path, max_bytes=most_bytes, setting=setting).data
                 except MissingFileError:
                     continue
                 except FileFaultError as error:

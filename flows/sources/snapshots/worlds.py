@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from flows.errors import WorldUnreadableError
-from flows.files.foreign import FileFaultError, MissingFileError, read_file
+from flows.files.foreign import FileFaultError, MissingFileError
 from flows.sources.snapshots.git_objects import GitObjects, OddObjectError
 from flows.sources.snapshots.moment_names import parse_moment_name
-from flows.sources.world.files import FILES, REQUIRED, WorldFiles, file_limits
+from flows.sources.world.files import FILES, REQUIRED, WorldFiles, file_limits, read_world_file
 from schemas.limits import Limits
 from schemas.spoken import count
 
@@ -75,9 +75,7 @@ class FolderSource:
         newest = datetime.fromtimestamp(0, UTC)
         for name in FILES:
             try:
-                content = read_file(
-                    Path(name), max_bytes=file_limits(name, self.limits).max_world_file_bytes, root=folder
-                )
+                content = read_world_file(folder / name, file_limits(name, self.limits))
             except MissingFileError as error:
                 if name in REQUIRED:
                     raise WorldUnreadableError(str(error)) from None

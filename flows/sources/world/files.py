@@ -50,6 +50,12 @@ def file_limits(name: str, limits: Limits) -> Limits:
     return limits if name == SERVICES else limits.of_other_files
 
 
+def read_world_file(path: Path, own: Limits) -> FileContent:
+    """Return one file of a world, within its own limits; raises a `FileFaultError`."""
+    setting = own.setting_of("max_world_file_bytes")
+    return read_file(Path(path.name), max_bytes=own.max_world_file_bytes, setting=setting, root=path.parent)
+
+
 class LastingWorldFaultError(WorldUnreadableError):
     """A world file that another attempt would not find readable either."""
 
@@ -95,9 +101,8 @@ def _read_unchanged(folder: Path, as_of: datetime, limits: Limits, runtime_summa
 
 def _read_through_manifest(folder: Path, as_of: datetime, limits: Limits) -> WorldFiles | None:
     """Return the generation that the manifest names; None where there is no manifest, so that each file is for itself."""
-    most = {name: file_limits(name, limits).max_world_file_bytes for name in FILES}
     try:
-        found = read_generation(folder, most)
+        found = read_generation(folder, {name: file_limits(name, limits) for name in FILES})
     except FileFaultError as error:
         is_lasting = isinstance(error, UnsafeFileError)
         raise (LastingWorldFaultError if is_lasting else WorldUnreadableError)(str(error)) from None
@@ -117,8 +122,7 @@ def _read_once(
     faults: list[FileFaultError] = []
     for name, path in paths.items():
         try:
-            max_bytes = file_limits(name, limits).max_world_file_bytes
-            found[path] = read_file(Path(path.name), max_bytes=max_bytes, root=path.parent)
+            found[path] = read_world_file(path, file_limits(name, limits))
         except MissingFileError:
             found[path] = None
             faults += [MissingFileError(path, "no such file")] if name in REQUIRED else []

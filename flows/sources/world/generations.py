@@ -18,6 +18,7 @@ from flows.files.foreign import (
     stamp_file,
 )
 from flows.files.sealed import unseal
+from schemas.limits import Limits
 
 MANIFEST = "manifest.json"
 FOLDER = "generations"
@@ -58,21 +59,22 @@ def read_manifest(world: Path) -> Manifest | None:
     return manifest if GENERATION.fullmatch(manifest.folder) else None
 
 
-def read_generation(world: Path, max_bytes: Mapping[str, int]) -> Generation | None:
+def read_generation(world: Path, limits: Mapping[str, Limits]) -> Generation | None:
     """Return the generation that the manifest names; None where there is no manifest, or it is left over.
 
-    `max_bytes` says by name which files are wanted, and how large each may be. Raises a `FileFaultError` where a file is not
+    `limits` says by name which files are wanted, and how large each may be. Raises a `FileFaultError` where a file is not
     what the manifest says, and another attempt may find the next generation.
     """
     manifest = read_manifest(world)
     if manifest is None or _is_left_over(world, manifest):
         return None
     contents, written_at = {}, None
-    for name, limit in max_bytes.items():
+    for name, own in limits.items():
         if name not in manifest.files:
             continue
         try:
-            found = read_file(Path(manifest.folder, name), max_bytes=limit, root=world)
+            most, setting = own.max_world_file_bytes, own.setting_of("max_world_file_bytes")
+            found = read_file(Path(manifest.folder, name), max_bytes=most, setting=setting, root=world)
         except MissingFileError:
             # It was replaced by two newer ones meanwhile.
             raise UnstableFileError(world / manifest.folder, "was replaced while it was read") from None
