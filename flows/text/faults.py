@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+OF_KEYS = {
+    "missing": "is missing",
+    "extra_forbidden": "there is no such key",
+    "unexpected_keyword_argument": "there is no such key",
+}
+"""What is wrong with a key, by pydantic's name of the fault."""
 WANTED = {
     "dict_type": "a mapping",
     "mapping_type": "a mapping",
@@ -52,8 +58,8 @@ KINDS: Mapping[type, str] = {
 def say_fault(fault: "ErrorDetails") -> str:
     """Return what was expected and what kind of value was found; a message of our own as it is."""
     kind, context = fault["type"], fault.get("ctx", {})
-    if kind == "missing":
-        return "is missing"
+    if kind in OF_KEYS:
+        return OF_KEYS[kind]
     if kind in WANTED:
         return f"expected {WANTED[kind]}, found {KINDS.get(type(fault.get('input')), 'something else')}"
     if kind in BOUNDS:

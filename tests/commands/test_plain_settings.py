@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from flows.settings import Settings
+from flows.text.faults import say_fault
 from flows.text.values import FaultsError, _read_all, _read_strictly, read_as, write_rules
-from schemas.numbers import Automation
+from schemas.numbers import Automation, Numbers
 from schemas.rules import Rules
 from schemas.setting import settings_of, spell_iso
 from schemas.words import EmitMode
@@ -58,6 +59,13 @@ def test_values_that_are_none_are_told_fault_by_fault():
         read_as(Settings, {"limits": {"retris": 5}, "world_ttl": "soon", "fleet_shards": 0})
 
     assert [fault["loc"] for fault in told.value.faults] == [("world_ttl",), ("fleet_shards",), ("limits", "retris")]
+
+
+def test_a_key_that_a_rate_has_not_is_told_in_words_of_ours():
+    with pytest.raises(FaultsError) as told:
+        read_as(Numbers, {"rate_target": {"count": 1, "window": "1h", "per": "day"}})
+
+    assert [say_fault(fault) for fault in told.value.faults] == ["there is no such key"]
 
 
 @given(st.timedeltas())
