@@ -47,7 +47,7 @@ def test_an_unchanged_inventory_is_not_read_again(read):
 def test_a_read_that_failed_is_tried_again(fleet, read, monkeypatch):
     read_file = inventory_files.read_file_in
 
-    def fail_once(folders, path, *, max_bytes):
+    def fail_once(folders, path, **_):
         monkeypatch.setattr(inventory_files, "read_file_in", read_file)
         raise UnstableFileError(folders.root / path, "cannot be read: Input/output error")
 
