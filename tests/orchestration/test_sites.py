@@ -1,7 +1,6 @@
 """Sites with a world each that know of each other: what one process comes to on all of it, and none falls with another."""
 
 import json
-import os
 import shutil
 import threading
 import time
@@ -238,32 +237,3 @@ def kill_a_worker(sites, killed):
     workers = [one for one in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(one.cmdline())]
     workers[0].kill()
     killed.set()
-
-
-DEADLY = """
-import os, signal, sys
-
-def _look(event, given):
-    if event == "open" and str(given[0]).startswith(os.environ["DEADLY"]):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-sys.addaudithook(_look)
-"""
-
-
-@pytest.mark.dask
-@pytest.mark.server
-@pytest.mark.filterwarnings("ignore")
-def test_on_dask_a_site_that_no_worker_survives_is_skipped_and_the_others_stand(fleet, tmp_path, monkeypatch, client):
-    pytest.importorskip("prefect_dask")
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site/sitecustomize.py").write_text(DEADLY)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
-    monkeypatch.setenv("DEADLY", str(fleet[1].world))
-
-    ended = run_on_dask(tmp_path / "sites", monkeypatch)
-
-    ends = ended.result(raise_on_failure=False)
-    assert [end.outcome for end in ends] == [Outcome.COMPLETED, Outcome.FAILED, Outcome.COMPLETED]
-    assert "4 workers died" in ended.message
-    assert all(end.event_count for end in (ends[0], ends[2]))
