@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from schemas.attempt import Attempt, Intent, IntentState
+from schemas.attempt import Attempt, Consent, Intent, IntentState
 from schemas.book import Book, consent_of, count_consents
 from schemas.candidate import Candidate, Case, describe_subject
 from schemas.canonical import identify_evidence, identify_intent, identify_request
@@ -77,26 +77,17 @@ class _Desk:
 
     def judge(self, candidate: Candidate) -> Case:
         """Return the case of a candidate."""
-        target = candidate.target
+        target, name = candidate.target, spell_target(candidate.target)
         past = self.book.attempts_of.get(target, ())
         problem = self.book.problems.get(target)
         problem_at = problem.problem_at if problem else self._begin(candidate)
         attempts = tuple(attempt for attempt in past if attempt.problem_at == problem_at) if past else ()
         position = count_position(attempts) if attempts else 0
         choice, numbers, ruled, approvals = self._rule(candidate, position)
-        name = spell_target(target)
         in_force = self._lower(ruled, choice, target, name)
         offer = self.offers.get((choice.verb, name))
         evidence = self._identify(candidate, offer)
-        intent_id = identify_intent(
-            verb=choice.verb,
-            node=target.node,
-            service=target.service,
-            params=candidate.params,
-            problem_at=problem_at,
-            number=len(attempts) + 1,
-            evidence_fingerprint=evidence,
-        )
+        intent_id = _name_intent(candidate, choice.verb, problem_at, len(attempts) + 1, evidence)
         intent = self.book.intents.get(intent_id)
         open_attempt, last_mutating, last_settled = _find_last(past) if past else _NO_LAST
         return Case(
@@ -217,19 +208,19 @@ class _Desk:
         )
 
     def _is_approved(self, candidate: Candidate, risk: Risk, intent: Intent | None, approvals: int) -> bool:
-        if intent is not None:
-            is_open = intent.state is IntentState.APPROVED and intent.mode is Mode.APPROVE
-            consents = intent.consents if is_open else ()
-        else:
-            asking = candidate.asking
-            consents = () if asking is None else (consent_of(asking, risk, self.numbers),)
+        is_open = intent is None or (intent.state is IntentState.APPROVED and intent.mode is Mode.APPROVE)
+        consents = self._list_consents(candidate, risk, intent) if is_open else ()
         target = spell_target(candidate.target)
         return count_consents(consents, risk, target, self.scene.as_of, self.operators) >= approvals
 
+    def _list_consents(self, candidate: Candidate, risk: Risk, intent: Intent | None) -> tuple[Consent, ...]:
+        """Return the yeses to an intent; where there is none yet, that of who requests it."""
+        if intent is not None:
+            return intent.consents
+        return () if candidate.asking is None else (consent_of(candidate.asking, risk, self.numbers),)
+
     def _find_overrides(self, candidate: Candidate, risk: Risk, intent: Intent | None) -> frozenset[str]:
-        consents = intent.consents if intent else ()
-        if intent is None and candidate.asking is not None:
-            consents = (consent_of(candidate.asking, risk, self.numbers),)
+        consents = self._list_consents(candidate, risk, intent)
         if not consents:
             return _NONE
         target, as_of = spell_target(candidate.target), self.scene.as_of
@@ -241,6 +232,18 @@ class _Desk:
             for name in consent.overrides
             if name in OVERRIDABLE
         )
+
+
+def _name_intent(candidate: Candidate, verb: Verb, problem_at: datetime, number: int, evidence: str) -> str:
+    return identify_intent(
+        verb=verb,
+        node=candidate.target.node,
+        service=candidate.target.service,
+        params=candidate.params,
+        problem_at=problem_at,
+        number=number,
+        evidence_fingerprint=evidence,
+    )
 
 
 def _find_last(past: Sequence[Attempt]) -> tuple[Attempt | None, Attempt | None, Attempt | None]:

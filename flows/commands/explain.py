@@ -1,11 +1,14 @@
 """`supervisor explain`: everything about one target, and why it is what it is."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.commands import options
 from flows.commands.completion import complete_target
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
 
 HELP = """Explain one target or id: desired and actual with their places, each drift and its rule, what holds it
 back, the recommendation and why no other, what unblocks it, root causes, what it explains, and its episodes.
@@ -28,6 +31,7 @@ Wanted = Annotated[
         autocompletion=complete_target,
     ),
 ]
+Since = Annotated[str, typer.Option("--since", help="How far back its past reaches: 30d, 12h, or an ISO 8601 moment.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,9 +46,7 @@ def explain(
     checkpoint: options.Checkpoint = None,
     state_dir: options.StateDir = None,
     history: options.HistoryPlace = None,
-    since: Annotated[
-        str, typer.Option("--since", help="How far back its past reaches: 30d, 12h, or an ISO 8601 moment.")
-    ] = "30d",
+    since: Since = "30d",
     config: options.Config = None,
     as_of: options.AsOf = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -63,13 +65,7 @@ def explain(
     begin = options.parse_since(since, moment)
     with working("reading and judging"):
         found = explain_target(settings, target, moment, moment - begin)
-    acting = None
-    if settings.actions.automation != "off":
-        from flows.commands.operate import note_operators
-        from flows.views.actions import list_of_target
-
-        note_operators(settings)
-        acting = list_of_target(settings, target)
+    acting = _find_acting(settings, target)
     if as_json:
         from flows.render.document import dump
 
@@ -82,3 +78,14 @@ def explain(
 
         print_lines(spell_view_of(acting, target))
     return 0
+
+
+def _find_acting(settings: "Settings", target: str) -> dict[str, Any] | None:
+    """Return what is done about the target; None where acting is off."""
+    if settings.actions.automation == "off":
+        return None
+    from flows.commands.operate import note_operators
+    from flows.views.actions import list_of_target
+
+    note_operators(settings)
+    return list_of_target(settings, target)

@@ -60,11 +60,7 @@ def conclude(
     starts = _count_starts(known, looks)
     parts, notes = _word_parts(plan, looks, starts)
     rolled = roll_up_parts(Part.validate(parts), plan.wanted, plan.selectors)
-    seen = build_services(parts, rolled, looks)
-    nodes = _judge_nodes(known, plan, looked)
-    services: Services = dict(known.services)
-    for name, look in looked.items():
-        services[name] = carry_services(known.services.get(name, {}), seen.get(name, {}), look)
+    services = _carry_all(known.services, build_services(parts, rolled, looks), looked)
     shown = _shown(services, looked)
     incidents = _advance_incidents(known, plan, shown, looked, at)
     asked = [service for service in shown if service.is_asked_for]
@@ -73,7 +69,7 @@ def conclude(
     )
     after = replace(
         known,
-        nodes=nodes,
+        nodes=_judge_nodes(known, plan, looked),
         services={name: _forget_strangers(of_node) for name, of_node in services.items()},
         incidents=dict(incidents.incidents),
         evidence={spell_target(target): evidence for target, evidence in incidents.evidence.items()},
@@ -150,6 +146,13 @@ def _word_parts(
     for node, note in pl.concat([parts.select("node", "note"), nameless]).drop_nulls().iter_rows():
         notes.setdefault(node, set()).add(note)
     return parts, notes
+
+
+def _carry_all(known: Services, seen: Services, looked: Mapping[str, NodeLook]) -> Services:
+    """Return the services of all nodes: of those that were looked at, what the look says of each."""
+    return known | {
+        name: carry_services(known.get(name, {}), seen.get(name, {}), look) for name, look in looked.items()
+    }
 
 
 def _judge_nodes(memory: Memory, plan: Plan, looked: Mapping[str, NodeLook]) -> dict[str, Node]:

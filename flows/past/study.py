@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -53,21 +54,14 @@ def study_past(
     A day of which a file is damaged is left out, by name. Raises `HistoryError` where the history cannot be read.
     """
     of_node = pl.lit(True) if node is None else pl.col("node").is_in([node, "fleet"])
-
-    def read() -> list[pl.DataFrame]:
-        at_hand = next(at_first, None)
-        runs, drift, advice = (
-            scan_history(root, table, since, until, without=left_out, names=names, kept=at_hand)
-            for table, names in _ASKED.items()
-        )
-        frames = pl.collect_all([runs, drift.filter(of_node), advice.filter(of_node)])
-        return [*frames, _read_monitored(root, frames[0]).filter(of_node)]
-
     kept = Kept()
+    left_out = find_damage(root, since, until, kept)
+    scan = partial(scan_history, root, since=since, until=until, without=left_out)
     # Who has to ask again reads all anew: of a run that came since, its drift would not be among what was kept.
     at_first = iter([kept])
-    left_out = find_damage(root, since, until, kept)
-    runs, drift, advice, monitored = ask_history(read, root)
+    runs, drift, advice, monitored = ask_history(
+        lambda: _read_tables(root, partial(scan, kept=next(at_first, None)), of_node), root
+    )
     spans = measure_spans(runs, rules.longest_span)
     sightings = _explained(lambda: sight_drift(drift, spans))
     episodes = find_drift_episodes(sightings, advice, spans, rules)
@@ -96,6 +90,13 @@ def read_past(
         nothing = "There is no history of this period yet: each run adds to it, and 'supervisor backfill' makes it."
         return None, "\n".join(past.left_out) or nothing
     return past, "\n".join(f"left out {text}" for text in past.left_out) or None
+
+
+def _read_tables(root: Path | str, scan: Callable[..., pl.LazyFrame], of_node: pl.Expr) -> list[pl.DataFrame]:
+    """Return the runs, the drift, the recommendations, and the services that were asked for."""
+    runs, drift, advice = (scan(table, names=names) for table, names in _ASKED.items())
+    frames = pl.collect_all([runs, drift.filter(of_node), advice.filter(of_node)])
+    return [*frames, _read_monitored(root, frames[0]).filter(of_node)]
 
 
 def _read_monitored(root: Path | str, runs: pl.DataFrame) -> pl.DataFrame:
