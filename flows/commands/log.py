@@ -12,8 +12,8 @@ from flows.commands import options
 
 if TYPE_CHECKING:
     from flows.ledger.checkpoint import Known
-    from flows.ledger.event_line import OwnEvent
     from flows.ledger.event_log import EventLog
+    from flows.ledger.own_event import OwnEvent
     from flows.ledger.position import Position
     from flows.settings import Settings
 

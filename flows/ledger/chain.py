@@ -5,8 +5,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.ledger.event_line import MARKER, OwnEvent, chain_of, read_own_event
-from flows.ledger.event_log import Line, open_log_file, read_lines
+from flows.ledger.event_line import MARKER
+from flows.ledger.log_file import Line, open_log_file, read_lines
+from flows.ledger.own_event import OwnEvent, chain_of, read_own_event
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ are never changed. The log is the truth: where it goes further than the checkpoi
 
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from types import MappingProxyType
 from flows.errors import EmitError
 from flows.files.file_system import doubt_file_systems
 from flows.files.lock import hold_lock
-from flows.files.own import make_private_folder, settle_path, sweep_folder, sync_file, sync_folder, trusted_owners
+from flows.files.own import make_private_folder, settle_path, sweep_folder, trusted_owners
 from flows.ledger.checkpoint import (
     Checkpoint,
     Known,
@@ -26,20 +26,16 @@ from flows.ledger.checkpoint import (
     save_checkpoint,
     set_aside,
 )
-from flows.ledger.event_line import (
-    OwnEvent,
-    WrittenEvent,
-    chain_of,
-    digest_line,
-    encode_action_event,
-    encode_change,
-)
+from flows.ledger.commit_files import check_files, place_files, sync_files
+from flows.ledger.event_line import WrittenEvent, digest_line, encode_action_event, encode_change
 from flows.ledger.event_log import EventLog, Scan
+from flows.ledger.follow import believe, follow_events, is_committed, tell_news
+from flows.ledger.own_event import OwnEvent, chain_of
 from flows.ledger.places import Places
 from flows.ledger.position import START
 from flows.ledger.skipped_run import write_attempt
 from schemas.action_event import Acting
-from schemas.episode import REMEMBERED_OPENINGS, Episode, Key, Transitions
+from schemas.episode import Episode, Key, Transitions
 from schemas.last_run import LastAttempt, LastRun
 from schemas.spoken import count
 from schemas.words import Outcome
@@ -161,10 +157,10 @@ class Emitter:
                 f"refused: {size} events in one run are more than the {self._max_events} of"
                 " limits.max_events; nothing was written"
             )
-        _check_files(files)
+        check_files(files)
         written = self._encode(transitions, acting)
         told = [change.event_id for change in transitions.changes] + [event.event_id for event in acting.events]
-        events = [(event_id, event.line) for event_id, event in zip(told, written, strict=True)]
+        events = tuple((event_id, event.line.decode("ascii")) for event_id, event in zip(told, written, strict=True))
         after = Known(
             generation=self.generation,
             head=digest_line(written[-1].line) if written else self._checkpoint.known.head,
@@ -177,7 +173,7 @@ class Emitter:
             if not events and not files:
                 self._save(replace(self._checkpoint, known=after))
             else:
-                self._emit(Pending(_as_text(events), _as_names(files), after))
+                self._emit(Pending(events, tuple((str(temporary), str(final)) for temporary, final in files), after))
         return written
 
     def note_skipped(self, as_of: datetime, reason: str, outcome: Outcome = Outcome.SKIPPED) -> None:
@@ -196,7 +192,7 @@ class Emitter:
             missing = {
                 event.event_id: line
                 for event, line in events
-                if event.digest not in there and _is_committed(event, known)
+                if event.digest not in there and is_committed(event, known)
             }
             scan = self._log.append([*missing.items()], START, deadline)
             self._save(replace(self._checkpoint, position=scan.end))
@@ -251,9 +247,7 @@ class Emitter:
         return replace(run, state_since=before.state_since if before and is_same else run.as_of)
 
     def _emit(self, pending: Pending) -> None:
-        for temporary, _ in pending.files:
-            sync_file(Path(temporary))
-            sync_folder(Path(temporary).parent)
+        sync_files(pending.files)
         if pending.events:
             deadline = time.monotonic() + self._lock_timeout_s
             with self._log.locked(deadline):
@@ -270,7 +264,7 @@ class Emitter:
         return self._log.append(events, self._checkpoint.position, deadline)
 
     def _finish(self, pending: Pending) -> None:
-        self._place_files(pending)
+        self.warnings += place_files(pending.files)
         self._save(replace(self._checkpoint, known=pending.after, pending=None))
 
     def _complete(self, pending: Pending) -> None:
@@ -282,23 +276,13 @@ class Emitter:
                 self._append(pending, deadline)
         self._finish(pending)
 
-    def _place_files(self, pending: Pending) -> None:
-        for temporary, final in pending.files:
-            with suppress(FileNotFoundError):
-                Path(temporary).replace(final)
-            if not Path(final).exists():
-                self.warnings.append(f"{final}: a part of the history is lost: its temporary file is gone")
-        for folder in {Path(final).parent for _, final in pending.files}:
-            if folder.exists():
-                sync_folder(folder)
-
     def _rebuild(self, confirm: Confirm | None) -> None:
         """Take from the log what the lost checkpoint knew; without any records, there is nothing else to believe."""
         scan = self._log.scan(START)
         if scan.events:
             self.warnings.append(f"{self._path}: no usable checkpoint; the open episodes are rebuilt from the log")
         confirmed = confirm(scan.events, 0) if confirm and scan.events else frozenset()
-        events = _believe(scan.events, confirmed) if confirmed else scan.events
+        events = believe(scan.events, confirmed) if confirmed else scan.events
         self._tell_strangers(scan, {event.digest for event in events})
         self.told_ids = frozenset(event.event_id for event in events if event.action is not None)
         self._go_on(scan, events)
@@ -311,13 +295,13 @@ class Emitter:
                 f"{self._log.path}: was replaced since the last run; earlier events are not written to it again"
             )
         known = self._checkpoint.known
-        news = [event for event, is_news in _fold(known, scan.events) if is_news]
+        news = [event for event, is_news in tell_news(known, scan.events) if is_news]
         confirmed = confirm(news, known.generation) if confirm and news else frozenset()
         self._tell_strangers(scan, confirmed | chain_of(scan.events, known.head))
         self._go_on(scan, [event for event in scan.events if event.digest in confirmed])
 
     def _go_on(self, scan: Scan, events: Sequence[OwnEvent]) -> None:
-        known = _follow_events(self._checkpoint.known, events) if events else self._checkpoint.known
+        known = follow_events(self._checkpoint.known, events) if events else self._checkpoint.known
         self._checkpoint = replace(self._checkpoint, known=known, position=scan.end)
 
     def _tell_strangers(self, scan: Scan, ours: Collection[str]) -> None:
@@ -325,7 +309,7 @@ class Emitter:
         is_behind_ours = scan.is_position_found and self._checkpoint.position.offset > 0
         strangers = [
             event
-            for event, is_news in _fold(self._checkpoint.known, scan.events)
+            for event, is_news in tell_news(self._checkpoint.known, scan.events)
             if event.digest not in ours and (is_news or is_behind_ours)
         ]
         if strangers:
@@ -337,72 +321,6 @@ class Emitter:
 
     def _save(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = save_checkpoint(self._path, checkpoint)
-
-
-def _fold(known: Known, events: Iterable[OwnEvent]) -> list[tuple[OwnEvent, bool]]:
-    """Return each event with whether it is news after those before it: a lower `seq` is none."""
-    counts = {key: episode.seq for key, episode in known.episodes.items()}
-    action_seq = known.action_seq
-    folded = []
-    for event in events:
-        if event.episode is None:
-            folded.append((event, event.seq > action_seq))
-            action_seq = max(action_seq, event.seq)
-        else:
-            folded.append((event, event.seq > counts.get(event.episode.key, 0)))
-            counts[event.episode.key] = max(event.seq, counts.get(event.episode.key, 0))
-    return folded
-
-
-def _believe(events: Sequence[OwnEvent], confirmed: frozenset[str]) -> list[OwnEvent]:
-    """Return the confirmed events, what they stand on, and what follows the last: a killed run may be in no record."""
-    last = next(event.digest for event in reversed(events) if event.digest in confirmed)
-    believed = chain_of(events, last) | confirmed
-    for event in events:
-        if event.previous == last and event.digest not in believed:
-            last = event.digest
-            believed |= {last}
-    return [event for event in events if event.digest in believed]
-
-
-def _follow_events(known: Known, events: Iterable[OwnEvent]) -> Known:
-    """Return what is known after the events."""
-    episodes, action_seq, head = dict(known.episodes), known.action_seq, known.head
-    for event in (event for event, is_news in _fold(known, events) if is_news):
-        head = event.digest
-        if event.episode is None:
-            action_seq = event.seq
-        else:
-            openings = _remember_opening(episodes.get(event.episode.key), event.episode)
-            episodes[event.episode.key] = event.episode._replace(openings=openings)
-    return replace(known, episodes=episodes, action_seq=action_seq, head=head)
-
-
-def _remember_opening(before: Episode | None, episode: Episode) -> tuple[datetime, ...]:
-    openings = before.openings if before else ()
-    if openings and openings[-1] == episode.opened_at:
-        return openings
-    return (*openings, episode.opened_at)[-REMEMBERED_OPENINGS:]
-
-
-def _is_committed(event: OwnEvent, known: Known) -> bool:
-    if event.episode is None:
-        return event.seq <= known.action_seq
-    return event.episode.key in known.episodes and event.seq <= known.episodes[event.episode.key].seq
-
-
-def _as_text(events: Sequence[tuple[str, bytes]]) -> tuple[tuple[str, str], ...]:
-    return tuple((event_id, line.decode("ascii")) for event_id, line in events)
-
-
-def _as_names(files: Sequence[tuple[Path, Path]]) -> tuple[tuple[str, str], ...]:
-    return tuple((str(temporary), str(final)) for temporary, final in files)
-
-
-def _check_files(files: Sequence[tuple[Path, Path]]) -> None:
-    for temporary, _ in files:
-        if not temporary.is_file():
-            raise EmitError(f"{temporary}: is gone; was the state folder removed during the run?")
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""An event as a line of the log: CONTRACT 3.1's envelope, and back from a line to the episode that it tells of."""
+"""An event as a line of the log: CONTRACT 3.1's envelope, as it is or in a CloudEvent."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from flows.errors import EmitError
 from schemas.action_event import FIELDS, PLATFORM_TYPES, ActionEvent, ActionTransition
 from schemas.episode import Change, Episode
-from schemas.words import Action, DriftKind, EventType, Resolution, Severity, Transition
+from schemas.words import Resolution, Severity, Transition
 
 SOURCE = "runtime-supervisor"
 MARKER = b'{"source":"runtime-supervisor",'
@@ -18,30 +18,12 @@ MARKER = b'{"source":"runtime-supervisor",'
 MAX_LINE = 64 * 1024
 _KEPT_TEXT = 1000
 _KEPT_ITEMS = 20
-_ACTION_TRANSITIONS = frozenset(ActionTransition)
 _RESOLVED = {
     Resolution.DRIFT_RESOLVED: "there is no drift any more",
     Resolution.REMOVED_FROM_DESIRED_STATE: "it is not desired or monitored any more",
     Resolution.SUPERSEDED: "another action is recommended now",
     Resolution.EXPIRED: "its failed deployment is too long ago to count, and nothing was deployed since",
 }
-
-
-class OwnEvent(NamedTuple):
-    """One of our events, as it stands in a log."""
-
-    event_id: str
-    digest: str
-    """The SHA-256 of the line without its end: what our next event carries as `previous`."""
-    previous: str | None
-    transition: Transition | ActionTransition
-    resolution: Resolution | None
-    episode: Episode | None
-    """As it is after the event; its `openings` hold at most the latest. None for an event about acting."""
-    reason: str
-    seq: int
-    """Of the episode's events; of all events about acting for one of those."""
-    action: ActionEvent | None = None
 
 
 class WrittenEvent(NamedTuple):
@@ -57,16 +39,6 @@ class WrittenEvent(NamedTuple):
 def digest_line(line: bytes) -> str:
     """Return the hash that chains our lines."""
     return hashlib.sha256(line).hexdigest()
-
-
-def chain_of(events: Iterable[OwnEvent], last: str | None) -> frozenset[str]:
-    """Return the digests of those events that one of them, by its digest, stands on; its own is among them."""
-    before = {event.digest: event.previous for event in events}
-    chain = set()
-    while last in before and last not in chain:
-        chain.add(last)
-        last = before[last]
-    return frozenset(chain)
 
 
 def make_event(change: Change, previous: str | None) -> dict[str, object]:
@@ -158,11 +130,11 @@ def encode_change(change: Change, previous: str | None, *, as_cloudevent: bool =
     the hash of the whole. A value that JSON has no form for raises EmitError before anything was written.
     """
     event = make_event(change, previous)
-    line = _encode(event, change, as_cloudevent=as_cloudevent)
+    line = _encode(event, change.event_id, as_cloudevent=as_cloudevent)
     if len(line) <= MAX_LINE:
         return WrittenEvent(change.transition, event, line)
     event["payload"] = _shorten(make_payload(change, previous), digest_line(line))
-    line = _encode(event, change, as_cloudevent=as_cloudevent)
+    line = _encode(event, change.event_id, as_cloudevent=as_cloudevent)
     if len(line) > MAX_LINE:
         raise EmitError(f"the event of {change.episode.recommendation_id[:80]} is longer than {MAX_LINE} bytes")
     return WrittenEvent(change.transition, event, line)
@@ -190,8 +162,7 @@ def encode_action_event(
             "as_of": write_instant(event.as_of),
         },
     }
-    form = wrap_cloudevent(envelope, event.event_id) if as_cloudevent else envelope
-    line = json.dumps(form, allow_nan=False, separators=(",", ":"), default=_encode_instant).encode("ascii")
+    line = _encode(envelope, event.event_id, as_cloudevent=as_cloudevent)
     if len(line) > MAX_LINE:
         raise EmitError(f"the event {event.transition} of {event.correlation_id[:80]} is longer than {MAX_LINE} bytes")
     return WrittenEvent(event.transition, envelope, line)
@@ -211,12 +182,12 @@ def _shorten(payload: Mapping[str, object], digest: str) -> dict[str, object]:
     return short
 
 
-def _encode(event: Mapping[str, object], change: Change, *, as_cloudevent: bool) -> bytes:
-    form = wrap_cloudevent(event, change.event_id) if as_cloudevent else event
+def _encode(event: Mapping[str, object], event_id: str, *, as_cloudevent: bool) -> bytes:
+    form = wrap_cloudevent(event, event_id) if as_cloudevent else event
     try:
         text = json.dumps(form, allow_nan=False, separators=(",", ":"), default=_encode_instant)
     except (TypeError, ValueError) as error:
-        name = change.episode.recommendation_id
+        name = event["correlation_id"]
         raise EmitError(f"an event of {name} cannot be written as JSON: {error}; nothing was written") from None
     return text.encode("ascii")
 
@@ -231,116 +202,3 @@ def _encode_instant(value: object) -> str:
 def write_instant(moment: datetime) -> str:
     """Return the moment as ISO 8601 in UTC, `2026-05-01T20:00:00Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def read_instant(text: object) -> datetime:
-    """Return the moment of a text that `write_instant` wrote; ValueError for anything else."""
-    if not isinstance(text, str) or not text.endswith("Z"):
-        raise ValueError("not an instant of ours")
-    return _read_moment(text)
-
-
-@lru_cache(maxsize=4096)
-def _read_moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def read_own_event(line: bytes) -> OwnEvent | None:
-    """Return what one of our lines says, or None for any line that is not one of ours, whole."""
-    if not line.startswith(MARKER):
-        return None
-    try:
-        return _read_event(json.loads(line), digest_line(line))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def unwrap(value: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the envelope, of a CloudEvent too."""
-    data = value.get("data")
-    return data if "specversion" in value and isinstance(data, Mapping) else value
-
-
-def _root_causes(value: object) -> tuple[str, ...] | None:
-    """Return them; none are known where the event was cut short."""
-    return tuple(sorted(map(str, value))) if isinstance(value, list) else None
-
-
-def _read_event(value: Mapping[str, object], digest: str) -> OwnEvent:
-    event = unwrap(value)
-    payload = event["payload"]
-    if not isinstance(payload, Mapping):
-        raise TypeError("payload")
-    if payload["transition"] in _ACTION_TRANSITIONS:
-        return _read_action_event(event, payload, digest)
-    transition = Transition(payload["transition"])
-    opened_at = read_instant(payload["opened_at"])
-    episode = Episode(
-        recommendation_id=_text(payload["recommendation_id"]),
-        event_type=EventType(_text(event["type"])),
-        action=Action(payload["action"]),
-        severity=Severity(_text(event["severity"])),
-        node=_text(event["node"]),
-        service=_text(event["service"]),
-        causing_kinds=tuple(DriftKind(kind) for kind in payload["causing_kinds"]),
-        is_open=transition is not Transition.RESOLVED,
-        opened_at=opened_at,
-        last_event_at=read_instant(payload["as_of"]),
-        seq=_count(payload["seq"]),
-        openings=(opened_at,),
-        root_causes=_root_causes(payload.get("root_causes")),
-    )
-    resolution = payload["resolution"]
-    return OwnEvent(
-        event_id=_text(payload["event_id"]),
-        digest=digest,
-        previous=None if payload["previous"] is None else _text(payload["previous"]),
-        transition=transition,
-        resolution=None if resolution is None else Resolution(resolution),
-        episode=episode,
-        reason=_text(payload["reason"]),
-        seq=episode.seq,
-    )
-
-
-def _read_action_event(event: Mapping[str, object], payload: Mapping[str, object], digest: str) -> OwnEvent:
-    action = ActionEvent(
-        event_id=_text(payload["event_id"]),
-        transition=ActionTransition(_text(payload["transition"])),
-        severity=Severity(_text(event["severity"])),
-        node=_text(event["node"]),
-        service=_text(event["service"]),
-        correlation_id=_text(event["correlation_id"]),
-        as_of=read_instant(payload["as_of"]),
-        fields={name: payload.get(name) for name in FIELDS},
-    )
-    return OwnEvent(
-        event_id=action.event_id,
-        digest=digest,
-        previous=None if payload["previous"] is None else _text(payload["previous"]),
-        transition=action.transition,
-        resolution=None,
-        episode=None,
-        reason=_spell_action(action),
-        seq=_count(payload["seq"]),
-        action=action,
-    )
-
-
-def _spell_action(action: ActionEvent) -> str:
-    """Return what an event about acting says, for people."""
-    words = {name: action.fields.get(name) for name in ("verb", "result", "outcome", "until", "by")}
-    said = [f"{name} {value}" if name in {"until", "by"} else str(value) for name, value in words.items() if value]
-    return ", ".join(said)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("expected a text")
-    return value
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise TypeError("expected a count")
-    return value

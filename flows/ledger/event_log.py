@@ -4,57 +4,29 @@ What is ours in it is read from a position on, through rotated parts, and append
 whole, whatever interrupted an earlier attempt. Lines of others are never changed.
 """
 
-import hashlib
 import os
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from flows.errors import BusyError, EmitError
 from flows.files.lock import is_same_file, wait_for_lock
 from flows.files.own import create_file, open_regular, sync_folder
-from flows.ledger.event_line import MAX_LINE, OwnEvent, digest_line, read_own_event
-from flows.ledger.log_parts import Part, find_parts, is_packed, unpack
+from flows.ledger.event_line import digest_line
+from flows.ledger.log_file import LogFile, blank, drop_twins, find_zeros, mark_position, open_log_file, read_lines, seek
+from flows.ledger.log_parts import Part, find_parts
+from flows.ledger.own_event import OwnEvent, read_own_event
 from flows.ledger.position import START, Position
 from flows.ledger.torn import find_torn_length
 
-_CHUNK = 1 << 20
-_KEPT = 2 * MAX_LINE
-_WINDOW = 256
 _ROUNDS = 8
 _GRACE_STEPS = 10
 _GRACE_STEP_S = 0.03
-_ZEROS = re.compile(rb"\0+")
 MOST_PARTS = 200
 """Open at once; a process may open about a thousand files."""
 MOST_PACKED = 30
-
-
-class Line(NamedTuple):
-    """One line of a log."""
-
-    offset: int
-    content: bytes
-    """Without its end, and cut where it is longer than any of ours can be."""
-    length: int
-    is_terminated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LogFile:
-    """An open log or rotated part, as long as it was when it was opened."""
-
-    path: Path
-    fd: int
-    size: int
-    start: int = 0
-    """Where to read from."""
-    is_packed: bool = False
-    """The descriptor is of what the file holds, unpacked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +40,9 @@ class Scan:
     end: Position
     """Behind the last whole line."""
     tail: bytes
-    """What stands behind the last line's end; at most `_KEPT` bytes of it."""
+    """What stands behind the last line's end; no more of it than twice what a line of ours takes at most."""
     has_own_tail: bool
     """The tail is an event of ours that lacks nothing but its end."""
-
-
-def read_lines(file: LogFile) -> Iterator[Line]:
-    """Return the file's lines from its start on, in bounded memory."""
-    kept, length, at, offset = b"", 0, file.start, file.start
-    while offset < file.size:
-        chunk = os.pread(file.fd, min(_CHUNK, file.size - offset), offset)
-        if not chunk:
-            break
-        offset += len(chunk)
-        *ended, rest = chunk.split(b"\n")
-        for piece in ended:
-            length += len(piece)
-            yield Line(at, (kept + piece)[:_KEPT], length, is_terminated=True)
-            at, kept, length = at + length + 1, b"", 0
-        kept, length = (kept + rest)[:_KEPT], length + len(rest)
-    if length:
-        yield Line(at, kept, length, is_terminated=False)
-
-
-def open_log_file(path: Path, opened: ExitStack, owners: frozenset[int] | None = None, start: int = 0) -> LogFile:
-    """Open a log for reading until the stack is closed; whoever owns it, unless the owners are given."""
-    try:
-        fd = open_regular(path, os.O_RDONLY, owners)
-    except FileNotFoundError:
-        raise EmitError(f"{path}: there is no such log") from None
-    opened.callback(os.close, fd)
-    return _unpacked(path, fd, opened, start) if is_packed(path) else LogFile(path, fd, os.fstat(fd).st_size, start)
-
-
-def _unpacked(path: Path, fd: int, opened: ExitStack, start: int = 0) -> LogFile:
-    with os.fdopen(os.dup(fd), "rb") as packed:
-        plain = opened.enter_context(unpack(path, packed))
-    return LogFile(path, plain.fileno(), os.fstat(plain.fileno()).st_size, start, is_packed=True)
 
 
 class EventLog:
@@ -130,10 +68,10 @@ class EventLog:
             with ExitStack() as opened:
                 listed = self._list_parts()
                 files = self._open(opened, listed)
-                chosen = _seek(files, position)
+                chosen = seek(files, position)
                 if chosen is None or (self.is_deep and position == START):
                     files = self._open(opened, listed, with_packed=True)
-                    chosen = _seek(files, position)
+                    chosen = seek(files, position)
                 scan = _read(chosen or files, is_position_found=chosen is not None, live=self._live(files))
                 if self._is_unmoved(files, listed):
                     return scan
@@ -216,7 +154,7 @@ class EventLog:
                 except EmitError as error:
                     if part.path.exists():
                         self.notes[part.path] = str(error).removeprefix(f"{part.path}: ")
-        return _drop_twins(files)[::-1]
+        return drop_twins(files)[::-1]
 
     def _live(self, files: list[LogFile]) -> LogFile | None:
         return files[-1] if files and files[-1].path == self.path else None
@@ -254,11 +192,11 @@ class EventLog:
         """Turn what a killed run left of the line into blanks and a line's end, so that a line glued to it is free."""
         with ExitStack() as opened:
             files = self._open(opened, self._list_parts())
-            for file in _seek(files, position) or files:
+            for file in seek(files, position) or files:
                 for found in read_lines(file):
                     torn = find_torn_length(found.content, line, is_tail=not found.is_terminated)
                     if torn:
-                        return _blank(file, found.offset, torn)
+                        return blank(file, found.offset, torn)
         return False
 
     def seal_zeros(self, position: Position) -> None:
@@ -268,9 +206,9 @@ class EventLog:
         """
         with ExitStack() as opened:
             files = self._open(opened, self._list_parts())
-            for file in _seek(files, position) or files:
-                for offset, length in list(_find_zeros(file)):
-                    _blank(file, offset, length)
+            for file in seek(files, position) or files:
+                for offset, length in list(find_zeros(file)):
+                    blank(file, offset, length)
 
     def _sync(self, paths: set[Path]) -> None:
         for path in paths:
@@ -281,64 +219,6 @@ class EventLog:
                 raise EmitError(f"{path}: cannot be made durable: {error.strerror}") from None
             finally:
                 os.close(fd)
-
-
-def _find_zeros(file: LogFile) -> Iterator[tuple[int, int]]:
-    """Return the place and the length of each run of zero bytes, from the file's start on."""
-    begun: int | None = None
-    for offset in range(file.start, file.size, _CHUNK):
-        chunk = os.pread(file.fd, min(_CHUNK, file.size - offset), offset)
-        if begun is not None and not chunk.startswith(b"\0"):
-            yield begun, offset - begun
-            begun = None
-        for found in _ZEROS.finditer(chunk):
-            first = offset + found.start() if begun is None else begun
-            begun = first if found.end() == len(chunk) else None
-            if begun is None:
-                yield first, offset + found.end() - first
-    if begun is not None:
-        yield begun, file.size - begun
-
-
-def _drop_twins(files: list[LogFile]) -> list[LogFile]:
-    """Keep the last of the names that one file had while the list was made."""
-    by_file = {(found.st_dev, found.st_ino): file for file in files for found in [os.fstat(file.fd)]}
-    return [file for file in files if file in by_file.values()]
-
-
-def _blank(file: LogFile, offset: int, length: int) -> bool:
-    if file.is_packed:
-        return False  # What is in there is torn for good, and behind it comes nothing.
-    try:
-        fd = os.open(file.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except PermissionError:
-        return False  # An append-only file (chattr +a): the torn line stays, and gets its end with the next write.
-    try:
-        if os.path.samestat(os.fstat(fd), os.fstat(file.fd)) and os.fstat(fd).st_size >= offset + length:
-            os.pwrite(fd, b" " * (length - 1) + b"\n", offset)
-        return True
-    finally:
-        os.close(fd)
-
-
-def _seek(files: list[LogFile], position: Position) -> list[LogFile] | None:
-    """Return the files from the position's on, which is read from there; None where it is in none of them."""
-    if position.offset == 0:
-        return files
-    for index in range(len(files) - 1, -1, -1):
-        file = files[index]
-        if file.size >= position.offset and mark_position(file.fd, position.offset) == position:
-            return [replace(file, start=position.offset), *files[index + 1 :]]
-    return None
-
-
-def mark_position(fd: int, offset: int) -> Position:
-    """Return the place in an open log by which it can be found again."""
-    if offset == 0:
-        return START
-    start = os.pread(fd, min(_WINDOW, offset), 0)
-    before = os.pread(fd, min(_WINDOW, offset), max(0, offset - _WINDOW))
-    return Position(offset, hashlib.sha256(start).hexdigest(), hashlib.sha256(before).hexdigest())
 
 
 def _read(files: list[LogFile], *, is_position_found: bool, live: LogFile | None) -> Scan:

@@ -2,7 +2,8 @@
 
 import json
 
-from flows.ledger.event_line import MARKER, read_own_event
+from flows.ledger.event_line import MARKER
+from flows.ledger.own_event import read_own_event
 
 _CERTAIN = len(MARKER) // 2
 """So many bytes of ours are no coincidence, whatever follows them."""

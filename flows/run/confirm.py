@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from flows.errors import HistoryError
-from flows.ledger.event_line import OwnEvent
 from flows.ledger.history import ask_history, find_damage, scan_history
+from flows.ledger.own_event import OwnEvent
 from schemas.words import FLEET
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from flows.files.own import trusted_owners
 from flows.ledger.checkpoint import load_checkpoint
-from flows.ledger.event_line import read_own_event
 from flows.ledger.log_parts import find_parts
+from flows.ledger.own_event import read_own_event
 from tests.helpers.episodes import paths
 
 

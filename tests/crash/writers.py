@@ -27,10 +27,10 @@ from flows.ledger.archive import FILE_NAME, open_archive
 from flows.ledger.archive_writer import edit_archive
 from flows.ledger.chain import verify_chain
 from flows.ledger.checkpoint import clear_leftovers, read_known
-from flows.ledger.event_line import read_own_event
 from flows.ledger.history import ask_history, scan_history
 from flows.ledger.history_check import DamagedHistoryWarning
 from flows.ledger.history_writer import compact, sweep_temporaries, write_run
+from flows.ledger.own_event import read_own_event
 from flows.ledger.skipped_run import read_attempt, write_attempt
 from flows.observer.hooks import finish_hook, read_hooks, start_hook
 from flows.observer.memory import Memory as ObserverMemory

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from flows.errors import SettingsError, WorldUnreadableError
 from flows.ledger.checkpoint import decode_checkpoint, encode_checkpoint
-from flows.ledger.event_line import MARKER, read_own_event
+from flows.ledger.event_line import MARKER
+from flows.ledger.own_event import read_own_event
 from flows.ledger.torn import find_torn_length
 from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml
 from flows.sources.inventory.other_files import parse_capabilities, parse_node, parse_service, parse_topology

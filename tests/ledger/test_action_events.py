@@ -8,7 +8,7 @@ import pytest
 from flows.ledger.chain import verify_chain
 from flows.ledger.checkpoint import load_checkpoint
 from flows.ledger.emit import open_emitter
-from flows.ledger.event_line import read_own_event
+from flows.ledger.own_event import read_own_event
 from schemas.action_event import Acting, ActionEvent, ActionTransition
 from schemas.words import Severity
 from stages.transition import decide_transitions

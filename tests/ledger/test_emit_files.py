@@ -20,7 +20,7 @@ from flows.files.lock import hold_lock
 from flows.files.own import UnsafeFileError, create_file, open_regular, settle_path, trusted_owners
 from flows.ledger.checkpoint import VERSION, read_known
 from flows.ledger.emit import open_emitter
-from flows.ledger.event_line import read_own_event
+from flows.ledger.own_event import read_own_event
 from flows.ledger.places import Places
 from schemas.last_run import LastAttempt, LastRun
 from schemas.words import Outcome, Severity, State

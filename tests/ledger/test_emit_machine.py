@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from flows.errors import EmitError
 from flows.ledger.checkpoint import read_known
 from flows.ledger.emit import open_emitter
-from flows.ledger.event_line import read_own_event
+from flows.ledger.own_event import read_own_event
 from schemas.words import Severity
 from stages.transition import decide_transitions
 from tests.crash.invariants import log_lines

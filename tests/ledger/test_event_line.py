@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.errors import EmitError
-from flows.ledger.event_line import MARKER, MAX_LINE, encode_change, read_own_event, unwrap
+from flows.ledger.event_line import MARKER, MAX_LINE, encode_change
+from flows.ledger.own_event import read_own_event, unwrap
 from schemas.event import Event, event_schema
 from schemas.words import EventType, Severity
 from stages.transition import decide_transitions

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from flows.commands import log
-from flows.ledger.event_line import read_own_event
+from flows.ledger.own_event import read_own_event
 from flows.run.cycle import run_once
 from flows.settings import Settings
 from tests.helpers.frames import NOON

@@ -84,7 +84,7 @@ def test_no_part_is_unpacked_where_nothing_asks_for_it(tmp_path, monkeypatch):
     run(tmp_path, 0, ["web"])
     pack(paths(tmp_path).event_log, ".gz")
     run(tmp_path, 1, ["web", "db"])
-    monkeypatch.setattr("flows.ledger.event_log.unpack", lambda *_: pytest.fail("it was unpacked"))
+    monkeypatch.setattr("flows.ledger.log_file.unpack", lambda *_: pytest.fail("it was unpacked"))
 
     run(tmp_path, 2, ["db"])
 
