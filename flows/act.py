@@ -26,7 +26,8 @@ from flows.executor.work import Executor
 from flows.ledger.actions.entries import read_ledger
 from flows.ledger.actions.journals import Journals, stamp_journals
 from flows.ledger.actions.places import ActionPlace
-from flows.observer.plan import NodePlan, Plan, read_plan
+from flows.observer.node_plan import NodePlan
+from flows.observer.plan import Plan, read_plan
 from flows.run.acting.place import action_place, require_automation
 from flows.run.acting.think import Thought, read_power, think_again
 from flows.run.clock import read_now

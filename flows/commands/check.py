@@ -42,7 +42,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Look at both, print what is wrong or odd, and return the exit code."""
-    from flows.observer.plan import find_doubles, find_unusable, read_plan
+    from flows.observer.plan import read_plan
+    from flows.observer.plan_faults import find_doubles, find_unusable
     from flows.views.check import inspect_inputs
 
     loaded = options.load_all({"inventory": inventory, "world": world}, config)

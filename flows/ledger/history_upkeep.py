@@ -7,7 +7,8 @@ from pathlib import Path
 
 from flows.errors import BusyError, HistoryError
 from flows.files.storage import open_storage
-from flows.ledger.history import ask_history, day_folder, list_days
+from flows.ledger.history import ask_history
+from flows.ledger.history_days import day_folder, list_days
 from flows.ledger.history_writer import hold_lock_of, merge_day
 from schemas.history import TABLES
 

@@ -19,20 +19,9 @@ from flows.files.lock import hold_lock
 from flows.files.own import say_os_error, sync_folder
 from flows.files.processes import is_alive
 from flows.files.storage import Storage, make_folder, open_storage, write_flushed
-from flows.ledger.history import (
-    MERGED,
-    SUPERSEDES,
-    DayFiles,
-    ask_history,
-    check_day,
-    day_folder,
-    dump_list,
-    find_day_damage,
-    list_days,
-    read_day,
-    scan_day,
-)
+from flows.ledger.history import ask_history, check_day, find_day_damage, scan_day
 from flows.ledger.history_check import PART, DamagedHistoryError, name_file, refuse_newer, stem_of
+from flows.ledger.history_days import MERGED, SUPERSEDES, DayFiles, day_folder, dump_list, list_days, read_day
 from flows.ledger.places import HISTORY_LOCK, Places
 from schemas.frame import empty
 from schemas.history import HISTORY_VERSION, KEYS, TABLES, History

@@ -7,9 +7,10 @@ from flows.engines.address import find_local_address, list_local_addresses
 from flows.engines.looked import RawLook, SourceLook
 from flows.engines.units import SOURCE as SYSTEMD
 from flows.observer.looker import NodeLooker
+from flows.observer.node_plan import NodePlan
 from flows.observer.observer import Observer
 from flows.observer.parts import SOURCE as PART
-from flows.observer.plan import NodePlan, find_doubles, warn_of_plain
+from flows.observer.plan_faults import find_doubles, warn_of_plain
 from flows.settings import Settings
 from schemas.look_words import ReasonClass
 from schemas.spoken import count

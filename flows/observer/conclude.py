@@ -26,7 +26,7 @@ from stages.probe_word import word_probes
 from stages.roll_up import roll_up_parts
 from stages.unit_word import word_units
 
-SKEW_NOTE_S, SKEW_INCIDENT_S = 5.0, 60.0
+SKEW_INCIDENT_S = 60.0
 LOOK_AGAIN_S, SETTLE_S = 5.0, 10.5
 MASS_COUNT = 5
 SERVICE_SEVERITY, NODE_SEVERITY = "error", "warning"
@@ -265,35 +265,3 @@ def _plan_again(memory: Memory, looked: Mapping[str, NodeLook]) -> dict[str, flo
         elif node in under_way:
             soon[node] = SETTLE_S
     return soon
-
-
-def list_notes(memory: Memory, plan: Plan) -> list[str]:
-    """Return all that is doubtful now, as sentences."""
-    notes = [note for of_node in memory.notes.values() for note in of_node]
-    notes += plan.problems
-    notes += [
-        f"the services of {node} cannot be read: what runs there keeps its last names" for node in plan.unread_nodes
-    ]
-    notes += _note_skews(memory)
-    notes += _note_twins(memory)
-    return notes
-
-
-def _note_skews(memory: Memory) -> list[str]:
-    skews = {
-        name: node.look.clock_skew_s for name, node in memory.nodes.items() if node.look and node.look.clock_skew_s
-    }
-    return [f"the clock of {name} differs from ours by {s:+.1f} s" for name, s in skews.items() if abs(s) > SKEW_NOTE_S]
-
-
-def _note_twins(memory: Memory) -> list[str]:
-    """Return a note for each pair of nodes whose containers are the same: two names of one engine."""
-    by_ids: dict[tuple[str, ...], list[str]] = {}
-    for node, ids in memory.container_ids.items():
-        if ids:
-            by_ids.setdefault(ids, []).append(node)
-    return [
-        f"{' and '.join(sorted(nodes))} are one engine: their containers are the same"
-        for nodes in by_ids.values()
-        if len(nodes) > 1
-    ]

@@ -16,7 +16,7 @@ from flows.engines.probes import ProbePlan, probe
 from flows.engines.reasons import LookError
 from flows.engines.ssh import Tunnel, make_tunnel_folder, tell_apart
 from flows.engines.units import look_at_units, measure_here
-from flows.observer.plan import NodePlan
+from flows.observer.node_plan import NodePlan
 from schemas.look_words import ReasonClass
 
 PROBES = "probes"

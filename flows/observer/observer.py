@@ -19,7 +19,7 @@ from flows.errors import SupervisorError
 from flows.files.foreign import stamp_file
 from flows.files.lock import hold_lock
 from flows.files.own import make_private_folder
-from flows.observer.conclude import Conclusion, conclude, list_notes
+from flows.observer.conclude import Conclusion, conclude
 from flows.observer.documents import (
     describe_deployments,
     describe_incidents,
@@ -30,8 +30,10 @@ from flows.observer.documents import (
 from flows.observer.hooks import read_hooks
 from flows.observer.looker import NodeLooker
 from flows.observer.memory import Memory
+from flows.observer.notes import list_notes
 from flows.observer.parts import PartLooker
-from flows.observer.plan import Plan, read_plan, warn_of_plain
+from flows.observer.plan import Plan, read_plan
+from flows.observer.plan_faults import warn_of_plain
 from flows.observer.publish import Publisher
 from flows.observer.recall import recall_asked
 from flows.observer.state import LOCK, load_memory, save_memory, sweep

@@ -14,7 +14,7 @@ from flows.engines.probes import ProbePlan, probe
 from flows.engines.reasons import LookError
 from flows.engines.ssh import run_remote
 from flows.files.foreign import FileFaultError, MissingFileError, UnsafeFileError, read_file
-from flows.observer.plan import SSH, NodePlan
+from flows.observer.node_plan import SSH, NodePlan
 from schemas.look_words import ReasonClass
 
 SCHEMA = 1

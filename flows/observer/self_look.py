@@ -4,8 +4,9 @@ import socket
 
 from flows.errors import InventoryError
 from flows.observer.looker import NodeLooker
+from flows.observer.node_plan import NodePlan
 from flows.observer.parts import make_part
-from flows.observer.plan import NodePlan, read_plan
+from flows.observer.plan import read_plan
 from flows.settings import Settings
 from flows.sources.names import normalize_name
 from schemas.look_words import SelectorKind

@@ -17,7 +17,7 @@ from flows.errors import SettingsError
 from flows.files.own import replace_file
 from flows.observer.initial import Entry, propose_services, quote
 from flows.observer.looker import NodeLooker
-from flows.observer.plan import NodePlan
+from flows.observer.node_plan import NodePlan
 from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, to_plain
 from flows.sources.names import normalize_name
 from schemas.limits import Limits

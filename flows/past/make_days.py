@@ -17,8 +17,9 @@ import polars as pl
 
 from flows.files.processes import collect_seldom, end_with
 from flows.files.storage import open_storage
-from flows.ledger.history import ask_history, find_day_damage, list_days, read_day, scan_day
+from flows.ledger.history import ask_history, find_day_damage, scan_day
 from flows.ledger.history_check import DamagedHistoryError
+from flows.ledger.history_days import list_days, read_day
 from flows.ledger.history_writer import derive_run_id, finish_day, write_day
 from flows.past.day import Batch, Day, Judge, Problem, join_days, stretch
 from flows.sources.world.actual import WorldFiles

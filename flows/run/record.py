@@ -14,15 +14,10 @@ from flows.errors import EmitError, HistoryError, InventoryError
 from flows.ledger.archive_writer import edit_archive
 from flows.ledger.emit import Emitter
 from flows.ledger.event_line import WrittenEvent
-from flows.ledger.history import FOLDER, find_generation
+from flows.ledger.history import find_generation
+from flows.ledger.history_days import FOLDER
 from flows.ledger.history_upkeep import is_due, join_days
-from flows.ledger.history_writer import (
-    Pending,
-    derive_run_id,
-    prepare_run,
-    sweep_temporaries,
-    write_run,
-)
+from flows.ledger.history_writer import Pending, derive_run_id, prepare_run, sweep_temporaries, write_run
 from flows.run.attention import Attention
 from flows.run.conclude import give_evidence, remember_run
 from flows.run.decide import Decision

@@ -15,18 +15,9 @@ import pytest
 
 from flows.errors import EmitError, HistoryError
 from flows.files.storage import LocalStorage
-from flows.ledger.history import (
-    DayFiles,
-    Kept,
-    ask_history,
-    day_folder,
-    dump_list,
-    find_damage,
-    parse_list,
-    read_day,
-    scan_history,
-)
+from flows.ledger.history import Kept, ask_history, find_damage, scan_history
 from flows.ledger.history_check import DamagedHistoryWarning, stem_of
+from flows.ledger.history_days import DayFiles, day_folder, dump_list, parse_list, read_day
 from flows.ledger.history_writer import (
     commit,
     compact,

@@ -19,7 +19,7 @@ from flows.engines.looked import Pressure, RawLook, SeenProbeRow, SourceLook
 from flows.engines.reasons import LookError
 from flows.engines.units import read_pressure, read_units
 from flows.observer import parts as parts_module
-from flows.observer.conclude import conclude, list_notes
+from flows.observer.conclude import conclude
 from flows.observer.documents import (
     describe_deployments,
     describe_incidents,
@@ -28,6 +28,7 @@ from flows.observer.documents import (
     read_back,
 )
 from flows.observer.memory import Memory
+from flows.observer.notes import list_notes
 from flows.observer.parts import PartLooker, make_part
 from flows.observer.plan import Plan, read_plan
 from flows.observer.recall import recall_asked
