@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset(
@@ -18,17 +18,17 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 def find_file_system(path: Path, mounts: str) -> tuple[Path, str] | None:
     """Return mount point and type of the file system that holds a resolved path, by the text of a mountinfo file."""
-    found = None
+    found: tuple[str, str] | None = None
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
         words = before.split()
         if len(words) < 5 or not after:
             continue
-        point = PurePosixPath(_ESCAPE.sub(lambda match: chr(int(match[1], 8)), words[4]))
+        point = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), words[4])
         # Of two mounts over one point the later hides the earlier.
-        if path.is_relative_to(point) and (found is None or len(point.parts) >= len(found[0].parts)):
-            found = (Path(point), after.split()[0])
-    return found
+        if f"{path}/".startswith(f"{point.rstrip('/')}/") and (found is None or len(point) >= len(found[0])):
+            found = (point, after.split()[0])
+    return found and (Path(found[0]), found[1])
 
 
 def doubt_file_systems(paths: Iterable[Path], mounts: Path = MOUNTS) -> Iterator[str]:

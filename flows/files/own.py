@@ -8,7 +8,6 @@ import grp
 import os
 import pwd
 import re
-import secrets
 import stat
 import time
 from collections.abc import Iterable
@@ -201,7 +200,7 @@ def fill(fd: int, data: bytes, *, is_durable: bool = True) -> None:
 
 def write_temporary(path: Path, data: bytes, mode: int = 0o600, *, is_durable: bool = True) -> Path:
     """Write the data to a new file beside the path, under a name that cannot be foreseen, and sync it."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(8).hex()}.tmp")
     fd = create_file(temporary, os.O_WRONLY, mode)
     try:
         fill(fd, data, is_durable=is_durable)

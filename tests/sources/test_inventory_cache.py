@@ -1,11 +1,12 @@
 """A remembered inventory is the inventory; a cache that is lost, spoiled or shared makes no difference."""
 
 import re
+from importlib.util import spec_from_file_location
 
 import pytest
 
 from benchmarks.fleet import write_fleet
-from flows.sources.inventory import parse_pool
+from flows.sources.inventory import cache_file, parse_pool
 from flows.sources.inventory.cache import InventoryCache
 from flows.sources.inventory.cache_file import MAX_INVENTORIES, READERS, ROOT, SealedFile
 from flows.sources.inventory.desired import read_inventory
@@ -171,6 +172,17 @@ def test_all_that_decides_how_an_inventory_is_read_is_in_the_version_of_its_cach
     paths = ("errors", "files/own", "files/processes", "sources/fingerprint", "text/values")
     writers = {f"flows/{path}.py" for path in paths}
     assert reached - readers == {ROOT / name for name in writers}
+
+
+def test_another_release_of_the_parser_reads_an_inventory_anew(tmp_path, monkeypatch):
+    other = tmp_path / "__init__.py"
+    other.write_text("__version__ = '7.0'")
+    before = cache_file.parser_version()
+    monkeypatch.setattr(cache_file, "find_spec", lambda _: spec_from_file_location("yaml", other))
+    cache_file.parser_version.cache_clear()
+
+    assert cache_file.parser_version() != before
+    cache_file.parser_version.cache_clear()
 
 
 def _reach(module):

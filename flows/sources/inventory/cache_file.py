@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -34,7 +34,7 @@ READERS = (
     *(f"schemas/{name}.py" for name in ("desired", "duration", "episode", "frame", "limits", "rejected", "rules")),
     *(f"schemas/{name}.py" for name in ("setting", "wait", "window", "words")),
 )
-"""The sources that decide what a file says, and the version of PyYAML: with another of them, a cache is of no use."""
+"""The sources that decide what a file says; with another of them, or another PyYAML, a cache is of no use."""
 ROOT = Path(__file__).parents[3]
 MAGIC = b"runtime-supervisor parse cache\n"
 MAX_BYTES = 1024 * 1024 * 1024
@@ -101,8 +101,10 @@ def spell_reading(rules: Rules) -> str:
 
 @lru_cache(maxsize=1)
 def parser_version() -> bytes:
-    """Return what changes whenever `READERS` do."""
-    total = sha256(version("PyYAML").encode())  # to import it takes longer than an inventory that did not change
+    """Return what changes whenever `READERS` do, or the source of PyYAML that names its version."""
+    # To import it, or to look its version up, takes longer than an inventory that did not change.
+    parser = find_spec("yaml")
+    total = sha256(Path(parser.origin).read_bytes() if parser and parser.origin else b"")
     for pattern in READERS:
         for source in sorted(ROOT.glob(pattern)):
             total.update(source.read_bytes())
