@@ -54,7 +54,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 SAID = {name: said for names in GROUPS.values() for name, said in names.items()}
 _HOMES = {
     **dict.fromkeys(("hold", "release", "halt", "resume", "attest-down"), "operate"),
-    **dict.fromkeys(("approve", "reject"), "request"),
+    **dict.fromkeys(("approve", "reject"), "approve"),
     "what-if": "replay",
 }
 
