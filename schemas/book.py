@@ -16,6 +16,9 @@ from schemas.operator import Operator
 from schemas.problem import Problem
 from schemas.verb import Risk, Verb
 
+ABLE_FOR = timedelta(hours=24)
+"""An executor's word on what it can do holds so long."""
+
 
 class Held(NamedTuple):
     """One hold of an operator."""
@@ -74,6 +77,10 @@ class Able(NamedTuple):
 
     at: datetime
     capabilities: Capabilities
+
+    def counts_at(self, moment: datetime) -> bool:
+        """Return whether its word still counts then."""
+        return moment - self.at <= ABLE_FOR
 
 
 @dataclass(frozen=True, kw_only=True)

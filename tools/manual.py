@@ -20,10 +20,13 @@ ROOT = Path(__file__).parents[1]
 def list_stages() -> Iterator[str]:
     """Yield a table of the stages, by what their modules say of themselves."""
     yield from ("| stage | what it is |", "|---|---|")
-    for path in sorted((ROOT / "stages").glob("[!_]*.py")):
+    folder = ROOT / "stages"
+    modules = {path.stem: path for path in folder.glob("[!_]*.py")}
+    packages = {path.parent.name: path for path in folder.glob("[!_]*/__init__.py")}
+    for name, path in sorted((modules | packages).items()):
         said = (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
         without_source = re.sub(r" \((SEMANTICS|ACTIONS|OBSERVER) [^)]*\)", "", said)
-        yield f"| `{path.stem}` | {without_source} |"
+        yield f"| `{name}` | {without_source} |"
 
 
 def list_folders() -> Iterator[str]:

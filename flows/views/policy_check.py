@@ -24,7 +24,6 @@ from schemas.book import Able
 from schemas.duration import spell_duration
 from schemas.policy import BrokenPolicy, FaultSeverity, Policy, PolicyFault
 from schemas.schedule import find_odd_bounds
-from stages.evaluate_guards import ABLE_FOR
 from stages.fold_ledger import fold_ledger
 
 AHEAD_DAYS = 370
@@ -96,7 +95,7 @@ def check_policy(
     able = read_able(settings)
     if history is not None and isinstance(read.policy, Policy):
         _find_silent(settings, read, read.policy, findings, as_of, history)
-    reached, notes = _look_around(settings, read, findings, able if is_fresh(able, as_of) else None)
+    reached, notes = _look_around(settings, read, findings, able if able and able.counts_at(as_of) else None)
     notes = (*_note_no_rules(path, read.policy), *notes)
     unsure = find_operators(settings).errors
     if unsure:
@@ -118,11 +117,6 @@ def read_able(settings: Settings) -> Able | None:
         return None
     ledger = read_ledger(read_journals(place)).ledger
     return fold_ledger(ledger, (), settings.actions.numbers()).able
-
-
-def is_fresh(able: Able | None, as_of: datetime) -> bool:
-    """Return whether the executor's word still counts."""
-    return able is not None and as_of - able.at <= ABLE_FOR
 
 
 def _find_silent(

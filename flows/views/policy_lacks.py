@@ -10,7 +10,6 @@ from schemas.ledger import Offer
 from schemas.policy import Policy, margin_of, numbers_of
 from schemas.schedule import next_allowed
 from schemas.verb import Mode
-from stages.evaluate_guards import ABLE_FOR
 
 ASKING = frozenset({"approval", "collateral"})
 
@@ -68,7 +67,7 @@ def _list_missing(found: PolicyExplanation) -> Iterator[str]:
         yield "rule"
     if find_offer(found) is None:
         yield "executor_line"
-    if found.book.able is None or found.as_of - found.book.able.at > ABLE_FOR:
+    if found.book.able is None or not found.book.able.counts_at(found.as_of):
         yield "executor_running"
     if decision.mode is Mode.APPROVE and not _has_operator(found):
         yield "operator"
