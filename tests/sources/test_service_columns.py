@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from flows.errors import WorldUnreadableError
 from flows.sources.formats import json_cut, json_table
-from flows.sources.formats.json_cut import cut_records
+from flows.sources.formats.json_cut import count_values, cut_records
 from flows.sources.formats.json_fast import decode_plainly
+from flows.sources.formats.json_records import parse_records
+from flows.sources.formats.json_strict import JsonLimitError
 from flows.sources.world import rows
 from flows.sources.world.actual import WorldFiles, decode_worlds
 from flows.sources.world.service_columns import read_service_columns
@@ -215,7 +217,7 @@ def test_what_could_be_cut_wrong_is_read_the_same_all_ways(text):
 def test_a_usual_file_is_read_by_columns():
     records = {f"node-{n}/web": {"status": "ok", "incident_id": None, "last_seen": 1780488000 + n} for n in range(3000)}
 
-    table = json_table.read_record_table(json.dumps(records).encode(), ("status", "last_seen"), 10)
+    table = json_table.read_record_table(json.dumps(records).encode(), ("status", "last_seen"), 10, 10**6)
 
     assert table is not None
     assert table.rows.row(2999) == ("node-2999/web", 2999, 2999)
@@ -227,13 +229,60 @@ def test_of_records_that_are_alike_one_is_decoded():
     records = {f"node-{n}/web": {"status": ("ok", "exited")[n % 2]} for n in range(3000)}
     text = json.dumps({"x/a": "ok", **records, "x/b": "ok"}).encode()
 
-    table = json_table.read_record_table(text, ("status", "last_seen"), 10)
+    table = json_table.read_record_table(text, ("status", "last_seen"), 10, 10**6)
 
     assert table is not None
     assert sorted(table.bodies["status"].drop_nulls()) == ['"exited"', '"ok"']
     assert table.rows.row(2998)[:2] == ("node-2999/web", 3000)
     assert table.bodies["status"][table.rows["body"][2998]] == '"exited"'
     assert table.others == [(0, {"x/a": "ok", "node-0/web": {"status": "ok"}}), (3001, {"x/b": "ok"})]
+
+
+def cut(text, most_values, chunk_bytes=1):
+    data = text.encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_cut, "CHUNK_BYTES", chunk_bytes)
+        patch.setattr(json_cut, "MOST_DIFFERENT_RATIO", 10**9)
+        return cut_records(data, data.index(b"{") + 1, data.rindex(b"}"), 10**9, most_values)
+
+
+@given(
+    records=st.dictionaries(KEYS | st.text("ab,[{/", max_size=6), RECORDS, min_size=1, max_size=8),
+    chunk_bytes=st.sampled_from([1, 60, 8192]),
+)
+def test_a_text_is_cut_to_as_many_values_as_are_counted_in_its_bytes(records, chunk_bytes):
+    text = json.dumps(records, ensure_ascii=False).replace("\\", "/")
+    count = count_values(text.encode())
+    is_cut = cut(text, count, chunk_bytes) is not None
+    event(f"{is_cut=}")
+
+    assert is_cut is (cut(text, 10**9, chunk_bytes) is not None)
+    assert cut(text, count - 1, chunk_bytes) is None
+
+
+def test_what_has_too_many_values_is_not_decoded(monkeypatch):
+    monkeypatch.setattr(json_cut, "decode_strictly", pytest.fail)
+    many = [5] * 1000
+
+    for record in (many, {"m": many}, {"m": [{"n": many}]}):
+        assert cut(json.dumps({"a/b": {"status": "ok"}, "c/d": record, "e/f": {"status": "ok"}}), 1000) is None
+
+
+@pytest.mark.parametrize(
+    "record", [{"status": "ok"}, {"status": "ok", "m": {}}, 5], ids=["alike", "cut wrong", "no record"]
+)
+@pytest.mark.parametrize("fields", [("status",), ()], ids=["by columns", "by rows"])
+def test_too_many_values_are_refused_in_the_same_words_however_a_text_is_read(record, fields):
+    data = json.dumps(
+        {f"a/{n}": record for n in range(2500)} | {f"b/{n}": {"status": "ok"} for n in range(2500)}
+    ).encode()
+    count = count_values(data)
+
+    assert parse_records(data, Limits(max_json_values=count), fields).is_keyed
+    with pytest.raises(
+        JsonLimitError, match=f"^about {count} values, over the limit of {count - 1}; mend what writes it"
+    ):
+        parse_records(data, Limits(max_json_values=count - 1), fields)
 
 
 @given(pairs=st.lists(st.tuples(KEYS, RECORDS), max_size=6))

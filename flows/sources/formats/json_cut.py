@@ -19,6 +19,8 @@ MOST_DIFFERENT_RATIO = 0.25
 """Where more of the records are different, each is decoded for itself."""
 BLANKS = " \t\n\r"
 CONTROL = r"[\x00-\x1f]"
+MARK = r"[,{\[]"
+"""What stands before a value, and is counted for one."""
 _BEFORE = re.compile(r"[ \t\n\r]*,[ \t\n\r]*\Z")
 """What stands before a record's key."""
 _BODY = re.compile(r"[ \t\n\r]*:[ \t\n\r]*\{")
@@ -40,9 +42,17 @@ class _UncutError(Exception):
     """Only who decodes each record can tell what the text says."""
 
 
-def cut_records(data: bytes, start: int, end: int, most_others_ratio: float) -> CutRecords | None:
-    """Return the records of an object between its braces' places; None where they cannot be cut, or are not alike."""
-    cutter = _Cutter(most_others_ratio)
+def count_values(text: bytes) -> int:
+    """Return about how many values a JSON text has: its commas and opening braces and brackets, wherever they stand."""
+    return text.count(b",") + text.count(b"{") + text.count(b"[")
+
+
+def cut_records(data: bytes, start: int, end: int, most_others_ratio: float, most_values: int) -> CutRecords | None:
+    """Return the records of an object between its braces' places.
+
+    None where they cannot be cut, are not alike, or have more than about so many values, which are counted before any is decoded.
+    """
+    cutter = _Cutter(most_others_ratio, most_values)
     try:
         for chunk in _chunks(data, start, end):
             cutter.cut(chunk)
@@ -53,25 +63,27 @@ def cut_records(data: bytes, start: int, end: int, most_others_ratio: float) -> 
 
 def _chunks(data: bytes, start: int, end: int) -> Iterator[str]:
     """Yield the text in pieces that end behind a closing brace, but for the last; each record stands behind a comma."""
-    comma = ","
+    comma, view = ",", memoryview(data)
     while start < end:
         cut = data.find(b"}", start + CHUNK_BYTES, end) + 1 or end
-        yield comma + data[start:cut].decode()
+        yield comma + str(view[start:cut], "utf-8")
         start, comma = cut, ""
 
 
 class _Cutter:
     """The records so far."""
 
-    def __init__(self, most_others_ratio: float) -> None:
-        self._most_others_ratio = most_others_ratio
+    def __init__(self, most_others_ratio: float, most_values: int) -> None:
+        self._most_others_ratio, self._most_values = most_others_ratio, most_values
         self._texts = pl.Categorical(pl.Categories.random())
         """Numbers the different texts of records from 0, as long as there are rows of it."""
         self._rows: list[pl.DataFrame] = []
         self._others: list[tuple[int, Any]] = []
-        self._bodies: dict[int, str | None] = {}
-        """By number, what stands in the different texts behind a record's brace; none in what is no record."""
-        self._count = self._other_count = 0
+        self._bodies: dict[int, str] = {}
+        """By number, what stands in the different texts behind a record's brace; not of what is no record."""
+        self._values = pl.Series([], dtype=pl.UInt32)
+        """By number, about how many values a record is; null for what is none."""
+        self._count = self._other_count = self._value_count = 0
 
     def cut(self, text: str) -> None:
         """Add the records of a piece."""
@@ -81,9 +93,11 @@ class _Cutter:
             pl.col("piece").str.splitn('"', 3).struct.rename_fields(["before", "key", "body"]).struct.unnest()
         )
         parts = parts.with_columns(pl.col("body").cast(self._texts))
-        is_cut = _is_one_of(parts["before"], _BEFORE) & self._has_begin(parts["body"])
+        values = self._count_values(parts["body"])
+        is_cut = _is_one_of(parts["before"], _BEFORE) & values.is_not_null()
+        self._add_values(int(values.filter(is_cut).sum()))
         at = (~is_cut).arg_true()
-        others = [_decode(f"{piece}}}") for piece in pieces.gather(at)]
+        others = self._decode([f"{piece}}}" for piece in pieces.gather(at)])
         sizes = pl.Series([1], dtype=pl.UInt32).new_from_index(0, pieces.len()).scatter(at, list(map(len, others)))
         rows = parts.select("key", "body", place=self._count + sizes.cum_sum() - sizes)
         self._others += zip(rows["place"].gather(at), others, strict=True)
@@ -91,28 +105,44 @@ class _Cutter:
         self._count += int(sizes.sum())
         self._other_count += sum(map(len, others))
         if tail.strip(BLANKS):
-            self._others.append((self._count, _decode(tail)))
+            self._others.append((self._count, *self._decode([tail])))
             self._other_count += len(self._others[-1][1])
         self._refuse_many()
 
-    def _has_begin(self, bodies: pl.Series) -> pl.Series:
-        """Return whether each is how a record's text begins; those that are new are looked at."""
-        different = bodies.drop_nulls().unique()
-        is_new = pl.Series([number not in self._bodies for number in different.to_physical()], dtype=pl.Boolean)
-        new = different.filter(is_new)
-        for number, text in zip(new.to_physical(), new, strict=True):
-            begin = _BODY.match(text)
-            self._bodies[number] = text[begin.end() :] if begin else None
-        is_begun = pl.Series([body is not None for body in self._list_bodies()], dtype=pl.Boolean)
-        return is_begun.gather(bodies.to_physical()).fill_null(False)
+    def _count_values(self, texts: pl.Series) -> pl.Series:
+        """Return about how many values each record is; null where its text does not begin like that of one."""
+        numbers = texts.to_physical()
+        new = texts.filter(numbers >= self._values.len())
+        if new.len():
+            self._learn(new.unique())
+        return self._values.gather(numbers)
 
-    def _list_bodies(self) -> list[str | None]:
-        """Return the texts by their numbers, some of which are of none."""
-        return [self._bodies.get(number) for number in range(max(self._bodies, default=-1) + 1)]
+    def _learn(self, new: pl.Series) -> None:
+        """Look at the different texts that are new, whose numbers are higher than those of all others."""
+        numbers, values = new.to_physical().to_list(), {}
+        for number, text in zip(numbers, new, strict=True):
+            begin = _BODY.match(text)
+            if begin:
+                self._bodies[number] = text[begin.end() :]
+                values[number] = len(",") + count_values(text.encode())
+        more = [values.get(number) for number in range(self._values.len(), max(numbers) + 1)]
+        self._values.extend(pl.Series(more, dtype=pl.UInt32))
+
+    def _add_values(self, count: int) -> None:
+        self._value_count += count
+        if self._value_count > self._most_values:
+            raise _UncutError
+
+    def _decode(self, pieces: list[str]) -> list[Any]:
+        """Return the objects of the records behind commas."""
+        self._add_values(sum(count_values(piece.encode()) for piece in pieces))
+        return [_decode(piece) for piece in pieces]
 
     def _add_rows(self, rows: pl.DataFrame) -> None:
-        if rows["key"].str.contains(CONTROL).any():
+        odd = rows["key"].filter(rows["key"].str.contains(f"{CONTROL}|{MARK}"))
+        if odd.str.contains(CONTROL).any():
             raise _UncutError
+        self._add_values(int(odd.str.count_matches(MARK).sum()))
         self._rows.append(rows)
 
     def _refuse_many(self) -> None:
@@ -126,12 +156,15 @@ class _Cutter:
         if not self._rows:
             raise _UncutError
         rows = pl.concat(self._rows, rechunk=True).with_columns(pl.col("body").to_physical())
-        return CutRecords(rows, [body or "" for body in self._list_bodies()], self._others)
+        return CutRecords(rows, [self._bodies.get(number, "") for number in range(self._values.len())], self._others)
 
 
 def _is_one_of(texts: pl.Series, pattern: re.Pattern[str]) -> pl.Series:
-    """Return whether each text is as it says; there are few different ones."""
-    known = [text for text in texts.drop_nulls().unique() if pattern.match(text)]
+    """Return whether each text is as it says; there are few different ones, and mostly all of them are."""
+    different = texts.drop_nulls().unique()
+    known = [text for text in different if pattern.match(text)]
+    if len(known) == different.len():
+        return texts.is_not_null()
     return texts.is_in(pl.Series(known, dtype=pl.String).implode()).fill_null(False)
 
 

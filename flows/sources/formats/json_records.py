@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from flows.sources.fingerprint import BOM
+from flows.sources.formats.json_cut import count_values
 from flows.sources.formats.json_fast import decode_plainly
 from flows.sources.formats.json_strict import (
     JsonFaultError,
@@ -41,7 +42,6 @@ def parse_records(data: bytes, limits: Limits, fields: tuple[str, ...] = ()) -> 
     of a surrogate pair, or too many levels. Raises `JsonFaultError` where the file as a whole is not readable.
     """
     plain = data.removeprefix(BOM)
-    _refuse_many_values(plain, limits)
     records = (_read_table(plain, fields, limits) if fields else None) or _decode_records(plain, limits)
     count = len(records.entries) + (records.table.rows.height if records.table is not None else 0)
     if count > limits.max_records:
@@ -52,13 +52,14 @@ def parse_records(data: bytes, limits: Limits, fields: tuple[str, ...] = ()) -> 
 
 
 def _decode_records(data: bytes, limits: Limits) -> Records:
+    _refuse_many_values(data, limits)
     document = decode_plainly(data, limits.max_json_depth + 1)
     return _list_records(document) if document is not None else _judge_records(decode_strictly(data), limits)
 
 
 def _read_table(data: bytes, fields: tuple[str, ...], limits: Limits) -> Records | None:
     """Return most records by columns, and the others decoded; None where that cannot be, or a key comes twice."""
-    table = read_record_table(data, fields, limits.max_json_depth)
+    table = read_record_table(data, fields, limits.max_json_depth, limits.max_json_values)
     if table is None:
         return None
     parts = [(first, _judge_records(other, limits)) for first, other in table.others]
@@ -76,7 +77,7 @@ def _refuse_many_values(data: bytes, limits: Limits) -> None:
     limit = limits.max_json_values
     if len(data) <= limit:
         return
-    count = data.count(b",") + data.count(b"{") + data.count(b"[")
+    count = count_values(data)
     if count > limit:
         raise JsonLimitError(f"about {count} values, over the limit of {limit}; {_advise(limits, 'max_json_values')}")
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 import polars as pl
 
-from flows.sources.formats.json_cut import cut_records
+from flows.sources.formats.json_cut import count_values, cut_records
 from flows.sources.formats.json_strict import MAX_INTEGER, JsonFaultError, decode_strictly
 
 MIN_RECORDS = 2_000
@@ -59,23 +59,28 @@ class _UnsureError(Exception):
     """Only the strict decoder can tell what the text says."""
 
 
-def read_record_table(data: bytes, fields: tuple[str, ...], max_depth: int) -> RecordTable | None:
-    """Return the records of a JSON object, or None where they are few, or where the strict decoder must read them."""
+def read_record_table(data: bytes, fields: tuple[str, ...], max_depth: int, most_values: int) -> RecordTable | None:
+    """Return the records of a JSON object; None where they are few, or where the strict decoder must read them.
+
+    Nor is a text read that has more than about so many values: it is refused without being decoded.
+    """
     if (data.count(b"}", 0, FIRST_BYTES) < MIN_RECORDS and data.count(b"}") < MIN_RECORDS) or b"\\" in data:
         return None
     begin, end = _BEGIN.match(data), data.rfind(b"}")
     if begin is None or end < begin.end() or data[end + 1 :].strip(_BLANKS):
         return None
     start = begin.end()
-    return _read_alike(data, start, end, fields, max_depth) or _read_each(data, start, end, fields, max_depth)
+    alike = _read_alike(data, start, end, _Table(fields, max_depth), most_values)
+    if alike or count_values(data) > most_values:
+        return alike
+    return _read_each(data, start, end, _Table(fields, max_depth))
 
 
-def _read_alike(data: bytes, start: int, end: int, fields: tuple[str, ...], max_depth: int) -> RecordTable | None:
+def _read_alike(data: bytes, start: int, end: int, table: "_Table", most_values: int) -> RecordTable | None:
     """Return the records, of which those that are alike are decoded once; None where others must be looked at."""
-    cut = cut_records(data, start, end, MAX_OTHERS_RATIO)
+    cut = cut_records(data, start, end, MAX_OTHERS_RATIO, most_values)
     if cut is None:
         return None
-    table = _Table(fields, max_depth)
     try:
         for first in range(0, len(cut.bodies), BODIES_OF_PIECE):
             bodies = cut.bodies[first : first + BODIES_OF_PIECE]
@@ -87,9 +92,8 @@ def _read_alike(data: bytes, start: int, end: int, fields: tuple[str, ...], max_
     return None if said.others else RecordTable(cut.rows.select(*SCHEMA, "body"), said.bodies, cut.others)
 
 
-def _read_each(data: bytes, start: int, end: int, fields: tuple[str, ...], max_depth: int) -> RecordTable | None:
+def _read_each(data: bytes, start: int, end: int, table: "_Table") -> RecordTable | None:
     """Return the records, each decoded; None where only the strict decoder can tell what the text says."""
-    table = _Table(fields, max_depth)
     try:
         _cut(data, start, end, table.add)
         return table.finish()
