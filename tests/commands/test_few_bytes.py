@@ -7,7 +7,8 @@ from subprocess import check_output
 import pytest
 
 from flows.commands.reconcile import FEW_BYTES, _is_small
-from flows.files.processes import keep_memory, spare_threads
+from flows.files import processes
+from flows.files.processes import count_cores, keep_memory, spare_threads
 from flows.settings import Settings
 
 THREADS, MEMORY = "POLARS_MAX_THREADS", "_RJEM_MALLOC_CONF"
@@ -41,4 +42,14 @@ def test_every_command_says_how_long_memory_is_kept_before_polars_is_imported(mo
         [sys.executable, "-c", f"{asks} print(os.environ.get('{MEMORY}'), 'polars' in sys.modules)"], text=True
     )
 
-    assert told.splitlines()[-1] == "dirty_decay_ms:1000 False"
+    assert told.splitlines()[-1] == f"dirty_decay_ms:1000,narenas:{max(1, count_cores() // 2)} False"
+
+
+@pytest.mark.parametrize(("cores", "pools"), [(1, 1), (2, 1), (3, 1), (16, 8)])
+def test_memory_is_kept_in_a_pool_for_each_two_cores(monkeypatch, cores, pools):
+    monkeypatch.setenv(MEMORY, "")  # for what it was to come back
+    monkeypatch.delenv(MEMORY)
+    monkeypatch.setattr(processes, "count_cores", lambda: cores)
+    keep_memory()
+
+    assert os.environ[MEMORY].endswith(f",narenas:{pools}")
