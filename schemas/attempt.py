@@ -155,8 +155,6 @@ class Intent(NamedTuple):
     updated_at: datetime
     consents: tuple[Consent, ...] = ()
     """Since it was last proposed; of a request that of its requester too."""
-    given_at: datetime | None = None
-    """When it was last proposed."""
     rejected_at: datetime | None = None
     refused_at: datetime | None = None
     """The newest world that the executor refused it on."""

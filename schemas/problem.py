@@ -16,13 +16,10 @@ class Problem(NamedTuple):
     node: str
     service: str
     problem_at: datetime
-    opened_n: int
-    """The number of the record that opened it."""
     desired_hash: str | None
     stable_for: int
     """Seconds of clean time that end it."""
     escalated: EscalationReason | None = None
-    escalated_at: datetime | None = None
     is_reset: bool = False
     """An operator ends it; the next run says so."""
     attempts: tuple[Attempt, ...] = ()

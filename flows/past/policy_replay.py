@@ -41,7 +41,8 @@ from schemas.verb import TRAITS, Mode
 from schemas.words import ALL
 from stages.begin_attempt import begin_attempt
 from stages.find_interest import find_interest
-from stages.fold_ledger import Fold
+from stages.fold_ledger import take
+from stages.fold_ledger.fold import Fold
 from stages.see_targets import see_targets
 
 PEOPLE = tuple(Operator(name=f"person {number}", uid=1000 + number) for number in range(1, 6))
@@ -125,7 +126,7 @@ class Simulation:
         if self._book is None:
             self._fold_so_far = self._fold_so_far or Fold(PEOPLE, self.numbers)
             for entry in self.entries[self._folded_count :]:
-                self._fold_so_far.take(entry)
+                take(self._fold_so_far, entry)
             self._folded_count = len(self.entries)
             self._book = self._fold_so_far.close(None)
         return self._book

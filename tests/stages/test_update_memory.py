@@ -17,9 +17,7 @@ from tests.helpers.acting import NOON, target
 WEB = target("piha/web")
 DIRTY = (Finding(DriftKind.UNHEALTHY_SERVICE, Severity.ERROR),)
 VEILED = (Finding(DriftKind.UNHEALTHY_SERVICE, Severity.ERROR, HeldBy.SETTLING),)
-BOOK = Book(
-    problems={WEB: Problem(node="piha", service="web", problem_at=NOON, opened_n=1, desired_hash=None, stable_for=1800)}
-)
+BOOK = Book(problems={WEB: Problem(node="piha", service="web", problem_at=NOON, desired_hash=None, stable_for=1800)})
 
 
 def scene(minute, findings=(), **changed):
