@@ -26,8 +26,9 @@ from schemas.ledger import (
     Role,
     Verified,
 )
+from schemas.told import Fresh, Told
 from schemas.words import Severity
-from stages.tell_actions import Fresh, Told, tell_actions
+from stages.tell_actions import tell_actions
 from tests.helpers.episodes import NOON
 
 HOUR = timedelta(hours=1)

@@ -30,9 +30,10 @@ from schemas.episode import Episode, Recommended, Target
 from schemas.ledger import Role, write_record
 from schemas.policy import Policy
 from schemas.run import Judgement
+from schemas.told import Fresh
 from schemas.wait import SettlingService
 from stages.fold_ledger import fold_ledger
-from stages.tell_actions import Fresh, tell_actions, without
+from stages.tell_actions import tell_actions, without
 
 
 @dataclass(frozen=True, kw_only=True)

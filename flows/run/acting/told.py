@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from flows.ledger.actions.memory_form import dump_memory, parse_memory
 from schemas.canonical import spell_instant
 from schemas.memory import Memory
-from stages.tell_actions import Told
+from schemas.told import Told
 
 
 class Left(NamedTuple):
