@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from schemas.attempt import order_by_scope
-from schemas.decision import Guard
+from schemas.decision import PLACES, Guard
 from schemas.ledger import AttemptOutcome, AttestDown, Refused, Verified
 from schemas.match import Comparison, Match
 from schemas.numbers import Automation, Numbers
@@ -13,6 +13,7 @@ from schemas.scene import OpenEpisode, Shown
 from schemas.verb import Mode, Verb
 from schemas.window import parse_window
 from schemas.words import Action, DriftKind
+from stages.evaluate_guards import TABLE
 from tests.helpers.acting import LONG_AGO, NOON, Lab, policy, rule, target
 
 WEB, WHERE = "piha/web", target("piha/web")
@@ -22,6 +23,12 @@ def broken(**given):
     lab = Lab(services=given.pop("services", (WEB,)), **given)
     lab.stand(WEB)
     return lab
+
+
+def test_the_tables_guards_are_in_the_order_of_precedence():
+    places = [PLACES[row.guard] for row in TABLE]
+
+    assert places == sorted(set(places))
 
 
 def test_a_suspect_observer_is_named_and_not_the_nodes_that_it_made_suspect():

@@ -38,6 +38,15 @@ def test_every_relative_link_leads_somewhere(page):
     assert lost == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_of_the_project_that_a_page_names_is_there(page):
+    named = re.findall(
+        r"`((?:flows|stages|schemas|tests|tools|docs|examples|benchmarks|notebooks)/[\w./-]*)`", page.read_text()
+    )
+
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def list_code(text):
     """Yield the lines of a page's blocks for a shell, those that go on with a backslash as one."""
     language = None
