@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 import polars as pl
 
 from schemas.frame import DataFrame, Frame, RepeatedText, StringList, field
+from schemas.link import CycleMember
 from schemas.rejected import Unread
 from schemas.words import DependencyScope, RunMode
 
@@ -152,3 +153,5 @@ class Desired(NamedTuple):
     listed: DataFrame[ListedService]
     names: DataFrame[ContainerName]
     maintenance: DataFrame[MaintenanceWindow]
+    cycles: DataFrame[CycleMember] | None = None
+    """The services that depend on themselves, where they have been looked for: they follow from the rest."""

@@ -29,7 +29,7 @@ def pick(shown: Shown, keep: Callable[[pl.DataFrame], pl.DataFrame]) -> Shown:
     names = ("nodes", "services", "dependencies", "unread")
     told: dict[str, Any] = {name: keep(getattr(shown.desired, name)) for name in names}
     frames: list[Any] = [keep(rows) for rows in (shown.services, shown.drift, shown.planned)]
-    return Shown(shown.desired._replace(**told), *frames)
+    return Shown(shown.desired._replace(**told, cycles=None), *frames)
 
 
 def join_shown(parts: list[Shown]) -> Shown:

@@ -44,6 +44,11 @@ def link_all(desired: Desired, observed: DataFrame[ObservedService]) -> Links:
     return _validate(links, instances, find_cycles(desired))
 
 
+def with_cycles(desired: Desired) -> Desired:
+    """Return the desired state with its cycles, so that whoever judges it again does not look for them."""
+    return desired._replace(cycles=CycleMember.validate(find_cycles(desired).sort(TARGET)))
+
+
 def _validate(links: pl.DataFrame, instances: pl.DataFrame, cycles: pl.DataFrame) -> Links:
     return Links(
         Link.validate(links.sort(columns(Link))),
@@ -153,6 +158,8 @@ def find_cycles(desired: Desired) -> pl.DataFrame:
 
     Names are looked at first: where no name depends on itself, no service does, and hardly any name ever does.
     """
+    if desired.cycles is not None:
+        return desired.cycles
     dependencies = _within_components(_between(desired.dependencies))
     if dependencies.is_empty():
         return pl.DataFrame(schema=dtypes(CycleMember))

@@ -62,7 +62,8 @@ def split_by_node(desired: Desired, actual: Actual, count: int) -> list[tuple[De
     place = first.join(nodes.with_row_index("place"), on="node", how="left", maintain_order="left")["place"]
     numbered = nodes.with_columns(part=place // size)
     parts = [part["node"] for part in numbered.partition_by("part", maintain_order=True)] or [nodes["node"]]
-    return [(Desired(*_of(part, desired)), Actual(*_of(part, actual))) for part in parts]
+    # The cycles are of the whole: those of a part are looked for where they are asked for.
+    return [(Desired(*_of(part, desired[:-1])), Actual(*_of(part, actual))) for part in parts]
 
 
 def _first_of_linked(actual: Actual) -> dict[str, str]:

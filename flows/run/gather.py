@@ -32,6 +32,7 @@ from schemas.joins import hash_keys
 from schemas.rejected import Doubtful
 from schemas.rules import Rules
 from schemas.shown import Shown
+from stages.link import with_cycles
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class InputReader:
         file that is required, or is there, cannot be read.
         """
         with WorldAhead(_ask_ahead(settings, as_of)) as ahead:
-            inventory = read_kept_inventory(self._cache, ahead.begin)
+            inventory = read_kept_inventory(self._cache, ahead.begin, with_cycles)
             ahead.teach(self._world)
             most = settings.archive_max_world_bytes if self._is_caching else None
             world, notes = read_actual(settings, inventory.desired, as_of, self._world, most)

@@ -9,7 +9,7 @@ import pytest
 from schemas.rules import Rules
 from schemas.words import DependencyScope
 from stages import link as link_stage
-from stages.link import find_cycles, link_all, link_dependencies
+from stages.link import find_cycles, link_all, link_dependencies, with_cycles
 from stages.observe import observe_services
 from tests.helpers.frames import actual, desired, judged
 
@@ -165,6 +165,16 @@ def test_cycles_are_those_that_a_walk_along_all_dependencies_finds(monkeypatch, 
         assert sorted(map(tuple, rings)) == expected, wanted
         sizes += [len({name[0] for name in ring}) for ring in expected] or [0]
     assert min(map(sizes.count, (0, 1, 2, 3))) > 1
+
+
+def test_cycles_that_are_known_are_not_looked_for_again():
+    want = desired("a/x", "a/y", "a/z", needs=[needs("a/x", "y"), needs("a/y", "x"), needs("a/z", "x")])
+
+    known = with_cycles(want)
+
+    assert known.cycles["service"].to_list() == ["x", "y"]
+    assert find_cycles(known) is known.cycles
+    assert link(known).cycles.equals(link(want).cycles)
 
 
 def test_only_what_is_broken_is_linked_and_what_is_broken_along_its_chain():

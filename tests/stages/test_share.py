@@ -16,9 +16,11 @@ from schemas.desired import Desired
 from schemas.drift import Drift
 from schemas.rules import Rules
 from schemas.run import Judgement
-from stages.link import find_cycles, link_dependencies
+from schemas.shown import pick
+from stages.link import find_cycles, link_dependencies, with_cycles
 from stages.share import find_needs, share
-from tests.helpers.frames import actual, desired
+from stages.widen import widen
+from tests.helpers.frames import NOON, actual, desired
 
 NODES = ["a", "b", "c"]
 SERVICES = ["db", "dns", "log", "mail", "queue", "web"]
@@ -88,6 +90,20 @@ def circles_stay_in_one_site(want: Desired, sites: list[tuple[Desired, Actual]])
     site_of = {node: number for number, (part, _) in enumerate(sites) for node in part.nodes["node"]}
     found = find_cycles(want).with_columns(site=pl.col("node").replace_strict(site_of))
     return found.group_by("cycle").agg(pl.col("site").n_unique())["site"].max() in {None, 1}
+
+
+def test_the_cycles_of_a_part_and_of_what_is_joined_are_their_own():
+    ends = [("a", "x", "y"), ("b", "y", "x")]
+    around = [dict(zip(("node", "service", "dependency", "scope"), (*end, "external"), strict=True)) for end in ends]
+    whole, have = with_cycles(desired("a/x", "b/y", needs=around)), actual("a/x", "b/y")
+    parts = [(with_cycles(part), world) for part, world in split_by_node(whole, have, 2)]
+    sites = [survey(*part, RULES).shown for part in parts]
+
+    picked = pick(survey(whole, have, RULES).shown, lambda rows: rows.filter(node="a"))
+    joined = widen(sites[0], sites[1], NOON)
+
+    assert [find_cycles(one).height for one in (whole, *(part for part, _ in parts))] == [2, 0, 0]
+    assert [find_cycles(one.desired).height for one in (picked, joined)] == [0, 2]
 
 
 @pytest.mark.slow

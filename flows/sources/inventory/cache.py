@@ -31,6 +31,7 @@ from schemas.desired import (
 )
 from schemas.frame import refusals
 from schemas.limits import Limits
+from schemas.link import CycleMember
 from schemas.rejected import Unread
 from schemas.rules import Rules
 
@@ -43,7 +44,7 @@ RULES = Rules()
 _DESIRED = dict(
     zip(
         Desired._fields,
-        (DesiredNode, DesiredService, Dependency, Unread, ListedService, ContainerName, MaintenanceWindow),
+        (DesiredNode, DesiredService, Dependency, Unread, ListedService, ContainerName, MaintenanceWindow, CycleMember),
         strict=True,
     )
 )
@@ -111,7 +112,8 @@ class InventoryCache:
         self._look, self._kept = _digest_look(look), kept
         if self._seen_file is not None:
             more = {"look": self._look, "fingerprint": kept.fingerprint.encode()}
-            self._write(self._seen_file, kept.desired._asdict(), more)
+            frames = {name: frame for name, frame in kept.desired._asdict().items() if frame is not None}
+            self._write(self._seen_file, frames, more)
 
     def read_again(self, fingerprint: str) -> InventoryFiles:
         """Return the files that had this fingerprint; raises `InventoryError` where they are not those any more."""
@@ -141,11 +143,16 @@ class InventoryCache:
         if parts is None:
             return b"", None
         try:
-            frames = [schema.validate(frame_of_bytes(parts[name]), lazy=True) for name, schema in _DESIRED.items()]
-        except refusals(pl.exceptions.PolarsError, KeyError, OSError):
+            frames = {
+                name: schema.validate(frame_of_bytes(parts[name]), lazy=True)
+                for name, schema in _DESIRED.items()
+                if name in parts
+            }
+            desired = Desired(**frames)  # type: ignore[arg-type]
+        except refusals(pl.exceptions.PolarsError, TypeError, OSError):
             return b"", None
         fingerprint = bytes(parts["fingerprint"]).decode()
-        kept = KeptInventory(Desired._make(frames), fingerprint, partial(self.read_again, fingerprint))
+        kept = KeptInventory(desired, fingerprint, partial(self.read_again, fingerprint))
         return bytes(parts["look"]), kept
 
 

@@ -31,10 +31,11 @@ READERS = (
     "flows/sources/formats/*.py",
     "flows/sources/names.py",
     "flows/files/foreign.py",
-    *(f"schemas/{name}.py" for name in ("desired", "duration", "episode", "frame", "limits", "rejected", "rules")),
-    *(f"schemas/{name}.py" for name in ("setting", "wait", "window", "words")),
+    *(f"schemas/{name}.py" for name in ("desired", "duration", "episode", "expressions", "frame", "joins", "limits")),
+    *(f"schemas/{name}.py" for name in ("link", "rejected", "rules", "setting", "wait", "window", "words")),
+    "stages/link.py",
 )
-"""The sources that decide what a file says; with another of them, or another PyYAML, a cache is of no use."""
+"""The sources that decide what is kept; with another of them, or another PyYAML, a cache is of no use."""
 ROOT = Path(__file__).parents[3]
 MAGIC = b"runtime-supervisor parse cache\n"
 MAX_BYTES = 1024 * 1024 * 1024

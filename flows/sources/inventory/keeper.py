@@ -8,6 +8,7 @@ from flows.files.processes import give_memory_back, uncollected
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory.cache import InventoryCache, KeptInventory
 from flows.sources.inventory.files import InventoryLook, list_and_look, look_at_inventory
+from schemas.desired import Desired
 
 HELD_BYTES = 16 * 1024 * 1024
 """Of a larger inventory the files are not held in memory, but read again where they are asked for."""
@@ -15,11 +16,15 @@ SETTLED_NS = 2_000_000_000
 """A file that changed less than this before it was looked at may change again without a sign in its stamp."""
 
 
-def read_kept_inventory(cache: InventoryCache, announce: Callable[[], object] = lambda: None) -> KeptInventory:
+def read_kept_inventory(
+    cache: InventoryCache,
+    announce: Callable[[], object] = lambda: None,
+    complete: Callable[[Desired], Desired] = lambda desired: desired,
+) -> KeptInventory:
     """Return the inventory as it is now; raises `InventoryError` as `read_inventory` does.
 
     What it came to is returned again while no file has changed, by another process as well. `announce` is called before
-    it is read anew.
+    it is read anew; `complete` adds what is to be kept with it.
     """
     root, limits = cache.inventory, cache.limits
     known = cache.find_same_stamps(partial(look_at_inventory, root, limits))
@@ -40,6 +45,7 @@ def read_kept_inventory(cache: InventoryCache, announce: Callable[[], object] = 
         kept = kept._replace(read_files=partial(cache.read_again, kept.fingerprint))
         del files
         give_memory_back()
+    kept = kept._replace(desired=complete(kept.desired))
     cache.keep_stamps(look, kept)
     return kept
 
