@@ -1,13 +1,12 @@
 """Acknowledgements: what somebody knows of and answers for until a moment. Plain dataclasses, as for episodes."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from schemas.episode import Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledgement:
+class Acknowledgement(NamedTuple):
     """One target whose recommendation, whichever it is, does not raise the state until a moment."""
 
     node: str

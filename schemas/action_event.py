@@ -1,12 +1,12 @@
 """Events about acting: what a person cares about of a record of the ledger, or of what a run noticed (ACTIONS 16.4).
 
-Plain dataclasses of the standard library, so that what writes events imports neither polars nor pydantic.
+Plain values of the standard library, so that what writes events imports neither polars nor pydantic.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from schemas.words import Severity
 
@@ -50,8 +50,7 @@ FIELDS = (
 """What the payload says besides event_id, transition, seq, previous and as_of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActionEvent:
+class ActionEvent(NamedTuple):
     """One event to write, or as a log has it."""
 
     event_id: str
@@ -62,12 +61,11 @@ class ActionEvent:
     correlation_id: str
     as_of: datetime
     """When the run noticed it."""
-    fields: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, object] = {}
     """Of `FIELDS`, as values of JSON; the others are null."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acting:
+class Acting(NamedTuple):
     """What a run leaves about acting: events, and what the next run must know."""
 
     events: tuple[ActionEvent, ...] = ()

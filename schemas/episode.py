@@ -5,7 +5,6 @@ run has tens of thousands are tuples, which are made in a fraction of the time.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -69,8 +68,7 @@ class Recommended(NamedTuple):
         return Target(self.node, self.service)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """What one live run concluded, as far as episodes depend on it."""
 
     as_of: datetime
@@ -83,6 +81,8 @@ class Judged:
     """The services that are desired and not monitored."""
     nodes: frozenset[str]
     """The nodes that are desired."""
+    input_fingerprint: str
+    rules_fingerprint: str
     unmonitored_nodes: frozenset[str] = frozenset()
     """The nodes that are known not to be: no file that cannot be read changes that."""
     unreadable_nodes: frozenset[str] = frozenset()
@@ -98,8 +98,6 @@ class Judged:
     is_topology_readable: bool = True
     """False: a node that is not known may be desired all the same."""
     is_world_stale: bool = False
-    input_fingerprint: str
-    rules_fingerprint: str
 
 
 class Episode(NamedTuple):
@@ -151,8 +149,7 @@ def open_episode(row: Recommended, openings: tuple[datetime, ...]) -> Episode:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """One event to write: what happened to an episode in a run."""
 
     event_id: str

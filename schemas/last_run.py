@@ -1,7 +1,6 @@
-"""The last run, as the checkpoint remembers it for `supervisor status`: plain dataclasses, read without polars."""
+"""The last run, as the checkpoint remembers it for `supervisor status`: plain values, read without polars."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,8 +8,7 @@ from schemas.wait import SettlingService, Wait
 from schemas.words import Outcome, State
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastRun:
+class LastRun(NamedTuple):
     """The last run with conclusions."""
 
     as_of: datetime
@@ -19,7 +17,7 @@ class LastRun:
     state_since: datetime | None = None
     """Since when the fleet is in that state; filled in when the run is committed."""
     world_at: datetime | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = {}
     """The summary's counts, by their column."""
     recommendations: tuple[Mapping[str, object], ...] = ()
     """In short: id, event type, action, severity, node, service, reason, acknowledgement; values of JSON."""
@@ -28,7 +26,7 @@ class LastRun:
     """Kind, severity, whether it is held back, and how many."""
     recommendation_counts: tuple[tuple[str, str, str, int], ...] = ()
     """Event type, action, severity, and how many."""
-    taken_s: Mapping[str, float] = field(default_factory=dict)
+    taken_s: Mapping[str, float] = {}
     """The seconds that the steps before the recording took."""
     waits: tuple[Wait, ...] = ()
     """Drift that must last longer to open an episode."""

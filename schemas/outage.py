@@ -1,7 +1,6 @@
 """Outages: what a person is told of as one thing. Plain values, as for episodes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -61,8 +60,7 @@ class Message(NamedTuple):
     """What is open, as signatures: the same in a message that says nothing new; empty where all is well."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunNews:
+class RunNews(NamedTuple):
     """What messages need of one run: its conclusions, or why there are none."""
 
     as_of: datetime
@@ -74,5 +72,5 @@ class RunNews:
     """Targets whose episodes ended in this run since nobody asks for them any more."""
     problem: str | None = None
     """What could not be judged, and why; None for a whole run."""
-    plights: Mapping[Target, str] = field(default_factory=dict)
+    plights: Mapping[Target, str] = {}
     """Targets whose trouble automation gave up, with why, what was tried and what was collected."""

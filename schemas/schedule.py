@@ -5,9 +5,9 @@ closes; so a search looks at those alone, and finds what looking at every minute
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from schemas.window import DAY, Window, find_bounds, is_open
@@ -21,8 +21,7 @@ _REPEATS = timedelta(days=15)
 """Within it a window without dates closes, if it ever does: each of its days, and a night over midnight, comes twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(NamedTuple):
     """Windows of which one must be open (at any time, where there is none), and windows of which none may be."""
 
     allow: tuple[Window, ...] = ()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from schemas.episode import Target
 from schemas.words import DriftKind
@@ -34,8 +35,7 @@ class Wait:
         return Target(self.node, self.service)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettlingService:
+class SettlingService(NamedTuple):
     """One service whose status is about to become healthy, and since which run it is."""
 
     node: str

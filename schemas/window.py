@@ -3,8 +3,8 @@
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -14,8 +14,7 @@ LAST_MINUTE = 24 * 60 - 1
 _TIME = re.compile(r"(\d{1,2}):(\d\d)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One window; over midnight where it does not end after it begins, and then it belongs to the day it begins on."""
 
     days: frozenset[int] = frozenset(range(7))

@@ -47,7 +47,7 @@ def debounce(
         for at, wait in before.items()
         if at not in seen and _is_unclear(wait, judged)
     }
-    return Debounced(replace(judged, recommendations=tuple(ready)), tuple((kept | seen).values()))
+    return Debounced(judged._replace(recommendations=tuple(ready)), tuple((kept | seen).values()))
 
 
 def _see(before: Wait | None, row: Recommended, kind: DriftKind, as_of: datetime) -> Wait:

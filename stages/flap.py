@@ -1,7 +1,6 @@
 """Flapping: a target that keeps opening and resolving is no longer to be repaired, but to be understood."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from schemas.episode import Episode, Judged, Key, Recommended, Target
@@ -32,7 +31,7 @@ def divert_flapping(judged: Judged, episodes: Mapping[Key, Episode], openings: i
     rows = tuple(
         _divert(row, by_target.get(row.target, []), judged.as_of, openings, window) for row in judged.recommendations
     )
-    return replace(judged, recommendations=rows)
+    return judged._replace(recommendations=rows)
 
 
 def count_openings(episodes: Iterable[Episode], moment: datetime, window: timedelta) -> int:

@@ -81,11 +81,10 @@ class Pending(NamedTuple):
     after: Known
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """The content of a checkpoint's copy."""
 
-    known: Known = field(default_factory=Known)
+    known: Known = Known()
     log: str = ""
     """The event log that the position is in."""
     position: Position = START
@@ -128,7 +127,7 @@ def load_checkpoint(path: Path) -> Loaded:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> Checkpoint:
     """Write both copies, durable when this returns; return the checkpoint with its new serial."""
-    checkpoint = replace(checkpoint, serial=checkpoint.serial + 1)
+    checkpoint = checkpoint._replace(serial=checkpoint.serial + 1)
     data = encode_checkpoint(checkpoint)
     copies = (backup_path(path), path)
     written: list[Path] = []

@@ -131,7 +131,7 @@ class Emitter:
     def skip_generations(self, generation: int) -> None:
         """Give this run a number behind that one: a history may know of runs that a lost checkpoint forgot."""
         known = self._checkpoint.known
-        self._checkpoint = replace(self._checkpoint, known=replace(known, generation=max(known.generation, generation)))
+        self._checkpoint = self._checkpoint._replace(known=replace(known, generation=max(known.generation, generation)))
 
     @property
     def acting(self) -> Mapping[str, object] | None:
@@ -171,7 +171,7 @@ class Emitter:
         )
         with _explained_at(self._path):
             if not events and not files:
-                self._save(replace(self._checkpoint, known=after))
+                self._save(self._checkpoint._replace(known=after))
             else:
                 self._emit(Pending(events, tuple((str(temporary), str(final)) for temporary, final in files), after))
         return written
@@ -195,7 +195,7 @@ class Emitter:
                 if event.digest not in there and is_committed(event, known)
             }
             scan = self._log.append([*missing.items()], START, deadline)
-            self._save(replace(self._checkpoint, position=scan.end))
+            self._save(self._checkpoint._replace(position=scan.end))
         return len(missing)
 
     def recover(self, confirm: Confirm | None) -> None:
@@ -224,8 +224,8 @@ class Emitter:
         known = self._checkpoint.log
         if known and known != str(self._log.path):
             self.warnings.append(f"{self._path}: belongs to the log {known}; continuing with {self._log.path}")
-            self._checkpoint = replace(self._checkpoint, position=START)
-        self._checkpoint = replace(self._checkpoint, log=str(self._log.path))
+            self._checkpoint = self._checkpoint._replace(position=START)
+        self._checkpoint = self._checkpoint._replace(log=str(self._log.path))
 
     def _encode(self, transitions: Transitions, acting: Acting) -> tuple[WrittenEvent, ...]:
         written: list[WrittenEvent] = []
@@ -244,19 +244,19 @@ class Emitter:
     def _date(self, run: LastRun) -> LastRun:
         before = self.last_run
         is_same = before is not None and before.state == run.state
-        return replace(run, state_since=before.state_since if before and is_same else run.as_of)
+        return run._replace(state_since=before.state_since if before and is_same else run.as_of)
 
     def _emit(self, pending: Pending) -> None:
         sync_files(pending.files)
         if pending.events:
             deadline = time.monotonic() + self._lock_timeout_s
             with self._log.locked(deadline):
-                self._save(replace(self._checkpoint, pending=pending))
+                self._save(self._checkpoint._replace(pending=pending))
                 scan = self._append(pending, deadline)
                 self._tell_strangers(scan, chain_of(scan.events, pending.after.head))
-                self._checkpoint = replace(self._checkpoint, position=scan.end)
+                self._checkpoint = self._checkpoint._replace(position=scan.end)
         else:
-            self._save(replace(self._checkpoint, pending=pending))
+            self._save(self._checkpoint._replace(pending=pending))
         self._finish(pending)
 
     def _append(self, pending: Pending, deadline: float) -> Scan:
@@ -265,7 +265,7 @@ class Emitter:
 
     def _finish(self, pending: Pending) -> None:
         self.warnings += place_files(pending.files)
-        self._save(replace(self._checkpoint, known=pending.after, pending=None))
+        self._save(self._checkpoint._replace(known=pending.after, pending=None))
 
     def _complete(self, pending: Pending) -> None:
         """Do what a killed run's intent says, as far as it is not done, and commit."""
@@ -302,7 +302,7 @@ class Emitter:
 
     def _go_on(self, scan: Scan, events: Sequence[OwnEvent]) -> None:
         known = follow_events(self._checkpoint.known, events) if events else self._checkpoint.known
-        self._checkpoint = replace(self._checkpoint, known=known, position=scan.end)
+        self._checkpoint = self._checkpoint._replace(known=known, position=scan.end)
 
     def _tell_strangers(self, scan: Scan, ours: Collection[str]) -> None:
         """Say how many events claim to be ours and are not: they change nothing, so that the real ones are written."""

@@ -8,8 +8,8 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from flows.errors import BusyError, EmitError
 from flows.files.lock import is_same_file, wait_for_lock
@@ -29,8 +29,7 @@ MOST_PARTS = 200
 MOST_PACKED = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(NamedTuple):
     """What a log and its rotated parts hold from a position on."""
 
     events: tuple[OwnEvent, ...]

@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,8 +30,7 @@ class Line(NamedTuple):
     is_terminated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LogFile:
+class LogFile(NamedTuple):
     """An open log or rotated part, as long as it was when it was opened."""
 
     path: Path
@@ -91,7 +89,7 @@ def seek(files: list[LogFile], position: Position) -> list[LogFile] | None:
     for index in range(len(files) - 1, -1, -1):
         file = files[index]
         if file.size >= position.offset and mark_position(file.fd, position.offset) == position:
-            return [replace(file, start=position.offset), *files[index + 1 :]]
+            return [file._replace(start=position.offset), *files[index + 1 :]]
     return None
 
 

@@ -1,6 +1,6 @@
 """`report_file`: each run writes its report anew, for a web server to hand out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ class ReportFile:
             text = to_html(page, is_renewed=True)
             replace_file(self.settings.report_file.absolute(), text.encode(), 0o644)
         except SupervisorError as error:
-            return replace(report, notes=(*report.notes, f"report: {error}"))
+            return report._replace(notes=(*report.notes, f"report: {error}"))
         return report
 
     def _read_past(self, as_of: datetime) -> "KnownPast":

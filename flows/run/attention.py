@@ -1,7 +1,7 @@
 """A run's recommendations, apart: what somebody answers for, and the state without that."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from flows.text.spoken import instant
 from schemas.acknowledgement import Acknowledgement
@@ -12,8 +12,7 @@ from stages.acknowledge import Acknowledged
 from stages.remediate import remediate_state
 
 
-@dataclass(frozen=True)
-class Attention:
+class Attention(NamedTuple):
     """A run's recommendations, apart, and the state without those that are acknowledged."""
 
     acknowledged: Acknowledged
@@ -25,7 +24,7 @@ class Attention:
     def with_repairs(self, repairing: Collection[Target], *, is_partial: bool) -> "Attention":
         """Return it with the state that the fleet has while these targets are being repaired."""
         summary = remediate_state(self.summary, self.acknowledged.standing, repairing, is_partial=is_partial)
-        return replace(self, summary=summary)
+        return self._replace(summary=summary)
 
     def describe(self, row: Mapping[str, object]) -> dict[str, str | None] | None:
         """Return who acknowledged a recommendation, as plain values; None where nobody did."""

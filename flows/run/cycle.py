@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -65,7 +65,7 @@ def run_once(
     reader = reader or InputReader(settings, is_caching=not dry_run)
     with reader.writing_beside():
         report = reconcile_with(step, settings, as_of, dry_run=dry_run, read=reader.read_inputs)
-    return replace(report, timings_s=step.taken_s)
+    return report._replace(timings_s=step.taken_s)
 
 
 def reconcile_with(
@@ -92,13 +92,13 @@ def reconcile_with(
         except EmitError as error:
             # What cannot be written must not keep the operator from seeing what is wrong.
             report = _conclude(step, settings, as_of or read_now(settings), None, read)
-            return replace(report, emit_error=str(error))
+            return report._replace(emit_error=str(error))
         if report.emit_error is not None:
             return report
         notes = step(
             follow_up, settings, report.news or RunNews(as_of=report.as_of, recommended=None, problem=report.error)
         )
-        return replace(report, notes=(*report.notes, *notes), untold=notes)
+        return report._replace(notes=(*report.notes, *notes), untold=notes)
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def _conclude(
         return _without_conclusion(settings, Outcome.SKIPPED, f"{error}; {MAKE_ONE}", as_of, emitter)
     except InventoryError as error:
         failed = _without_conclusion(settings, Outcome.FAILED, str(error), as_of, emitter)
-        return replace(failed, failed_unread=error.unread)
+        return failed._replace(failed_unread=error.unread)
     known, recalled = recall(settings) if is_dry else (Known(), ())
     last = emitter.last_run if emitter else known.last_run
     before, notes = read_before(settings, emitter.episodes if emitter else known.episodes, last)
@@ -170,10 +170,9 @@ def _record(
         recorded = step(record, emitter, settings, inputs, decision, taken_s, is_live)
     except EmitError as error:
         # What was concluded stands, and is not concluded again; only acting is as a run that writes nothing has it.
-        return replace(preview_acting(report, settings, inputs, decision.judgement), emit_error=str(error))
+        return preview_acting(report, settings, inputs, decision.judgement)._replace(emit_error=str(error))
     notes = (*report.notes, *emitter.warnings, *remark_waits(recorded.waits, settings.open_after))
-    return replace(
-        report,
+    return report._replace(
         attention=recorded.attention,
         acting=recorded.acting,
         events=recorded.events,
@@ -188,7 +187,7 @@ def _with_plights(news: RunNews | None, acting: "Round | None") -> RunNews | Non
         return news
     from flows.run.acting.plight import describe_plights
 
-    return replace(news, plights=describe_plights(acting.place, acting.book))
+    return news._replace(plights=describe_plights(acting.place, acting.book))
 
 
 def find_older(judgement: Judgement, last: LastRun | None, as_of: datetime, tolerance: timedelta) -> str | None:

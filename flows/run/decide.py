@@ -5,8 +5,8 @@ Live runs, the page, `explain`, `what-if` and the past decide by these two funct
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import polars as pl
 
@@ -32,37 +32,33 @@ from stages.summarize import summarize
 from stages.transition import decide_transitions
 
 
-@dataclass(frozen=True, kw_only=True)
-class Before:
+class Before(NamedTuple):
     """What a run must know of those before it, and of what people said."""
 
-    episodes: Mapping[Key, Episode] = field(default_factory=dict)
+    episodes: Mapping[Key, Episode] = {}
     waits: tuple[Wait, ...] = ()
     settling: tuple[SettlingService, ...] = ()
     acknowledgements: tuple[Acknowledgement, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Habits:
+class Habits(NamedTuple):
     """How episodes follow from recommendations; with the defaults, just as they are."""
 
-    open_after: Mapping[DriftKind, Patience] = field(default_factory=dict)
+    open_after: Mapping[DriftKind, Patience] = {}
     flapping_diagnostics: bool = False
     flapping_openings: int = 3
     flapping_window: timedelta = timedelta(hours=24)
     emit_mode: EmitMode = EmitMode.CHANGES
 
 
-@dataclass(frozen=True, kw_only=True)
-class Prints:
+class Prints(NamedTuple):
     """What a run's input and rules are told by."""
 
     input: str = ""
     rules: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """Everything that one run comes to."""
 
     judgement: Judgement
@@ -136,7 +132,7 @@ def _with_evidence(transitions: Transitions, drift: pl.DataFrame, as_of: datetim
     told = [change for change in transitions.changes if change.recommended is not None]
     rows = give_evidence({as_of: [change.recommended for change in told if change.recommended]}, drift).get(as_of, [])
     known = {change.event_id: row for change, row in zip(told, rows, strict=True)}
-    changes = (replace(change, recommended=known.get(change.event_id)) for change in transitions.changes)
+    changes = (change._replace(recommended=known.get(change.event_id)) for change in transitions.changes)
     return transitions._replace(changes=tuple(changes))
 
 

@@ -4,8 +4,8 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import polars as pl
 
@@ -35,8 +35,7 @@ from schemas.shown import Shown
 from stages.link import with_cycles
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """Both inputs of one run, as frames and as they were read, with fingerprints of their content."""
 
     desired: Desired

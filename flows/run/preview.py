@@ -1,6 +1,5 @@
 """What acting would come to in a run that writes nothing."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ def preview_acting(report: RunReport, settings: Settings, inputs: Inputs, judgem
     if acting is None:
         return report
     seen = attention and attention.with_repairs(acting.repairing, is_partial=report.is_partial)
-    return replace(report, acting=acting, attention=seen, notes=(*report.notes, *acting.notes))
+    return report._replace(acting=acting, attention=seen, notes=(*report.notes, *acting.notes))
 
 
 def think_of_acting(

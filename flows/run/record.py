@@ -3,7 +3,6 @@
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -104,8 +103,7 @@ def plan_record(
     """Return what a run leaves, as its number of the history; nothing is read or written."""
     as_of = decision.concluded.as_of
     outcome = outcome_of(inputs.desired)
-    last_run = replace(
-        remember_run(decision.judgement, attention, outcome, as_of),
+    last_run = remember_run(decision.judgement, attention, outcome, as_of)._replace(
         waits=decision.waits,
         settling=decision.settling,
         taken_s=taken_s,

@@ -1,9 +1,8 @@
 """What a run found and how it went: the one value that every output is made from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flows.ledger.event_line import WrittenEvent
 from flows.run.attention import Attention
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from flows.run.acting.round import Round
 
 
-@dataclass(frozen=True)
-class RunReport:
+class RunReport(NamedTuple):
     """One run: its frames where it came to conclusions, its notes, and the time of each step in seconds."""
 
     as_of: datetime
@@ -49,7 +47,7 @@ class RunReport:
     notes: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
     """Of the notes those on messages and metrics that did not get out: nobody would miss them."""
-    timings_s: Mapping[str, float] = field(default_factory=dict)
+    timings_s: Mapping[str, float] = {}
 
     @property
     def unread(self) -> DataFrame[Unread] | None:

@@ -1,7 +1,6 @@
 """What follows a run and never fails it: its metrics, and messages to people."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from flows.errors import SupervisorError
@@ -95,7 +94,7 @@ def _tell(settings: Settings, outbox: Outbox, known: Known, news: RunNews, servi
         told = tell_outages(outages, troubles, news.silenced, news.as_of, news.removed)
         messages, outages = [*messages, *told.messages], told.outages
     queue = enqueue(outbox.queue, messages, services)
-    return replace(outbox, outages=outages, queue=queue, blindness=seen.blindness)
+    return outbox._replace(outages=outages, queue=queue, blindness=seen.blindness)
 
 
 def find_troubles(

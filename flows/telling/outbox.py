@@ -9,7 +9,6 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -55,11 +54,10 @@ class Sent(NamedTuple):
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outbox:
+class Outbox(NamedTuple):
     """The file's content."""
 
-    outages: Mapping[Target, Outage] = field(default_factory=dict)
+    outages: Mapping[Target, Outage] = {}
     queue: tuple[Queued, ...] = ()
     sent: tuple[Sent, ...] = ()
     """What was sent within the last hour."""
@@ -143,7 +141,7 @@ def deliver(outbox: Outbox, addresses: Mapping[str, str], send: Send, now: datet
                 continue
             failed += _send_parcel(parcel, addresses, send)
             sent.append(Sent(now, about, subject))
-    return replace(outbox, queue=(*kept, *failed), sent=tuple(sent), failed=len(failed))
+    return outbox._replace(queue=(*kept, *failed), sent=tuple(sent), failed=len(failed))
 
 
 def _by_urgency(queue: Sequence[Queued], per_hour: int, *, has_room: bool) -> list[tuple[int, list[Queued]]]:

@@ -1,7 +1,5 @@
 """What a run would decide now, with nothing written."""
 
-from dataclasses import replace
-
 from flows.ledger.checkpoint import Known, read_known
 from flows.run.attend import habits_of, prints_of, read_before, remark
 from flows.run.decide import Decision, decide
@@ -21,5 +19,5 @@ def decide_now(settings: Settings, inputs: Inputs, known: Known | None = None) -
     rules, habits, prints = settings.rules(), habits_of(settings), prints_of(inputs)
     decision = decide(inputs.desired, inputs.actual, rules, before, habits, prints, elsewhere=inputs.elsewhere)
     attention = decision.attention
-    noted = replace(attention, notes=(*notes, *remark(attention.acknowledged)))
-    return replace(decision, attention=noted)
+    noted = attention._replace(notes=(*notes, *remark(attention.acknowledged)))
+    return decision._replace(attention=noted)

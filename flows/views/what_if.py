@@ -1,6 +1,5 @@
 """Today's world, judged against another inventory: what a change of it would do."""
 
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -26,7 +25,7 @@ def compare_inventories(settings: Settings, other: str, as_of: datetime) -> Comp
     known = frozenset(desired.nodes["node"])
     actual = decode_worlds([inputs.world_files], settings.node_alias_map, known, settings.limits, settings.rules())
     now = decide_now(settings, inputs).judgement
-    other_way = decide_now(settings, replace(inputs, desired=desired, actual=actual)).judgement
+    other_way = decide_now(settings, inputs._replace(desired=desired, actual=actual)).judgement
     both = pair(now, other_way)
     return compare(both, settings.longest_span)
 

@@ -1,6 +1,5 @@
 """The file of acknowledgements: it keeps what was said, for its owner alone, and one that is broken is named."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +15,7 @@ ACK = Acknowledgement(
 
 
 def test_the_file_keeps_what_was_said_by_target(tmp_path):
-    rows = [replace(ACK, node="vps"), ACK]
+    rows = [ACK._replace(node="vps"), ACK]
     change_acknowledgements(tmp_path / "state", lambda _: rows, 1)
 
     assert read_acknowledgements(tmp_path / "state") == (ACK, rows[0])

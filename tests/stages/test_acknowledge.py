@@ -1,6 +1,5 @@
 """An acknowledged recommendation is shown apart and does not raise the state, until the moment that it ends."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -39,13 +38,13 @@ def test_it_ends_at_its_moment_exactly(at, holds):
 
 
 def test_one_that_matches_nothing_is_reported():
-    other = replace(ACK, service="cache")
+    other = ACK._replace(service="cache")
 
     assert acknowledged(other).unmatched == (other,)
 
 
 def test_without_any_all_stands_as_beside_one_for_something_else():
-    none, other = acknowledged(), acknowledged(replace(ACK, service="cache"))
+    none, other = acknowledged(), acknowledged(ACK._replace(service="cache"))
 
     assert none.standing.height == 2
     assert_frame_equal(none.standing, other.standing)
@@ -63,7 +62,7 @@ def broken_chain():
 def covered_by(target):
     node, service = target.split("/")
     return sorted(
-        "/".join(name) for name in acknowledge(broken_chain(), [replace(ACK, node=node, service=service)], NOON).by
+        "/".join(name) for name in acknowledge(broken_chain(), [ACK._replace(node=node, service=service)], NOON).by
     )
 
 

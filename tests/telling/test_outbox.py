@@ -2,7 +2,6 @@
 
 import json
 import threading
-from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -65,8 +64,8 @@ def test_a_service_that_was_taken_out_is_not_waited_for():
 
 def test_the_limit_of_the_hour_makes_the_rest_wait():
     first = deliver(queued(message("one")), ADDRESSES, Services(), NOON, 2)
-    second = deliver(replace(first, queue=queued(message("two")).queue), ADDRESSES, Services(), NOON, 2)
-    box = deliver(replace(second, queue=queued(message("three")).queue), ADDRESSES, Services(), NOON, 2)
+    second = deliver(first._replace(queue=queued(message("two")).queue), ADDRESSES, Services(), NOON, 2)
+    box = deliver(second._replace(queue=queued(message("three")).queue), ADDRESSES, Services(), NOON, 2)
     later = Services()
 
     assert [row.message.title for row in box.queue] == ["three opened"]
@@ -85,7 +84,7 @@ def test_what_is_critical_is_not_held_up_by_warnings():
     sent = tuple(Sent(NOON, Target("piha", f"s{n}")) for n in range(3))
     services = Services()
     waiting = queued(message("flap"), message("vps", severity=Severity.CRITICAL))
-    box = deliver(replace(waiting, sent=sent), ADDRESSES, services, NOON, 3)
+    box = deliver(waiting._replace(sent=sent), ADDRESSES, services, NOON, 3)
 
     assert services.sent == [("a", "vps opened")]
     assert [row.message.title for row in box.queue] == ["flap opened"]
@@ -96,8 +95,8 @@ def test_an_outage_that_comes_and_goes_counts_once_and_is_told_three_times_an_ho
     for minute in range(6):
         news = News.RESOLVED if minute % 2 else News.OPENED
         waiting = enqueue(box.queue, [message("flap", news)], frozenset("a"))
-        box = deliver(replace(box, queue=waiting), ADDRESSES, services, NOON + timedelta(minutes=minute), 2)
-    box = deliver(replace(box, queue=(*box.queue, *queued(message("web")).queue)), ADDRESSES, services, NOON, 2)
+        box = deliver(box._replace(queue=waiting), ADDRESSES, services, NOON + timedelta(minutes=minute), 2)
+    box = deliver(box._replace(queue=(*box.queue, *queued(message("web")).queue)), ADDRESSES, services, NOON, 2)
 
     told = ["flap opened", "flap resolved", "flap opened", "outages: 1 opened, 1 resolved"]
     assert [title for _, title in services.sent] == told
@@ -107,7 +106,7 @@ def test_an_outage_that_comes_and_goes_counts_once_and_is_told_three_times_an_ho
 def test_an_outage_that_was_told_three_times_within_the_hour_is_told_again_when_something_new_is_said(subject, is_told):
     web = Target("piha", "web")
     sent = tuple(Sent(NOON, web, said) for said in ("redeploy", "", "redeploy"))
-    box = deliver(replace(queued(message(subject=subject)), sent=sent), ADDRESSES, Services(), NOON, 9)
+    box = deliver(queued(message(subject=subject))._replace(sent=sent), ADDRESSES, Services(), NOON, 9)
 
     assert (not box.queue) is is_told
 

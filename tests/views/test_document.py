@@ -3,7 +3,6 @@
 import io
 import json
 from contextlib import redirect_stdout
-from dataclasses import replace
 from datetime import UTC
 
 import polars as pl
@@ -82,7 +81,7 @@ def runs(draw):
     }
     judgement = frames.judged(RUN.desired, RUN.actual)._replace(drift=drift, recommendations=found)
     attention = Attention(Acknowledged(found, found, by, (), ()), judgement.summary)
-    return replace(RUN, judgement=judgement, attention=draw(st.none() | st.just(attention)))
+    return RUN._replace(judgement=judgement, attention=draw(st.none() | st.just(attention)))
 
 
 def lists_row_by_row(run):

@@ -2,7 +2,6 @@
 
 import json
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -131,7 +130,7 @@ def acknowledged(run):
     until = NOON.replace(year=2030)
     ack = Acknowledgement(node="piha", service="web", owner="anna", reason="known", acknowledged_at=NOON, until=until)
     found = acknowledge(run.judgement.recommendations, [ack], NOON)
-    return replace(run, attention=Attention(found, run.judgement.summary))
+    return run._replace(attention=Attention(found, run.judgement.summary))
 
 
 @pytest.fixture(params=["plain", "gated", "acknowledged", "skipped"])

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -78,14 +77,14 @@ def test_what_is_acknowledged_does_not_name_the_run():
     calm = Attention(found, summarize(judgement.drift, found.standing, want, have, *times, Rules()))
 
     assert name_run(judged_report) == "degraded · 1 required"
-    assert name_run(replace(judged_report, attention=calm)) == "nominal"
+    assert name_run(judged_report._replace(attention=calm)) == "nominal"
 
 
 def test_the_summary_has_a_part_for_each_event_type_and_says_what_changed():
     want = desired("piha/web", "piha/db", "piha/ok", needs=[{"target": "piha/web", "dependency": "db"}])
     events = [WrittenEvent(word, EVENT, b"") for word in map(Transition, ("opened", "opened", "resolved"))]
 
-    text = to_markdown(replace(report(want, actual("piha/ok")), events=tuple(events)))
+    text = to_markdown(report(want, actual("piha/ok"))._replace(events=tuple(events)))
 
     assert [line for line in text.splitlines() if line.startswith("#")] == [
         "## 🔴 unstable",

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -33,7 +32,7 @@ REDEPLOY = {**ROW, "event_type": "reconcile_required", "severity": "error"}
 
 
 def commit(folder, *rows, as_of=NOON, state=State.DEGRADED, outcome=Outcome.COMPLETED, recommendations=(REDEPLOY,)):
-    run = replace(last_run(as_of, state), outcome=outcome, recommendations=recommendations, world_at=as_of)
+    run = last_run(as_of, state)._replace(outcome=outcome, recommendations=recommendations, world_at=as_of)
     with open_emitter(paths(folder)) as emitter:
         changes = decide_transitions(emitter.episodes, judged(*rows, as_of=as_of), reminder_interval=DAY)
         emitter.commit(changes, run)
@@ -121,7 +120,7 @@ def test_what_to_do_first_is_shown_where_it_is_not_what_put_the_fleet_in_its_sta
 
 def test_it_says_how_much_is_as_asked(tmp_path):
     counts = {"asked_service_count": 40, "asked_node_count": 6, "well_service_count": 38, "planned_count": 1}
-    run = replace(last_run(NOON, State.DEGRADED), counts=counts)
+    run = last_run(NOON, State.DEGRADED)._replace(counts=counts)
     with open_emitter(paths(tmp_path)) as emitter:
         emitter.commit(decide_transitions(emitter.episodes, judged(as_of=NOON), reminder_interval=DAY), run)
 
@@ -173,7 +172,7 @@ def test_the_command_is_instant_and_imports_nothing_heavy(tmp_path):
 
 
 def test_it_says_whose_state_it_is(tmp_path):
-    run = replace(last_run(NOON, State.NOMINAL), inventory="/lab")
+    run = last_run(NOON, State.NOMINAL)._replace(inventory="/lab")
     with open_emitter(paths(tmp_path)) as emitter:
         emitter.commit(decide_transitions({}, judged(as_of=NOON), reminder_interval=DAY), run)
 

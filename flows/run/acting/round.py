@@ -84,7 +84,7 @@ class Round:
         if not self.is_written or self.acting.known is None:
             return self.acting
         notes = {"notes": [*self.thought.power.notes]} if self.thought.power.notes else {}
-        return replace(self.acting, known={**self.acting.known, "view": {**self.view(state), **notes}})
+        return self.acting._replace(known={**self.acting.known, "view": {**self.view(state), **notes}})
 
     def view(self, state: str) -> dict[str, Any]:
         """Return what people get to see of it."""
