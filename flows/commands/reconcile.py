@@ -4,6 +4,8 @@ import os
 import resource
 import sys
 from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,7 @@ import typer
 
 from flows.commands import options
 from flows.commands.options import Format
-from flows.files.processes import spare_threads
+from flows.files.processes import work_here
 from flows.render.progress import working
 from flows.text.escape import show, show_lines
 
@@ -41,7 +43,7 @@ In CI: fail only for what the main branch does not have, and show it beside the 
 """
 
 FEW_BYTES = 2 * 1024 * 1024
-"""A world whose services take less (some ten thousand) is judged in one thread."""
+"""A world whose services take less (some ten thousand) is judged in one thread, which hands nothing over."""
 
 
 def register(app: typer.Typer) -> None:
@@ -89,21 +91,32 @@ def reconcile(
         "cloudevents": cloudevents,
     }
     settings = options.load(given, config)
-    if _is_small(settings):
-        spare_threads()
+    typed = options.repeat(given, config, as_of)
+    tell = partial(_tell_run, settings=settings, output=output, quiet=quiet, timings=timings, typed=typed)
+    hold = partial(_hold_against, criteria=criteria, known=known)
+    run = partial(_run, settings, moment, hold, tell, dry_run=dry_run)
+    code = work_here(run) if _is_small(settings) else run()
+    return 0 if exit_zero and code == 2 else code
+
+
+def _run(
+    settings: "Settings",
+    moment: datetime | None,
+    hold: "Callable[[RunReport], Gate | None]",
+    tell: "Callable[[RunReport, Gate | None], None]",
+    *,
+    dry_run: bool,
+) -> int:
+    """Run once, tell of it, and return the exit code."""
     from flows.render.report_file import ReportFile
     from flows.run.cycle import run_once
 
     with working("reading and judging"):
         report = run_once(settings, moment, dry_run=dry_run)
     report = report if dry_run else ReportFile(settings).write(report)
-    gate = _hold_against(report, criteria, known)
-    typed = options.repeat(given, config, as_of)
-    print_run(report, output, gate, settings, quiet=quiet, timings=timings, typed=typed)
-    if quiet or output is not Format.TABLE or not sys.stdout.isatty():
-        _tell_problems(report, output)
-    code = gate.exit_code(report) if gate else report.exit_code
-    return 0 if exit_zero and code == 2 else code
+    gate = hold(report)
+    tell(report, gate)
+    return gate.exit_code(report) if gate else report.exit_code
 
 
 def _is_small(settings: "Settings") -> bool:
@@ -129,6 +142,21 @@ def _hold_against(
     from flows.views.gate import hold_against
 
     return hold_against(report, criteria, known)
+
+
+def _tell_run(
+    report: "RunReport",
+    gate: "Gate | None",
+    *,
+    settings: "Settings",
+    output: Format,
+    quiet: bool,
+    timings: bool,
+    typed: str,
+) -> None:
+    print_run(report, output, gate, settings, quiet=quiet, timings=timings, typed=typed)
+    if quiet or output is not Format.TABLE or not sys.stdout.isatty():
+        _tell_problems(report, output)
 
 
 def print_run(

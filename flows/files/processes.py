@@ -5,8 +5,11 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 _PR_SET_PDEATHSIG = 1
 
@@ -31,9 +34,23 @@ def collect_seldom() -> None:
     atexit.register(gc.freeze)
 
 
-def spare_threads() -> None:
-    """Let polars work in one thread, unless it has begun: of few rows, to hand work over takes longer than the work."""
+def work_here(work: Callable[[], Result]) -> Result:
+    """Return what the work does, while polars hands nothing over to other threads: of few rows, that takes longer than the work.
+
+    There is no setting for it. What its streaming engine asks of Python, and Python of it in turn, it does in the thread that
+    collects; should another version not do so, the work takes longer, and comes to the same.
+    """
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    import polars as pl
+
+    done: list[Result] = []
+
+    def ask(rows: pl.DataFrame) -> pl.DataFrame:
+        done.append(work())
+        return rows
+
+    pl.LazyFrame().map_batches(ask).collect(engine="streaming")
+    return done[0]
 
 
 def keep_memory() -> None:

@@ -1,14 +1,18 @@
 """How polars works: a small world is judged in one thread, which shows in the size of its services; memory is kept for a while."""
 
 import os
+import resource
 import sys
 from subprocess import check_output
 
+import polars as pl
 import pytest
+import typer
 
 from flows.commands.reconcile import FEW_BYTES, _is_small
+from flows.errors import BusyError
 from flows.files import processes
-from flows.files.processes import count_cores, keep_memory, spare_threads
+from flows.files.processes import count_cores, keep_memory, work_here
 from flows.settings import Settings
 
 THREADS, MEMORY = "POLARS_MAX_THREADS", "_RJEM_MALLOC_CONF"
@@ -27,12 +31,35 @@ def test_a_world_that_is_not_there_is_not_small(tmp_path):
     assert not _is_small(Settings(world=tmp_path))
 
 
-@pytest.mark.parametrize(("name", "say"), [(THREADS, spare_threads), (MEMORY, keep_memory)])
+@pytest.mark.parametrize(("name", "say"), [(THREADS, lambda: work_here(int)), (MEMORY, keep_memory)])
 def test_what_a_person_chose_stands(monkeypatch, name, say):
     monkeypatch.setenv(name, "4")
     say()
 
     assert os.environ[name] == "4"
+
+
+def test_of_work_that_is_done_here_polars_hands_nothing_over():
+    services = pl.DataFrame({"service": ["mosquitto", "grafana"]})
+
+    def count_waits():
+        before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+        for _ in range(100):
+            services.join(services, on="service")
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before
+
+    assert work_here(count_waits) < 100  # otherwise some six for each join
+
+
+@pytest.mark.parametrize("error", [BusyError("a run"), BrokenPipeError(), KeyboardInterrupt(), typer.Exit(1)], ids=repr)
+def test_what_work_that_is_done_here_raises_is_raised(error):
+    def fail():
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        work_here(fail)
+
+    assert raised.value is error
 
 
 def test_every_command_says_how_long_memory_is_kept_before_polars_is_imported(monkeypatch):
