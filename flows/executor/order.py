@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from schemas.attempt import Attempt
 from schemas.ledger import Result, Started
 from schemas.verb import Verb
 
@@ -25,7 +26,7 @@ class Order:
     params: Mapping[str, str] = field(default_factory=dict)
 
 
-def order_of(started: Started) -> Order:
+def order_of(started: Started | Attempt) -> Order:
     """Return what a start asks of its backend."""
     return Order(
         verb=started.verb,

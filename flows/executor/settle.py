@@ -1,8 +1,10 @@
 """Attempts whose executor is gone: the backend is asked, where it can tell; else what became of them is seen from outside."""
 
+from dataclasses import replace
+
 from flows.executor.claim import Claim, write
 from flows.executor.offer import Workshop
-from flows.executor.order import Asked, Order
+from flows.executor.order import Asked, order_of
 from flows.ledger.actions.append import identify, open_ledger
 from flows.ledger.actions.journals import read_journals
 from schemas.attempt import Attempt
@@ -30,15 +32,4 @@ def _ask(attempt: Attempt, workshop: Workshop, fence: int) -> Result:
     found = workshop.find(attempt.verb, attempt.node, attempt.service)
     if found is None:
         return Result.LOST
-    order = Order(
-        verb=attempt.verb,
-        node=attempt.node,
-        service=attempt.service,
-        intent_id=attempt.intent_id,
-        fence=fence,
-        number=attempt.number,
-        world_at=attempt.basis.world_at,
-        timeout_s=float(attempt.numbers.timeout),
-        params=attempt.params,
-    )
-    return _RESULTS.get(found[1].ask(order), Result.LOST)
+    return _RESULTS.get(found[1].ask(replace(order_of(attempt), fence=fence)), Result.LOST)

@@ -19,13 +19,29 @@ from flows.sources.world.files import WorldFiles
 
 
 @dataclass
-class ArchiveSource:
-    """The worlds of an archive."""
+class _Archived:
+    """What an archive holds; it is opened when it is first asked."""
 
     state_dir: Path
+    _stack: ExitStack = field(default_factory=ExitStack, repr=False, init=False)
+    _archive: ArchiveReader | None = field(default=None, repr=False, init=False)
+
+    def _opened(self) -> ArchiveReader:
+        if self._archive is None:
+            self._archive = self._stack.enter_context(open_archive(self.state_dir))
+        return self._archive
+
+    def close(self) -> None:
+        """Close the archive."""
+        self._archive = None
+        self._stack.close()
+
+
+@dataclass
+class ArchiveSource(_Archived):
+    """The worlds of an archive."""
+
     problems: tuple[str, ...] = ()
-    _stack: ExitStack = field(default_factory=ExitStack, repr=False)
-    _archive: ArchiveReader | None = None
 
     def list_snapshots(self) -> list[SnapshotRef]:
         """Return the worlds, the oldest first, each once for every live run that read it.
@@ -54,16 +70,6 @@ class ArchiveSource:
             raise WorldUnreadableError(str(error)) from None
         return WorldFiles(snapshot.as_of, contents, entry.files_at, f"archive of {snapshot.as_of:%Y-%m-%dT%H:%M:%SZ}")
 
-    def _opened(self) -> ArchiveReader:
-        if self._archive is None:
-            self._archive = self._stack.enter_context(open_archive(self.state_dir))
-        return self._archive
-
-    def close(self) -> None:
-        """Close the archive."""
-        self._archive = None
-        self._stack.close()
-
 
 def _list_live_runs(state_dir: Path, without: Container[date]) -> list[tuple[datetime, str]]:
     """Return when each live run of a state folder's history was, and the fingerprint of the world that it read."""
@@ -76,13 +82,8 @@ def _list_live_runs(state_dir: Path, without: Container[date]) -> list[tuple[dat
     return ask_history(read, state_dir).rows()
 
 
-@dataclass
-class ArchivedInventories:
+class ArchivedInventories(_Archived):
     """The inventories that runs have read."""
-
-    state_dir: Path
-    _stack: ExitStack = field(default_factory=ExitStack, repr=False)
-    _archive: ArchiveReader | None = None
 
     def version_at(self, moment: datetime) -> str:
         """Return the newest inventory that was read not after a moment."""
@@ -94,13 +95,3 @@ class ArchivedInventories:
     def read_version(self, version: str) -> InventoryFiles:
         """Return an archived inventory."""
         return unpack_inventory(self._opened().read_contents(int(version)))
-
-    def _opened(self) -> ArchiveReader:
-        if self._archive is None:
-            self._archive = self._stack.enter_context(open_archive(self.state_dir))
-        return self._archive
-
-    def close(self) -> None:
-        """Close the archive."""
-        self._archive = None
-        self._stack.close()
