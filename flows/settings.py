@@ -2,18 +2,19 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from flows.errors import SettingsError
 from flows.files.own import trusted_owners
 from flows.glance import CHECKPOINT, LOCK_TIMEOUT, RUN_TTL, Glance
 from flows.ledger.places import Places
+from flows.setting_faults import explain_faults, suggest
 from flows.setting_sources import (
     ETC,
     POLICY_NAME,
@@ -26,10 +27,8 @@ from flows.setting_sources import (
     read_file_values,
     unquote_aliases,
 )
-from flows.text.faults import KINDS, say_fault
 from flows.text.spoken import read_zone
 from flows.text.values import FaultsError, read_as
-from schemas.duration import LONGEST, spell_duration
 from schemas.limits import KIB, MIB, Limits
 from schemas.numbers import Automation, Numbers
 from schemas.rules import Count, Duration, OpenAfter, PastRules, Rules, refuse_truth, split_words
@@ -37,10 +36,6 @@ from schemas.setting import STRICT, Bound, Check, Read, setting, settings_of
 from schemas.words import Action, EmitMode, Severity
 
 OTHER_VARIABLES = ("CONFIG", "NOTIFY_URLS")
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-DURATION = "seconds, or a duration such as 90s, 15m, 24h or 30d"
 
 
 def _expand(path: object) -> object:
@@ -279,7 +274,7 @@ def load_settings(options: Mapping[str, Any] | None = None, config: Path | None 
     try:
         return Loaded(read_as(Settings, {**merge_sections(written, environment), **given}), origins, file)
     except FaultsError as error:
-        raise SettingsError(explain_faults(error, origins)) from None
+        raise SettingsError(explain_faults(Settings, error, origins)) from None
 
 
 def _environment() -> tuple[dict[str, Any], dict[str, str]]:
@@ -309,41 +304,3 @@ def _file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
                 f"{file}:{lines[name]}: {name!a} is not a setting{suggest(name, settings_of(Settings))}"
             )
     return values, lines
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Return a question that names the word which a misspelt one may mean; nothing where none is close."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def find_origin(origins: Mapping[str, str], key: str) -> str | None:
-    """Return where a setting or a key of a section came from, such as `limits.retries`, or what is below it."""
-    section, _, rest = key.partition(".")
-    return origins.get(f"{section}.{rest.partition('.')[0]}") or origins.get(section)
-
-
-def _say(fault: "ErrorDetails") -> str:
-    if fault["type"] == "unexpected_keyword_argument":
-        section, name = str(fault["loc"][0]), str(fault["loc"][-1])
-        model = settings_of(Settings)[section].type
-        return f"there is no such setting{suggest(name, settings_of(model) if is_dataclass(model) else ())}"
-    if str(fault["type"]).startswith("time_delta") or "timedelta" in fault["msg"]:
-        bounds = {"greater_than": ", more than 0", "less_than_equal": f", at most {spell_duration(LONGEST)}"}
-        found = "" if fault["type"] in bounds else f", found {KINDS.get(type(fault['input']), 'something else')}"
-        return f"expected {DURATION}{bounds.get(str(fault['type']), '')}{found}"
-    return say_fault(fault)
-
-
-def explain_faults(error: FaultsError, origins: Mapping[str, str]) -> str:
-    """Return each fault with its origin, key and what was expected, by line; never the value, which may be a secret."""
-    faults = []
-    for fault in error.faults:
-        key = ".".join(str(part) for part in fault["loc"])
-        faults.append((find_origin(origins, key) or "settings", f"{key}: {_say(fault)}"))
-    return "\n".join(f"{origin}: {problem}" for origin, problem in sorted(faults, key=lambda fault: _by_line(*fault)))
-
-
-def _by_line(origin: str, problem: str) -> tuple[str, int, str]:
-    file, _, line = origin.rpartition(":")
-    return (file, int(line), problem) if line.isdecimal() else (origin, 0, problem)

@@ -110,7 +110,7 @@ def _print_json(loaded: "Loaded", name: str | None) -> None:
 
 def _choose(name: str, found: list[Setting]) -> list[Setting]:
     """Return the setting of that name, or those whose names begin so; what is meant is asked where there is none."""
-    from flows.settings import suggest
+    from flows.setting_faults import suggest
 
     wanted = name.strip().lower().replace("-", "_").removeprefix("supervisor_")
     exact = [setting for setting in found if setting.name == wanted]
@@ -126,7 +126,7 @@ def _is_changed(setting: Setting, loaded: "Loaded") -> bool:
 
 def _origin(setting: Setting, loaded: "Loaded") -> str:
     """Return where it came from; of a section, the place of the section counts for what it changes alone."""
-    from flows.settings import find_origin
+    from flows.setting_faults import find_origin
 
     origin = find_origin(loaded.origins, setting.name) or "default"
     return "default" if "." in setting.name and setting.value == setting.default else origin

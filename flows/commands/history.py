@@ -110,7 +110,7 @@ def _print_sites(
 
 def _ask_what_is_meant(past: "Past", node: str | None, service: str | None) -> str:
     """Return a question that names what the history knows and a misspelt name may mean; nothing where none is close."""
-    from flows.settings import suggest
+    from flows.setting_faults import suggest
 
     of_node = past.reliability if node is None else past.reliability.filter(past.reliability["node"] == node)
     if node is not None and of_node.is_empty():

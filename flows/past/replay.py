@@ -10,7 +10,8 @@ import polars as pl
 
 from flows.errors import SettingsError
 from flows.past.day import Day, Judge, Problem
-from flows.settings import Settings, explain_faults, suggest
+from flows.setting_faults import explain_faults, suggest
+from flows.settings import Settings
 from flows.sources.formats.yaml_strict import read_settings_file
 from flows.text.values import FaultsError, read_as
 from schemas.comparison import Advice, ChangedAdvice, StatePair
@@ -123,4 +124,4 @@ def read_rules(file: Path, rules: Rules) -> Rules:
         return read_as(Rules, {**{name: getattr(rules, name) for name in settings_of(Rules)}, **changed})
     except FaultsError as error:
         places = {name: f"{file}:{line}" for name, line in lines.items()}
-        raise SettingsError(explain_faults(error, places)) from None
+        raise SettingsError(explain_faults(Settings, error, places)) from None

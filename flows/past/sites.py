@@ -6,7 +6,8 @@ from pathlib import Path
 
 from flows.errors import HistoryError, SettingsError
 from flows.past.study import Past
-from flows.settings import Settings, Site, suggest
+from flows.setting_faults import suggest
+from flows.settings import Settings, Site
 
 
 @dataclass(frozen=True)
