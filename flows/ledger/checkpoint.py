@@ -196,8 +196,8 @@ def _read_copy(path: Path) -> bytes:
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """Return a copy's bytes; EmitError where they are more than a later run would read."""
     body = msgspec.json.encode(_write(checkpoint))
-    data = b'{"version":%d,"sha256":"%s"' % (VERSION, hashlib.sha256(body).hexdigest().encode("ascii"))
-    data += _BODY + body + b"}\n"
+    head = b'{"version":%d,"sha256":"%s"' % (VERSION, hashlib.sha256(body).hexdigest().encode("ascii"))
+    data = b"".join((head, _BODY, body, b"}\n"))
     if len(data) > MAX_BYTES:
         raise EmitError(
             f"refused: this run would write {len(data)} bytes, more than the {MAX_BYTES} that a checkpoint holds;"

@@ -1,7 +1,7 @@
 """Services read by columns are the services read row by row."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
@@ -223,6 +223,25 @@ def test_a_usual_file_is_read_by_columns():
     assert table.rows.row(2999) == ("node-2999/web", 2999, 2999)
     assert table.bodies.select("status", "last_seen").row(2999) == ('"ok"', "1780490999")
     assert table.others == []
+
+
+def test_a_batch_of_large_worlds_is_in_order():
+    services = ["vps/b", "piha/web", "vps/a", "vps./c", "piha/db", "piha/db-2", "vps/c"]
+    texts = [json.dumps({key: {"status": "ok"} for key in some}).encode() for some in (services, services[::-1])]
+    moments = [NOON + timedelta(minutes=1), NOON]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_table, "MIN_RECORDS", 0)
+        worlds = [
+            WorldFiles(at, {"nodes.json": b"{}", "services.json": text}, at)
+            for at, text in zip(moments, texts, strict=True)
+        ]
+        read = decode_worlds(worlds, ALIASES, NODES, Limits()).services
+
+    expected = [("piha", "db"), ("piha", "db-2"), ("piha", "web"), ("vps", "a"), ("vps", "b"), ("vps", "c")]
+    assert read.select("as_of", "node", "service").rows() == [
+        (at, *target) for at in sorted(moments) for target in expected
+    ]
 
 
 def test_of_records_that_are_alike_one_is_decoded():

@@ -181,10 +181,21 @@ def _frame(
         return whole.cast(types).sort(key, maintain_order=True)  # type: ignore[arg-type]
     columns.clear()
     # To take rows out of a column that is in pieces takes several times as long.
-    order = whole.select(key).rechunk().select(pl.arg_sort_by(key, maintain_order=True)).to_series()
+    order = _order(whole.select(key).rechunk())
     unsorted = whole.cast(types).get_columns()  # type: ignore[arg-type]
     del whole
     return pl.DataFrame([unsorted.pop(0).rechunk().gather(order) for _ in types])
+
+
+def _order(keys: pl.DataFrame) -> pl.Series:
+    """Return the places of the keys in their order; what rows that stand together share is compared once."""
+    *shared, last = keys.columns
+    is_first = keys.select(pl.any_horizontal((pl.col(shared) != pl.col(shared).shift()).fill_null(True))).to_series()
+    ranks = keys.filter(is_first).select(pl.struct(shared).rank("dense")).to_series()
+    runs = is_first.cast(pl.UInt32).cum_sum() - 1
+    return (
+        keys.select(last, rank=ranks.gather(runs)).select(pl.arg_sort_by("rank", last, maintain_order=True)).to_series()
+    )
 
 
 def _column(values: Sequence[Any], kind: Any) -> Sequence[Any] | pl.Series:
