@@ -44,6 +44,21 @@ def test_the_bytes_of_a_large_world_are_gone_before_its_frames_are_made(folder, 
     assert bool(held) is is_kept
 
 
+def test_nothing_looks_for_cycles_among_the_records_of_a_world(folder, monkeypatch):
+    settings = settings_of(folder)
+    is_looking, make = [], world_reader._to_frames
+
+    def look(rows):
+        is_looking.append(gc.isenabled())
+        return make(rows)
+
+    monkeypatch.setattr(world_reader, "_to_frames", look)
+    read_inputs(settings, NOON)
+
+    assert is_looking == [False]
+    assert gc.isenabled()
+
+
 def test_a_question_keeps_the_bytes_of_any_world(folder):
     assert read_inputs(settings_of(folder, archive_max_world_bytes=1), NOON).world_files.contents
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from flows.errors import WorldUnreadableError
+from flows.files.processes import uncollected
 from flows.sources.fingerprint import world_fingerprint
 from flows.sources.world.files import DEPLOYMENTS, INCIDENTS, NODES, SERVICES, WorldFiles, read_world_files
 from flows.sources.world.memory import MemoryKey, WorldMemory
@@ -99,7 +100,8 @@ def load_world(
             memory.keep(key, actual, files.as_of)
         return LoadedWorld(actual, files, size_bytes, fingerprint)
 
-    return read_world_files(folder, as_of, limits, decode, runtime_summary)
+    with uncollected():
+        return read_world_files(folder, as_of, limits, decode, runtime_summary)
 
 
 def decode_worlds(
