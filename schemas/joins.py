@@ -47,13 +47,13 @@ def _join(
     few rows ask about are left out of it first, and of two large frames the nodes are joined a few at a time.
     """
     keys = [on] if isinstance(on, str) else on
-    if rows.height >= LARGE and NODE.issuperset(keys):
-        joined = _join_runs(rows, others, keys, how)
-        if joined is not None:
-            return joined
+    is_of_nodes = rows.height >= LARGE and NODE.issuperset(keys)
+    if is_of_nodes and (joined := _join_runs(rows, others, keys, how)) is not None:
+        return joined
+    if others.height >= LARGE and how != "left":
+        others = _only_keys(others, keys)
     if others.height >= LARGE and rows.height < others.height // 4:
-        asked = others if how == "left" else others.select(keys)
-        others = _join(asked, rows, keys, "semi")
+        others = _join(others, rows, keys, "semi")
     elif others.height >= LARGE and rows.height >= LARGE and "node" in keys:
         parts = _by_nodes(rows["node"], others["node"])
         if parts:
@@ -71,13 +71,35 @@ def hash_keys(rows: pl.DataFrame, keys: list[str]) -> pl.Series:
     return rows.select(pl.reduce(operator.xor, [pl.col(key).hash(seed) for seed, key in enumerate(keys)])).to_series()
 
 
+def are_among(rows: pl.DataFrame, others: pl.DataFrame, keys: list[str]) -> pl.Series:
+    """Return of each row whether one of the others has its keys, as far as a number of them tells: for counts, no more.
+
+    The first key is the node.
+    """
+    asked, known = (hash_keys(frame, keys) for frame in (rows, others))
+    parts = _by_nodes(rows[keys[0]], others[keys[0]]) or [((0, rows.height), (0, others.height))]
+    return pl.concat(asked.slice(*mine).is_in(known.slice(*theirs).implode()) for mine, theirs in parts)
+
+
+def _only_keys(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Return the keys of rows, of those of a node that stand together once."""
+    asked = rows.select(keys)
+    return asked.filter(_begins_run(asked, keys)) if NODE.issuperset(keys) else asked
+
+
+def _begins_run(rows: pl.DataFrame, keys: list[str]) -> pl.Series:
+    """Return of each row whether it has another key than the one before, as it has where one of both is null."""
+    return rows.select(
+        pl.any_horizontal((pl.col(keys) != pl.col(keys).shift()).fill_null(True)).alias("begins")
+    ).to_series()
+
+
 def _join_runs(
     rows: pl.DataFrame, others: pl.DataFrame, keys: list[str], how: Literal["semi", "anti", "left"]
 ) -> pl.DataFrame | None:
     """Join as `_join` does, with one look for each run of rows of one node; None where it would be no gain, or cannot be."""
-    asked = rows.select(keys)
-    is_first = asked.select(pl.any_horizontal((pl.all() != pl.all().shift()).fill_null(True))).to_series()
-    firsts = asked.filter(is_first).with_row_index("run")
+    is_first = _begins_run(rows, keys)
+    firsts = rows.select(keys).filter(is_first).with_row_index("run")
     if firsts.height > rows.height // 4:
         return None
     run = is_first.cast(pl.UInt32).cum_sum() - 1

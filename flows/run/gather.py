@@ -28,7 +28,7 @@ from flows.text.values import write_rules
 from schemas.actual import Actual
 from schemas.desired import Desired
 from schemas.frame import DataFrame
-from schemas.joins import hash_keys
+from schemas.joins import are_among
 from schemas.rejected import Doubtful
 from schemas.rules import Rules
 from schemas.shown import Shown
@@ -174,8 +174,8 @@ def _refuse_strangers(desired: Desired, actual: Actual, settings: Settings) -> N
     if actual.services.height <= limit:
         return
     unknown_nodes = desired.nodes.filter(~pl.col("is_readable"))
-    seen, asked = (hash_keys(rows, ["node", "service"]) for rows in (actual.services, desired.services))
-    strangers = actual.services.filter(~seen.is_in(asked.implode())).join(unknown_nodes, on="node", how="anti")
+    is_asked = are_among(actual.services, desired.services, ["node", "service"])
+    strangers = actual.services.filter(~is_asked).join(unknown_nodes, on="node", how="anti")
     if strangers.height > limit:
         raise WorldUnreadableError(
             f"{settings.world.absolute() / SERVICES}: {strangers.height} services that no inventory asks for, one of"

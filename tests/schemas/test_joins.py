@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from schemas import joins
-from schemas.joins import look_up, only, without
+from schemas.joins import are_among, look_up, only, without
 
 PLACES = pl.DataFrame({"node": ["b", "a", "b"], "place": [1, 2, 3]})
 WORDS = pl.DataFrame({"node": ["b"], "word": ["up"]})
@@ -45,12 +45,14 @@ def test_a_join_of_large_frames_is_one_of_their_parts(rows, others, is_sorted):
         patch.setattr(joins, "PART", 2)
         parts = joins._by_nodes(asked["node"], known["node"])
         found = [ask(asked, known, on) for ask in (only, without, look_up)]
+        is_among = are_among(asked, known, on)
 
     event(f"{len(parts)} parts")
     assert parts or not is_sorted
     assert [one["place"].to_list() for one in found] == [sorted(one["place"]) for one in found]
     for one, how in zip(found, ["semi", "anti", "left"], strict=True):
         assert_frame_equal(one, asked.join(known, on=on, how=how, maintain_order="left"))
+    assert_frame_equal(asked.filter(is_among), found[0])
 
 
 RUNS = st.lists(st.tuples(st.sampled_from([*"abcde", None]), st.integers(1, 12)), min_size=1, max_size=5)
@@ -69,8 +71,11 @@ def test_a_join_by_node_is_one_of_runs_of_rows(runs, others, on):
         patch.setattr(joins, "LARGE", 2)
         is_taken = joins._join_runs(asked, known, on, "semi") is not None
         found = [ask(asked, known, on) for ask in (only, without, look_up)]
+        left = [only(asked.head(1), pl.concat([known] * 9), on), without(asked.head(1), pl.concat([known] * 9), on)]
 
     event(f"runs are joined: {is_taken}")
     assert is_taken or 4 * len(runs) > asked.height or None in dict(runs)
     for one, how in zip(found, ["semi", "anti", "left"], strict=True):
         assert_frame_equal(one, asked.join(known, on=on, how=how, maintain_order="left"))
+    for one, how in zip(left, ["semi", "anti"], strict=True):
+        assert_frame_equal(one, asked.head(1).join(known, on=on, how=how, maintain_order="left"))
