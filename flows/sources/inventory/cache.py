@@ -163,7 +163,7 @@ def _write_frames(file: SealedFile, frames: Mapping[str, pl.DataFrame], more: Ma
 def _digest_look(look: InventoryLook) -> bytes:
     """Return the same for two looks between which nothing changed."""
     parts = (
-        sorted(look.stamps.items()),
+        [(path, *(stamp or ())) for path, stamp in sorted(look.stamps.items())],  # a plain tuple is spelled faster
         sorted(look.unreadable.items()),
         sorted(look.folders),
         sorted(look.near_misses),

@@ -112,16 +112,15 @@ def list_inventory(root: Path, limits: Limits) -> InventoryFiles:
 
 
 def list_and_look(root: Path, limits: Limits) -> tuple[InventoryFiles, InventoryLook]:
-    """Return the files of the inventory in a folder, none of which changed between the first and the last read.
+    """Return the files of the inventory in a folder, all of them as they were at one moment: behind the last read.
 
-    No link is followed below the folder. The look is from before the first read. Raises `InventoryError` where there is
-    no `hosts/` folder that can be listed, or the files change faster than they can be read.
+    No link is followed below the folder. The look has the stamp that each file was read with. Raises `InventoryError`
+    where there is no `hosts/` folder that can be listed, or the files change faster than they can be read.
     """
     for _ in range(limits.max_read_rounds):
-        before = _Listing(root, limits)
-        files = before.read()
-        if _Listing(root, limits).stamps == before.stamps:
-            return files, before.look()
+        files, look = _Listing(root, limits).read()
+        if look_at_inventory(root, limits).stamps == look.stamps:
+            return files, look
     raise InventoryError(f"{root}: its files change while they are read; try again when the checkout is complete")
 
 
@@ -135,12 +134,13 @@ def _leads_to_stack(link: str) -> bool:
 
 
 class _Listing:
-    """The paths that are there at one moment, with their stamps, before any file is read."""
+    """The paths that are there at one moment."""
 
     def __init__(self, root: Path, limits: Limits) -> None:
         self.root = root
         self.limits = limits
-        self.stamps: dict[str, Stamp | None] = {}
+        self.paths: dict[str, str] = {}
+        """Those of files that are read, and of each where it is."""
         self.unreadable: dict[str, str] = {}
         self.folders: set[str] = set()
         self.near_misses: set[str] = set()
@@ -150,22 +150,24 @@ class _Listing:
         self._list_files("inventory", self._scan_top("inventory"))
 
     def look(self) -> InventoryLook:
-        return InventoryLook(self.stamps, self.unreadable, *self._names())
+        stamps = {path: stamp_file(where) for path, where in self.paths.items()}
+        return InventoryLook(stamps, self.unreadable, *self._names())
 
-    def read(self) -> InventoryFiles:
-        """Read every file that was found."""
+    def read(self) -> tuple[InventoryFiles, InventoryLook]:
+        """Read every file that was found, and look at each as it is read."""
         contents: dict[str, bytes] = {}
+        stamps: dict[str, Stamp | None] = {}
         unreadable = dict(self.unreadable)
         left_bytes, most_bytes = self.limits.max_inventory_bytes, self.limits.max_inventory_file_bytes
         setting = self.limits.setting_of("max_inventory_file_bytes")
         with OpenFolders(self.root) as folders:
-            for path in sorted(self.stamps):
+            for path in sorted(self.paths):
                 try:
-                    contents[path] = read_file_in(folders, path, max_bytes=most_bytes, setting=setting).data
-                except MissingFileError:
-                    continue
+                    contents[path], stamps[path] = read_file_in(folders, path, max_bytes=most_bytes, setting=setting)
                 except FileFaultError as error:
-                    unreadable[path] = error.problem
+                    stamps[path] = stamp_file(self.paths[path])
+                    if not isinstance(error, MissingFileError):
+                        unreadable[path] = error.problem
                     continue
                 left_bytes -= len(contents[path])
                 if left_bytes < 0:
@@ -174,7 +176,8 @@ class _Listing:
                         " some, or raise limits.max_inventory_bytes"
                     )
         folders_there, near_misses, marks = self._names()
-        return InventoryFiles(contents, unreadable, folders_there, near_misses, str(self.root), marks)
+        files = InventoryFiles(contents, unreadable, folders_there, near_misses, str(self.root), marks)
+        return files, InventoryLook(stamps, self.unreadable, folders_there, near_misses, marks)
 
     def _names(self) -> Iterator[frozenset[str]]:
         return (frozenset(names) for names in (self.folders, self.near_misses, self.marks))
@@ -214,7 +217,7 @@ class _Listing:
         for entry in entries:
             path = f"{folder}/{entry.name}"
             if is_inventory_path(path):
-                self.stamps[path] = stamp_file(entry.path)
+                self.paths[path] = entry.path
             elif is_near_miss(path):
                 self.near_misses.add(path)
             elif is_mark(path):
