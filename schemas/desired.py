@@ -58,7 +58,7 @@ class DesiredService(Frame):
     role: RepeatedText = field(nullable=True)
     exposure: RepeatedText = field(nullable=True)
     deployment_model: RepeatedText = field(nullable=True)
-    desired_hash: str
+    desired_hash: RepeatedText
     """SHA-256 of what the inventory says of the service (ACTIONS 13.3)."""
     file: RepeatedText
     """The file that asks for it, relative to the inventory, with forward slashes."""

@@ -25,7 +25,7 @@ from schemas.desired import (
     ListedService,
     MaintenanceWindow,
 )
-from schemas.frame import columns, dtypes
+from schemas.frame import RepeatedText, columns, dtypes
 from schemas.limits import Limits
 from schemas.rejected import Unread
 from schemas.rules import Rules
@@ -110,7 +110,7 @@ def build_desired(
 def _gather_asked(rows: InventoryRows, known: KnownServices | None, hashes: EntryHashes) -> Asked:
     """Return the rows of files that are known and of those just read, the entries of which are added to the hashes."""
     services, dependencies = _frame(SERVICE, rows.services), _frame(DEPENDENCY, rows.dependencies)
-    own = pl.Series([hashes[entry] for entry in services["entry"]], dtype=pl.String)
+    own = pl.Series([hashes[entry] for entry in services["entry"]], dtype=RepeatedText)
     services = services.with_columns(entry_hash=own).select(HASHED)
     if known is not None:
         placed = _of_places(known.services, rows, known, "service")
@@ -126,13 +126,13 @@ def _hash_desired(services: pl.DataFrame, entries: pl.DataFrame, documents: dict
     is_documented = services["service"].is_in(list(documents))
     if not is_documented.any():
         return services["entry_hash"]
-    documented = services.filter(is_documented).select("service", "entry_hash")
+    documented = services.filter(is_documented).select("service", pl.col("entry_hash").cast(pl.String))
     found = documented.unique().join(entries.unique("entry_hash"), on="entry_hash")
     hashes = [hash_list(entry, documents[service]) for service, entry in found.select("service", "entry").iter_rows()]
     known = found.select("service", "entry_hash", desired_hash=pl.Series(hashes, dtype=pl.String))
     # Joining these alone spares a large fleet a copy of all its services.
     whole = documented.join(known, on=["service", "entry_hash"], how="left", maintain_order="left")
-    return services["entry_hash"].clone().scatter(is_documented.arg_true(), whole["desired_hash"])
+    return services["entry_hash"].clone().scatter(is_documented.arg_true(), whole["desired_hash"].cast(RepeatedText))
 
 
 def _complete(services: pl.DataFrame, unread: pl.DataFrame, desired_hash: pl.Series) -> pl.DataFrame:

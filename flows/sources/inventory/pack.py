@@ -9,8 +9,7 @@ import polars as pl
 from flows.sources.inventory.entry import Entry
 from flows.sources.inventory.parse_many import ParsedFiles
 from flows.sources.inventory.services_file import TEXTS
-from schemas.desired import DesiredService
-from schemas.frame import dtypes
+from schemas.frame import RepeatedText
 from schemas.words import DependencyScope, RunMode
 
 _SCHEMAS: dict[str, dict[str, Any]] = {
@@ -54,9 +53,8 @@ class Pack(NamedTuple):
 
 def add_entries(services: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
     """Return services with what their entries say, but for the whole of it, in the types of `DesiredService`."""
-    types = dtypes(DesiredService)
     # Texts that come often are numbered while they are few: to repeat a number costs less than to repeat a text.
-    typed = entries.drop("entry").with_columns(pl.col(name).cast(types[name]) for name in TEXTS)
+    typed = entries.drop("entry").with_columns(pl.col(*TEXTS, "entry_hash").cast(RepeatedText))
     return pl.concat([services.drop("number"), typed[services["number"]]], how="horizontal")
 
 
