@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from schemas.match import ADVICE_KEYS, Match, Subject, find_mismatch, match_any, match_glob
 from schemas.numbers import Automation, Numbers
 from schemas.schedule import Schedule
-from schemas.verb import CEILING, TRAITS, Mode, Risk, Verb
+from schemas.verb import CEILING, TRAITS, Mode, Risk, Verb, fit_ladder, pick_verb
 from schemas.window import Window
+from schemas.words import Action, DriftKind
 
 DEFAULT_PROTECTED = (
     "*/control-plane",
@@ -193,6 +194,21 @@ def risk_of(verb_risk: Risk, rule: Rule | None) -> Risk:
     if rule is None or rule.risk is None or rule.risk.rank <= verb_risk.rank:
         return verb_risk
     return rule.risk
+
+
+class Fitted(NamedTuple):
+    """What a rule makes of a recommendation: the ladder, the verb that it has at this moment, and that verb's class."""
+
+    ladder: tuple[Verb, ...]
+    verb: Verb
+    risk: Risk
+
+
+def fit_rule(rule: Rule, action: Action, kinds: tuple[DriftKind, ...], position: int) -> Fitted:
+    """Return what a rule makes of a recommendation that has a verb, at a place of the ladder."""
+    ladder = fit_ladder(rule.ladder, action, kinds)
+    verb = pick_verb(ladder, position)
+    return Fitted(ladder, verb, risk_of(TRAITS[verb].risk, rule))
 
 
 class InForce(NamedTuple):

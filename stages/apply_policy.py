@@ -15,10 +15,10 @@ from schemas.ledger import Capabilities, Offer
 from schemas.match import Subject, find_mismatch
 from schemas.numbers import Numbers
 from schemas.operator import Operator
-from schemas.policy import InForce, Policy, Rule, lower_mode, numbers_of, risk_of, spare_protected
+from schemas.policy import InForce, Policy, Rule, fit_rule, lower_mode, numbers_of, risk_of, spare_protected
 from schemas.problem import count_position
 from schemas.scene import Advice, Scene, limit_collateral
-from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder, is_mutating, pick_verb
+from schemas.verb import TRAITS, Mode, Risk, Verb, is_mutating, pick_verb
 from schemas.words import Action, DriftKind
 
 NOTHING = Policy()
@@ -160,19 +160,17 @@ class _Desk:
             if advice is None:
                 choice = _Choice(rule, candidate.ladder, asked, risk_of(TRAITS[asked].risk, rule))
             else:
-                choice = self._try(rule, advice, position, candidate.ladder)
+                choice = self._try(rule, advice, position)
             if find_mismatch(rule.match, subject, choice.risk) is None:
                 return choice
         verb = asked if advice is None else pick_verb(candidate.ladder, position)
         return _Choice(None, candidate.ladder, verb, TRAITS[verb].risk)
 
-    def _try(self, rule: Rule, advice: Advice, position: int, default: tuple[Verb, ...]) -> _Choice:
+    def _try(self, rule: Rule, advice: Advice, position: int) -> _Choice:
         """Return what a line makes of a recommendation; the same for all of one action and the same causes."""
         key = (rule.rule_id, advice.action, advice.causing_kinds, position)
         if key not in self.tried:
-            ladder = fit_ladder(rule.ladder, advice.action, advice.causing_kinds) if rule.ladder else default
-            verb = pick_verb(ladder, position)
-            self.tried[key] = _Choice(rule, ladder, verb, risk_of(TRAITS[verb].risk, rule))
+            self.tried[key] = _Choice(rule, *fit_rule(rule, advice.action, advice.causing_kinds, position))
         return self.tried[key]
 
     def _find_mode(self, candidate: Candidate, choice: _Choice, subject: Subject) -> InForce:

@@ -30,10 +30,9 @@ from schemas.match import find_mismatch
 from schemas.memory import Memory, SeenRow
 from schemas.numbers import Automation, Numbers
 from schemas.operator import Operator
-from schemas.policy import BrokenPolicy, Policy, Rule, risk_of
+from schemas.policy import BrokenPolicy, Policy, Rule, fit_rule
 from schemas.problem import count_position
 from schemas.scene import Scene
-from schemas.verb import TRAITS, fit_ladder, pick_verb
 from schemas.words import ALL, FLEET
 from stages.expand_candidates import expand_candidates
 from stages.fold_ledger import fold_ledger
@@ -234,8 +233,8 @@ def _weigh_rules(candidate: Candidate, scene: Scene, book: Book, policy: Policy)
     position = count_position(problem.attempts) if problem else 0
     subject = describe_subject(candidate, scene)
     for rule in policy.rules:
-        ladder = fit_ladder(rule.ladder, advice.action, advice.causing_kinds) if rule.ladder else candidate.ladder
-        fails = find_mismatch(rule.match, subject, risk_of(TRAITS[pick_verb(ladder, position)].risk, rule))
+        fitted = fit_rule(rule, advice.action, advice.causing_kinds, position)
+        fails = find_mismatch(rule.match, subject, fitted.risk)
         yield Line(rule.rule_id, fails)
         if fails is None:
             return

@@ -7,8 +7,8 @@ from schemas.book import Able
 from schemas.desired import Desired
 from schemas.match import Subject, find_mismatch
 from schemas.numbers import Automation, Numbers
-from schemas.policy import Policy, Rule, find_mode, risk_of
-from schemas.verb import TRAITS, Mode, Risk, Verb, fit_ladder
+from schemas.policy import Policy, Rule, find_mode, fit_rule
+from schemas.verb import Mode, Risk, Verb
 from schemas.words import ALL, Action, DriftKind, EventType, Severity
 
 HYPOTHESES = {
@@ -90,8 +90,7 @@ def _reach(
 ) -> Reach:
     subject = known._replace(action=action)
     for rule in policy.rules:
-        verb = fit_ladder(rule.ladder, action, (DriftKind(subject.drift_kind[0]),))[0]
-        risk = risk_of(TRAITS[verb].risk, rule)
+        _, verb, risk = fit_rule(rule, action, (DriftKind(subject.drift_kind[0]),), 0)
         if find_mismatch(rule.match, subject, risk) is None:
             return Reach(subject.target, tuple(_missing(rule, verb, risk, subject, policy, numbers, offers)), rule)
     return Reach(subject.target, ("rule",), None)
