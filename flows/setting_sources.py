@@ -78,7 +78,7 @@ def _others_who_write(found: os.stat_result, trusted: frozenset[int]) -> str:
 
 def read_file_values(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """Return the file's values and the line of each key; its relative paths are relative to the file."""
-    from flows.sources.formats.yaml_strict import read_settings_file  # a tenth of `status`, where there is no file
+    from flows.sources.formats.settings_file import read_settings_file
 
     values, lines = read_settings_file(file)
     _place(values, PATHS, file.parent)

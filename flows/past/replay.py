@@ -12,7 +12,7 @@ from flows.errors import SettingsError
 from flows.past.day import Day, Judge, Problem
 from flows.setting_faults import explain_faults, suggest
 from flows.settings import Settings
-from flows.sources.formats.yaml_strict import read_settings_file
+from flows.sources.formats.settings_file import read_settings_file
 from flows.text.values import FaultsError, read_as
 from schemas.comparison import Advice, ChangedAdvice, StatePair
 from schemas.frame import DataFrame, Frame, columns, empty

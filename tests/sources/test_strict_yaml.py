@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from flows.errors import SettingsError
 from flows.sources.formats import yaml_strict as strict_yaml
-from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, read_settings_file, to_plain
+from flows.sources.formats.settings_file import read_settings_file
+from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml, to_plain
 from schemas.limits import Limits
 
 LIMITS = Limits()

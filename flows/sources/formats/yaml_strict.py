@@ -1,30 +1,17 @@
 """YAML without its surprises: one document of text keys, lists and YAML 1.2 scalars, each with its place."""
 
 import re
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
-from flows.errors import SettingsError, SupervisorError
-from flows.files.foreign import FileFaultError, read_file
+from flows.errors import SupervisorError
 from flows.sources.formats.yaml_tree import Bounds, Fault, Node, TreeBuilder
 from flows.sources.names import quote
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
-
-
-_SETTINGS_BYTES = 8 * 1024 * 1024
-
-
-class _SettingsBounds(NamedTuple):
-    """Those of a settings file, which cannot set its own."""
-
-    max_yaml_depth: int = 40
-    max_yaml_nodes: int = 500_000
-    max_faults_per_file: int = 20
 
 
 class YamlFaultError(SupervisorError):
@@ -78,24 +65,6 @@ def to_plain(node: Node | None) -> Any:
     if isinstance(node.value, list):
         return [to_plain(item) for item in node.value]
     return node.value
-
-
-def read_settings_file(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """Return the values of a settings file, and the line of each of its keys; an empty file has none.
-
-    Raises `SettingsError` with the file, the line and the problem.
-    """
-    try:
-        root = parse_yaml(read_file(file.resolve(), max_bytes=_SETTINGS_BYTES).data, _SettingsBounds())
-    except FileFaultError as error:
-        raise SettingsError(f"{file}: {error.problem}") from None
-    except YamlFaultError as error:
-        faults = [f"{file}:{line}:{column}: {problem}" for line, column, problem in error.faults]
-        raise SettingsError("\n".join(faults)) from None
-    items = root.value if root is not None and root.value is not None else {}
-    if not isinstance(items, dict):
-        raise SettingsError(f"{file}:1: expected settings as 'name: value'")
-    return {key: to_plain(item) for key, item in items.items()}, {key: item.line for key, item in items.items()}
 
 
 def _decode(data: bytes) -> str:
