@@ -40,8 +40,8 @@ def test_what_is_plainly_well_may_be_counted_or_told_one_by_one(want, have, late
 
 
 def reversed_rows(frames):
-    """Return the frames with their rows in the other order, which swaps any two of them."""
-    return type(frames)(*(rows.reverse() for rows in frames))
+    """Return the frames with their rows in the other order, which swaps any two of them; what is not known stays so."""
+    return type(frames)(*(None if rows is None else rows.reverse() for rows in frames))
 
 
 def at(moment, have):
