@@ -8,7 +8,6 @@ from prefect import get_run_logger, runtime, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
-from prefect.futures import as_completed
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import AwareDatetime
 
@@ -76,7 +75,9 @@ def _run_months(work: Backfiller, months: dict[str, list[Day]], jobs: int) -> It
         yield from (tasks[name](work, days, jobs) for name, days in months.items())
         return
     futures = [tasks[name].submit(work, days, jobs) for name, days in months.items()]
-    yield from (future.result() for future in as_completed(futures))
+    yield from (
+        future.result() for future in futures
+    )  # one by one: to be told of those done waits for ever on a lost cluster
 
 
 def _check_places(settings: Settings, source: Path, inventory_git: Path | None) -> None:

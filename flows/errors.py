@@ -62,6 +62,18 @@ class EmitError(SupervisorError):
     page = "docs/guarantees.md"
 
 
+class ClusterError(SupervisorError):
+    """The Dask cluster cannot be reached, or nobody of it is left to work; what was under way may be done or not."""
+
+    page = "docs/scheduling.md"
+
+
+class KilledTaskError(SupervisorError):
+    """A task ended each worker that it was given to."""
+
+    page = "docs/scheduling.md"
+
+
 class HistoryError(SupervisorError):
     """A file of the history, of the archive, or of a source of snapshots cannot be read or is not what it should be."""
 

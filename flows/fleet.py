@@ -11,16 +11,16 @@ from uuid import uuid4
 import dask
 import polars as pl
 from dask.tokenize import normalize_token
-from distributed.scheduler import KilledWorker
 from distributed.security import Security
 from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
-from prefect_dask import DaskTaskRunner
+from prefect.task_runners import TaskRunner
 
 from flows.backfill import backfill
-from flows.errors import SettingsError
+from flows.errors import ClusterError, KilledTaskError, SettingsError, SupervisorError
+from flows.orchestration.dask_runner import PatientRunner
 from flows.orchestration.own_flow import flow
 from flows.orchestration.parameters import AsOf, ParameterPath
 from flows.orchestration.shard import ShardedStep
@@ -53,7 +53,7 @@ IN_MEMORY = {
 normalize_token.register(pl.DataFrame, lambda _: uuid4().hex)  # type: ignore[no-untyped-call]
 
 
-def make_task_runner(settings: Settings) -> DaskTaskRunner:
+def make_task_runner(settings: Settings) -> TaskRunner[Any]:
     """Return a runner on the scheduler that the settings name, or on own processes that nobody else can speak to.
 
     Whoever speaks to a scheduler or a worker runs code as its user. So ours take TLS alone, by a key that is made for
@@ -66,7 +66,7 @@ def make_task_runner(settings: Settings) -> DaskTaskRunner:
                 "dask_address: expected tls://HOST:PORT, since whoever reaches a scheduler without TLS runs code there; "
                 "the certificates are Dask's own settings (DASK_DISTRIBUTED__COMM__TLS__...)"
             )
-        return DaskTaskRunner(address=settings.dask_address)
+        return PatientRunner(settings.dask_patience, address=settings.dask_address)
     own = {
         "security": Security.temporary(),  # type: ignore[no-untyped-call]
         "n_workers": settings.dask_workers,
@@ -76,7 +76,7 @@ def make_task_runner(settings: Settings) -> DaskTaskRunner:
         "dashboard_address": None,
         "silence_logs": 40,
     }
-    return DaskTaskRunner(cluster_kwargs=own)
+    return PatientRunner(settings.dask_patience, cluster_kwargs=own)
 
 
 backfill_fleet = backfill.with_options(name="backfill-fleet", task_runner=make_task_runner(load_settings().settings))
@@ -113,7 +113,7 @@ def reconcile_sites(as_of: AsOf | None = None) -> State[list[SiteEnd]]:
 
     Each worker has one site in memory at a time. A site is asked what it needs of others, then shown what is needed, and
     judged and recorded by itself, under its own lock; one that cannot be read, or that no worker survives, is skipped, and
-    the others stand.
+    the others stand. Where the cluster is lost, what is recorded stands, and the next run does the rest.
     """
     settings = load_settings().settings
     if settings.fleet_sites is None:
@@ -129,14 +129,19 @@ def reconcile_sites(as_of: AsOf | None = None) -> State[list[SiteEnd]]:
     if joined.twice:
         get_run_logger().warning("nodes of two sites, told of once: %s", ", ".join(map(show, joined.twice)))
     runs = ((site, as_of, told, moment) for site, told in zip(sites, joined.tell(), strict=True))
-    return end_sites(list(as_tasks(run_site, at_once, runs, lose_site)))
+    ends = list[SiteEnd]()
+    try:
+        ends.extend(as_tasks(run_site, at_once, runs, lose_site))
+    except ClusterError as error:
+        ends += [lose_site(site, error) for site in sites[len(ends) :]]
+    return end_sites(ends)
 
 
 def as_tasks(
     function: Callable[..., Result],
     at_once: int,
     calls: Iterable[tuple[Any, ...]],
-    instead: Callable[[Any, KilledWorker], Result],
+    instead: Callable[[Any, KilledTaskError], Result],
 ) -> Iterator[Result]:
     """Yield what the function gives for each call, each a task, so many at once that no worker waits.
 
@@ -150,7 +155,7 @@ def as_tasks(
         site, future = under_way.popleft()
         try:
             return future.result()
-        except KilledWorker as error:
+        except KilledTaskError as error:
             return instead(site, error)
 
     for call in calls:
@@ -163,10 +168,9 @@ def as_tasks(
         yield finish_first()
 
 
-def lose_site(site: Path, error: KilledWorker) -> SiteEnd:
-    """Return the end of a site whose run ended each worker that it was given to."""
-    died = f"{error.allowed_failures + 1} workers died of its run; is there memory for it?"
-    return SiteEnd(site, Outcome.FAILED, None, 0, died)
+def lose_site(site: Path, error: SupervisorError) -> SiteEnd:
+    """Return the end of a site whose run is not known to have ended."""
+    return SiteEnd(site, Outcome.FAILED, None, 0, str(error))
 
 
 def end_sites(ends: list[SiteEnd]) -> State[list[SiteEnd]]:

@@ -184,6 +184,9 @@ class Settings(Rules, PastRules):
     fleet_shards: Count = setting(4, "reconcile-fleet: parts that the nodes are judged in")
     dask_workers: Count = setting(2, "reconcile-fleet: processes on this machine")
     dask_address: str | None = setting(None, "reconcile-fleet: a Dask scheduler, in place of own processes")
+    dask_patience: PositiveDuration = setting(
+        timedelta(minutes=2), "reconcile-fleet: a Dask cluster without any worker for so long ends the run"
+    )
     open_after: OpenAfter = setting(dict, "drift must last so long (10m, 3 runs) to open an episode, by kind")
     flapping_diagnostics: bool = setting(False, "recommend diagnostics for a target that flaps")
     metrics_file: UserPath | None = setting(None, "a file that every run writes its Prometheus metrics to")

@@ -40,6 +40,7 @@ GROUPS = {
     "When it runs": (
         "lock_timeout", "deadline", "serve_interval", "serve_cron", "watch_settle", "watch_min_interval",
         "watch_max_interval", "observe_every", "fleet_sites", "inputs", "fleet_shards", "dask_workers", "dask_address",
+        "dask_patience",
     ),
 }  # fmt: skip
 """The settings that are no rule and in no section, by what they are for."""
