@@ -48,8 +48,7 @@ def decide_transitions(
         return Transitions((), dict(episodes), frozenset())
     recommended = {row.key: row for row in judged.recommendations}
     kept = set() if _is_all_read(judged) else _keep(episodes, judged)
-    kept_targets = {episodes[key].target for key in kept}
-    free = {key: row for key, row in recommended.items() if not _is_frozen(row, kept, kept_targets, judged)}
+    free = _leave_frozen(recommended, episodes, kept, judged)
     silent = {key for key in episodes.keys() - free.keys() if episodes[key].is_open}
     closed = [*_resolve(episodes, recommended, silent - kept, judged)]
     risen = [*_raise(episodes, free, judged, reminder_interval, emit_mode)]
@@ -189,6 +188,16 @@ def _anchor(
             causes = tuple(sorted(row.root_causes)) if row is not None and causes is None else causes
             found[key] = episode._replace(last_event_at=min(episode.last_event_at, as_of), root_causes=causes)
     return found
+
+
+def _leave_frozen(
+    recommended: Mapping[Key, Recommended], episodes: Mapping[Key, Episode], kept: set[Key], judged: Judged
+) -> Mapping[Key, Recommended]:
+    """Return the recommendations without those for which nothing opens or changes: of a world that can be read, all."""
+    if not kept and judged.is_topology_readable and not judged.is_world_stale:
+        return recommended
+    kept_targets = {episodes[key].target for key in kept}
+    return {key: row for key, row in recommended.items() if not _is_frozen(row, kept, kept_targets, judged)}
 
 
 def _is_frozen(row: Recommended, kept: set[Key], kept_targets: set[Target], judged: Judged) -> bool:

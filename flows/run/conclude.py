@@ -12,6 +12,7 @@ from flows.run.attention import Attention
 from schemas.desired import Desired
 from schemas.drift import EVIDENCE
 from schemas.episode import Episode, Judged, Recommended, Target
+from schemas.joins import only
 from schemas.last_run import LastRun
 from schemas.rejected import is_fault
 from schemas.run import Judgement
@@ -53,7 +54,7 @@ def to_judged(
     open_targets = {episode.target for episode in episodes if episode.is_open} | waiting
     names = {"node": [target.node for target in open_targets], "service": [target.service for target in open_targets]}
     asked = pl.DataFrame(names, schema={"node": pl.String, "service": pl.String})
-    services = desired.services.join(asked, on=["node", "service"], how="semi")
+    services = only(desired.services, asked, ["node", "service"])
     nodes = desired.nodes.filter("is_monitored")
     is_wanted = pl.col("is_monitored") & pl.col("node").is_in(nodes["node"].implode())
     faults = desired.unread.filter(is_fault())
