@@ -21,6 +21,7 @@ from typing import (
 import polars as pl
 
 from schemas.episode import Target
+from schemas.joins import hash_keys
 
 if TYPE_CHECKING:
     import pandera.polars as pa
@@ -104,12 +105,12 @@ class Promises(NamedTuple):
     """The columns that no two rows share."""
 
     def are_kept(self, frame: pl.DataFrame) -> bool:
-        """Return whether the frame keeps to all of it."""
+        """Return whether the frame plainly keeps to all of it; where keys share a number, they may yet differ."""
         return (
             list(frame.schema.items()) == self.dtypes
             and not any(frame.get_column(name).null_count() for name in self.filled)
             and not any(frame.get_column(name).is_nan().any() for name in self.numbers)
-            and (frame.height < 2 or all(frame.n_unique(key) == frame.height for key in self.keys))
+            and (frame.height < 2 or all(hash_keys(frame, key).n_unique() == frame.height for key in self.keys))
         )
 
 

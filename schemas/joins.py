@@ -1,6 +1,7 @@
 """Joins that keep the order of the rows: about nothing they cost nothing, and of large frames they are made in parts."""
 
 import operator
+from functools import reduce
 from itertools import pairwise
 from typing import Literal
 
@@ -68,7 +69,7 @@ def _join(
 
 def hash_keys(rows: pl.DataFrame, keys: list[str]) -> pl.Series:
     """Return a number that equal keys share, and hardly any others: most of many rows are left out by that alone."""
-    return rows.select(pl.reduce(operator.xor, [pl.col(key).hash(seed) for seed, key in enumerate(keys)])).to_series()
+    return rows.select(reduce(operator.xor, (pl.col(key).hash(seed) for seed, key in enumerate(keys)))).to_series()
 
 
 def are_among(rows: pl.DataFrame, others: pl.DataFrame, keys: list[str]) -> pl.Series:
