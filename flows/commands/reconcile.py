@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import options
+from flows.commands.few_bytes import work_by_size
 from flows.commands.options import Format
-from flows.files.processes import work_here
 from flows.render.progress import working
 from flows.text.escape import show, show_lines
 
@@ -41,9 +41,6 @@ In CI: fail only for what the main branch does not have, and show it beside the 
   supervisor reconcile --dry-run --fail-on new --baseline baseline.json --format sarif > drift.sarif
   supervisor reconcile --dry-run --fail-on 'severity>=error' --format junit > drift.xml
 """
-
-FEW_BYTES = 2 * 1024 * 1024
-"""A world whose services take less (some ten thousand) is judged in one thread, which hands nothing over."""
 
 
 def register(app: typer.Typer) -> None:
@@ -95,7 +92,7 @@ def reconcile(
     tell = partial(_tell_run, settings=settings, output=output, quiet=quiet, timings=timings, typed=typed)
     hold = partial(_hold_against, criteria=criteria, known=known)
     run = partial(_run, settings, moment, hold, tell, dry_run=dry_run)
-    code = work_here(run) if _is_small(settings) else run()
+    code = work_by_size(settings, run)
     return 0 if exit_zero and code == 2 else code
 
 
@@ -117,15 +114,6 @@ def _run(
     gate = hold(report)
     tell(report, gate)
     return gate.exit_code(report) if gate else report.exit_code
-
-
-def _is_small(settings: "Settings") -> bool:
-    from flows.sources.world.files import SERVICES
-
-    try:
-        return (settings.world / SERVICES).stat().st_size < FEW_BYTES
-    except OSError:
-        return False
 
 
 def _read_gate(fail_on: list[str] | None, baseline: Path | None) -> "tuple[Criteria, dict[Key, Severity] | None]":

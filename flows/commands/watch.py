@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import options
+from flows.commands.few_bytes import work_by_size
 
 if TYPE_CHECKING:
     from flows.executor.start import Done
@@ -211,7 +212,7 @@ def _run(settings: "Settings", reader: "InputReader", place: Place, *, dry_run: 
     from flows.text.escape import show
 
     try:
-        return run_once(settings, dry_run=dry_run, reader=reader)
+        return work_by_size(settings, partial(run_once, settings, dry_run=dry_run, reader=reader))
     except SupervisorError as error:
         place.complain(show(error, limit=2000))
         return None

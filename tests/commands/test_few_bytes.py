@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 import typer
 
-from flows.commands.reconcile import FEW_BYTES, _is_small
+from flows.commands.few_bytes import FEW_BYTES, work_by_size
 from flows.errors import BusyError
 from flows.files import processes
 from flows.files.processes import count_cores, keep_memory, work_here
@@ -18,17 +18,24 @@ from flows.settings import Settings
 THREADS, MEMORY = "POLARS_MAX_THREADS", "_RJEM_MALLOC_CONF"
 
 
-@pytest.mark.parametrize(("size_bytes", "is_small"), [(0, True), (FEW_BYTES - 1, True), (FEW_BYTES, False)])
-def test_a_world_is_small_by_the_size_of_its_services(tmp_path, size_bytes, is_small):
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """Return a function that says where what is made of the world in the folder would be done."""
+    monkeypatch.setattr("flows.commands.few_bytes.work_here", lambda _work: "here")
+    return lambda: work_by_size(Settings(world=tmp_path), lambda: "anywhere")
+
+
+@pytest.mark.parametrize(("size_bytes", "where"), [(0, "here"), (FEW_BYTES - 1, "here"), (FEW_BYTES, "anywhere")])
+def test_a_world_is_small_by_the_size_of_its_services(work, tmp_path, size_bytes, where):
     (tmp_path / "elsewhere").touch()
     os.truncate(tmp_path / "elsewhere", size_bytes)
     (tmp_path / "services.json").symlink_to("elsewhere")
 
-    assert _is_small(Settings(world=tmp_path)) is is_small
+    assert work() == where
 
 
-def test_a_world_that_is_not_there_is_not_small(tmp_path):
-    assert not _is_small(Settings(world=tmp_path))
+def test_a_world_that_is_not_there_is_not_small(work):
+    assert work() == "anywhere"
 
 
 @pytest.mark.parametrize(("name", "say"), [(THREADS, lambda: work_here(int)), (MEMORY, keep_memory)])
