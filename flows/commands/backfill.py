@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.commands import options
+from schemas.spoken import count
 
 if TYPE_CHECKING:
     from flows.past.make_days import DayDone
@@ -67,7 +68,6 @@ def backfill(
             )
         if events is not None:
             from flows.past.events import write_events
-            from schemas.spoken import count
 
             with progress(len(found), "events") as advance:
                 written = write_events(events, judge, days, settings, advance)
@@ -84,7 +84,6 @@ def _watched(results: "Iterable[DayDone]", advance: Any) -> "Iterator[DayDone]":
 
 def _report(done: "list[DayDone]", passed_over: tuple[str, ...]) -> int:
     from flows.text.escape import show_line
-    from schemas.spoken import count
 
     judged, known = sum(one.judged_count for one in done), sum(one.known_count for one in done)
     problems = [problem for one in done for problem in one.problems]

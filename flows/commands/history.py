@@ -82,10 +82,8 @@ def history(
             ["note: each run adds to the history, and 'supervisor backfill' makes it of kept snapshots"], err=True
         )
     elif past.reliability.is_empty() and (node or service):
-        asked = " and ".join(f"{what} {name}" for what, name in (("node", node), ("service", service)) if name)
         whole = study_past(settings.history_root(), settings.past_rules(), begin, end)
-        question = _ask_what_is_meant(whole, _lower(node), _lower(service))
-        print_lines([f"note: no run of this period asks for {asked}, or shows drift of it{question}"], err=True)
+        print_lines([_note_unknown(whole, node, service)], err=True)
     return 0
 
 
@@ -106,6 +104,12 @@ def _print_sites(
         for text in texts:
             typer.echo(f"{_shown(one.name)}: {_shown(text)}", err=True)
     return 0 if len(pasts) == len(found) else 1
+
+
+def _note_unknown(past: "Past", node: str | None, service: str | None) -> str:
+    asked = " and ".join(f"{what} {name}" for what, name in (("node", node), ("service", service)) if name)
+    question = _ask_what_is_meant(past, _lower(node), _lower(service))
+    return f"note: no run of this period asks for {asked}, or shows drift of it{question}"
 
 
 def _ask_what_is_meant(past: "Past", node: str | None, service: str | None) -> str:

@@ -9,6 +9,7 @@ from flows.commands import options
 from flows.commands.completion import complete_target
 
 if TYPE_CHECKING:
+    from flows.past.policy_replay import Replayed
     from flows.views.policy_check import PolicyInspection
 
 CHECK = """Say all that is wrong or odd about a policy: every fault at once, with file, line and column.
@@ -200,17 +201,19 @@ def replay(
     )
     for fault in found.faults:
         typer.echo(f"warning: the policy in force would hold everything back: {fault}", err=True)
-    if as_json:
-        from flows.render.document import dump
-        from flows.render.policy import replay_to_document
+    _print_replayed(found, as_json=as_json)
+    return 0
 
+
+def _print_replayed(found: "Replayed", *, as_json: bool) -> None:
+    from flows.render.document import dump
+    from flows.render.policy import replay_to_document, replay_to_lines
+    from flows.render.screen import print_lines
+
+    if as_json:
         typer.echo(dump(replay_to_document(found), indent=2))
     else:
-        from flows.render.policy import replay_to_lines
-        from flows.render.screen import print_lines
-
         print_lines(replay_to_lines(found))
-    return 0
 
 
 def _print(found: "PolicyInspection") -> None:

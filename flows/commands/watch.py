@@ -58,10 +58,8 @@ def watch(
     web: Annotated[bool, typer.Option("--web", help="Serve the page, too: where web.host and web.port say.")] = False,
 ) -> int:
     """Run until SIGINT or SIGTERM; return 0."""
-    if act and dry_run:
-        raise typer.BadParameter("--act does things, and --dry-run writes nothing; leave one of them out")
-    if observe and dry_run:
-        raise typer.BadParameter("--observe writes the world, and --dry-run writes nothing; leave one of them out")
+    if dry_run:
+        _refuse_writing(act=act, observe=observe)
     given = {
         "inventory": inventory,
         "world": world,
@@ -85,6 +83,13 @@ def watch(
                 beside.enter_context(begin(settings, place))
         _watch(settings, stop, place, dry_run=dry_run)
     return 0
+
+
+def _refuse_writing(*, act: bool, observe: bool) -> None:
+    if act:
+        raise typer.BadParameter("--act does things, and --dry-run writes nothing; leave one of them out")
+    if observe:
+        raise typer.BadParameter("--observe writes the world, and --dry-run writes nothing; leave one of them out")
 
 
 class _Log:
