@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from flows.past.policy_episodes import Episodes
 from flows.past.policy_runs import JudgedRuns
 from flows.past.policy_sleep import Sleep, fall_asleep
 from flows.past.policy_views import Fleets, looks_at
@@ -14,7 +15,7 @@ from flows.run.actions import Acting, Remembered, decide_actions, make_scene
 from schemas.book import Able, Book
 from schemas.decision import Decided, Decision, Verdict
 from schemas.desired import Desired
-from schemas.episode import Episode, Key, Recommended, Target, open_episode, spell_target
+from schemas.episode import Target, spell_target
 from schemas.ledger import (
     WRITERS,
     Approved,
@@ -47,7 +48,6 @@ from stages.see_targets import see_targets
 
 PEOPLE = tuple(Operator(name=f"person {number}", uid=1000 + number) for number in range(1, 6))
 """Who says yes where all is approved."""
-REMEMBERED_OPENINGS = 20
 KEPT_SCENES = 500
 
 
@@ -79,7 +79,7 @@ class Simulation:
     counts: Counter[Counted] = field(default_factory=Counter)
     memory: Memory = field(default_factory=Memory)
     entries: list[Entry] = field(default_factory=list)
-    episodes: dict[Key, Episode] = field(default_factory=dict)
+    episodes: Episodes = field(default_factory=Episodes)
     helped: dict[Target, datetime] = field(default_factory=dict)
     """From when a target counts as clean."""
     deciding: set[str] = field(default_factory=set)
@@ -135,18 +135,18 @@ class Simulation:
         """Return the run's scene: where nothing that it is made of differs but ages, one of before, grown older."""
         sign = runs.sign(as_of)
         if sign != self._sign:
-            self._keep_episodes(runs, as_of)
+            self.episodes.follow(runs.recommended(as_of), runs.drifting(as_of), as_of)
             self._sign = sign
         known, looks = self.fleets.know(runs), looks_at(self.policy)
         if known is None:
-            key = (sign, looks, self._standing(), frozenset(self.memory.seen), *_of_interest(book))
+            key = (sign, looks, self.episodes.list_open(), frozenset(self.memory.seen), *_of_interest(book))
             scene = self._keep(key, lambda: self._make(runs, as_of, world_at, book, ()))
             return replace(scene, as_of=as_of, world_at=world_at, shown=runs.shown(as_of))
         valid = self.policy if isinstance(self.policy, Policy) else None
         asked = find_interest(runs.recommended(as_of), book, self.memory, valid)
         further = asked.targets - known.targets
         view = known.view(runs, as_of, self.policy, further)
-        key = (runs.sign_undeployed(as_of), looks, self._standing(), further)
+        key = (runs.sign_undeployed(as_of), looks, self.episodes.list_open(), further)
         scene = self._keep(key, lambda: self._see(view, runs, as_of, world_at))
         shown, deployments = runs.shown(as_of), view.deployments
         return replace(scene, as_of=as_of, world_at=world_at, shown=shown, deployments=deployments)
@@ -159,22 +159,16 @@ class Simulation:
             known = self.scenes[key] = make()
         return known
 
-    def _standing(self) -> frozenset[tuple[Key, datetime]]:
-        return frozenset((key, episode.opened_at) for key, episode in self.episodes.items() if episode.is_open)
-
-    def _remembered(self) -> list[Episode]:
-        return [row for row in self.episodes.values() if row.is_open or row.openings]
-
     def _see(self, view: View, runs: JudgedRuns, as_of: datetime, world_at: datetime) -> Scene:
         advice = runs.recommended(as_of)
-        return see_targets(view, advice, self._remembered(), (), (), self.past, world_at, as_of)
+        return see_targets(view, advice, self.episodes.list_remembered(), (), (), self.past, world_at, as_of)
 
     def _make(
         self, runs: JudgedRuns, as_of: datetime, world_at: datetime, book: Book, watched: tuple[Target, ...]
     ) -> Scene:
         """Return the scene of a large fleet, with the neighbours of what is acted on."""
         acting = Acting(self.policy, self.numbers, PEOPLE, Ledger(), self.memory, None)
-        remembered = Remembered(self._remembered(), (), self.past)
+        remembered = Remembered(self.episodes.list_remembered(), (), self.past)
         return make_scene(
             runs.sight(as_of), runs.recommended(as_of), remembered, acting, book, world_at, as_of, watched
         )
@@ -196,20 +190,6 @@ class Simulation:
             return scene
         findings = {target: rows for target, rows in scene.findings.items() if target not in well}
         return replace(scene, findings=findings, advice=tuple(row for row in scene.advice if row.target not in well))
-
-    def _keep_episodes(self, runs: JudgedRuns, as_of: datetime) -> None:
-        """Open what is recommended anew, and close what has no drift any more or another recommendation."""
-        recommended = {row.key: row for row in runs.recommended(as_of)}
-        with_other, drifting = {row.target for row in recommended.values()}, runs.drifting(as_of)
-        for key, episode in self.episodes.items():
-            if episode.is_open and key not in recommended:
-                target = episode.target
-                if target in with_other or target not in drifting:
-                    self.episodes[key] = episode._replace(is_open=False)
-        for key, row in recommended.items():
-            before = self.episodes.get(key)
-            if before is None or not before.is_open:
-                self.episodes[key] = _open(row, before, as_of)
 
     def _start(self, decision: Decision, runs: JudgedRuns, scene: Scene) -> None:
         as_of = scene.as_of
@@ -271,10 +251,6 @@ def _of_interest(book: Book) -> tuple[frozenset[Any], ...]:
     unstarted = frozenset(intent.target for intent in book.unstarted)
     problems = frozenset((row.target, len(row.attempts)) for row in book.problems.values())
     return frozenset(attempt.n for attempt in book.open_attempts), unstarted, problems
-
-
-def _open(row: Recommended, before: Episode | None, as_of: datetime) -> Episode:
-    return open_episode(row, (*(before.openings if before else ()), as_of)[-REMEMBERED_OPENINGS:])
 
 
 def _offer_all(desired: Desired) -> Iterator[Offer]:
