@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import typer
 
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
+OUT_OF_MEMORY = "error: out of memory; nothing half was written. Lower the limits (max_json_values), or give it more"
+PANICS_WITHOUT_MEMORY = ("allocate memory", "Resource temporarily unavailable")
+"""What a panic of polars says where it gets no memory, or no thread for want of it. Elsewhere Rust aborts: that is as a kill."""
 
 
 def main() -> None:
@@ -47,10 +50,9 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stdout = None
         return 0
-    except MemoryError:
-        _complain("out of memory; nothing half was written. Lower the limits (max_json_values), or give it more")
-        return USAGE_ERROR
     except BaseException as error:  # noqa: BLE001 - the last line of defence: a bug of ours, or a panic of polars
+        if _is_without_memory(error):
+            return _end_without_memory(error)
         return _report_bug(error, with_traceback="--traceback" in arguments)
 
 
@@ -97,8 +99,25 @@ def _complain(message: str) -> None:
     )
 
 
+def _is_panic(error: BaseException) -> bool:
+    return type(error).__name__ == "PanicException"
+
+
+def _is_without_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or (
+        _is_panic(error) and any(words in str(error) for words in PANICS_WITHOUT_MEMORY)
+    )
+
+
+def _end_without_memory(error: BaseException) -> int:
+    """Say so with what is loaded already: there may be no memory for an import, before what was read is forgotten or after."""
+    error.__traceback__ = None
+    print(OUT_OF_MEMORY, file=sys.stderr)
+    return USAGE_ERROR
+
+
 def _report_bug(error: BaseException, *, with_traceback: bool) -> int:
-    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+    if not isinstance(error, Exception) and not _is_panic(error):
         raise error
     if isinstance(error, OSError) and not with_traceback:
         _complain(f"{error.filename or 'the system says'}: {error.strerror or error}")

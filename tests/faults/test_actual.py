@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import stat
 import tempfile
@@ -534,10 +535,14 @@ def test_without_memory_the_run_ends_with_a_word_and_not_half_done(lab):
     )
     lab.set_services('{"a/web":{},"x":[' + "[{}],{}," * 4_000_000 + "0]}")
     ran = lab.spawn(within=("prlimit", f"--as={1 << 30}"), timeout_s=100)
+    nothing = not lab.log.exists()
+    lab.write_world(dict.fromkeys(GOOD, "ok"))
 
-    assert ran.exit_code in (1, 3)
-    assert "out of memory" in ran.errors
-    assert not lab.log.exists()
+    # Where polars is the one that gets no memory, Rust aborts, which is as a kill; which of both it is, is chance.
+    words = {1: "out of memory", -signal.SIGABRT: "memory allocation of"}
+    assert words[ran.exit_code] in ran.errors
+    assert nothing
+    assert lab.reconcile().exit_code == 0
 
 
 def test_a_world_that_we_may_not_look_into_is_not_said_to_be_gone():

@@ -23,6 +23,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from flows.cli import OUT_OF_MEMORY
 from flows.ledger import history as history_source
 from flows.ledger import history_writer as history_sink
 from flows.past.study import study_past
@@ -245,6 +246,28 @@ def test_a_bug_is_one_line_with_a_number_and_nothing_is_written(lab, monkeypatch
     assert re.fullmatch(rf"error: a bug of the supervisor \([0-9a-f]{{8}}: {kind.__name__}: .*\n", ran.errors)
     assert "Traceback" in traced.errors
     assert RAW.search(ran.errors + traced.errors) is None
+    assert lab.told() == []
+
+
+@case("OWN-010")
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        PanicException("Cannot allocate memory to hold CompactString"),
+        PanicException('Os { code: 11, kind: WouldBlock, message: "Resource temporarily unavailable" }'),
+    ],
+    ids=["python", "a text of polars", "a thread of polars"],
+)
+def test_to_be_without_memory_is_no_bug_and_is_said_without_an_import(lab, monkeypatch, error):
+    def stumble(*_):
+        monkeypatch.setitem(sys.modules, "flows.render.screen", None)
+        raise error
+
+    monkeypatch.setattr(decide_module, "judge", stumble)
+    ran = lab.reconcile()
+
+    assert (ran.exit_code, ran.errors) == (1, f"{OUT_OF_MEMORY}\n")
     assert lab.told() == []
 
 
