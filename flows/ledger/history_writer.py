@@ -62,7 +62,7 @@ def prepare_run(state_dir: Path, rows: History) -> list[Pending]:
 
 
 def _is_there(folder: Path, stem: str) -> bool:
-    return any(folder.glob(f"{stem}-*{PART}")) or (folder / f"{stem}{PART}").exists()
+    return folder.is_dir() and any(_is_of_run(name, stem) for name in os.listdir(folder))
 
 
 def _prepare(folder: Path, stem: str, rows: pl.DataFrame) -> Pending:

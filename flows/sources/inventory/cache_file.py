@@ -127,6 +127,8 @@ def frame_of_bytes(part: Part) -> pl.DataFrame:
     except msgspec.DecodeError as error:
         raise pl.exceptions.ComputeError(str(error)) from None
     frame = _read(rows)
+    if not tables:
+        return frame
     return frame.with_columns(_read(texts)[name].gather(frame[name]) for name, texts in tables.items())
 
 

@@ -17,7 +17,7 @@ from flows.sources.world.names import WorldNames, dangling_aliases
 from flows.sources.world.repeats import Repeats, Row
 from flows.sources.world.rows import WorldRows
 from schemas.actual import Actual, ActualNode, ActualService, Deployment, Incident, Snapshot, TakenName
-from schemas.frame import Frame, dtypes
+from schemas.frame import Frame, dtypes, empty
 from schemas.limits import Limits
 from schemas.rejected import Doubtful, Rejected
 from schemas.rules import Rules
@@ -172,6 +172,8 @@ def _frame(
 
     More of them came as columns already; these are given away, as nobody has room for a large world twice.
     """
+    if not (rows or columns or (repeats and repeats.places)):
+        return empty(schema)
     types = dtypes(schema)
     raw: dict[str, Any] = {name: pl.Int64 if isinstance(of, pl.Datetime) else of for name, of in types.items()}
     given = {name: _column(values, raw[name]) for name, values in zip(types, zip(*rows, strict=True), strict=False)}
