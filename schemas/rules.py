@@ -13,10 +13,17 @@ from schemas.window import parse_window
 from schemas.words import DriftKind
 
 _RUNS = re.compile(r"(\d{1,4}) runs?")
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a surrogate pair: what Python makes of a byte of the environment that is no UTF-8."""
 
 
 def split_words(given: object) -> object:
-    """Return the list that a text such as `ok, healthy` names, or that one number is; anything else as it is."""
+    """Return the list that a text such as `ok, healthy` names, or that one number is; anything else as it is.
+
+    ValueError for a text that is no UTF-8.
+    """
+    if any(isinstance(one, str) and _HALF.search(one) for one in (given if isinstance(given, list) else [given])):
+        raise ValueError("expected UTF-8, found a byte or an escape that is none")
     if isinstance(given, str):
         return [word.strip() for word in given.split(",") if word.strip()]
     return [given] if isinstance(given, int) and not isinstance(given, bool) else given

@@ -156,9 +156,9 @@ def _find_oldest(shown: Shown, shown_at: datetime) -> datetime:
 
 
 def find_sites(pattern: str) -> list[Path]:
-    """Return the settings files of the sites, sorted by path.
+    """Return the settings files of the sites, sorted by path; of one that is wrong, its site's run tells.
 
-    Raises `SettingsError` where there is none, one is wrong, or two sites keep what they write in one place.
+    Raises `SettingsError` where there is none, or two sites keep what they write in one place.
     """
     root = Path(pattern).expanduser().absolute()
     sites = sorted(path for path in Path(root.anchor).glob(str(root.relative_to(root.anchor))) if path.is_file())
@@ -166,8 +166,7 @@ def find_sites(pattern: str) -> list[Path]:
         raise SettingsError(f"fleet_sites: {pattern!a} matches no file; it names the settings file of each site")
     owners: dict[Path, Path] = {}
     for site in sites:
-        places = load_settings(config=site).settings.places
-        for place in (places.checkpoint, places.state_dir):
+        for place in _places_of(site):
             other = owners.setdefault(place, site)
             if other != site:
                 raise SettingsError(
@@ -175,3 +174,11 @@ def find_sites(pattern: str) -> list[Path]:
                     " state_dir of each site, and none of them in the environment"
                 )
     return sites
+
+
+def _places_of(site: Path) -> tuple[Path, ...]:
+    try:
+        places = load_settings(config=site).settings.places
+    except SettingsError:
+        return ()
+    return (places.checkpoint, places.state_dir)

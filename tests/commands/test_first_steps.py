@@ -65,6 +65,17 @@ def test_a_variable_names_words_with_commas_or_as_json(monkeypatch, text):
     assert load_settings().settings.healthy_words == {"up", "fine"}
 
 
+@pytest.mark.parametrize("text", ["up, \udcff", '["up", "\\ud800"]'], ids=["a byte", "an escape"])
+@pytest.mark.parametrize("name", ["healthy_words", "restart_triggers"])
+def test_words_of_a_variable_that_are_no_utf_8_are_a_mistake(monkeypatch, name, text):
+    monkeypatch.setenv(f"SUPERVISOR_{name.upper()}", text)
+
+    with pytest.raises(
+        SettingsError, match=f"environment SUPERVISOR_{name.upper()}: {name}: expected UTF-8, found a byte"
+    ):
+        load_settings()
+
+
 @pytest.mark.parametrize("text", ["1000,1001", "[1000, 1001]"])
 def test_a_variable_names_numbers_with_commas_or_as_json(monkeypatch, text):
     monkeypatch.setenv("SUPERVISOR_LOG_OWNERS", text)

@@ -99,6 +99,17 @@ def test_a_site_that_cannot_be_read_is_skipped_and_the_others_stand(fleet):
     assert all(end.event_count for end in (ends[0], ends[2]))
 
 
+@pytest.mark.parametrize("written", [b"world: [", b"inventory: \xff", b"wrld: /srv/world"])
+def test_a_site_whose_settings_cannot_be_read_has_failed_and_the_others_stand(fleet, written):
+    (fleet[1].inventory / "supervisor.yaml").write_bytes(written)
+
+    ends, _ = run_all(settings_files(fleet))
+
+    assert [end.outcome for end in ends] == [Outcome.COMPLETED, Outcome.FAILED, Outcome.COMPLETED]
+    assert ends[1].problem.startswith(f"{fleet[1].inventory / 'supervisor.yaml'}:")
+    assert all(end.event_count for end in (ends[0], ends[2]))
+
+
 def tear(fleet_of_site):
     file = fleet_of_site.world / "services.json"
     whole = file.read_text()
