@@ -11,20 +11,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from flows.errors import BusyError, SettingsError, SupervisorError
 from flows.executor.claim import claim
 from flows.executor.config import read_executor_config
+from flows.executor.news import stamp_news, wait_for_news
 from flows.executor.offer import Workshop
 from flows.executor.order import Order, order_of
 from flows.executor.proposal import Place, Runs, answers, find_contexts, propose
 from flows.executor.start import Done
 from flows.executor.work import Executor
 from flows.ledger.actions.entries import read_ledger
-from flows.ledger.actions.journals import Journals, stamp_journals
+from flows.ledger.actions.journals import Journals
 from flows.ledger.actions.places import ActionPlace
 from flows.observer.node_plan import NodePlan
 from flows.observer.plan import Plan, read_plan
@@ -35,7 +36,6 @@ from flows.run.gather import InputReader, read_desired
 from flows.settings import Settings, load_settings
 from schemas.attempt import IntentState
 from schemas.book import Book
-from schemas.ledger import Role
 from schemas.look_words import SelectorKind
 from schemas.verb import Verb
 from stages.fold_ledger import fold_ledger
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 TYPED_BACKENDS = frozenset({"docker", "compose", "systemd"})
 """Those whose step is a command line that a person could type as well."""
-LOOK_S = 1.0
-"""So often the executor looks whether somebody said something."""
 LAST_WORD_S = 3.0
 """Who has to wait longer than that for the end of what runs is told why."""
 
@@ -168,29 +166,6 @@ def acting(settings: Settings, tell: Callable[[Done], None], complain: Callable[
                 "the executor waits for what runs to come to its end; 'supervisor halt --abort --reason ...' ends it"
             )
         thread.join()
-
-
-class News(NamedTuple):
-    """What tells one state of what others said, and of what the last run left, from another."""
-
-    said: object
-    run: object
-
-
-def stamp_news(place: ActionPlace) -> News:
-    """Return the state as it is now: taken before a look, it tells what came while that went on, but for our own words."""
-    run = None
-    with suppress(OSError):
-        run = place.memory.stat().st_ino, place.memory.stat().st_mtime_ns
-    return News([row for row in stamp_journals(place) if not row[0].startswith(f"{Role.EXECUTOR}-")], run)
-
-
-def wait_for_news(place: ActionPlace, stop: Event, until_s: float, seen: News, *, with_runs: bool) -> None:
-    """Wait until somebody says something (or a run ends, `with_runs`), until that monotonic time, or until it is time to stop."""
-    while not stop.wait(LOOK_S) and time.monotonic() < until_s:
-        now = stamp_news(place)
-        if now.said != seen.said or (with_runs and now.run != seen.run):
-            return
 
 
 def plan(settings: Settings) -> tuple[Thought, list[Planned]]:

@@ -10,6 +10,7 @@ import pytest
 
 from flows import act
 from flows.executor.claim import Claim
+from flows.executor.news import stamp_news, wait_for_news
 from flows.executor.order import Preflight, Ran
 from flows.executor.start import Hands
 from flows.executor.work import Executor
@@ -132,7 +133,7 @@ def test_while_something_waits_to_be_started_a_run_is_news(tmp_path, monkeypatch
         return next(looks)
 
     stop = SimpleNamespace(wait=look)
-    act.wait_for_news(place, stop, time.monotonic() + 60, act.stamp_news(place), with_runs=is_waiting)
+    wait_for_news(place, stop, time.monotonic() + 60, stamp_news(place), with_runs=is_waiting)
 
     assert len([*looks]) == (2 if is_waiting else 0)
 
@@ -174,8 +175,8 @@ def test_what_is_said_while_the_executor_looks_is_news(tmp_path, monkeypatch):
 def test_what_the_executor_itself_says_is_no_news(tmp_path):
     place = ActionPlace(tmp_path)
     place.journals.mkdir()
-    before = act.stamp_news(place)
+    before = stamp_news(place)
     (place.journals / "executor-1.jsonl").write_text("a start")
-    assert act.stamp_news(place) == before
+    assert stamp_news(place) == before
     (place.journals / "operator-1.jsonl").write_text("a hold")
-    assert act.stamp_news(place) != before
+    assert stamp_news(place) != before
