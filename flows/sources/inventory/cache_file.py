@@ -136,8 +136,10 @@ def _number(column: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Return a number for each text of a column, null for null, and the texts in the order of their numbers."""
     # Categories of its own are numbered from 0 on.
     known = column.cast(pl.Categorical(pl.Categories.random()))
-    texts = known.drop_nulls().unique()
-    return known.to_physical(), texts.gather(texts.to_physical().arg_sort()).cast(pl.String)
+    numbers = known.to_physical()
+    last = numbers.max()
+    each = pl.int_range(last + 1 if isinstance(last, int) else 0, dtype=pl.UInt32, eager=True)
+    return numbers, each.cat.to(known.dtype).cast(pl.String).alias(column.name)
 
 
 def _comes_often(column: pl.Series) -> bool:
