@@ -127,7 +127,7 @@ def _hash_desired(services: pl.DataFrame, entries: pl.DataFrame, documents: dict
     if not is_documented.any():
         return services["entry_hash"]
     documented = services.filter(is_documented).select("service", pl.col("entry_hash").cast(pl.String))
-    found = documented.unique().join(entries.unique("entry_hash"), on="entry_hash")
+    found = documented.unique().join(entries, on="entry_hash").unique()
     hashes = [hash_list(entry, documents[service]) for service, entry in found.select("service", "entry").iter_rows()]
     known = found.select("service", "entry_hash", desired_hash=pl.Series(hashes, dtype=pl.String))
     # Joining these alone spares a large fleet a copy of all its services.

@@ -103,6 +103,8 @@ def pack_files(part: ParsedFiles) -> Pack:
         name: pl.DataFrame(dict(zip_longest(_SCHEMAS[name], values, fillvalue=())), schema=_SCHEMAS[name])
         for name, values in columns.items()
     }
+    # Put in order while they are few: the dependencies of all services are nearly in order, then.
+    frames["dependencies"] = frames["dependencies"].sort("number", "dependency", maintain_order=True)
     return empty_pack()._replace(services=_place_services(part), **frames)
 
 
