@@ -158,7 +158,7 @@ def cut_entries(data: bytes, key: str, names: Names) -> PlainEntries:
 def read_lines(text: str) -> list[Line]:
     """Return the lines below a name, behind which only a comment stands; raises `NotPlainError`."""
     rest, *lines = text.split("\n")
-    if not _NAMED.fullmatch(rest):
+    if rest and not _NAMED.fullmatch(rest):
         raise NotPlainError
     return [*map(_read_line, lines)]
 

@@ -197,14 +197,14 @@ class InventoryRows:
 
     def _read_host(self, name: str, found: NodeFiles) -> None:
         path = f"{HOSTS}/{found.folder}"
-        row = self.nodes.get(name, NodeRow(name, path))._replace(has_inventory=True)
+        row = self.nodes.get(name, NodeRow(name, path))
         row = self._read_capabilities(row, f"{path}/{CAPABILITIES_FILE}")
         row = self._read_node_file(row, f"{path}/{NODE_FILE}")
         is_readable = self._read_node_services(name, path, found)
         services = f"{path}/{SERVICES_FILE}"
         own = [services] if self._is_there(services) else []
         file = (own + [stack for stack, _ in found.stacks] + [path])[0]
-        self.nodes[name] = row._replace(is_readable=is_readable, file=_printable(file))
+        self.nodes[name] = row._replace(is_readable=is_readable, has_inventory=True, file=_printable(file))
 
     def _is_there(self, path: str) -> bool:
         return path in self._files.contents or path in self._files.unreadable
