@@ -9,12 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from flows.files.processes import collect_seldom
+from flows.files.processes import collect_seldom, keep_memory
 
 
 def main() -> None:
     """Read the inventory that the command line names, and print how many services it asks for."""
     collect_seldom()
+    keep_memory()
     from flows.sources.inventory.cache import InventoryCache
     from flows.sources.inventory.keeper import read_kept_inventory
     from schemas.limits import Limits
