@@ -121,7 +121,7 @@ def _bare_by_run(judgement: Judgement) -> dict[datetime, list[Recommended]]:
     """Return the recommendations of each run that has some, without their evidence."""
     found: dict[datetime, list[Recommended]] = {}
     rows = judgement.recommendations
-    values = {name: rows[name].to_list() for name in Recommended._fields if name in rows.columns} | {
+    words: dict[str, Iterable[Any]] = {
         "event_type": [_EVENT_TYPES[word] for word in rows["event_type"]],
         "action": [_ACTIONS[word] for word in rows["action"]],
         "severity": [_SEVERITIES[word] for word in rows["severity"]],
@@ -129,7 +129,9 @@ def _bare_by_run(judgement: Judgement) -> dict[datetime, list[Recommended]]:
         "drift_ids": map(tuple, rows["drift_ids"].to_list()),
         "root_causes": map(tuple, rows["root_causes"].to_list()),
     }
-    recommended = starmap(Recommended, zip(*values.values(), strict=True))
+    names = [name for name in Recommended._fields if name in rows.columns]
+    values = (words[name] if name in words else rows[name].to_list() for name in names)
+    recommended = starmap(Recommended, zip(*values, strict=True))
     for size, as_of in rows["as_of"].rle().struct.unnest().iter_rows():
         found.setdefault(as_of, []).extend(islice(recommended, size))
     return found
