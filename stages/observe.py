@@ -89,11 +89,11 @@ def _set_well_apart(records: pl.DataFrame, desired: Desired, rules: Rules) -> tu
         & ~is_aged("last_seen_at", rules.service_ttl)
     )
     divided = look_up(records, planned, ["node", "service"]).with_columns(is_well=is_well).drop("is_planned")
+    is_dated_well = pl.col("is_well") & pl.col("last_seen_at").is_not_null()
     counts = (
-        divided.select("as_of", "node", "last_seen_at", "is_well")
-        .filter("is_well")
-        .group_by("as_of", "node", maintain_order=True)
-        .agg(count=pl.len(), fresh_count=pl.col("last_seen_at").count())
+        divided.group_by("as_of", "node", maintain_order=True)
+        .agg(count=pl.col("is_well").sum(), fresh_count=is_dated_well.sum())
+        .filter(pl.col("count") > 0)
     )
     return divided.filter(~pl.col("is_well")).drop("is_well"), counts
 
