@@ -30,8 +30,10 @@ from schemas.desired import (
 )
 from schemas.drift import Drift
 from schemas.episode import Episode, Recommended, open_episode
+from schemas.executor_record import Capabilities, Offer
 from schemas.frame import complete, empty
-from schemas.ledger import By, Capabilities, Entry, Ledger, Offer, Role
+from schemas.ledger import By, Entry, Ledger
+from schemas.ledger_words import Role
 from schemas.match import Match
 from schemas.memory import Memory
 from schemas.numbers import Automation, Numbers

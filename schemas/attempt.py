@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from schemas.episode import Target
-from schemas.ledger import AttemptNumbers, AttemptOutcome, Basis, Result
+from schemas.executor_record import AttemptNumbers, Basis
+from schemas.ledger_words import AttemptOutcome, Result
 from schemas.verb import Mode, Risk, Verb, is_mutating
 from schemas.words import ALL, FLEET
 

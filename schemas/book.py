@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from schemas.attempt import UNSTARTED, Attempt, Consent, Intent, order_by_scope
 from schemas.episode import Target
-from schemas.ledger import Capabilities, Requested
+from schemas.executor_record import Capabilities
 from schemas.numbers import Numbers
 from schemas.operator import Operator
+from schemas.operator_record import Requested
 from schemas.problem import Problem
 from schemas.verb import Risk, Verb
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from schemas.attempt import Attempt
 from schemas.book import Book
 from schemas.episode import Target
-from schemas.ledger import AttemptOutcome
+from schemas.ledger_words import AttemptOutcome
 from schemas.numbers import Numbers
 from schemas.words import ALL, FLEET
 

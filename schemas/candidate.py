@@ -8,7 +8,8 @@ from schemas.attempt import Attempt, Intent
 from schemas.book import Asking
 from schemas.decision import GuardHit
 from schemas.episode import Target
-from schemas.ledger import AttemptOutcome, EscalationReason, Offer
+from schemas.executor_record import Offer
+from schemas.ledger_words import AttemptOutcome, EscalationReason
 from schemas.match import Subject
 from schemas.numbers import Numbers
 from schemas.policy import Rule

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from schemas.ledger import DeciderRecord
+from schemas.decider_record import DeciderRecord
 from schemas.memory import Memory
 from schemas.verb import Mode, Risk, Verb
 

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.episode import Target
-from schemas.ledger import At, AttemptOutcome, Offer, Record, Result
+from schemas.executor_record import Offer
+from schemas.ledger import Record
+from schemas.ledger_words import At, AttemptOutcome, Result
 from schemas.numbers import Automation, Numbers
 from schemas.verb import Verb
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from schemas.attempt import FAILURES, Attempt
 from schemas.episode import Target
-from schemas.ledger import AttemptOutcome, EscalationReason
+from schemas.ledger_words import AttemptOutcome, EscalationReason
 from schemas.verb import Verb
 
 

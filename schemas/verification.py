@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from schemas.attempt import Attempt
 from schemas.book import Book, with_attempts
 from schemas.episode import Target, spell_target
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 from schemas.memory import Progress
 from schemas.scene import CLEAN, DIRTY, SEVERITY_RANK, Look, Scene, is_harmed, look_at, standing_severity
 from schemas.verb import TRAITS, Verb

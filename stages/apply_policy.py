@@ -11,7 +11,7 @@ from schemas.candidate import Candidate, Case, describe_subject
 from schemas.canonical import identify_evidence, identify_intent, identify_request
 from schemas.decision import OVERRIDABLE
 from schemas.episode import Target, node_target, spell_target
-from schemas.ledger import Capabilities, Offer
+from schemas.executor_record import Capabilities, Offer
 from schemas.match import Subject, find_mismatch
 from schemas.numbers import Numbers
 from schemas.operator import Operator

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from schemas.decision import Decision
 from schemas.episode import Target, spell_target
-from schemas.ledger import AttemptNumbers, Basis, Started
+from schemas.executor_record import AttemptNumbers, Basis, Started
 from schemas.numbers import Numbers
 from schemas.scene import Scene, look_at, standing_severity
 from schemas.verb import TRAITS

@@ -1,8 +1,9 @@
 """Problems end by lasting health, changed desired state, or a person; and so do their counters (ACTIONS 13.3)."""
 
 from schemas.book import Book
+from schemas.decider_record import ProblemClosed
 from schemas.episode import Target
-from schemas.ledger import Closing, ProblemClosed
+from schemas.ledger_words import Closing
 from schemas.memory import CleanTime, Memory
 from schemas.problem import Problem
 from schemas.scene import Scene

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from schemas.book import Book
 from schemas.candidate import Case
-from schemas.ledger import AttemptOutcome, Escalated, EscalationReason
+from schemas.decider_record import Escalated
+from schemas.ledger_words import AttemptOutcome, EscalationReason
 from schemas.numbers import Numbers
 from schemas.problem import Problem, count_no_effect
 from schemas.scene import Scene

@@ -6,9 +6,10 @@ from typing import NamedTuple
 from schemas.attempt import UNSTARTED, Intent, IntentState
 from schemas.book import Asking, Book, count_consents
 from schemas.candidate import Case
+from schemas.decider_record import Expired, ProblemOpened, Proposed, Withdrawn
 from schemas.decision import Decision, Verdict
 from schemas.episode import Target, spell_target
-from schemas.ledger import Expired, ProblemOpened, Proposed, Withdrawal, Withdrawn
+from schemas.ledger_words import Withdrawal
 from schemas.numbers import Numbers
 from schemas.operator import Operator
 from schemas.scene import Scene, look_at

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from schemas.attempt import Attempt
 from schemas.book import Book
-from schemas.ledger import AttemptOutcome, Relapsed, Result, Verified
+from schemas.decider_record import Relapsed, Verified
+from schemas.ledger_words import AttemptOutcome, Result
 from schemas.memory import Memory, Progress
 from schemas.scene import Look, Scene
 from schemas.verb import Verb

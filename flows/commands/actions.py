@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flows.ledger.actions.journals import JournalLine, Journals
     from flows.settings import Settings
     from schemas.book import Book
-    from schemas.ledger import OperatorRecord
+    from schemas.operator_record import OperatorRecord
 
 HELP = """What is asked, runs, is verified or was escalated, with who, why and until when.
 
@@ -223,7 +223,7 @@ def reset(
     """Write it down; return 0, also where there is no problem."""
     from flows.run.acting.operate import sit_down
     from schemas.episode import Target
-    from schemas.ledger import Reset
+    from schemas.operator_record import Reset
     from schemas.words import ALL
 
     desk = sit_down(_load(config))
@@ -245,7 +245,7 @@ def take_over(reason: Reason, config: options.Config = None, dry_run: DryRun = F
     import socket
 
     from flows.run.acting.operate import sit_down
-    from schemas.ledger import TakeOver
+    from schemas.operator_record import TakeOver
 
     desk = sit_down(_load(config))
     record = TakeOver(host=socket.gethostname(), reason=read_reason(reason))

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from schemas.attempt import Intent
     from schemas.book import Book
     from schemas.decision import Decision
-    from schemas.ledger import Approved, OperatorRecord
     from schemas.operator import Operator
+    from schemas.operator_record import Approved, OperatorRecord
 
 APPROVE = """Say yes to what is asked: it starts when nothing else speaks against it.
 
@@ -67,7 +67,7 @@ def approve(
     """Write it down; return 0, or 2 where the answer is no."""
     from flows.run.acting.operate import sit_down
     from flows.run.acting.think import think_again
-    from schemas.ledger import Approved
+    from schemas.operator_record import Approved
 
     desk = sit_down(options.load({}, config))
     guards = read_guards(override, reason)
@@ -151,7 +151,7 @@ def reject(
 ) -> int:
     """Write it down; return 0, or 2 where nothing of that name is asked."""
     from flows.run.acting.operate import sit_down
-    from schemas.ledger import Rejected
+    from schemas.operator_record import Rejected
 
     desk = sit_down(options.load({}, config))
     wanted = find_intent(desk.open_book(), name, intent)

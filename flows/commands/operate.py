@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flows.run.acting.place import Allowed
     from flows.settings import Settings
     from schemas.book import Book
-    from schemas.ledger import OperatorRecord
+    from schemas.operator_record import OperatorRecord
 
 Aim = Annotated[
     str,
@@ -76,7 +76,7 @@ def hold(
 ) -> int:
     """Write it down; return 0."""
     from flows.run.acting.operate import sit_down
-    from schemas.ledger import Hold
+    from schemas.operator_record import Hold
 
     desk = sit_down(_load(config))
     aim = find_target(target, desk.settings)
@@ -96,7 +96,7 @@ def release(
 ) -> int:
     """Write it down; return 0, also where nothing held it."""
     from flows.run.acting.operate import sit_down
-    from schemas.ledger import Release
+    from schemas.operator_record import Release
 
     desk = sit_down(_load(config))
     aim = find_target(target, desk.settings)
@@ -121,7 +121,7 @@ def halt(
 ) -> int:
     """Write it down; return 0."""
     from flows.run.acting.operate import sit_down
-    from schemas.ledger import Halt
+    from schemas.operator_record import Halt
 
     desk = sit_down(_load(config))
     end = options.parse_end(until, desk.now, "a halt") if until else None
@@ -140,7 +140,7 @@ def resume(
 ) -> int:
     """Write it down; return 0, also where nothing was halted."""
     from flows.run.acting.operate import sit_down
-    from schemas.ledger import Resume
+    from schemas.operator_record import Resume
 
     desk = sit_down(_load(config))
 
@@ -160,7 +160,7 @@ def attest(
 ) -> int:
     """Write it down; return 0."""
     from flows.run.acting.operate import sit_down
-    from schemas.ledger import AttestDown
+    from schemas.operator_record import AttestDown
 
     desk = sit_down(_load(config))
     name = find_target(f"{node}/all", desk.settings).partition("/")[0]

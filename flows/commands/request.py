@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flows.settings import Settings
     from schemas.book import Book
     from schemas.decision import Decision
-    from schemas.ledger import Requested
+    from schemas.operator_record import Requested
     from schemas.verb import Verb
 
 
@@ -37,8 +37,8 @@ def request(
 
     from flows.run.acting.operate import RefusedError, sit_down
     from flows.run.acting.think import think_again
-    from schemas.ledger import Requested
     from schemas.numbers import Automation
+    from schemas.operator_record import Requested
     from schemas.verb import Verb
 
     desk = sit_down(settings)
@@ -90,7 +90,8 @@ def _suppose(thought: "Thought", desk: "Desk", record: "Requested") -> "Decision
     """Return what would be decided about a request; RefusedError where that is no."""
     from flows.run.acting.operate import RefusedError
     from schemas.decision import Verdict
-    from schemas.ledger import By, Entry, Role
+    from schemas.ledger import By, Entry
+    from schemas.ledger_words import Role
 
     by = By(uid=desk.operator.uid, name=desk.operator.name, role=Role.OPERATOR)
     entry = Entry(thought.greatest + 1, desk.now, by, record)

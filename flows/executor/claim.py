@@ -15,7 +15,9 @@ from flows.ledger.actions.append import LedgerWriteError, LockedLedger, identify
 from flows.ledger.actions.journals import read_journals
 from flows.ledger.actions.places import ActionPlace
 from schemas.book import Book
-from schemas.ledger import Capabilities, Claimed, ExecutorRecord, Offer, Role, write_record
+from schemas.executor_record import Capabilities, Claimed, ExecutorRecord, Offer
+from schemas.ledger import write_record
+from schemas.ledger_words import Role
 
 WAIT_S = 30.0
 CAPABILITIES_AGE = timedelta(hours=1)

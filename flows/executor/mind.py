@@ -8,7 +8,7 @@ from flows.ledger.actions.journals import Journals
 from schemas.book import Book
 from schemas.decision import Decision
 from schemas.episode import Target
-from schemas.ledger import Started
+from schemas.executor_record import Started
 
 
 class Thought(Protocol):

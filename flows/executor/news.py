@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flows.ledger.actions.journals import stamp_journals
 from flows.ledger.actions.places import ActionPlace
-from schemas.ledger import Role
+from schemas.ledger_words import Role
 
 LOOK_S = 1.0
 """So often the executor looks whether somebody said something."""

@@ -23,7 +23,7 @@ from flows.executor.order import Backend
 from flows.executor.redact import SPARE
 from schemas.canonical import hash_canonical
 from schemas.episode import Target, spell_target
-from schemas.ledger import Capabilities, Offer
+from schemas.executor_record import Capabilities, Offer
 from schemas.verb import Verb
 
 DEFAULT_OUTPUT_MAX = 64 * 1024

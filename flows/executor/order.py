@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from schemas.attempt import Attempt
-from schemas.ledger import Result, Started
+from schemas.executor_record import Started
+from schemas.ledger_words import Result
 from schemas.verb import Verb
 
 

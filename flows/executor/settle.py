@@ -8,7 +8,8 @@ from flows.executor.order import Asked, order_of
 from flows.ledger.actions.append import identify, open_ledger
 from flows.ledger.actions.journals import read_journals
 from schemas.attempt import Attempt
-from schemas.ledger import Lost, Result, Role
+from schemas.executor_record import Lost
+from schemas.ledger_words import Result, Role
 
 _RESULTS = {Asked.NEVER_SEEN: Result.NO_EFFECT, Asked.DONE: Result.DONE, Asked.FAILED: Result.FAILED}
 

@@ -16,7 +16,8 @@ from flows.ledger.actions.append import LockedLedger, identify, open_ledger
 from flows.ledger.actions.journals import read_journals, stamp_journals
 from flows.ledger.actions.places import ActionPlace
 from schemas.decision import Decision
-from schemas.ledger import Ended, Refused, Result, Role, Started
+from schemas.executor_record import Ended, Refused, Started
+from schemas.ledger_words import Result, Role
 from schemas.words import DriftKind
 
 _SHUT = (

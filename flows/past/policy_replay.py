@@ -13,28 +13,17 @@ from flows.past.policy_sleep import Sleep, fall_asleep
 from flows.past.policy_views import Fleets, looks_at
 from flows.run.actions import Acting, Remembered, decide_actions, make_scene
 from schemas.book import Able, Book
+from schemas.decider_record import Escalated, Proposed
 from schemas.decision import Decided, Decision, Verdict
 from schemas.desired import Desired
 from schemas.episode import Target, spell_target
-from schemas.ledger import (
-    WRITERS,
-    Approved,
-    By,
-    Capabilities,
-    Claimed,
-    Ended,
-    Entry,
-    Escalated,
-    Ledger,
-    Offer,
-    Proposed,
-    Record,
-    Result,
-    Role,
-)
+from schemas.executor_record import Capabilities, Claimed, Ended, Offer
+from schemas.ledger import WRITERS, By, Entry, Ledger, Record
+from schemas.ledger_words import Result, Role
 from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.operator import Operator
+from schemas.operator_record import Approved
 from schemas.policy import BrokenPolicy, Policy, PolicyFault, numbers_of
 from schemas.rules import PastRules
 from schemas.scene import Scene, View

@@ -9,9 +9,10 @@ from flows.files.processes import uncollected
 from schemas.acknowledgement import Acknowledgement
 from schemas.attempt import IntentState
 from schemas.book import Able, Book, with_attempts
+from schemas.decider_record import DeciderRecord, ProblemClosed, Verified
 from schemas.decision import Decided, Decision
 from schemas.episode import Episode, Recommended, Target
-from schemas.ledger import DeciderRecord, Ledger, ProblemClosed, Verified
+from schemas.ledger import Ledger
 from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.operator import Operator

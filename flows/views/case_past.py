@@ -7,30 +7,12 @@ from typing import Any
 from schemas.acknowledgement import Acknowledgement
 from schemas.book import Able
 from schemas.canonical import identify_intent
+from schemas.decider_record import ProblemOpened, Proposed, Relapsed, Verified
 from schemas.desired import Desired
 from schemas.episode import Episode, Recommended, Target, open_episode, spell_target
-from schemas.ledger import (
-    WRITERS,
-    AttemptNumbers,
-    AttemptOutcome,
-    Basis,
-    By,
-    Capabilities,
-    Claimed,
-    Ended,
-    Entry,
-    Ledger,
-    Lost,
-    Offer,
-    ProblemOpened,
-    Proposed,
-    Record,
-    Relapsed,
-    Result,
-    Role,
-    Started,
-    Verified,
-)
+from schemas.executor_record import AttemptNumbers, Basis, Capabilities, Claimed, Ended, Lost, Offer, Started
+from schemas.ledger import WRITERS, By, Entry, Ledger, Record
+from schemas.ledger_words import AttemptOutcome, Result, Role
 from schemas.memory import Memory, SeenRow
 from schemas.numbers import Numbers
 from schemas.operator import Operator

@@ -14,7 +14,7 @@ from flows.run.acting.think import read_power
 from flows.run.clock import read_now
 from flows.settings import Settings
 from schemas.attempt import Attempt
-from schemas.ledger import AttemptOutcome
+from schemas.ledger_words import AttemptOutcome
 from schemas.spoken import count, spoken
 from stages.fold_ledger import fold_ledger
 

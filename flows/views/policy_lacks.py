@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from flows.views.policy_explain import PolicyExplanation
 from schemas.decision import GUARDS, Guard, GuardHit, Verdict
-from schemas.ledger import Offer
+from schemas.executor_record import Offer
 from schemas.policy import Policy, margin_of, numbers_of
 from schemas.schedule import next_allowed
 from schemas.verb import Mode

@@ -6,7 +6,7 @@ from schemas.attempt import Intent, IntentState
 from schemas.candidate import Case
 from schemas.canonical import spell_instant
 from schemas.decision import Guard, make_hit
-from schemas.ledger import AttemptOutcome
+from schemas.ledger_words import AttemptOutcome
 from schemas.policy import margin_of
 from schemas.problem import count_failures, count_no_effect
 from schemas.scene import limit_collateral

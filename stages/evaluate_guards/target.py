@@ -4,7 +4,7 @@ from schemas.candidate import Case
 from schemas.canonical import spell_instant
 from schemas.decision import Guard, make_hit
 from schemas.episode import spell_target
-from schemas.ledger import WHY_HUMAN, AttemptOutcome
+from schemas.ledger_words import WHY_HUMAN, AttemptOutcome
 from schemas.verb import TRAITS
 from schemas.verification import qualifies
 from schemas.words import ALL, FLEET, DriftKind

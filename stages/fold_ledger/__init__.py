@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from operator import attrgetter
 
 from schemas.book import Book, Ignored
-from schemas.ledger import WRITERS, By, Entry, Ledger, Record, Role
+from schemas.ledger import WRITERS, By, Entry, Ledger, Record
+from schemas.ledger_words import Role
 from schemas.numbers import Numbers
 from schemas.operator import Operator
 from stages.fold_ledger import decider, executor, people

@@ -7,7 +7,8 @@ from typing import Any
 from schemas.attempt import Consent, Intent, IntentState
 from schemas.book import consent_of
 from schemas.episode import Target
-from schemas.ledger import AttemptOutcome, Entry, Result, Withdrawal
+from schemas.ledger import Entry
+from schemas.ledger_words import AttemptOutcome, Result, Withdrawal
 from schemas.problem import Problem
 from schemas.verb import Mode
 from stages.fold_ledger.fold import Fold, Taker

@@ -6,7 +6,8 @@ from typing import Any
 
 from schemas.attempt import Attempt, IntentState
 from schemas.book import Able
-from schemas.ledger import Capabilities, Entry
+from schemas.executor_record import Capabilities
+from schemas.ledger import Entry
 from stages.fold_ledger.fold import Fold, Taker
 
 

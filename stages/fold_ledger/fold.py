@@ -7,7 +7,8 @@ from typing import Any
 from schemas.attempt import UNSTARTED, Attempt, Intent, IntentState
 from schemas.book import Able, Asking, Attested, Book, Halted, Held, Ignored, count_consents, give_attempts
 from schemas.episode import Target
-from schemas.ledger import Capabilities, Entry
+from schemas.executor_record import Capabilities
+from schemas.ledger import Entry
 from schemas.numbers import Numbers
 from schemas.operator import Operator
 from schemas.problem import Problem

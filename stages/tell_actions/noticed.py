@@ -7,7 +7,7 @@ from schemas.attempt import IntentState
 from schemas.canonical import spell_instant
 from schemas.decision import Decision, Verdict
 from schemas.episode import Target
-from schemas.ledger import Hold, Release
+from schemas.operator_record import Hold, Release
 from schemas.told import Fresh, Told
 from schemas.words import ALL, FLEET, Severity
 from stages.tell_actions.event import brief, identify, make_event, make_warning, spell

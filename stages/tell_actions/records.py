@@ -5,27 +5,13 @@ from datetime import datetime
 
 from schemas.action_event import ActionEvent, ActionTransition
 from schemas.attempt import Attempt, Intent
+from schemas.decider_record import Escalated, Proposed, Relapsed, Verified, Withdrawn
 from schemas.decision import Verdict
 from schemas.episode import Target, spell_target
-from schemas.ledger import (
-    Approved,
-    AttemptOutcome,
-    Ended,
-    Entry,
-    Escalated,
-    Halt,
-    Hold,
-    Lost,
-    Proposed,
-    Rejected,
-    Relapsed,
-    Release,
-    Result,
-    Resume,
-    Started,
-    Verified,
-    Withdrawn,
-)
+from schemas.executor_record import Ended, Lost, Started
+from schemas.ledger import Entry
+from schemas.ledger_words import AttemptOutcome, Result
+from schemas.operator_record import Approved, Halt, Hold, Rejected, Release, Resume
 from schemas.told import Fresh, Told
 from schemas.verb import Mode
 from schemas.words import ALL, FLEET, Severity

@@ -256,7 +256,7 @@ def test_a_record_in_the_wrong_journal_is_ignored_and_told(home):
 
     from flows.ledger.actions.append import identify, open_ledger
     from flows.ledger.actions.places import ActionPlace
-    from schemas.ledger import Role
+    from schemas.ledger_words import Role
 
     with open_ledger(ActionPlace(home.actions), identify(Role.EXECUTOR)) as ledger:
         ledger.append("approved", home.now, {"intent_id": "a" * 64, "reason": "", "ends_at": "2026-06-03T13:00:00Z"})

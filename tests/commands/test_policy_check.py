@@ -12,7 +12,9 @@ from flows.ledger.actions.append import identify, open_ledger, prepare_place
 from flows.ledger.actions.places import ActionPlace
 from flows.run.clock import read_now
 from flows.settings import load_settings
-from schemas.ledger import Capabilities, Claimed, Offer, Role, write_record
+from schemas.executor_record import Capabilities, Claimed, Offer
+from schemas.ledger import write_record
+from schemas.ledger_words import Role
 from schemas.verb import Verb
 
 ALL = "rules:\n  - {id: all, match: {}, mode: auto}\n"

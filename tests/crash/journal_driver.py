@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.errors import SupervisorError
 from flows.ledger.actions.append import identify, open_ledger
 from flows.ledger.actions.places import ActionPlace
-from schemas.ledger import Role
+from schemas.ledger_words import Role
 from tests.helpers.episodes import NOON
 
 

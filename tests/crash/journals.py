@@ -16,7 +16,7 @@ from pathlib import Path
 
 from flows.ledger.actions.journals import read_journals
 from flows.ledger.actions.places import ActionPlace
-from schemas.ledger import Role
+from schemas.ledger_words import Role
 from tests.crash.journal_driver import append
 from tests.crash.power import COMMIT_S, END, can_mount, copy_image, format_disk, mounted
 from tests.crash.sweep import CALLS, FAULTS, MISSED, Point, find_injected, has_strace, inject

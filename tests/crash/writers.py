@@ -46,7 +46,7 @@ from schemas.attempt import Intent, IntentState
 from schemas.book import Book
 from schemas.history import TABLES
 from schemas.last_run import LastAttempt
-from schemas.ledger import Role
+from schemas.ledger_words import Role
 from schemas.limits import Limits
 from schemas.memory import Memory
 from schemas.rules import Rules

@@ -22,7 +22,7 @@ from flows.executor.backends.webhook import WebhookBackend
 from flows.executor.config import ComposeStep, DockerStep, HelperStep, ScriptStep, SystemdStep, WebhookStep
 from flows.executor.order import Asked, Order, Preflight
 from flows.executor.runner import Finished, How
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 from schemas.verb import Verb
 from tests.helpers.frames import NOON
 

@@ -4,7 +4,8 @@ import json
 
 from flows.executor.claim import split_offers
 from flows.ledger.actions.journals import MAX_LINE
-from schemas.ledger import Capabilities, Offer, write_record
+from schemas.executor_record import Capabilities, Offer
+from schemas.ledger import write_record
 from schemas.verb import Verb
 from tests.helpers.acting_home import Home
 

@@ -17,7 +17,7 @@ from flows.executor.work import Executor
 from flows.ledger.actions.append import LedgerWriteError
 from flows.ledger.actions.places import ActionPlace
 from flows.settings import load_settings
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 from tests.helpers.acting_home import Home
 
 pytestmark = pytest.mark.wide

@@ -7,25 +7,12 @@ from typing import Any
 
 from flows.run.actions import decide_actions
 from schemas.book import Able, Book
+from schemas.decider_record import Verified
 from schemas.decision import Decided, Decision, Verdict
 from schemas.episode import Target
-from schemas.ledger import (
-    WRITERS,
-    AttemptNumbers,
-    Basis,
-    By,
-    Capabilities,
-    Claimed,
-    Ended,
-    Entry,
-    Ledger,
-    Offer,
-    Record,
-    Result,
-    Role,
-    Started,
-    Verified,
-)
+from schemas.executor_record import AttemptNumbers, Basis, Capabilities, Claimed, Ended, Offer, Started
+from schemas.ledger import WRITERS, By, Entry, Ledger, Record
+from schemas.ledger_words import Result, Role
 from schemas.match import Match
 from schemas.memory import Memory, SeenRow
 from schemas.numbers import Automation, Numbers

@@ -12,26 +12,13 @@ from schemas.attempt import IntentState
 from schemas.book import Able
 from schemas.decision import Decided, Decision
 from schemas.episode import Target
-from schemas.ledger import (
-    Approved,
-    AttestDown,
-    Capabilities,
-    Halt,
-    Hold,
-    Ledger,
-    Lost,
-    Record,
-    Refused,
-    Rejected,
-    Release,
-    Requested,
-    Reset,
-    Result,
-    Resume,
-)
+from schemas.executor_record import Capabilities, Lost, Refused
+from schemas.ledger import Ledger, Record
+from schemas.ledger_words import Result
 from schemas.match import Match
 from schemas.memory import Memory
 from schemas.numbers import Automation, Numbers, Rate
+from schemas.operator_record import Approved, AttestDown, Halt, Hold, Rejected, Release, Requested, Reset, Resume
 from schemas.policy import BrokenPolicy, Ceiling, Failover, FaultSeverity, Group, Need, PolicyFault
 from schemas.scene import Answered, Asked, Deployed, Finding, Scene, Shown
 from schemas.verb import Mode, Verb

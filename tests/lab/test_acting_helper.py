@@ -13,7 +13,7 @@ import pytest
 from flows.executor.backends.helper import HelperBackend
 from flows.executor.config import HelperStep
 from flows.executor.order import Asked, Order, Preflight
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 from schemas.verb import Verb
 from tests.lab.node import until
 from tests.lab.places import STATE

@@ -7,7 +7,7 @@ import pytest
 from flows.executor.backends.engine import ComposeBackend, DockerBackend
 from flows.executor.config import ComposeStep, DockerStep
 from flows.executor.order import Order, Preflight
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 from schemas.verb import Verb
 from tests.lab.node import until
 

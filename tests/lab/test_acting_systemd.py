@@ -8,7 +8,7 @@ from flows.executor.backends import systemd
 from flows.executor.backends.systemd import SystemdBackend
 from flows.executor.config import SystemdStep
 from flows.executor.order import Order, Preflight
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 from schemas.verb import Verb
 from tests.lab.node import until
 from tests.lab.systemd import SystemdNode, why_no_systemd

@@ -11,7 +11,7 @@ from flows.ledger.actions.append import LedgerWriteError, identify, open_ledger
 from flows.ledger.actions.journals import LedgerBrokenError, part_path, read_journals
 from flows.ledger.actions.places import ActionPlace
 from schemas.canonical import hash_canonical, write_canonical
-from schemas.ledger import Role
+from schemas.ledger_words import Role
 from tests.crash.journal_driver import append
 
 UID = os.geteuid()

@@ -10,7 +10,7 @@ from flows.errors import SupervisorError
 from flows.ledger.actions.journals import part_path, read_journals
 from flows.ledger.actions.memory_file import Remembered, read_remembered, write_remembered
 from flows.ledger.actions.places import ActionPlace
-from schemas.ledger import Role
+from schemas.ledger_words import Role
 from schemas.memory import Memory
 from tests.crash.journal_driver import append
 from tests.helpers.episodes import NOON

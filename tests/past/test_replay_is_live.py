@@ -7,7 +7,9 @@ from flows.ledger.actions.append import identify, open_ledger, prepare_place
 from flows.ledger.actions.places import ActionPlace
 from flows.past import policy_studies
 from flows.settings import load_settings
-from schemas.ledger import Capabilities, Claimed, Offer, Role, write_record
+from schemas.executor_record import Capabilities, Claimed, Offer
+from schemas.ledger import write_record
+from schemas.ledger_words import Role
 from schemas.verb import TRAITS
 from tests.helpers.acting_home import Home
 

@@ -18,9 +18,10 @@ from flows.text.values import read_as
 from flows.views.policy_cases import describe
 from schemas.acknowledgement import Acknowledgement
 from schemas.canonical import spell_instant
+from schemas.decider_record import ProblemClosed, Relapsed, Verified
 from schemas.decision import Decided, Decision
 from schemas.episode import Target, open_episode
-from schemas.ledger import WRITERS, By, Entry, Ledger, ProblemClosed, Relapsed, Verified, read_record
+from schemas.ledger import WRITERS, By, Entry, Ledger, read_record
 from schemas.memory import CleanTime, Memory, Progress, SeenRow
 from schemas.numbers import Numbers
 from schemas.operator import Operator

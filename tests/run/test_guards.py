@@ -4,10 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from schemas.attempt import order_by_scope
+from schemas.decider_record import Verified
 from schemas.decision import PLACES, Guard
-from schemas.ledger import AttemptOutcome, AttestDown, Refused, Verified
+from schemas.executor_record import Refused
+from schemas.ledger_words import AttemptOutcome
 from schemas.match import Comparison, Match
 from schemas.numbers import Automation, Numbers
+from schemas.operator_record import AttestDown
 from schemas.policy import Ceiling, Failover
 from schemas.scene import OpenEpisode, Shown
 from schemas.verb import Mode, Verb

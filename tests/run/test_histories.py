@@ -11,10 +11,13 @@ import pytest
 from schemas.attempt import Attempt
 from schemas.book import Able
 from schemas.decision import Guard, Verdict
-from schemas.ledger import AttemptOutcome, By, Capabilities, Entry, Halt, Hold, Role
+from schemas.executor_record import Capabilities
+from schemas.ledger import By, Entry
+from schemas.ledger_words import AttemptOutcome, Role
 from schemas.match import Match
 from schemas.memory import Progress
 from schemas.numbers import Automation
+from schemas.operator_record import Halt, Hold
 from schemas.policy import Ceiling
 from schemas.problem import count_failures
 from schemas.scene import look_at

@@ -8,23 +8,12 @@ import pytest
 from flows.run.actions import find_startable
 from schemas.book import Able
 from schemas.decision import Verdict
-from schemas.ledger import (
-    Approved,
-    AttestDown,
-    Capabilities,
-    Halt,
-    Hold,
-    Lost,
-    Refused,
-    Rejected,
-    Requested,
-    Reset,
-    Result,
-    Resume,
-)
+from schemas.executor_record import Capabilities, Lost, Refused
+from schemas.ledger_words import Result
 from schemas.match import Match
 from schemas.memory import Memory
 from schemas.numbers import Automation, Numbers
+from schemas.operator_record import Approved, AttestDown, Halt, Hold, Rejected, Requested, Reset, Resume
 from schemas.policy import BrokenPolicy, Ceiling, Failover, FaultSeverity, Group, Need, PolicyFault
 from schemas.scene import Asked, Deployed, Finding, Shown
 from schemas.verb import Mode, Verb

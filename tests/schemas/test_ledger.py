@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schemas.ledger import WRITERS, Hold, Proposed, Role, read_record, write_record
+from schemas.decider_record import Proposed
+from schemas.ledger import WRITERS, read_record, write_record
+from schemas.ledger_words import Role
+from schemas.operator_record import Hold
 from schemas.verb import Mode, Risk, Verb
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.attempt import Attempt
-from schemas.ledger import AttemptNumbers, Basis
+from schemas.executor_record import AttemptNumbers, Basis
 from schemas.verb import Verb
 from schemas.verification import is_foreign
 from tests.helpers.acting import NOON

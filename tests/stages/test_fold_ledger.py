@@ -6,45 +6,22 @@ from datetime import timedelta
 import pytest
 
 from schemas.attempt import IntentState
-from schemas.ledger import (
-    WRITERS,
-    Approved,
-    AttemptNumbers,
-    AttemptOutcome,
-    Basis,
-    By,
-    Capabilities,
-    Claimed,
-    Closing,
-    Ended,
-    Entry,
+from schemas.decider_record import (
     Escalated,
-    EscalationReason,
     Expired,
-    Halt,
-    Hold,
-    Ledger,
-    Lost,
-    Offer,
     ProblemClosed,
     ProblemOpened,
     Proposed,
-    Refused,
-    Rejected,
     Relapsed,
-    Release,
-    Requested,
-    Result,
-    Resume,
-    Role,
-    Started,
-    TakeOver,
     Verified,
-    Withdrawal,
     Withdrawn,
 )
+from schemas.executor_record import AttemptNumbers, Basis, Capabilities, Claimed, Ended, Lost, Offer, Refused, Started
+from schemas.ledger import WRITERS, By, Entry, Ledger
+from schemas.ledger_words import AttemptOutcome, Closing, EscalationReason, Result, Role, Withdrawal
 from schemas.numbers import Numbers
 from schemas.operator import Operator
+from schemas.operator_record import Approved, Halt, Hold, Rejected, Release, Requested, Resume, TakeOver
 from schemas.verb import Mode, Risk, Verb
 from stages.fold_ledger import fold_ledger
 from tests.helpers.acting import ANNA, BERT, NOON

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from schemas.ledger import AttemptOutcome
+from schemas.ledger_words import AttemptOutcome
 from schemas.memory import Memory
 from schemas.scene import Asked, Finding, Scene
 from schemas.words import DriftKind, Severity

@@ -8,24 +8,12 @@ import pytest
 
 from schemas.action_event import ActionTransition
 from schemas.book import Book, Held
+from schemas.decider_record import Escalated, Relapsed, Verified
 from schemas.episode import Target
-from schemas.ledger import (
-    AttemptOutcome,
-    By,
-    Ended,
-    Entry,
-    Escalated,
-    EscalationReason,
-    Halt,
-    Hold,
-    Lost,
-    Relapsed,
-    Release,
-    Result,
-    Resume,
-    Role,
-    Verified,
-)
+from schemas.executor_record import Ended, Lost
+from schemas.ledger import By, Entry
+from schemas.ledger_words import AttemptOutcome, EscalationReason, Result, Role
+from schemas.operator_record import Halt, Hold, Release, Resume
 from schemas.told import Fresh, Told
 from schemas.words import Severity
 from stages.tell_actions import tell_actions

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from flows.executor.order import IsStopped, Preflight, Ran
 from flows.executor.runner import Finished, How, never, run_command
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOOK_S = 30.0

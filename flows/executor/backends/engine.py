@@ -11,7 +11,7 @@ from flows.executor.backends.command_line import LOOK_S, call, judge_silence, re
 from flows.executor.config import ComposeStep, DockerStep
 from flows.executor.order import Asked, IsStopped, Order, Preflight, Ran
 from flows.executor.runner import Finished, How
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 from schemas.verb import Verb
 
 _GONE = ("no such", "not found", "no container")

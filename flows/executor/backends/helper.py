@@ -4,7 +4,7 @@ from flows.executor.backends.command_line import LOOK_S, call, judge_silence, re
 from flows.executor.config import HelperStep
 from flows.executor.order import Asked, IsStopped, Order, Preflight, Ran
 from flows.executor.runner import Finished, How
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 
 _SSH_FAILED = 255
 _PREFLIGHT = {

@@ -12,7 +12,7 @@ from flows.executor.order import Asked, IsStopped, Order, Preflight, Ran
 from flows.executor.runner import Finished, How, never, run_command
 from flows.files.own import open_regular, settle_path
 from schemas.canonical import spell_instant, write_canonical
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 
 MAX_BYTES = 16 * 1024 * 1024
 LOOK_S = 30.0

@@ -7,7 +7,7 @@ from flows.executor.backends.command_line import LOOK_S, call, to_ran
 from flows.executor.config import SystemdStep
 from flows.executor.order import Asked, IsStopped, Order, Preflight, Ran
 from flows.executor.runner import How
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 from schemas.verb import Verb
 
 EVIDENCE_AFTER_S = 5.0

@@ -10,7 +10,7 @@ import httpx
 from flows.executor.config import WebhookStep
 from flows.executor.order import Asked, IsStopped, Order, Preflight, Ran
 from schemas.canonical import spell_instant, write_canonical
-from schemas.ledger import Result
+from schemas.ledger_words import Result
 
 LOOK_S = 1.0
 """So often it is looked at whether somebody says stop."""

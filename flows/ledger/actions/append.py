@@ -29,7 +29,7 @@ from flows.ledger.actions.journals import (
 from flows.ledger.actions.places import ActionPlace
 from flows.ledger.actions.share import share_file
 from schemas.canonical import spell_instant, write_canonical
-from schemas.ledger import Role
+from schemas.ledger_words import Role
 
 LOCK_TIMEOUT_S = 30.0
 

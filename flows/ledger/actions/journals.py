@@ -20,7 +20,7 @@ from flows.files.file_system import doubt_file_systems
 from flows.files.own import open_regular
 from flows.ledger.actions.places import ActionPlace
 from schemas.canonical import hash_canonical
-from schemas.ledger import Role
+from schemas.ledger_words import Role
 
 VERSION = 1
 BEGINNING = "0" * 64

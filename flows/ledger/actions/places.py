@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.ledger import Role
+from schemas.ledger_words import Role
 
 STATUS_FOLDERS = ("pending", "approved", "running", "completed", "failed", "rejected", "cancelled")
 

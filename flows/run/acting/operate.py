@@ -13,8 +13,10 @@ from flows.run.acting.place import action_place, find_operators, require_automat
 from flows.run.clock import read_now
 from flows.settings import Settings
 from schemas.book import Book
-from schemas.ledger import OperatorRecord, Role, write_record
+from schemas.ledger import write_record
+from schemas.ledger_words import Role
 from schemas.operator import Operator
+from schemas.operator_record import OperatorRecord
 from stages.fold_ledger import fold_ledger
 
 

@@ -9,7 +9,7 @@ from flows.text.spoken import said
 from schemas.attempt import Attempt
 from schemas.book import Book
 from schemas.episode import Target
-from schemas.ledger import WHY_HUMAN
+from schemas.ledger_words import WHY_HUMAN
 from schemas.problem import Problem
 from schemas.verb import Verb
 

@@ -27,7 +27,8 @@ from schemas.book import Book
 from schemas.breaker import open_breakers
 from schemas.decision import Decision
 from schemas.episode import Episode, Recommended, Target
-from schemas.ledger import Role, write_record
+from schemas.ledger import write_record
+from schemas.ledger_words import Role
 from schemas.policy import Policy
 from schemas.run import Judgement
 from schemas.told import Fresh

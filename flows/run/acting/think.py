@@ -26,7 +26,8 @@ from schemas.acknowledgement import Acknowledgement
 from schemas.book import Book
 from schemas.decision import Decided, Decision
 from schemas.episode import Episode, Recommended, Target
-from schemas.ledger import Entry, Started
+from schemas.executor_record import Started
+from schemas.ledger import Entry
 from schemas.memory import Memory
 from schemas.numbers import Numbers
 from schemas.operator import Operator

@@ -17,7 +17,8 @@ from flows.text.faults import say_fault
 from flows.text.values import FaultsError, read_as
 from schemas.duration import LONGEST, is_judged, parse_duration
 from schemas.episode import Target
-from schemas.ledger import Offer, Record, read_record
+from schemas.executor_record import Offer
+from schemas.ledger import Record, read_record
 from schemas.numbers import Automation, Numbers
 from schemas.policy import FaultSeverity
 from schemas.policy_case import EXPECTED, Case, CaseAttempt, Expectation
