@@ -1,11 +1,13 @@
 """`supervisor explain`: everything about one target, and why it is what it is."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from flows.commands import options
 from flows.commands.completion import complete_target
+from flows.commands.few_bytes import work_by_size
 
 if TYPE_CHECKING:
     from flows.settings import Settings
@@ -64,7 +66,7 @@ def explain(
     moment = options.parse_as_of(as_of) or read_now(settings)
     begin = options.parse_since(since, moment)
     with working("reading and judging"):
-        found = explain_target(settings, target, moment, moment - begin)
+        found = work_by_size(settings, partial(explain_target, settings, target, moment, moment - begin))
     acting = _find_acting(settings, target)
     if as_json:
         from flows.render.document import dump

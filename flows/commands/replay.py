@@ -3,12 +3,14 @@
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.commands import options
+from flows.commands.few_bytes import work_by_size
 from schemas.spoken import count
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def what_if(
     settings = options.load({"inventory": base, "world": world}, config)
     by_place = ComparisonFormat.TABLE if sys.stdout.isatty() else ComparisonFormat.MARKDOWN
     with working("judging both ways"):
-        compared = compare_inventories(settings, other, moment)
+        compared = work_by_size(settings, partial(compare_inventories, settings, other, moment))
     _print(compared, output or by_place)
     return 0
 
