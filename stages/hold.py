@@ -137,7 +137,7 @@ def _in_flight(observed: Observed, rules: Rules) -> pl.DataFrame:
     is_failed = is_one_of("status", rules.failed_words)
     successes_after = is_one_of("status", rules.succeeded_words).cum_sum(reverse=True).over(TARGET)
     failing = (
-        observed.deployments.filter(~in_flight)
+        only(observed.deployments.filter(~in_flight), moving, TARGET)
         .sort(*TARGET, "begun_at", "file_order", nulls_last=False)
         .with_columns(failures=(is_failed & (successes_after == 0)).sum().over(TARGET))
         .filter(pl.col("failures") >= rules.max_deployment_failures)
