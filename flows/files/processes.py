@@ -44,12 +44,18 @@ def work_here(work: Callable[[], Result]) -> Result:
     import polars as pl
 
     done: list[Result] = []
+    failed: list[BaseException] = []
 
     def ask(rows: pl.DataFrame) -> pl.DataFrame:
-        done.append(work())
+        try:
+            done.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised below: polars prints a panic once more that passes through it
+            failed.append(error)
         return rows
 
     pl.LazyFrame().map_batches(ask).collect(engine="streaming")
+    for error in failed:
+        raise error
     return done[0]
 
 

@@ -8,6 +8,7 @@ from subprocess import check_output
 import polars as pl
 import pytest
 import typer
+from polars.exceptions import PanicException
 
 from flows.commands.few_bytes import FEW_BYTES, work_by_size
 from flows.errors import BusyError
@@ -58,8 +59,11 @@ def test_of_work_that_is_done_here_polars_hands_nothing_over():
     assert work_here(count_waits) < 100  # otherwise some six for each join
 
 
-@pytest.mark.parametrize("error", [BusyError("a run"), BrokenPipeError(), KeyboardInterrupt(), typer.Exit(1)], ids=repr)
-def test_what_work_that_is_done_here_raises_is_raised(error):
+ERRORS = [BusyError("a run"), BrokenPipeError(), KeyboardInterrupt(), typer.Exit(1), PanicException("no memory")]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+def test_what_work_that_is_done_here_raises_is_raised_and_nothing_is_printed(error, capfd):
     def fail():
         raise error
 
@@ -67,6 +71,7 @@ def test_what_work_that_is_done_here_raises_is_raised(error):
         work_here(fail)
 
     assert raised.value is error
+    assert capfd.readouterr().err == ""
 
 
 def test_every_command_says_how_long_memory_is_kept_before_polars_is_imported(monkeypatch):
