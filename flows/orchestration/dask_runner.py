@@ -14,6 +14,7 @@ from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
 from flows.errors import ClusterError, KilledTaskError
 from schemas.duration import spell_duration
+from schemas.spoken import count
 
 GONE = "the Dask scheduler is gone; see that it runs, then run again"
 NO_CLUSTER = (OSError, RuntimeError, TypeError)
@@ -77,8 +78,8 @@ class PatientFuture(PrefectDaskFuture[Any]):
             try:
                 return cast("State[Any]", self.wrapped_future.result(timeout=look_s))
             except KilledWorker as error:
-                died = error.allowed_failures + 1
-                raise KilledTaskError(f"{died} workers died of its run; is there memory for it?") from error
+                died = count(error.allowed_failures + 1, "worker")
+                raise KilledTaskError(f"{died} died of its run; is there memory for it?") from error
             except FutureCancelledError as error:
                 raise ClusterError(GONE) from error
             except TimeoutError:

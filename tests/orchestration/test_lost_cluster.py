@@ -1,6 +1,7 @@
 """A Dask cluster that is gone, or has nobody left to work: the run ends with a word, what is recorded stands, and no event comes twice."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -141,6 +142,37 @@ def test_what_a_cluster_recorded_stands_where_it_is_lost_and_the_next_run_does_t
     run_all(sites)
     for site in sites:
         assert len(logged(site)) == len({*logged(site)}) == len(open_episodes(site)) > 0
+
+
+DEADLY = """
+import os, signal, sys
+
+def _look(event, given):
+    if event == "open" and str(given[0]) == os.environ["DEADLY"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(_look)
+"""
+
+
+def test_a_site_that_no_worker_survives_has_failed_and_the_others_stand(sites, tmp_path, monkeypatch):
+    import dask
+
+    (tmp_path / "deadly").mkdir()
+    (tmp_path / "deadly/sitecustomize.py").write_text(DEADLY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "deadly"), prepend=os.pathsep)
+    monkeypatch.setenv("DEADLY", str(sites[-1].parent / "state/lock"))
+
+    with dask.config.set(
+        {"distributed.scheduler.allowed-failures": 0}
+    ):  # Dask's own is 3: so many more times to start one
+        ended = run_on(make_runner(dask_workers=1))
+
+    ends = ended.result(raise_on_failure=False)
+    assert [end.outcome for end in ends] == [Outcome.COMPLETED, Outcome.COMPLETED, Outcome.FAILED]
+    assert ends[-1].problem == "1 worker died of its run; is there memory for it?"
+    assert all(map(logged, sites[:-1]))
+    assert not logged(sites[-1])
 
 
 def test_a_cluster_without_a_worker_is_not_waited_for_for_ever(sites):
