@@ -24,8 +24,8 @@ import polars as pl
 import pytest
 
 from flows.cli import OUT_OF_MEMORY
-from flows.ledger import history as history_source
 from flows.ledger import history_writer as history_sink
+from flows.ledger.history_check import PART
 from flows.past.study import study_past
 from flows.render.past import past_to_csv
 from flows.run import decide as decide_module
@@ -679,7 +679,7 @@ def test_a_past_that_is_not_there_is_empty_and_typed(tmp_path):
 def test_a_history_file_of_another_type_leaves_its_day_out_by_name(tmp_path):
     day = tmp_path / "history/runs/day=2026-05-01"
     day.mkdir(parents=True)
-    pl.DataFrame({"as_of": ["noon"]}).write_parquet(day / f"x{history_source.PART}")
+    pl.DataFrame({"as_of": ["noon"]}).write_parquet(day / f"x{PART}")
 
     past = study_past(tmp_path, Settings().past_rules(), NOON - timedelta(days=1), NOON + timedelta(days=1))
 
@@ -690,7 +690,7 @@ def test_a_history_file_of_another_type_leaves_its_day_out_by_name(tmp_path):
 def test_a_history_file_without_a_byte_leaves_its_day_out_by_name(tmp_path):
     day = tmp_path / "history/runs/day=2026-05-01"
     day.mkdir(parents=True)
-    (day / f"x{history_source.PART}").touch()
+    (day / f"x{PART}").touch()
 
     past = study_past(tmp_path, Settings().past_rules(), NOON - timedelta(days=1), NOON + timedelta(days=1))
 
@@ -699,7 +699,7 @@ def test_a_history_file_without_a_byte_leaves_its_day_out_by_name(tmp_path):
 
 @case("HIS-006", "HIS-001")
 def test_what_a_dead_run_left_is_swept(tmp_path):
-    left = tmp_path / f"history/runs/day=2026-05-01/.x{history_source.PART}.tmp"
+    left = tmp_path / f"history/runs/day=2026-05-01/.x{PART}.tmp"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half")
 
