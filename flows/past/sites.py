@@ -7,7 +7,8 @@ from pathlib import Path
 from flows.errors import HistoryError, SettingsError
 from flows.past.study import Past
 from flows.setting_faults import suggest
-from flows.settings import Settings, Site
+from flows.setting_sections import Site
+from flows.settings import Settings
 
 
 @dataclass(frozen=True)

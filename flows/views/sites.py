@@ -7,7 +7,8 @@ from datetime import datetime
 from flows.errors import SupervisorError
 from flows.files.own import settle_path, trusted_owners
 from flows.ledger.checkpoint import load_checkpoint
-from flows.settings import Settings, Site
+from flows.setting_sections import Site
+from flows.settings import Settings
 from flows.text.spoken import spoken_since
 from flows.views.status import Status, read_status
 from schemas.words import Outcome, State

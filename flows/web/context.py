@@ -11,7 +11,8 @@ from jinja2 import Environment
 
 from flows.render.html import make_environment
 from flows.run.clock import read_now
-from flows.settings import ReadAccess, Settings
+from flows.setting_sections import ReadAccess
+from flows.settings import Settings
 from flows.text.address import is_loopback
 from flows.web.fleet import Fleet
 from flows.web.guard import LOCAL_NAMES, is_among, name_of

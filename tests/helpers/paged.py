@@ -8,7 +8,8 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from flows.settings import Settings, WebSettings
+from flows.setting_sections import WebSettings
+from flows.settings import Settings
 from flows.text.values import read_as
 from flows.web.app import make_app
 

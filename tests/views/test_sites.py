@@ -9,7 +9,8 @@ import pytest
 from flows.cli import _run
 from flows.render.html import to_html
 from flows.run.cycle import run_once
-from flows.settings import Settings, Site
+from flows.setting_sections import Site
+from flows.settings import Settings
 from flows.text.values import read_as
 from flows.views.fleet_page import gather_page
 from flows.views.sites import find_worst, read_sites
