@@ -228,3 +228,21 @@ def test_a_worker_is_done_without_where_a_number_is_too_large_to_tell_it(fleet, 
     files = [File(path.read_bytes(), False) for path in sorted(fleet.glob("hosts/*/services.yaml"))]
 
     assert parse_pool.parse_on_all_cores(files, limits, rules) == [parse_services(file.data, limits) for file in files]
+
+
+def test_entries_that_are_spelled_otherwise_and_say_the_same_have_one_hash_with_their_service_file(tmp_path, folder):
+    inventory = tmp_path / "inventory"
+    for path, text in {
+        "hosts/a/services.yaml": "services:\n  web:\n    role: app\n",
+        "hosts/b/services.yaml": "services:\n  db:\n  web:\n    role: app  # as on a\n",
+        "services/db/service.yaml": "service: {ports: [5432]}\n",
+        "services/web/service.yaml": "service: {ports: [80]}\n",
+    }.items():
+        (inventory / path).parent.mkdir(parents=True)
+        (inventory / path).write_text(text)
+
+    wanted = remembered(inventory, folder)
+
+    on_a, of_db, on_b = wanted.services["desired_hash"]
+    assert on_a == on_b != of_db
+    assert_same(wanted, read_inventory(inventory, LIMITS))
