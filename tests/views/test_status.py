@@ -160,9 +160,11 @@ def test_the_command_shows_the_evening(tmp_path):
 
 def test_the_command_is_instant_and_imports_nothing_heavy(tmp_path):
     reconcile(tmp_path)
-    heavy = "{'polars', 'pandera', 'numpy', 'pydantic', 'prefect', 'rich', 'asyncio'} & set(sys.modules)"
-    probe = f"import sys; from flows.cli import _run; _run(['status']); sys.exit(bool({heavy}))"
-    asked = [sys.executable, "-c", probe]
+    file = tmp_path / "plain.yaml"
+    file.write_text("run_ttl: 30m # plain\nlimits:\n  retries: 2\n")
+    heavy = "{'polars', 'pandera', 'numpy', 'pydantic', 'prefect', 'rich', 'asyncio', 'yaml'} & set(sys.modules)"
+    probe = f"import sys; from flows.cli import _run; _run(sys.argv[1:]); sys.exit(bool({heavy}))"
+    asked = [sys.executable, "-c", probe, "status", "--config", str(file)]
     assert subprocess.run(asked, check=False, capture_output=True, env=environment(tmp_path)).returncode == 0
 
     before = os.times()
