@@ -1,6 +1,7 @@
 """Run one command in a process of its own, and measure it: wall time, and the peak memory of all its processes."""
 
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -18,7 +19,7 @@ class Measured:
     wall_s: float
     cpu_s: float
     peak_bytes: int
-    """Of the command and its descendants together, polled; at least the largest process's own peak, which is exact."""
+    """Of the command and its descendants together, polled; at least the command's own, exact if above this process's."""
     exit_code: int
 
 
@@ -36,8 +37,14 @@ def measure(
         watch.is_over = True
         watch.join()
     process.returncode = os.waitstatus_to_exitcode(status)
-    peak_bytes = max(watch.peak_bytes, usage.ru_maxrss * 1024)
+    peak_bytes = max(watch.peak_bytes, _own_peak_bytes(usage))
     return Measured(wall_s, usage.ru_utime + usage.ru_stime, peak_bytes, process.returncode)
+
+
+def _own_peak_bytes(usage: resource.struct_rusage) -> int:
+    """Return the peak of a child; 0 where it may be this process's, which Linux counts as its until its program begins."""
+    inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return usage.ru_maxrss * 1024 if usage.ru_maxrss > inherited else 0
 
 
 class _Watch(threading.Thread):
