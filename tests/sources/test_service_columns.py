@@ -1,6 +1,7 @@
 """Services read by columns are the services read row by row."""
 
 import json
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from flows.sources.formats import json_cut, json_table
 from flows.sources.formats.json_cut import count_values, cut_records
 from flows.sources.formats.json_fast import decode_plainly
 from flows.sources.formats.json_records import parse_records
-from flows.sources.formats.json_strict import JsonLimitError
+from flows.sources.formats.json_strict import JsonLimitError, decode_strictly
 from flows.sources.world import rows
 from flows.sources.world.actual import WorldFiles, decode_worlds
 from flows.sources.world.service_columns import read_service_columns
@@ -302,6 +303,32 @@ def test_too_many_values_are_refused_in_the_same_words_however_a_text_is_read(re
         JsonLimitError, match=f"^about {count} values, over the limit of {count - 1}; mend what writes it"
     ):
         parse_records(data, Limits(max_json_values=count - 1), fields)
+
+
+def of_long_record(value, end="}}"):
+    """Return some thousand records, and one of more bytes than are cut at once."""
+    return "{" + '"a":{"m":5},' * 2500 + '"long":{"m":' + value * json_cut.LONG_BYTES + end
+
+
+def test_too_many_values_of_one_record_are_refused_before_its_text_is_copied():
+    data = of_long_record("5,", "5}}").encode()
+    tracemalloc.start()
+    try:
+        with pytest.raises(JsonLimitError):
+            parse_records(data, Limits(), ("m",))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < json_cut.LONG_BYTES
+
+
+def test_a_text_that_stays_open_to_its_end_is_decoded_once(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(json_table, "decode_strictly", lambda piece: sizes.append(len(piece)) or decode_strictly(piece))
+
+    assert json_table.read_record_table(of_long_record(" ", "5").encode() + b"}", ("m",), 9, 10**9) is None
+    assert len([size for size in sizes if size > json_cut.LONG_BYTES]) == 1
 
 
 @given(pairs=st.lists(st.tuples(KEYS, RECORDS), max_size=6))

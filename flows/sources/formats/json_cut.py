@@ -15,6 +15,8 @@ from flows.sources.formats.json_strict import JsonFaultError, decode_strictly
 
 CHUNK_BYTES = 4 * 1024 * 1024
 """So much of the text is cut at once."""
+LONG_BYTES = 2 * CHUNK_BYTES
+"""A text that has no closing brace for longer is not cut: its values are counted before it is copied."""
 MOST_DIFFERENT_RATIO = 0.25
 """Where more of the records are different, each is decoded for itself."""
 BLANKS = " \t\n\r"
@@ -66,6 +68,8 @@ def _chunks(data: bytes, start: int, end: int) -> Iterator[str]:
     comma, view = ",", memoryview(data)
     while start < end:
         cut = data.find(b"}", start + CHUNK_BYTES, end) + 1 or end
+        if cut - start > LONG_BYTES:
+            raise _UncutError
         yield comma + str(view[start:cut], "utf-8")
         start, comma = cut, ""
 

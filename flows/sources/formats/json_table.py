@@ -8,7 +8,7 @@ where anything else is not sure, the answer is None, and it reads all.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
@@ -105,9 +105,7 @@ def _cut(data: bytes, start: int, end: int, take: Callable[[bytes], bool]) -> No
     """Hand over the text as objects, one for each piece; one that is not taken is tried again with more."""
     comma = b""
     while end - start > PIECE_BYTES or data[start:end].strip(_BLANKS):
-        cut = start + PIECE_BYTES
-        for _ in range(MOST_CUTS):
-            cut = data.find(b"}", cut, end) + 1 or end
+        for cut in _ends(data, start, end):
             piece = data[start:cut].lstrip(_BLANKS)
             body = piece.removeprefix(comma)
             if piece.startswith(comma) and body.strip(_BLANKS) and take(b"{%b}" % body):
@@ -115,6 +113,16 @@ def _cut(data: bytes, start: int, end: int, take: Callable[[bytes], bool]) -> No
         else:
             raise _UnsureError
         start, comma = cut, b","
+
+
+def _ends(data: bytes, start: int, end: int) -> Iterator[int]:
+    """Yield where a piece may end: behind each of the next braces, or else with the text."""
+    cut = start + PIECE_BYTES
+    for _ in range(MOST_CUTS):
+        cut = data.find(b"}", cut, end) + 1 or end
+        yield cut
+        if cut == end:
+            return
 
 
 class _Table:
