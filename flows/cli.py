@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
 OUT_OF_MEMORY = "error: out of memory; nothing half was written. Lower the limits (max_json_values), or give it more"
-PANICS_WITHOUT_MEMORY = ("allocate memory", "Resource temporarily unavailable")
-"""What a panic of polars says where it gets no memory, or no thread for want of it. Elsewhere Rust aborts: that is as a kill."""
+SAID_WITHOUT_MEMORY = {
+    "PanicException": ("allocate memory", "Resource temporarily unavailable"),
+    "RuntimeError": ("can't start new thread",),
+}
+"""What an error says where there is no memory, or no thread for want of it. Elsewhere Rust aborts: that is as a kill."""
 
 
 def main() -> None:
@@ -104,9 +107,8 @@ def _is_panic(error: BaseException) -> bool:
 
 
 def _is_without_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or (
-        _is_panic(error) and any(words in str(error) for words in PANICS_WITHOUT_MEMORY)
-    )
+    said = SAID_WITHOUT_MEMORY.get(type(error).__name__, ())
+    return isinstance(error, MemoryError) or any(words in str(error) for words in said)
 
 
 def _end_without_memory(error: BaseException) -> int:

@@ -256,8 +256,9 @@ def test_a_bug_is_one_line_with_a_number_and_nothing_is_written(lab, monkeypatch
         MemoryError(),
         PanicException("Cannot allocate memory to hold CompactString"),
         PanicException('Os { code: 11, kind: WouldBlock, message: "Resource temporarily unavailable" }'),
+        RuntimeError("can't start new thread"),
     ],
-    ids=["python", "a text of polars", "a thread of polars"],
+    ids=["python", "a text of polars", "a thread of polars", "a thread of python"],
 )
 def test_to_be_without_memory_is_no_bug_and_is_said_without_an_import(lab, monkeypatch, error):
     def stumble(*_):
