@@ -13,7 +13,7 @@ from flows.errors import SupervisorError
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY
-LEAST_READ_BYTES = 64 * 1024
+CHUNK_BYTES = 64 * 1024
 STABLE_READS = 5
 
 
@@ -118,6 +118,8 @@ class OpenFolders:
     def __init__(self, root: Path) -> None:
         """Open the root, through a link too; raises `OSError`."""
         self.root = root
+        self._folder: str | None = ""
+        """The one that was entered last; none where that failed on the way."""
         self._names: list[str] = []
         self._descriptors = [os.open(root, FOLDER)]
 
@@ -130,17 +132,26 @@ class OpenFolders:
 
     def open(self, path: str) -> int:
         """Open a file below the root part by part, so that no folder on the way can be a link; raises `OSError`."""
-        *folders, name = path.split("/")
-        if not name or ".." in {*folders, name}:
+        folder, _, name = path.rpartition("/")
+        if name in {"", ".."}:
+            raise UnsafeFileError(f"{self.root}/{path}", "outside its folder")
+        if folder != self._folder:
+            self._enter(folder)
+        return os.open(name, READ, dir_fd=self._descriptors[-1])
+
+    def _enter(self, path: str) -> None:
+        folders = path.split("/") if path else []
+        if ".." in folders:
             raise UnsafeFileError(f"{self.root}/{path}", "outside its folder")
         common = 0
         while common < min(len(folders), len(self._names)) and folders[common] == self._names[common]:
             common += 1
+        self._folder = None
         self._leave(common)
         for folder in folders[common:]:
             self._descriptors.append(_open_folder(folder, self._descriptors[-1]))
             self._names.append(folder)
-        return os.open(name, READ, dir_fd=self._descriptors[-1])
+        self._folder = path
 
     def _leave(self, depth: int) -> None:
         while len(self._names) > depth:
@@ -191,31 +202,33 @@ def _open_folder(part: str, parent: int) -> int:
 
 
 def _read_stable(descriptor: int, path: Path | str, max_bytes: int, setting: str | None) -> FileContent:
-    advice = f"make it smaller, or raise {setting}" if setting else "make it smaller"
     for _ in range(STABLE_READS):
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise UnsafeFileError(path, f"not a regular file but {_kind(before.st_mode)}")
         if before.st_size > max_bytes:
-            raise UnsafeFileError(path, f"{before.st_size} bytes, over the limit of {max_bytes}; {advice}")
+            raise UnsafeFileError(path, f"{before.st_size} bytes, over the limit of {max_bytes}; {_advise(setting)}")
         data = _read_all(descriptor, before.st_size, max_bytes)
         if len(data) > max_bytes:
-            raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes; {advice}")
+            raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes; {_advise(setting)}")
         stamp = _stamp(os.fstat(descriptor))
         # A rename over the file changes its change time alone: what was read is whole all the same.
-        if _stamp(before)[:4] == stamp[:4] and len(data) == stamp.size_bytes:
+        if before.st_mtime_ns == stamp.modified_ns and before.st_size == stamp.size_bytes == len(data):
             return FileContent(data, stamp)
     raise UnstableFileError(path, "changes while it is read")
 
 
+def _advise(setting: str | None) -> str:
+    return f"make it smaller, or raise {setting}" if setting else "make it smaller"
+
+
 def _read_all(descriptor: int, size: int, max_bytes: int) -> bytes:
     """Read to the end, but no more than a byte beyond the limit; a file of the expected size comes in one piece."""
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    first = os.read(descriptor, min(max(size + 1, LEAST_READ_BYTES), max_bytes + 1))
+    first = os.pread(descriptor, min(size, max_bytes) + 1, 0)
     if len(first) == size:
         return first
     chunks, length = [first], len(first)
-    while length <= max_bytes and (chunk := os.read(descriptor, min(LEAST_READ_BYTES, max_bytes + 1 - length))):
+    while length <= max_bytes and (chunk := os.pread(descriptor, min(CHUNK_BYTES, max_bytes + 1 - length), length)):
         chunks.append(chunk)
         length += len(chunk)
     return b"".join(chunks)

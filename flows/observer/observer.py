@@ -38,7 +38,8 @@ from flows.observer.publish import Publisher
 from flows.observer.recall import recall_asked
 from flows.observer.state import LOCK, load_memory, save_memory, sweep
 from flows.settings import Settings
-from flows.sources.inventory.files import HOSTS, look_at_inventory
+from flows.sources.inventory.files import HOSTS
+from flows.sources.inventory.listing import look_at_inventory
 from flows.sources.world.generations import read_generation
 from schemas.look_words import ReasonClass, SelectorKind
 from schemas.observed import Evidence, tell_sight

@@ -16,7 +16,8 @@ from flows.settings import Settings
 from flows.sources.formats.yaml_strict import YamlFaultError, parse_yaml
 from flows.sources.formats.yaml_tree import Node
 from flows.sources.inventory.desired import build_desired
-from flows.sources.inventory.files import HOSTS, list_inventory
+from flows.sources.inventory.files import HOSTS
+from flows.sources.inventory.listing import list_inventory
 from flows.sources.names import normalize_name
 from schemas.desired import Desired
 from schemas.frame import DataFrame, dtypes

@@ -16,8 +16,9 @@ from flows.run.step import Trait, mark
 from flows.settings import Settings
 from flows.sources.ahead import Work, WorldAhead
 from flows.sources.inventory.cache import InventoryCache
-from flows.sources.inventory.files import InventoryFiles, list_inventory
+from flows.sources.inventory.files import InventoryFiles
 from flows.sources.inventory.keeper import read_kept_inventory
+from flows.sources.inventory.listing import list_inventory
 from flows.sources.names import quote
 from flows.sources.world.actual import LoadedWorld, WorldFiles, dangling_aliases, load_world
 from flows.sources.world.files import SERVICES

@@ -13,7 +13,8 @@ from flows.files.foreign import FileFaultError, read_file
 from flows.files.processes import end_with
 from flows.sources.ahead import Answer, Work
 from flows.sources.inventory.cache_file import frame_to_bytes
-from flows.sources.inventory.files import TOPOLOGY, InventoryFiles, look_at_inventory
+from flows.sources.inventory.files import TOPOLOGY, InventoryFiles
+from flows.sources.inventory.listing import look_at_inventory
 from flows.sources.inventory.other_files import ParsedCapabilities, ParsedNode, ParsedService
 from flows.sources.inventory.rows import InventoryRows, Parsers
 from flows.sources.world.actual import load_world

@@ -8,7 +8,8 @@ from flows.past.replay import Comparison, compare, pair
 from flows.run.gather import read_inputs
 from flows.settings import Settings
 from flows.sources.inventory.desired import build_desired
-from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
+from flows.sources.inventory.files import HOSTS, InventoryFiles
+from flows.sources.inventory.listing import list_inventory
 from flows.sources.snapshots.git_objects import GitObjects
 from flows.sources.snapshots.inventories import GitInventories
 from flows.sources.world.actual import decode_worlds

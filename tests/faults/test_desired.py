@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from flows.errors import InventoryError
-from flows.sources.inventory import files as inventory_files
+from flows.sources.inventory import listing as inventory_listing
 from flows.sources.inventory.desired import read_inventory
-from flows.sources.inventory.files import list_inventory
+from flows.sources.inventory.listing import list_inventory
 from schemas.limits import Limits
 from tests.faults.cases import case
 from tests.faults.lab import NOBODY, Lab, call
@@ -524,7 +524,7 @@ def test_two_folders_of_one_node_leave_it_unknown(lab):
 
 @case("DES-071")
 def test_files_that_change_during_the_read_are_read_again(lab, monkeypatch):
-    read_file, changes = inventory_files.read_file_in, [b"services: [second]", b"services: [third]"]
+    read_file, changes = inventory_listing.read_file_in, [b"services: [second]", b"services: [third]"]
 
     def read_and_change(folders, path, **options):
         content = read_file(folders, path, **options)
@@ -532,7 +532,7 @@ def test_files_that_change_during_the_read_are_read_again(lab, monkeypatch):
             lab.set_desired(changes.pop())
         return content
 
-    monkeypatch.setattr(inventory_files, "read_file_in", read_and_change)
+    monkeypatch.setattr(inventory_listing, "read_file_in", read_and_change)
     assert list_inventory(lab.inventory, Limits()).contents[FILE] == b"services: [second]"
 
     changes[:] = [b"services: [x%d]" % (10**number) for number in range(10)]
@@ -542,14 +542,14 @@ def test_files_that_change_during_the_read_are_read_again(lab, monkeypatch):
 
 @case("OWN-003")
 def test_a_file_that_vanishes_between_listing_and_read_is_read_again(lab, monkeypatch):
-    read_file = inventory_files.read_file_in
+    read_file = inventory_listing.read_file_in
 
     def vanish_and_read(folders, path, **options):
         if path == FILE:
             (lab.inventory / FILE).unlink(missing_ok=True)
         return read_file(folders, path, **options)
 
-    monkeypatch.setattr(inventory_files, "read_file_in", vanish_and_read)
+    monkeypatch.setattr(inventory_listing, "read_file_in", vanish_and_read)
     found = list_inventory(lab.inventory, Limits())
 
     assert FILE not in found.contents

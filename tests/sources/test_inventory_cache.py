@@ -10,8 +10,8 @@ from flows.sources.inventory import cache_file, parse_pool
 from flows.sources.inventory.cache import InventoryCache
 from flows.sources.inventory.cache_file import MAX_INVENTORIES, READERS, ROOT, SealedFile
 from flows.sources.inventory.desired import read_inventory
-from flows.sources.inventory.parse_many import parse_many
 from flows.sources.inventory.parse_pool import File
+from flows.sources.inventory.plain_services import PlainReader
 from flows.sources.inventory.services_file import parse_services
 from schemas.limits import Limits
 from schemas.rules import Rules
@@ -46,12 +46,9 @@ def pack_of(folder):
 
 
 def count_parsed(monkeypatch):
-    """Return a list that each file goes to which is parsed from now on."""
-    parsed = []
-    monkeypatch.setattr(
-        "flows.sources.inventory.known_files.parse_many",
-        lambda files, *how: parsed.extend(files) or parse_many(files, *how),
-    )
+    """Return a list that the bytes of each file go to which is parsed from now on, the plain reader being the first to try."""
+    parsed, read = [], PlainReader.read
+    monkeypatch.setattr(PlainReader, "read", lambda self, data: parsed.append(data) or read(self, data))
     return parsed
 
 
@@ -73,7 +70,7 @@ def test_a_warm_cache_parses_only_what_is_faulty(fleet, folder, monkeypatch):
 
     remembered(fleet, folder)
 
-    assert parsed == [(FAULTY.encode(), False)]
+    assert parsed == [FAULTY.encode()]
 
 
 def test_a_change_of_files_is_seen_through_the_cache(fleet, folder):

@@ -15,12 +15,12 @@ from flows.files.foreign import Stamp, UnstableFileError
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory import cache as inventory_cache
 from flows.sources.inventory import cache_file
-from flows.sources.inventory import files as inventory_files
 from flows.sources.inventory import keeper as inventory_keeper
+from flows.sources.inventory import listing as inventory_listing
 from flows.sources.inventory.cache import InventoryCache, KeptInventory
 from flows.sources.inventory.desired import read_inventory
-from flows.sources.inventory.files import InventoryLook, list_inventory, look_at_inventory
 from flows.sources.inventory.keeper import is_settled, read_kept_inventory
+from flows.sources.inventory.listing import InventoryLook, list_inventory, look_at_inventory
 from flows.sources.world.actual import load_world
 from flows.sources.world.memory import WorldMemory
 from flows.sources.world.rows import WorldRows
@@ -46,13 +46,13 @@ def test_an_unchanged_inventory_is_not_read_again(read):
 
 
 def test_a_read_that_failed_is_tried_again(fleet, read, monkeypatch):
-    read_file = inventory_files.read_file_in
+    read_file = inventory_listing.read_file_in
 
     def fail_once(folders, path, **_):
-        monkeypatch.setattr(inventory_files, "read_file_in", read_file)
+        monkeypatch.setattr(inventory_listing, "read_file_in", read_file)
         raise UnstableFileError(folders.root / path, "cannot be read: Input/output error")
 
-    monkeypatch.setattr(inventory_files, "read_file_in", fail_once)
+    monkeypatch.setattr(inventory_listing, "read_file_in", fail_once)
 
     assert not read().desired.unread.is_empty()
     assert read().desired.unread.is_empty()

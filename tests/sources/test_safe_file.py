@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from flows.files.foreign import FileFaultError, MissingFileError, UnsafeFileError, read_file, stamp_file
+from flows.files.foreign import (
+    STABLE_READS,
+    FileFaultError,
+    MissingFileError,
+    OpenFolders,
+    UnsafeFileError,
+    UnstableFileError,
+    read_file,
+    read_file_in,
+    stamp_file,
+)
 
 
 def refused(path, root=None, max_bytes=1000):
@@ -90,3 +100,60 @@ def test_a_file_without_permission_is_named(tmp_path):
 def test_a_file_of_the_kernel_that_grows_while_it_is_read_is_bounded():
     with pytest.raises(FileFaultError):
         read_file(Path("/proc/self/maps"), max_bytes=10)
+
+
+@pytest.fixture
+def change(tmp_path, monkeypatch):
+    """Return what lets somebody write to the file `f` after each of the next reads: these texts, at these moments."""
+    read, path = os.pread, tmp_path / "f"
+
+    def begin(*left):
+        left = [*left]
+
+        def read_and_change(descriptor, count, place):
+            data = read(descriptor, count, place)
+            if left:
+                text, moment = left.pop(0)
+                path.write_bytes(text)
+                os.utime(path, (moment, moment))
+            return data
+
+        monkeypatch.setattr(os, "pread", read_and_change)
+
+    path.write_bytes(b"one")
+    os.utime(path, (0, 0))
+    return begin
+
+
+@pytest.mark.parametrize(("text", "moment"), [(b"two", 1), (b"longer", 0), (b"s", 0), (b"", 0)])
+def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path, change, text, moment):
+    change((text, moment))
+
+    content = read_file(tmp_path / "f", max_bytes=100)
+
+    assert (content.data, content.stamp) == (text, stamp_file(tmp_path / "f"))
+
+
+def test_a_file_that_changes_during_each_read_is_unstable(tmp_path, change):
+    change(*[(b"%d" % number, number + 1) for number in range(STABLE_READS)])
+
+    with pytest.raises(UnstableFileError, match="changes while it is read"):
+        read_file(tmp_path / "f", max_bytes=100)
+
+
+def test_of_a_tree_each_file_is_read_whatever_was_before_it(tmp_path):
+    for path in ("f", "a/f", "a/b/f", "c/f"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(path)
+    (tmp_path / "link").symlink_to("a")
+
+    with OpenFolders(tmp_path) as folders:
+        for path in ("a/f", "f", "a/b/f", "a/f", "no/f", "a/f", "a/no/f", "a/f", "link/f", "c/f", "a/b/f"):
+            try:
+                assert read_file_in(folders, path, max_bytes=100).data == path.encode()
+            except FileFaultError as error:
+                assert ("no" in path) is isinstance(error, MissingFileError)  # noqa: PT017 - one of several that are right
+                assert ("link" in path) is isinstance(error, UnsafeFileError)  # noqa: PT017
+        for path in ("../f", "a/../f", "a/..", "", "a/"):
+            with pytest.raises(UnsafeFileError, match="outside its folder"):
+                read_file_in(folders, path, max_bytes=100)

@@ -19,7 +19,8 @@ import polars as pl
 from flows.errors import InventoryError
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory.cache_file import SealedFile, frame_of_bytes, frame_to_bytes
-from flows.sources.inventory.files import InventoryFiles, InventoryLook, list_inventory
+from flows.sources.inventory.files import InventoryFiles
+from flows.sources.inventory.listing import InventoryLook, list_inventory
 from schemas.desired import (
     ContainerName,
     Dependency,

@@ -10,9 +10,10 @@ from flows.errors import InventoryError
 from flows.sources.inventory.apart import Asked, name_apart
 from flows.sources.inventory.cache import InventoryCache
 from flows.sources.inventory.entry_hash import EntryHashes, hash_list
-from flows.sources.inventory.files import HOSTS, InventoryFiles, list_inventory
+from flows.sources.inventory.files import HOSTS, InventoryFiles
 from flows.sources.inventory.jobs import mark_jobs
 from flows.sources.inventory.known_files import KnownServices
+from flows.sources.inventory.listing import list_inventory
 from flows.sources.inventory.pack import add_dependencies, add_entries
 from flows.sources.inventory.rows import InventoryRows, Parsers, by_place
 from flows.sources.inventory.services_file import TEXTS
@@ -78,7 +79,7 @@ def build_desired(
     sorted by node and service. Neither the parsers, which may remember what they returned, nor the cache, which
     comes with its own, changes the outcome. Raises `InventoryError` as `read_inventory` does.
     """
-    known = cache.files.find_same_contents(files.contents) if cache else None
+    known = cache.files.find_same_contents(files) if cache else None
     parsers = cache.files.parsers() if cache else parsers or Parsers()
     rows = InventoryRows(files, limits, rules, parsers, known.numbers if known else ())
     rows.gather()

@@ -35,7 +35,7 @@ class NodeFiles(NamedTuple):
 def find_node_files(files: InventoryFiles, rules: Rules) -> dict[str, NodeFiles]:
     """Return what each folder under `hosts/` holds, by its name as it is written; compose files where they are read."""
     held: dict[str, list[str]] = {path.split("/")[1]: [] for path in files.folders}
-    for path in (*files.contents, *files.unreadable, *files.near_misses, *files.marks):
+    for path in (*files.contents, *files.taken, *files.unreadable, *files.near_misses, *files.marks):
         if path.startswith(f"{HOSTS}/"):
             held.setdefault(path.split("/")[1], []).append(path)
     return {folder: _find(folder, paths, files, rules) for folder, paths in held.items()}
@@ -43,7 +43,7 @@ def find_node_files(files: InventoryFiles, rules: Rules) -> dict[str, NodeFiles]
 
 def _find(folder: str, paths: list[str], files: InventoryFiles, rules: Rules) -> NodeFiles:
     simple = f"{HOSTS}/{folder}/"
-    if all(path[len(simple) :] in NODE_FILES and path in files.contents for path in paths):
+    if all(path[len(simple) :] in NODE_FILES and path not in files.unreadable for path in paths):
         return NodeFiles(folder, bool(paths), (), ())
     ours = [path for path in paths if not _is_ignored(path, rules)]
     stacks = _first_of_each([path for path in ours if is_compose_path(path)])

@@ -7,11 +7,9 @@ from functools import partial
 from flows.files.processes import give_memory_back, uncollected
 from flows.sources.fingerprint import inventory_fingerprint
 from flows.sources.inventory.cache import InventoryCache, KeptInventory
-from flows.sources.inventory.files import InventoryLook, list_and_look, look_at_inventory
+from flows.sources.inventory.listing import HELD_BYTES, InventoryLook, list_and_look, look_at_inventory
 from schemas.desired import Desired
 
-HELD_BYTES = 16 * 1024 * 1024
-"""Of a larger inventory the files are not held in memory, but read again where they are asked for."""
 SETTLED_NS = 2_000_000_000
 """A file that changed less than this before it was looked at may change again without a sign in its stamp."""
 
@@ -35,13 +33,13 @@ def read_kept_inventory(
 
     looked_ns = time.time_ns()
     with uncollected():
-        files, look = list_and_look(root, limits)
+        files, look = list_and_look(root, limits, cache.files.take)
         desired = build_desired(files, limits, cache=cache, rules=cache.rules)
     kept = KeptInventory(desired, inventory_fingerprint(files, cache.files.digests), lambda: files)
     # A read that failed may succeed the next time, without a sign in any stamp.
     if not is_settled(look, looked_ns) or files.unreadable != look.unreadable:
         return kept
-    if sum(map(len, files.contents.values())) > HELD_BYTES:
+    if files.count_bytes() > HELD_BYTES:
         kept = kept._replace(read_files=partial(cache.read_again, kept.fingerprint))
         del files
         give_memory_back()

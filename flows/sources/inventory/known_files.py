@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import sha256
+from itertools import count
 from typing import NamedTuple, TypeVar
 
 import msgspec
 import polars as pl
 
+from flows.sources.fingerprint import is_unix
 from flows.sources.inventory.cache_file import SealedFile, frame_of_bytes
-from flows.sources.inventory.files import is_compose_path, is_services_path
+from flows.sources.inventory.files import InventoryFiles, is_compose_path, is_services_path
 from flows.sources.inventory.other_files import (
     ParsedCapabilities,
     ParsedNode,
@@ -19,9 +21,10 @@ from flows.sources.inventory.other_files import (
     parse_node,
     parse_service,
 )
-from flows.sources.inventory.pack import Pack, empty_pack, join_packs, keep_files, pack_files
-from flows.sources.inventory.parse_many import parse_many
+from flows.sources.inventory.pack import Pack, empty_pack, join_packs, keep_files, next_number, pack_files
+from flows.sources.inventory.parse_many import parse_strictly
 from flows.sources.inventory.parse_pool import File
+from flows.sources.inventory.plain_files import PlainFiles
 from flows.sources.inventory.plain_topology import read_topology
 from flows.sources.inventory.rows import Parsers
 from flows.sources.inventory.services_file import ParsedServices, parse_services
@@ -56,12 +59,28 @@ class KnownFiles:
         self._others: dict[bytes, ParsedServices] = {}
         """What files say that a pack cannot hold, for this process alone."""
         self._is_new = False
+        self._taken: dict[str, bytes] = {}
+        """The digest of each file that was taken."""
+        self._plain: PlainFiles | None = None
+        """What was learned of them, and is not in the pack yet."""
         self.digests: dict[str, bytes] = {}
         """The SHA-256 of the files of services that were looked for last, but for compose files."""
 
-    def find_same_contents(self, contents: Mapping[str, bytes]) -> KnownServices:
+    def take(self, files: Mapping[str, bytes]) -> list[str]:
+        """Learn what plain files of services say while an inventory is read, and return their paths."""
+        plain = self._plain = self._plain or PlainFiles(self._limits, self._load_pack().files)
+        paths = [
+            path for path in files if is_services_path(path) and not is_compose_path(path) and is_unix(files[path])
+        ]
+        digests = {path: sha256(files[path]).digest() for path in paths}
+        self._taken |= digests
+        return [path for path, digest in digests.items() if plain.learn(digest, files[path])]
+
+    def find_same_contents(self, files: InventoryFiles) -> KnownServices:
         """Return what the inventory's files of services say; those that a pack cannot hold are left to `parsers`."""
+        contents = files.contents
         found = {path: _digest(contents[path], is_compose_path(path)) for path in contents if is_services_path(path)}
+        found |= {path: self._taken[path] for path in files.taken}
         wanted = pl.DataFrame(
             {"path": list(found), "digest": list(found.values())}, schema={"path": pl.String, "digest": pl.Binary}
         )
@@ -101,19 +120,26 @@ class KnownFiles:
 
     def _learn(self, pack: Pack, wanted: pl.DataFrame, contents: Mapping[str, bytes]) -> Pack:
         """Return the pack with what new files say."""
+        plain, self._plain, self._taken = self._plain, None, {}
         new = wanted.join(pack.files, on="digest", how="anti").unique("digest", maintain_order=True)
         new = new.filter(~pl.col("digest").is_in(list(self._others)))
         if not new.height:
             return pack
-        first = max(pack.files["file"], default=-1) + 1
-        new = new.with_row_index("file", first)
-        files = [File(contents[path], is_compose_path(path)) for path in new["path"]]
-        for part in parse_many(files, self._limits, self._rules, first):
-            self._others.update((new["digest"][number - first], other) for number, other in part.others.items())
-            pack = join_packs(pack, pack_files(part))
-        good = new.filter(~pl.col("digest").is_in(list(self._others))).select(pack.files.columns)
-        self._is_new |= good.height > 0
-        return pack._replace(files=pl.concat([pack.files, good]))
+        plain = plain or PlainFiles(self._limits, pack.files)
+        rows = [(path, digest) for path, digest in new.iter_rows() if path in contents]
+        left = {digest: path for path, digest in rows if not plain.learn(digest, contents[path])}
+        learned = join_packs(pack, plain.pack())
+        learned = join_packs(learned, self._parse(learned, left, contents))
+        self._is_new |= learned.files.height > pack.files.height
+        return learned
+
+    def _parse(self, pack: Pack, paths: Mapping[bytes, str], contents: Mapping[str, bytes]) -> Pack:
+        """Return what files say that are not plain, by digest; what a pack cannot hold is remembered here."""
+        numbers = dict(zip(paths, count(next_number(pack.files)), strict=False))
+        files = [File(contents[path], is_compose_path(path)) for path in paths.values()]
+        part = parse_strictly(files, self._limits, self._rules, next_number(pack.files))
+        self._others |= {digest: part.others[number] for digest, number in numbers.items() if number in part.others}
+        return pack_files(part, {digest: number for digest, number in numbers.items() if number not in part.others})
 
     def _forget(self, pack: Pack, known: pl.DataFrame) -> Pack:
         """Return the pack without what the inventory does not have any more."""

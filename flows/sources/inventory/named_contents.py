@@ -9,9 +9,9 @@ _FOLDERS, _UNREADABLE, _NEAR_MISSES, _MARKS = ".folders.json", ".unreadable.json
 
 
 def pack_inventory(files: InventoryFiles) -> dict[str, bytes]:
-    """Return the contents, and what is no file under names that no inventory file can have."""
+    """Return the contents that are held, and what is no file under names that no inventory file can have."""
     packed = dict(files.contents)
-    known = {path.rpartition("/")[0] for path in packed}
+    known = {path.rpartition("/")[0] for path in (*packed, *files.taken)}
     for name, value in (
         (_FOLDERS, sorted(files.folders - known)),
         (_UNREADABLE, dict(sorted(files.unreadable.items()))),

@@ -1,6 +1,6 @@
 """What files of an inventory say, as frames: of many files at once, and with a number for each file in place of its path."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
@@ -89,12 +89,18 @@ def keep_files(pack: Pack, files: pl.Series) -> Pack:
     return Pack(kept, services, pack.entries[numbers["before"]], dependencies, warnings, pack.documents)
 
 
-def pack_files(part: ParsedFiles) -> Pack:
-    """Return what parsed files say, by their numbers; their digests are left to the caller."""
+def next_number(files: pl.DataFrame) -> int:
+    """Return the first number that no file of a pack has."""
+    return max(files["file"], default=-1) + 1
+
+
+def pack_files(part: ParsedFiles, numbers: Mapping[bytes, int]) -> Pack:
+    """Return what parsed files say; the numbers are those of the files with each digest."""
     *said, declared = zip(*part.entries, strict=True) if part.entries else [()] * len(Entry._fields)
     declaring = [number for number, its in enumerate(declared) for _ in its]
     places, faults = zip(*part.warnings, strict=True) if part.warnings else ((), ())
     columns: dict[str, Sequence[Sequence[Any]]] = {
+        "files": [list(numbers), list(numbers.values())],
         "entries": said,
         "dependencies": [declaring, *zip(*chain.from_iterable(declared), strict=True)],
         "warnings": [places, *zip(*faults, strict=True)],

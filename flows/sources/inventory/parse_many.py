@@ -1,7 +1,7 @@
-"""Parse many `services.yaml` at once: the plain shape by its recogniser, the rest by the strict reader."""
+"""Parse many `services.yaml` at once by the strict reader, into the columns that those of the plain shape have, too."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -9,13 +9,10 @@ from flows.sources.formats.yaml_tree import Fault
 from flows.sources.inventory.entry import Entry, EntryDependency
 from flows.sources.inventory.entry_hash import NULL, hash_list
 from flows.sources.inventory.parse_pool import File, parse_on_all_cores
-from flows.sources.inventory.plain_services import PlainReader, PlainServices
+from flows.sources.inventory.plain_services import PlainServices
 from flows.sources.inventory.services_file import ParsedServices
 from schemas.limits import Limits
 from schemas.rules import Rules
-
-MOST_ENTRIES = 65_536
-"""About so many different entries are held in memory at most; files that have more come in several parts."""
 
 
 class ParsedFiles(NamedTuple):
@@ -51,28 +48,10 @@ class ParsedFiles(NamedTuple):
         self.numbers.extend(read.numbers)
 
 
-def parse_many(files: Iterable[File], limits: Limits, rules: Rules, first: int = 0) -> Iterator[ParsedFiles]:
-    """Yield what the files say, as `parse_services` reads them, in parts; they are numbered from `first` on.
-
-    The plain ones cost so little that they are read here, one after the other; the rest are parsed on all cores.
-    """
-    plain, found, left = PlainReader(limits), ParsedFiles.none(), {}
-    for number, file in enumerate(files, first):
-        read = plain.read(file.data)
-        if read is None:
-            left[number] = file
-            continue
-        found.add(number, read)
-        if len(plain.entries) > MOST_ENTRIES:
-            yield found._replace(entries=plain.entries, heights=plain.heights)
-            plain, found = PlainReader(limits), ParsedFiles.none()
-    yield found._replace(entries=plain.entries, heights=plain.heights)
-    yield _gather(zip(left, parse_on_all_cores([*left.values()], limits, rules), strict=True))
-
-
-def _gather(files: Iterable[tuple[int, ParsedServices]]) -> ParsedFiles:
+def parse_strictly(files: Sequence[File], limits: Limits, rules: Rules, first: int = 0) -> ParsedFiles:
+    """Return what the files say, as `parse_services` reads them, on all cores; they are numbered from `first` on."""
     found = ParsedFiles.none()
-    for number, parsed in files:
+    for number, parsed in enumerate(parse_on_all_cores(files, limits, rules), first):
         if not parsed.is_plain():
             found.others[number] = parsed
             continue

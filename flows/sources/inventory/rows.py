@@ -206,8 +206,11 @@ class InventoryRows:
         file = (own + [stack for stack, _ in found.stacks] + [path])[0]
         self.nodes[name] = row._replace(is_readable=is_readable, has_inventory=True, file=_printable(file))
 
+    def _is_read(self, path: str) -> bool:
+        return path in self._files.contents or path in self._files.taken
+
     def _is_there(self, path: str) -> bool:
-        return path in self._files.contents or path in self._files.unreadable
+        return self._is_read(path) or path in self._files.unreadable
 
     def _read_capabilities(self, row: NodeRow, path: str) -> NodeRow:
         if path in self._files.unreadable:
@@ -248,7 +251,7 @@ class InventoryRows:
         for path in found.unreadable:
             self._add(path, [Fault(None, None, self._files.unreadable[path])], node=node)
         stacks = [(path, stack) for path, stack in found.stacks if path in self._files.contents]
-        own = [(services, None)] if services in self._files.contents else []
+        own = [(services, None)] if self._is_read(services) else []
         if not own and not found.stacks and not found.unreadable and not are_missed:
             self._add(
                 folder, [Fault(None, None, "there is no services.yaml: a node without services")], is_warning=True

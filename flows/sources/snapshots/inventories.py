@@ -15,8 +15,8 @@ from flows.sources.inventory.files import (
     is_mark,
     is_near_miss,
     is_stack_folder,
-    list_inventory,
 )
+from flows.sources.inventory.listing import list_inventory
 from flows.sources.snapshots.git_objects import Commit, GitObjects, OddObjectError
 from schemas.limits import Limits
 
