@@ -160,12 +160,15 @@ class OpenFolders:
 
 
 def read_file_in(folders: OpenFolders, path: str, *, max_bytes: int, setting: str | None = None) -> FileContent:
-    """Return a file's content as `read_file` does; the path is relative to the folders' root, with forward slashes."""
+    """Return a file's content as `read_file` does, with the stamp that it had before: the caller looks at it again.
+
+    What changed while it was read has another stamp then. The path is relative to the folders' root, with forward slashes.
+    """
     shown = f"{folders.root}/{path}"
     try:
         descriptor = folders.open(path)
         try:
-            return _read_stable(descriptor, shown, max_bytes, setting)
+            return _read_once(descriptor, shown, max_bytes, setting)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -203,19 +206,26 @@ def _open_folder(part: str, parent: int) -> int:
 
 def _read_stable(descriptor: int, path: Path | str, max_bytes: int, setting: str | None) -> FileContent:
     for _ in range(STABLE_READS):
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise UnsafeFileError(path, f"not a regular file but {_kind(before.st_mode)}")
-        if before.st_size > max_bytes:
-            raise UnsafeFileError(path, f"{before.st_size} bytes, over the limit of {max_bytes}; {_advise(setting)}")
-        data = _read_all(descriptor, before.st_size, max_bytes)
-        if len(data) > max_bytes:
-            raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes; {_advise(setting)}")
+        data, before = _read_once(descriptor, path, max_bytes, setting)
         stamp = _stamp(os.fstat(descriptor))
         # A rename over the file changes its change time alone: what was read is whole all the same.
-        if before.st_mtime_ns == stamp.modified_ns and before.st_size == stamp.size_bytes == len(data):
+        if before[:4] == stamp[:4]:
             return FileContent(data, stamp)
     raise UnstableFileError(path, "changes while it is read")
+
+
+def _read_once(descriptor: int, path: Path | str, max_bytes: int, setting: str | None) -> FileContent:
+    """Return what a regular file says, with its stamp before that; the size is that of what was read."""
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        raise UnsafeFileError(path, f"not a regular file but {_kind(before.st_mode)}")
+    if before.st_size > max_bytes:
+        raise UnsafeFileError(path, f"{before.st_size} bytes, over the limit of {max_bytes}; {_advise(setting)}")
+    data = _read_all(descriptor, before.st_size, max_bytes)
+    if len(data) > max_bytes:
+        raise UnsafeFileError(path, f"over the limit of {max_bytes} bytes; {_advise(setting)}")
+    stamp = _stamp(before)
+    return FileContent(data, stamp if len(data) == stamp.size_bytes else stamp._replace(size_bytes=len(data)))
 
 
 def _advise(setting: str | None) -> str:

@@ -141,6 +141,29 @@ def test_a_file_that_changes_during_each_read_is_unstable(tmp_path, change):
         read_file(tmp_path / "f", max_bytes=100)
 
 
+@pytest.mark.parametrize(("text", "moment"), [(b"two", 1), (b"longer", 0), (b"s", 0), (b"", 0)])
+def test_of_a_tree_a_file_that_changes_while_it_is_read_has_another_stamp_afterwards(tmp_path, change, text, moment):
+    change((text, moment))
+
+    with OpenFolders(tmp_path) as folders:
+        before = read_file_in(folders, "f", max_bytes=100).stamp
+        after = read_file_in(folders, "f", max_bytes=100)
+
+    assert before != after.stamp == stamp_file(tmp_path / "f")
+    assert after.data == text
+
+
+def test_of_a_tree_a_file_that_was_cut_and_made_whole_again_while_it_was_read_has_another_stamp(tmp_path, monkeypatch):
+    """As where both fall into one tick of the clock that stamps are made by."""
+    (tmp_path / "f").write_bytes(b"whole")
+    monkeypatch.setattr(os, "pread", lambda descriptor, count, place: b"wh"[place:])
+
+    with OpenFolders(tmp_path) as folders:
+        content = read_file_in(folders, "f", max_bytes=100)
+
+    assert content.stamp != stamp_file(tmp_path / "f")
+
+
 def test_of_a_tree_each_file_is_read_whatever_was_before_it(tmp_path):
     for path in ("f", "a/f", "a/b/f", "c/f"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
