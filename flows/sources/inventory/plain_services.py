@@ -169,16 +169,19 @@ def _read_entry(text: str, max_name_length: int) -> Entry:
     plan = plan_entry(tuple(map(_LEAD, lines)))
     if plan is None:
         raise NotPlainError
-    switches = {lines[index].value for index in plan.switches}
-    if switches and not switches <= {"true", "false"}:
-        raise NotPlainError
+    is_monitored = not plan.switches or _are_on({lines[index].value for index in plan.switches})
     role, exposure, model = [None if place is None else lines[place].text for place in plan.texts]
     whole = plan.template % tuple([lines[index].told for index in plan.values])
     dependencies = _read_dependencies(plan, lines, max_name_length)
-    is_monitored = "false" not in switches
     return Entry(
         is_monitored, RunMode.SERVICE, False, role, exposure, model, whole, hash_list(whole, NULL), dependencies
     )
+
+
+def _are_on(switches: set[str]) -> bool:
+    if not switches <= {"true", "false"}:
+        raise NotPlainError
+    return "false" not in switches
 
 
 @lru_cache(maxsize=65_536)
@@ -194,9 +197,10 @@ def _read_line(text: str) -> Line:
 
 
 def _read_names(lead: str, value: str) -> tuple[str, ...] | None:
-    can_depend = _WORD.fullmatch(value) if lead.endswith("- ") else value.startswith("[")
+    if not (_WORD.fullmatch(value) if lead.endswith("- ") else value.startswith("[")):
+        return None
     names = tuple(_WORD.findall(value.lower()))
-    return names if can_depend and _UNUSABLE.isdisjoint(names) else None
+    return names if _UNUSABLE.isdisjoint(names) else None
 
 
 def _read_dependencies(plan: Plan, lines: list[Line], max_name_length: int) -> tuple[EntryDependency, ...]:
