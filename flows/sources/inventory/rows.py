@@ -142,6 +142,7 @@ class InventoryRows:
         self.are_services_readable = False
         """A file of services could be read, or no node has any."""
         self._files = files
+        self._near_misses = _group_near_misses(files)
         self._limits = limits
         self._rules = rules
         self._parsers = parsers
@@ -245,9 +246,9 @@ class InventoryRows:
     def _read_node_services(self, node: str, folder: str, found: NodeFiles) -> bool:
         """Add what a node's files ask for; return whether that is all of it."""
         services = f"{folder}/{SERVICES_FILE}"
-        are_missed = not self._is_there(services) and self._tell_near_misses(services, node=node)
-        if not are_missed and self._is_there(services):
-            self._tell_near_misses(services, is_warning=True)
+        is_there = self._is_there(services)
+        is_near = self._tell_near_misses(services, node=None if is_there else node, is_warning=is_there)
+        are_missed = is_near and not is_there
         for path in found.unreadable:
             self._add(path, [Fault(None, None, self._files.unreadable[path])], node=node)
         stacks = [(path, stack) for path, stack in found.stacks if path in self._files.contents]
@@ -327,17 +328,10 @@ class InventoryRows:
 
     def _tell_near_misses(self, path: str, *, node: str | None = None, is_warning: bool = False) -> bool:
         """Add a row for each file that looks like the one at the path; return whether there was one."""
-        if not self._files.near_misses:
-            return False
-        folder, _, name = path.rpartition("/")
-        stem = name.removesuffix(".yaml")
-        found = [
-            miss
-            for miss in sorted(self._files.near_misses)
-            if miss.rpartition("/")[0] == folder and miss.rpartition("/")[2].lower().rpartition(".")[0] == stem
-        ]
+        found = self._near_misses.get(path, ())
         for miss in found:
-            self._add(miss, [Fault(None, None, f"looks like {name}; rename it")], node=node, is_warning=is_warning)
+            fault = Fault(None, None, f"looks like {path.rpartition('/')[2]}; rename it")
+            self._add(miss, [fault], node=node, is_warning=is_warning)
         return bool(found)
 
     def _add(
@@ -349,8 +343,16 @@ class InventoryRows:
         service: str | None = None,
         is_warning: bool = False,
     ) -> None:
-        shown = _printable(file)
-        self.unread += [UnreadRow(shown, *fault, node, service, is_warning) for fault in faults]
+        self.unread += [UnreadRow(_printable(file), *fault, node, service, is_warning) for fault in faults]
+
+
+def _group_near_misses(files: InventoryFiles) -> dict[str, list[str]]:
+    """Return the near misses of each path, in order."""
+    grouped: dict[str, list[str]] = {}
+    for miss in sorted(files.near_misses):
+        folder, _, name = miss.rpartition("/")
+        grouped.setdefault(f"{folder}/{name.lower().rpartition('.')[0]}.yaml", []).append(miss)
+    return grouped
 
 
 def _printable(path: str) -> str:
