@@ -211,6 +211,7 @@ def _read_stable(descriptor: int, path: Path | str, max_bytes: int, setting: str
         # A rename over the file changes its change time alone: what was read is whole all the same.
         if before[:4] == stamp[:4]:
             return FileContent(data, stamp)
+        os.lseek(descriptor, 0, os.SEEK_SET)
     raise UnstableFileError(path, "changes while it is read")
 
 
@@ -234,11 +235,11 @@ def _advise(setting: str | None) -> str:
 
 def _read_all(descriptor: int, size: int, max_bytes: int) -> bytes:
     """Read to the end, but no more than a byte beyond the limit; a file of the expected size comes in one piece."""
-    first = os.pread(descriptor, min(size, max_bytes) + 1, 0)
+    first = os.read(descriptor, min(size, max_bytes) + 1)
     if len(first) == size:
         return first
     chunks, length = [first], len(first)
-    while length <= max_bytes and (chunk := os.pread(descriptor, min(CHUNK_BYTES, max_bytes + 1 - length), length)):
+    while length <= max_bytes and (chunk := os.read(descriptor, min(CHUNK_BYTES, max_bytes + 1 - length))):
         chunks.append(chunk)
         length += len(chunk)
     return b"".join(chunks)

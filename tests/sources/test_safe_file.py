@@ -105,20 +105,20 @@ def test_a_file_of_the_kernel_that_grows_while_it_is_read_is_bounded():
 @pytest.fixture
 def change(tmp_path, monkeypatch):
     """Return what lets somebody write to the file `f` after each of the next reads: these texts, at these moments."""
-    read, path = os.pread, tmp_path / "f"
+    read, path = os.read, tmp_path / "f"
 
     def begin(*left):
         left = [*left]
 
-        def read_and_change(descriptor, count, place):
-            data = read(descriptor, count, place)
+        def read_and_change(descriptor, count):
+            data = read(descriptor, count)
             if left:
                 text, moment = left.pop(0)
                 path.write_bytes(text)
                 os.utime(path, (moment, moment))
             return data
 
-        monkeypatch.setattr(os, "pread", read_and_change)
+        monkeypatch.setattr(os, "read", read_and_change)
 
     path.write_bytes(b"one")
     os.utime(path, (0, 0))
@@ -156,7 +156,8 @@ def test_of_a_tree_a_file_that_changes_while_it_is_read_has_another_stamp_afterw
 def test_of_a_tree_a_file_that_was_cut_and_made_whole_again_while_it_was_read_has_another_stamp(tmp_path, monkeypatch):
     """As where both fall into one tick of the clock that stamps are made by."""
     (tmp_path / "f").write_bytes(b"whole")
-    monkeypatch.setattr(os, "pread", lambda descriptor, count, place: b"wh"[place:])
+    texts = [b"wh", b""]
+    monkeypatch.setattr(os, "read", lambda descriptor, count: texts.pop(0))
 
     with OpenFolders(tmp_path) as folders:
         content = read_file_in(folders, "f", max_bytes=100)
