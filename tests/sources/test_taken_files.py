@@ -82,6 +82,14 @@ def test_all_plain_files_of_services_that_were_offered_are_taken_and_no_others(i
     assert files.taken.keys() == plain or held_bytes
 
 
+def test_each_file_is_parsed_once_and_one_of_those_that_say_the_same(read, monkeypatch):
+    parsed = count_read(monkeypatch)
+
+    read()
+
+    assert len(parsed) == len(set(parsed)) == 12  # two of the twelve nodes ask for the same, and one has a second file
+
+
 def test_what_was_learned_in_several_parts_is_the_same(read, inventory, monkeypatch):
     monkeypatch.setattr(plain_files, "MOST_ENTRIES", 3)
 

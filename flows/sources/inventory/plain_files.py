@@ -21,6 +21,7 @@ class PlainFiles:
         self._limits = limits
         self._known = frozenset(known["digest"])
         self._new: dict[bytes, int] = {}
+        self._refused: set[bytes] = set()
         self._next = next_number(known)
         self._pack = empty_pack()
         self._begin()
@@ -29,8 +30,9 @@ class PlainFiles:
         """Learn what a file says that has this digest; return False where it is not plain."""
         if digest in self._known or digest in self._new:
             return True
-        read = self._reader.read(data)
+        read = self._reader.read(data) if digest not in self._refused else None
         if read is None:
+            self._refused.add(digest)
             return False
         number = self._new[digest] = self._next + len(self._new)
         self._found.add(number, read)
