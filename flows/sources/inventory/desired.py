@@ -15,7 +15,8 @@ from flows.sources.inventory.jobs import mark_jobs
 from flows.sources.inventory.known_files import KnownServices
 from flows.sources.inventory.listing import list_inventory
 from flows.sources.inventory.pack import add_dependencies, add_entries
-from flows.sources.inventory.rows import InventoryRows, Parsers, by_place
+from flows.sources.inventory.row_types import by_place
+from flows.sources.inventory.rows import InventoryRows, Parsers
 from flows.sources.inventory.services_file import TEXTS
 from schemas.desired import (
     ContainerName,

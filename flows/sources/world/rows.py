@@ -38,6 +38,7 @@ from flows.sources.world.parse import parse_files
 from flows.sources.world.plain_rows import ACTIVITY_TIMES, DEPLOYMENT_TIMES, PlainRows
 from flows.sources.world.repeats import Again, Moments, Repeats, Row
 from flows.sources.world.service_columns import read_service_columns
+from flows.sources.world.targets import claim_target, fields_of, read_key, read_named, tell_misfit
 from schemas.limits import Limits
 from schemas.rules import Rules
 
@@ -49,15 +50,6 @@ class Observed(NamedTuple):
     """Its fifth value is when it was seen, its last one the record's key."""
     spelling: tuple[str, ...]
     """How the record names its target, the node first."""
-
-
-class Named(NamedTuple):
-    """Node and service of a record."""
-
-    spelling: tuple[str, str]
-    """As it writes them."""
-    target: tuple[str, str]
-    """As the inventory does."""
 
 
 class Fresh(NamedTuple):
@@ -104,7 +96,7 @@ class WorldRows:
         columns = (self.service_columns, self.doubtful, self.doubtful_columns, self.taken)
         self._gathered: tuple[list[Any], ...] = (*rows, *columns, *chain(*map(Repeats.gathered, self.repeats.values())))
         # A batch has the same keys in every snapshot; a bound keeps a hostile world from filling the memory.
-        self._read_key = lru_cache(65_536)(partial(_read_key, names))
+        self._read_key = lru_cache(65_536)(partial(read_key, names))
         self._source = ""
         self._most_rejected = 0
 
@@ -184,10 +176,10 @@ class WorldRows:
         for key, record in records.entries:
             target: Target = ()
             try:
-                name = key if records.is_keyed else field_text(_fields(record), "node", "id", "name")
+                name = key if records.is_keyed else field_text(fields_of(record), "node", "id", "name")
                 target = (self._names.read_node(name),)
                 written.add(name)
-                row = self._read_node_row(target[0], _fields(record), key)
+                row = self._read_node_row(target[0], fields_of(record), key)
             except UnusableNameError as error:
                 reason = record.reason if isinstance(record, Unfit) else str(error)
                 self._reject(NODES, key, reason, target)
@@ -235,12 +227,14 @@ class WorldRows:
         for key, record in records.entries:
             target: Target = ()
             try:
-                spelling, target = self._read_key(key) if records.is_keyed else _read_named(self._names, record)
+                spelling, target = self._read_key(key) if records.is_keyed else read_named(self._names, record)
                 written.add(spelling[0])
-                row = self._read_service_row(target, _fields(record), key)
+                row = self._read_service_row(target, fields_of(record), key)
             except UnusableNameError as error:
                 reason = record.reason if isinstance(record, Unfit) else str(error)
-                self._reject(SERVICES, key, reason, target or self._claim(key, record, is_keyed=records.is_keyed))
+                self._reject(
+                    SERVICES, key, reason, target or claim_target(self._names, key, record, is_keyed=records.is_keyed)
+                )
                 continue
             observed = Observed(row, spelling)
             first = found.setdefault(target, observed)
@@ -261,22 +255,6 @@ class WorldRows:
         since_at = self._times.read(record, "since", SERVICES, key)
         incident_id = read_text(record, "incident_id", self._limits.max_key_length)
         return (self._times.as_of_us, *target, read_status(status), seen_at, state, since_at, incident_id, key)
-
-    def _claim(self, key: str, record: Any, *, is_keyed: bool) -> Target:
-        """Return the service, or at least the node, that a record without a usable key is of, as far as that is clear."""
-        record = record.value if isinstance(record, Unfit) else record
-        for own_keyed in (True, False) if is_keyed else (False,):
-            try:
-                return (_read_key(self._names, key) if own_keyed else _read_named(self._names, record))[1]
-            except UnusableNameError:
-                continue
-        given = [record.get("node")] if isinstance(record, dict) else []
-        for text in [key.partition("/")[0]] * (is_keyed and "/" in key) + given:
-            try:
-                return (self._names.read_node(text),) if isinstance(text, str) else ()
-            except UnusableNameError:
-                continue
-        return ()
 
     def _choose(self, file: str, target: Target, observed: list[Observed]) -> tuple[Observed | None, list[Observed]]:
         """Return the record that counts of one target, and those set aside.
@@ -315,7 +293,7 @@ class WorldRows:
     def _add_each_deployment(self, records: Records) -> None:
         for order, (key, record) in enumerate(records.entries):
             try:
-                fields = _fields(record)
+                fields = fields_of(record)
                 name = key if records.is_keyed else str(fields.get("correlation_id") or fields.get("id") or key)
                 node = self._names.read_node(field_text(fields, "node"))
                 service = self._names.read_service(field_text(fields, "service"))
@@ -340,7 +318,7 @@ class WorldRows:
         found: dict[str, list[tuple[str, Row, Record]]] = {}
         for key, record in records.entries:
             try:
-                fields = _fields(record)
+                fields = fields_of(record)
                 name = check_id(key if records.is_keyed else field_text(fields, "id"), self._limits.max_key_length)
                 target = self._names.read_node(field_text(fields, "node")), incident_service(fields, self._names)
                 most = self._limits.max_word_length
@@ -368,7 +346,7 @@ class WorldRows:
             count = sum(type(record) is not dict for _, record in records.entries)
             if count > self._limits.max_rejected_records:
                 key, record = next(entry for entry in records.entries if type(entry[1]) is not dict)
-                raise self._too_many(SERVICES, key, _misfit(record))
+                raise self._too_many(SERVICES, key, tell_misfit(record))
 
     def _reject(self, file: str, key: str, reason: str, target: Target = ()) -> None:
         node, service = (*target, None, None)[:2]
@@ -384,40 +362,6 @@ class WorldRows:
         )
 
 
-def _read_key(names: WorldNames, key: str) -> Named:
-    """Return the service of a record by its key `node/service`; raises `UnusableNameError`."""
-    return _read_spelling(names, _split(key))
-
-
-def _read_named(names: WorldNames, record: Any) -> Named:
-    """Return the service of a record by its fields."""
-    fields = _fields(record)
-    if fields.get("node") is None and isinstance(fields.get("id"), str):
-        return _read_spelling(names, _split(fields["id"]))
-    return _read_spelling(names, (field_text(fields, "node"), field_text(fields, "service", "name")))
-
-
-def _read_spelling(names: WorldNames, spelling: tuple[str, str]) -> Named:
-    return Named(spelling, (names.read_node(spelling[0]), names.read_service(spelling[1])))
-
-
-def _split(key: str) -> tuple[str, str]:
-    node, slash, service = key.partition("/")
-    if not slash:
-        raise UnusableNameError(f"the key {printable(key)!a} is not '<node>/<service>'")
-    return node, service
-
-
-def _fields(record: Any) -> Record:
-    if type(record) is not dict:
-        raise UnusableNameError(_misfit(record))
-    return record
-
-
 def _describe_status(record: Record) -> str:
     status = record.get("status")
     return "a blank one" if isinstance(status, str) else describe(status) if "status" in record else "none"
-
-
-def _misfit(record: Any) -> str:
-    return record.reason if isinstance(record, Unfit) else f"expected an object, found {describe(record)}"
