@@ -72,6 +72,18 @@ def test_it_comes_to_what_an_inventory_comes_to_that_is_held(read, inventory):
     assert_as_held(read(), inventory)
 
 
+def test_its_files_can_be_had_again_though_they_changed_just_now(read, inventory, monkeypatch):
+    monkeypatch.setattr(keeper, "is_settled", lambda look, looked_ns: False)
+
+    assert_as_held(read(), inventory)
+
+
+def test_its_files_can_be_had_again_though_one_of_them_cannot_be_read(read, inventory):
+    (inventory / "hosts/node-00001/capabilities.yaml").mkdir()
+
+    assert_as_held(read(), inventory)
+
+
 def test_all_plain_files_of_services_that_were_offered_are_taken_and_no_others(inventory, held_bytes):
     files, _ = list_and_look(inventory, LIMITS, InventoryCache(inventory, LIMITS).files.take)
 

@@ -37,12 +37,13 @@ def read_kept_inventory(
         desired = build_desired(files, limits, cache=cache, rules=cache.rules)
     kept = KeptInventory(desired, inventory_fingerprint(files, cache.files.digests), lambda: files)
     # A read that failed may succeed the next time, without a sign in any stamp.
-    if not is_settled(look, looked_ns) or files.unreadable != look.unreadable:
-        return kept
+    is_kept = is_settled(look, looked_ns) and files.unreadable == look.unreadable
     if files.count_bytes() > HELD_BYTES:
         kept = kept._replace(read_files=partial(cache.read_again, kept.fingerprint))
         del files
         give_memory_back()
+    if not is_kept:
+        return kept
     kept = kept._replace(desired=complete(kept.desired))
     cache.keep_stamps(look, kept)
     return kept
