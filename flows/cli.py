@@ -12,7 +12,7 @@ from flows.text.escape import show
 if TYPE_CHECKING:
     import typer
 
-USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 70, 130
+USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED, READER_GONE = 1, 70, 130, 141
 OUT_OF_MEMORY = "error: out of memory; nothing half was written. Lower the limits (max_json_values), or give it more"
 SAID_WITHOUT_MEMORY = {
     "PanicException": ("allocate memory", "Resource temporarily unavailable"),
@@ -50,10 +50,10 @@ def _run(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        sys.stdout = None
-        return 0
     except BaseException as error:  # noqa: BLE001 - the last line of defence: a bug of ours, or a panic of polars
+        if _is_reader_gone(error):
+            sys.stdout = None
+            return READER_GONE
         if _is_without_memory(error):
             return _end_without_memory(error)
         return _report_bug(error, with_traceback="--traceback" in arguments)
@@ -100,6 +100,11 @@ def _complain(message: str) -> None:
     print_lines(
         (f"{'error:' if n == 0 else '      '} {show(line, limit=2000)}" for n, line in enumerate(lines)), err=True
     )
+
+
+def _is_reader_gone(error: BaseException) -> bool:
+    """Say whether who reads the output closed it, as `head` does; typer makes an exit with 1 of that, an error here."""
+    return isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError)
 
 
 def _is_panic(error: BaseException) -> bool:

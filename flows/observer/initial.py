@@ -31,10 +31,15 @@ class Entry:
     why_not: str | None = None
     """Why it is not monitored: it did not run well when this was written."""
 
+    @property
+    def advice(self) -> str:
+        """Say why it is not monitored, and how it will be."""
+        return f"{self.why_not}; take 'monitor: false' out when it should run."
+
     def lines(self) -> Iterator[str]:
         """Yield the lines of its YAML, two spaces deep."""
         if self.why_not:
-            yield f"  # {self.why_not}; take 'monitor: false' out when it should run."
+            yield f"  # {self.advice}"
         if not (self.runtime or self.run or self.needs or self.why_not):
             yield f"  {quote(self.name)}: {{}}"
             return

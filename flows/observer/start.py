@@ -41,7 +41,8 @@ state_dir: .supervisor/state
 event_log: .supervisor/events.log
 checkpoint: .supervisor/checkpoint.json
 
-# How long something must be wrong before it is said: a restart or an update is over by then.
+# How long something must be wrong before it is said: a restart or an update is over by then. What is bad in two looks,
+# or for a minute, has an incident, which is said at once; with unresolved_incident: 2m it waits as well.
 open_after: {missing_service: 2m, unhealthy_service: 2m, offline_node: 2m}
 
 # What comes and goes several times a day is told as flapping, and not each time.
@@ -157,6 +158,7 @@ def _write_node(
         _complete(services, entries, outcome, merge=merge)
     else:
         _write(services, _services_text(entries, at), outcome)
+        _say_unmonitored(folder.name, entries, outcome)
     has_units = any("unit" in entry.runtime for entry in entries)
     told = f"observe:\n  docker: {quote(address)}\n" + ("  systemd: true\n" if has_units else "")
     if not node_file.exists():
@@ -188,8 +190,13 @@ def _complete(file: Path, entries: list[Entry], outcome: Outcome, *, merge: bool
     text = "".join(f"{line}\n" for entry in lacking for line in entry.lines())
     if merge:
         _append(file, text, outcome)
+        _say_unmonitored(file.parent.name, lacking, outcome)
     else:
         outcome.lacks.append(_diff(file, text))
+
+
+def _say_unmonitored(node: str, entries: list[Entry], outcome: Outcome) -> None:
+    outcome.said += [f"{node}: {entry.name} is not monitored. {entry.advice}" for entry in entries if entry.why_not]
 
 
 def _names_in(file: Path) -> set[str]:

@@ -61,12 +61,13 @@ def test_a_name_that_two_projects_use_has_the_project_before_it(tmp_path):
     assert set(found) == {"a-web", "b-web"}
 
 
-def test_what_is_stopped_is_not_monitored_and_says_why(tmp_path):
+def test_what_is_stopped_is_not_monitored_and_says_why(tmp_path, capsys):
     found = proposed(tmp_path, container(1, "old", state="exited", exit_code=1))
 
     assert found["old"]["monitor"] is False
-    text = (tmp_path / f"inv/hosts/{HERE}/services.yaml").read_text()
-    assert "# It was 'exited' when this was written; take 'monitor: false' out when it should run." in text
+    why = "It was 'exited' when this was written; take 'monitor: false' out when it should run."
+    assert f"# {why}" in (tmp_path / f"inv/hosts/{HERE}/services.yaml").read_text()
+    assert f"{HERE}: old is not monitored. {why}" in capsys.readouterr().out
 
 
 def test_what_others_look_after_is_left_out(tmp_path, capsys):
