@@ -90,6 +90,19 @@ def test_a_cache_without_a_folder_sees_a_change_of_files(fleet):
     assert_same(read_inventory(fleet, LIMITS, cache), read_inventory(fleet, LIMITS))
 
 
+def test_a_fault_that_no_file_has_any_more_is_forgotten(fleet, monkeypatch):
+    cache, path = InventoryCache(fleet, LIMITS), fleet / "hosts/node-00003/services.yaml"
+    for text in (FAULTY, "services: {}\n"):
+        path.write_text(text)
+        read_inventory(fleet, LIMITS, cache)
+    parsed = count_parsed(monkeypatch)
+    path.write_text(FAULTY)
+
+    read_inventory(fleet, LIMITS, cache)
+
+    assert parsed == [FAULTY.encode()]
+
+
 @pytest.mark.parametrize("place", [0, 40, 70, 100, 1000, -1])
 def test_a_spoiled_cache_is_an_empty_one(fleet, folder, place, monkeypatch):
     remembered(fleet, folder)

@@ -85,6 +85,7 @@ class KnownFiles:
             {"path": list(found), "digest": list(found.values())}, schema={"path": pl.String, "digest": pl.Binary}
         )
         self.digests = {path: digest for path, digest in found.items() if not is_compose_path(path)}
+        self._others = {digest: self._others[digest] for digest in self._others.keys() & set(found.values())}
         pack = self._learn(self._load_pack(), wanted, contents)
         known = wanted.join(pack.files, on="digest")
         self._pack = pack = self._forget(pack, known)
