@@ -11,6 +11,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+from flows.errors import EmitError
 from flows.past.invented import Pace, write_archive
 from flows.run.cycle import run_once
 from flows.run.gather import read_desired
@@ -52,11 +53,18 @@ World = dict[str, Any]
 
 
 def write_homelab(folder: Path, name: str = "supervisor.yaml") -> Path:
-    """Write the example into a folder that has none yet, and return its settings file."""
-    with as_file(files("flows.past") / "homelab") as homelab:
-        shutil.copytree(homelab, folder / "homelab", dirs_exist_ok=True)
+    """Write the example into a folder that has none yet, and return its settings file, which is there first.
+
+    Raises `EmitError` where it cannot be written.
+    """
     config = folder / name
     config.write_text(CONFIG, encoding="utf-8")
+    try:
+        with as_file(files("flows.past") / "homelab") as homelab:
+            shutil.copytree(homelab, folder / "homelab", dirs_exist_ok=True)
+    except shutil.Error as error:
+        *_, problem = error.args[0][0]
+        raise EmitError(f"the example cannot be written: {problem}; make room, or name another folder") from None
     return config
 
 

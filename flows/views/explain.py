@@ -25,8 +25,9 @@ from schemas.episode import Episode, Target
 from schemas.expressions import target
 from schemas.rejected import Doubtful
 from schemas.run import Judgement
+from schemas.spoken import count
 from schemas.words import ALL, FLEET, DriftKind
-from stages.flap import is_flapping
+from stages.flap import count_openings, is_flapping
 from stages.link import link_all
 from stages.observe import observe_services
 
@@ -199,8 +200,16 @@ def _remark(aim: Target, settings: Settings, known: Known, as_of: datetime) -> l
         f"acknowledged by {row.owner}: {row.reason}; {'until' if as_of < row.until else 'ran out at'} {spoken_moment(row.until)}"
         for row in given
     ]
-    episodes = _episodes_of(aim, known)
-    if is_flapping(episodes, as_of, settings.flapping_openings, settings.flapping_window):
-        effect = "" if settings.flapping_diagnostics else " (flapping_diagnostics is off: nothing follows)"
-        words.append(f"flapping: {settings.flapping_openings} or more openings within a window{effect}")
+    words += _remark_flapping(_episodes_of(aim, known), settings, as_of)
     return [*words, *remark_waits(waits, settings.open_after)]
+
+
+def _remark_flapping(episodes: list[Episode], settings: Settings, as_of: datetime) -> list[str]:
+    openings, window = settings.flapping_openings, settings.flapping_window
+    if not is_flapping(episodes, as_of, openings, window):
+        return []
+    opened = [count_openings(episodes, episode.opened_at, window) for episode in episodes if episode.is_open]
+    often = max(opened, default=count_openings(episodes, as_of, window))
+    coming = "" if opened else f", {often + 1} with the next"
+    effect = "" if settings.flapping_diagnostics else " (flapping_diagnostics is off: nothing follows)"
+    return [f"flapping: {count(often, 'opening')} within {window.total_seconds() / 3600:g} h{coming}{effect}"]

@@ -9,8 +9,9 @@ import pytest
 
 from flows.cli import _run
 from flows.commands.completion import complete_target
+from flows.errors import EmitError
 from flows.ledger.checkpoint import read_known
-from flows.past.example import EVENING
+from flows.past.example import EVENING, write_homelab
 from tests.helpers.examples import HOMELAB
 
 PARTS = ("hosts", "inventory", "services", "world", "world-nominal")
@@ -26,6 +27,16 @@ def test_the_package_has_all_of_the_example():
     }
 
     assert {path: (packed / path).read_bytes() for path in wanted if (packed / path).exists()} == wanted
+
+
+def test_an_example_that_cannot_be_written_says_why_and_is_known_for_unfinished(tmp_path):
+    (tmp_path / "homelab").mkdir()
+    (tmp_path / "homelab/README.md").symlink_to(tmp_path / "nowhere/README.md")
+
+    with pytest.raises(EmitError, match=r"the example cannot be written: .*homelab/README.md'; make room"):
+        write_homelab(tmp_path, "supervisor.yaml.making")
+
+    assert (tmp_path / "supervisor.yaml.making").exists()  # by which the next 'demo' begins anew
 
 
 @pytest.fixture(scope="module")

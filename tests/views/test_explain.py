@@ -94,6 +94,12 @@ def test_the_past_of_a_target_is_its_own_episodes(week):
     assert past["reliability"]["availability_ratio"] == pytest.approx(0.5)
 
 
+def test_flapping_is_told_with_the_openings_that_there_were(week):
+    told = explained(week, "piha/mosquitto")["remarks"]
+
+    assert told == ["flapping: 2 openings within 24 h, 3 with the next (flapping_diagnostics is off: nothing follows)"]
+
+
 def test_a_past_that_reaches_back_less_has_less(week):
     assert len(explained(week, "piha/zigbee2mqtt", "--since", "15m")["past"]["episodes"]) == 1
 
