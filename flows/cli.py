@@ -23,11 +23,14 @@ SAID_WITHOUT_MEMORY = {
 
 def main() -> None:
     """Run the command line; every way to end has its exit code, and no user error shows a traceback."""
-    _open_closed_streams()
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look for some in each installed package
-    collect_seldom()
-    keep_memory()
-    sys.exit(_run(sys.argv[1:]))
+    try:
+        _open_closed_streams()
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look for some in each installed package
+        collect_seldom()
+        keep_memory()
+        sys.exit(_run(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def _run(arguments: list[str]) -> int:

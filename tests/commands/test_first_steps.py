@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from flows import cli
 from flows.cli import _run
 from flows.commands.config import config
 from flows.commands.options import parse_moment
@@ -356,3 +357,15 @@ def test_the_limits_are_shown_one_in_a_line_with_where_they_come_from(tmp_path, 
     assert config(config=Path("supervisor.yaml")) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("limits.retries"))
     assert line.split()[1:3] == ["7", "supervisor.yaml:1"]
+
+
+def test_ctrl_c_while_the_command_is_still_imported_shows_no_traceback(monkeypatch, capfd):
+    def interrupt(_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupt)
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert (ended.value.code, capfd.readouterr().err) == (130, "")
