@@ -128,6 +128,8 @@ class Incident:
     resolved_at: float | None = None
     resolution: str | None = None
     detail: str | None = None
+    word: str | None = None
+    """The worst word since it opened, which the trigger is of; none in what earlier versions wrote."""
 
 
 @dataclass(frozen=True, slots=True)

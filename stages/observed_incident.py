@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from schemas.episode import Target
-from schemas.look_words import NODE_TRIGGERS, TRIGGERS, WORST_FIRST, WordClass
+from schemas.look_words import NODE_TRIGGERS, WORST_FIRST, WordClass
 from schemas.observed import Evidence, Incident, Sighting
 
 LEAST_LOOKS, LEAST_S = 2, 60.0
@@ -12,7 +12,7 @@ REOPEN_S = 30 * 60.0
 KEEP_S, KEEP_COUNT = 7 * 86_400.0, 5_000
 ACTIVE, RESOLVED = "active", "resolved"
 REMOVED, RECOVERED = "removed_from_desired_state", "recovered"
-_WORST_TRIGGERS = list(dict.fromkeys([*(TRIGGERS[word] for word in WORST_FIRST), *NODE_TRIGGERS]))
+_WORST_WORDS = (*WORST_FIRST, *NODE_TRIGGERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,7 @@ def _worsen(
     """Return the incident that a bad look changes, reopens or makes; None where it is not enough for one yet."""
     if last is not None and last.status == ACTIVE:
         return replace(
-            last,
-            trigger_type=min(last.trigger_type, sighting.trigger_type, key=_badness),
+            _blame_worst(last, sighting),
             detail=sighting.detail,
             last_occurrence=at,
             occurrence_count=last.occurrence_count + is_relapse,
@@ -100,6 +99,7 @@ def _worsen(
         status=ACTIVE,
         severity=sighting.severity,
         trigger_type=sighting.trigger_type,
+        word=sighting.word,
         started_at=now.since,
         last_occurrence=at,
         detail=sighting.detail,
@@ -111,6 +111,7 @@ def _reopen(last: Incident, sighting: Sighting, at: float) -> Incident:
         last,
         status=ACTIVE,
         trigger_type=sighting.trigger_type,
+        word=sighting.word,
         severity=sighting.severity,
         detail=sighting.detail,
         last_occurrence=at,
@@ -120,8 +121,14 @@ def _reopen(last: Incident, sighting: Sighting, at: float) -> Incident:
     )
 
 
-def _badness(trigger: str) -> int:
-    return _WORST_TRIGGERS.index(trigger) if trigger in _WORST_TRIGGERS else len(_WORST_TRIGGERS)
+def _blame_worst(incident: Incident, sighting: Sighting) -> Incident:
+    if incident.word is not None and _rank(incident.word) <= _rank(sighting.word):
+        return incident
+    return replace(incident, word=sighting.word, trigger_type=sighting.trigger_type)
+
+
+def _rank(word: str) -> int:
+    return _WORST_WORDS.index(word) if word in _WORST_WORDS else len(_WORST_WORDS)
 
 
 def _unused_id(target: Target, at: float, incidents: Mapping[str, Incident]) -> str:

@@ -6,17 +6,7 @@ from dataclasses import dataclass, field
 from tests.observer_oracle.words import BAD, GOOD, TRIGGERS, WORST, D, Json, M, hit
 
 Target = tuple[str, str]
-BADNESS = tuple(
-    dict.fromkeys(
-        [
-            *(TRIGGERS.get(word, "containers_not_running") for word in WORST),
-            "disk_pressure",
-            "memory_pressure",
-            "clock_skew",
-        ]
-    )
-)
-"""The triggers by the worst word that each stands for."""
+BADNESS = (*WORST, "disk_pressure", "memory_pressure", "clock_skew")
 
 
 @dataclass
@@ -79,13 +69,13 @@ class Incidents:
             if is_relapse:
                 hit("2.6 bad again while open: counted")
                 known["occurrence_count"] += 1
-            if _is_worse(trigger, known["trigger_type"]):
+            if _is_worse(word, known["word"]):
                 hit("2.6 worse evidence changes the trigger")
-                known["trigger_type"] = trigger
+                known |= {"trigger_type": trigger, "word": word}
         elif enough:
-            self._open(target, trigger, now, at)
+            self._open(target, word, trigger, now, at)
 
-    def _open(self, target: Target, trigger: str, now: Evidence, at: float) -> None:
+    def _open(self, target: Target, word: str, trigger: str, now: Evidence, at: float) -> None:
         ended = [row for row in self.all.values() if (row["node"], row["service"]) == target and row["resolved_at"]]
         last = max(ended, key=lambda row: row["resolved_at"], default=None)
         if last and at - last["resolved_at"] <= 30 * M and last["resolution"] == "recovered":
@@ -93,7 +83,7 @@ class Incidents:
             count = last["occurrence_count"] + 1
             last |= {"status": "active", "resolved_at": None, "resolution": None, "last_occurrence": at}
             last["occurrence_count"] = count
-            last["trigger_type"] = trigger
+            last |= {"trigger_type": trigger, "word": word}
             return
         hit(f"2.6 opened: {trigger}")
         unix = int(now.since)
@@ -101,6 +91,7 @@ class Incidents:
             unix += 1
         self.all[key] = {
             "id": key, "node": target[0], "service": target[1], "status": "active", "trigger_type": trigger,
+            "word": word,
             "started_at": now.since, "last_occurrence": at, "occurrence_count": 1, "resolved_at": None,
             "resolution": None,
         }  # fmt: skip
@@ -112,6 +103,6 @@ class Incidents:
             del self.all[key]
 
 
-def _is_worse(trigger: str, than: str) -> bool:
+def _is_worse(word: str, than: str) -> bool:
     rank = {name: len(BADNESS) - place for place, name in enumerate(BADNESS)}
-    return rank.get(trigger, 0) > rank.get(than, 0)
+    return rank.get(word, 0) > rank.get(than, 0)

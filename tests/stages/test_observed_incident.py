@@ -1,5 +1,7 @@
 """OBSERVER 2.6: when incidents open, change, end, reopen and go."""
 
+from dataclasses import replace
+
 import pytest
 
 from schemas.episode import Target
@@ -46,11 +48,39 @@ def test_an_incident_begins_with_the_first_bad_look_and_is_named_after_it():
     )  # fmt: skip
 
 
-def test_worse_evidence_changes_the_trigger_and_better_does_not():
-    bad = [(0, "unhealthy"), (30, "unhealthy")]
+@pytest.mark.parametrize(
+    ("words", "trigger"),
+    [
+        pytest.param(("unhealthy", "unhealthy", "oom_killed"), "out_of_memory", id="worse"),
+        pytest.param(
+            ("unhealthy", "unhealthy", "oom_killed", "unhealthy"), "out_of_memory", id="worse, and better again"
+        ),
+        pytest.param(("exited", "exited", "oom_killed"), "out_of_memory", id="worse than that it does not run"),
+        pytest.param(("exited", "exited", "crash_looping"), "crash_loop", id="came back, and loops"),
+        pytest.param(
+            ("paused", "paused", "job_failed", "exited"), "job_failed", id="not the worst of the same trigger"
+        ),
+        pytest.param(
+            ("restarting", "restarting", "paused", "exited", "dead", "crash_looping"), "crash_loop", id="step by step"
+        ),
+        pytest.param(("crash_looping", "crash_looping", "exited"), "crash_loop", id="better"),
+        pytest.param(("exited", "exited", "healthy", "unhealthy"), "containers_not_running", id="well for one look"),
+        pytest.param(
+            ("hibernating", "hibernating", "unhealthy"), "healthcheck_failing", id="any is worse than what no table has"
+        ),
+    ],
+)
+def test_worse_evidence_changes_the_trigger_and_better_does_not(words, trigger):
+    assert only(after(*((30 * place, word) for place, word in enumerate(words)))).trigger_type == trigger
 
-    assert only(after(*bad, (60, "oom_killed"))).trigger_type == "out_of_memory"
-    assert only(after(*bad, (60, "oom_killed"), (90, "unhealthy"))).trigger_type == "out_of_memory"
+
+def test_an_incident_of_an_earlier_version_takes_the_trigger_of_what_is_seen():
+    book = after((0, "exited"), (30, "exited"))
+    old = {name: replace(incident, word=None) for name, incident in book.incidents.items()}
+
+    assert (
+        only(advance_incidents(replace(book, incidents=old), [sighting("unhealthy")], (WEB,), 60.0)).word == "unhealthy"
+    )
 
 
 def test_it_ends_after_two_good_looks():
