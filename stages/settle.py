@@ -15,11 +15,15 @@ def settle(
 ) -> DataFrame[Settling]:
     """Return each desired service that is settling in each snapshot, and the first of the runs in a row that saw it so.
 
-    `remembered` is what the run before the first of these snapshots came to. A first sight after `as_of` (the clock was
-    set back) counts as now. No row of runs goes on over midnight, UTC: a day of the past comes out the same whichever
-    days are judged with it.
+    `remembered` is what the run before the first of these snapshots came to: what it knows is followed where no inventory
+    that can be read asks for it, too. A first sight after `as_of` (the clock was set back) counts as now. No row of runs
+    goes on over midnight, UTC: a day of the past comes out the same whichever days are judged with it.
     """
-    settling = observed.filter(pl.col("is_desired") & (pl.col("health") == Health.SETTLING))
+    settling = (
+        observed.filter(pl.col("health") == Health.SETTLING)
+        .join(remembered.select(*TARGET, "first_seen_at"), on=TARGET, how="left")
+        .filter(pl.col("is_desired") | pl.col("first_seen_at").is_not_null())
+    )
     if settling.is_empty():
         return Settling.validate(empty(Settling))
     number = pl.int_range(pl.len()) + pl.col("as_of").dt.date().rle_id()
@@ -31,7 +35,6 @@ def settle(
         .with_columns(stretch=pl.col("is_first").cum_sum().over(TARGET))
         .with_columns(began_at=pl.col("as_of").first().over(*TARGET, "stretch"))
         .with_columns(began_in=pl.col("run").first().over(*TARGET, "stretch"))
-        .join(remembered.select(*TARGET, "first_seen_at"), on=TARGET, how="left")
     )
     is_known = (pl.col("began_in") == 0) & pl.col("first_seen_at").is_not_null()
     first = pl.when(is_known).then(pl.min_horizontal("first_seen_at", "began_at")).otherwise("began_at")

@@ -80,6 +80,27 @@ def test_what_a_run_remembers_of_settling_is_input_of_the_next():
     assert (first.judgement.recommendations.height, later.judgement.recommendations.height) == (0, 1)
 
 
+@pytest.mark.parametrize(("status", "advised"), [("starting", ["redeploy-n-a"]), ("ok", [])])
+def test_a_run_that_cannot_read_what_asks_for_a_service_sees_whether_it_still_settles(status, advised):
+    want, typo = desired("n/a", "n/b"), desired("n/b")
+    first = decide(want, _settling(ago(minutes=10)), Rules(), Before(), Habits(), Prints())
+    partial = decide(
+        typo, _settling(ago(minutes=5), status), Rules(), Before(settling=first.settling), Habits(), Prints()
+    )
+
+    later = decide(want, _settling(NOON), Rules(), Before(settling=partial.settling), Habits(), Prints())
+
+    assert later.judgement.recommendations["recommendation_id"].to_list() == advised
+
+
+def test_what_no_inventory_ever_asked_for_is_not_remembered_while_it_settles():
+    assert decide(desired("n/b"), _settling(NOON), Rules(), Before(), Habits(), Prints()).settling == ()
+
+
+def _settling(as_of, status="starting"):
+    return actual({"target": "n/a", "status": status}, "n/b", as_of=as_of)
+
+
 @pytest.mark.parametrize("event", [word for word in EventType if word is not EventType.RECONCILE_RESOLVED])
 @pytest.mark.parametrize("severity", list(Severity))
 def test_the_derivation_of_one_recommendation_is_the_summarys(event, severity):
