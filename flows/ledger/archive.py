@@ -55,6 +55,20 @@ def _to_entry(row: tuple[int, str, int, int, str, int, int]) -> Entry:
     return Entry(row[0], row[1], from_micros(row[2]), from_micros(row[3]), *row[4:])
 
 
+def to_stored(name: str) -> str | bytes:
+    """Return a file's name as SQLite keeps it: one that is no UTF-8 as its bytes, since a text cannot hold these."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogateescape")
+    return name
+
+
+def spell(stored: str | bytes) -> str:
+    """Return the name that was stored."""
+    return stored.decode("utf-8", "surrogateescape") if isinstance(stored, bytes) else stored
+
+
 def seal_snapshot(entry: tuple[object, ...], digests: Mapping[str, bytes]) -> bytes:
     """Return the sum of a snapshot: its kind, moments and fingerprint, and each file's name with the digest of its content."""
     return hashlib.sha256(repr((*entry, sorted(digests.items()))).encode()).digest()
@@ -98,6 +112,7 @@ class ArchiveReader:
             "ON content.id = file.content WHERE file.snapshot = ? ORDER BY file.name",
             (snapshot,),
         )
+        rows = [(spell(name), data, digest) for name, data, digest in rows]
         self._check(snapshot, {name: digest for name, _, digest in rows})
         return {name: self._unpack(data, digest) for name, data, digest in rows}
 

@@ -14,7 +14,7 @@ import zstandard
 from flows.errors import HistoryError, say_newer
 from flows.files.own import describe
 from flows.files.storage import make_folder, write_flushed
-from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, seal_snapshot, to_micros
+from flows.ledger.archive import FILE_NAME, INVENTORY, WORLD, ArchiveReader, Entry, seal_snapshot, to_micros, to_stored
 from flows.sources.fingerprint import inventory_fingerprint, world_fingerprint
 from flows.sources.inventory.files import InventoryFiles
 from flows.sources.inventory.named_contents import pack_inventory
@@ -87,7 +87,7 @@ class Archive(ArchiveReader):
         ).lastrowid
         self.connection.executemany(
             "INSERT INTO file (snapshot, name, content) VALUES (?, ?, ?)",
-            [(snapshot, name, self._keep(data, digests[name])) for name, data in contents.items()],
+            [(snapshot, to_stored(name), self._keep(data, digests[name])) for name, data in contents.items()],
         )
 
     def _forget(self, kind: str, as_of: datetime) -> None:

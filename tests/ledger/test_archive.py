@@ -56,6 +56,16 @@ def test_an_inventory_comes_back_with_its_empty_folders_and_what_could_not_be_re
         assert unpack_inventory(archive.read_contents(entry.snapshot))._replace(source="") == files
 
 
+def test_a_file_whose_name_is_no_text_comes_back_under_that_name(tmp_path):
+    contents = {os.fsdecode(b"hosts/\xff/services.yaml"): b"x", "hosts/b/services.yaml": b"x"}
+    with edit_archive(tmp_path) as archive:
+        archive.add_inventory(NOON, InventoryFiles(contents))
+
+    with open_archive(tmp_path) as archive:
+        [entry] = archive.list_entries(INVENTORY)
+        assert archive.read_contents(entry.snapshot) == contents
+
+
 def test_an_unchanged_world_adds_nothing(tmp_path):
     assert keep(tmp_path, *"aaba") == [True, False, True, True]
 

@@ -1,5 +1,6 @@
 """A remembered inventory is the inventory; a cache that is lost, spoiled or shared makes no difference."""
 
+import os
 import re
 from importlib.util import spec_from_file_location
 
@@ -88,6 +89,17 @@ def test_a_cache_without_a_folder_sees_a_change_of_files(fleet):
     (fleet / "hosts/node-00001/services.yaml").write_text(WARNED)
 
     assert_same(read_inventory(fleet, LIMITS, cache), read_inventory(fleet, LIMITS))
+
+
+@pytest.mark.parametrize("path", [b"hosts/\xff/services.yaml", b"hosts/node-00001/\xff/compose.yaml"])
+def test_a_file_in_a_folder_whose_name_is_no_text_is_read_as_without_a_cache(fleet, folder, path):
+    place = fleet / os.fsdecode(path)
+    place.parent.mkdir()
+    place.write_text("services:\n  new:\n    image: nginx\n")
+    plain = read_inventory(fleet, LIMITS)
+
+    assert_same(remembered(fleet, folder), plain)
+    assert_same(remembered(fleet, folder), plain)
 
 
 def test_a_fault_that_no_file_has_any_more_is_forgotten(fleet, monkeypatch):

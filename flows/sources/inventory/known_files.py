@@ -1,6 +1,6 @@
 """What is known of an inventory's single files: one that says what some file said before is not parsed again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from hashlib import sha256
 from itertools import count
@@ -81,15 +81,12 @@ class KnownFiles:
         contents = files.contents
         found = {path: _digest(contents[path], is_compose_path(path)) for path in contents if is_services_path(path)}
         found |= {path: self._taken[path] for path in files.taken}
-        wanted = pl.DataFrame(
-            {"path": list(found), "digest": list(found.values())}, schema={"path": pl.String, "digest": pl.Binary}
-        )
         self.digests = {path: digest for path, digest in found.items() if not is_compose_path(path)}
         self._others = {digest: self._others[digest] for digest in self._others.keys() & set(found.values())}
-        pack = self._learn(self._load_pack(), wanted, contents)
-        known = wanted.join(pack.files, on="digest")
-        self._pack = pack = self._forget(pack, known)
-        numbers = dict(zip(known["path"], known["file"], strict=True))
+        pack = self._learn(self._load_pack(), found, contents)
+        known = dict(zip(*pack.files.select("digest", "file"), strict=True))
+        numbers = {path: known[digest] for path, digest in found.items() if digest in known}
+        self._pack = pack = self._forget(pack, set(numbers.values()))
         return KnownServices(numbers, pack.services, pack.entries, pack.dependencies, pack.warnings)
 
     def parsers(self) -> Parsers:
@@ -119,16 +116,19 @@ class KnownFiles:
             self._documents = dict(zip(*self._pack.documents.select("digest", "document"), strict=True))
         return self._pack
 
-    def _learn(self, pack: Pack, wanted: pl.DataFrame, contents: Mapping[str, bytes]) -> Pack:
+    def _learn(self, pack: Pack, found: Mapping[str, bytes], contents: Mapping[str, bytes]) -> Pack:
         """Return the pack with what new files say."""
         plain, self._plain, self._taken = self._plain, None, {}
-        new = wanted.join(pack.files, on="digest", how="anti").unique("digest", maintain_order=True)
-        new = new.filter(~pl.col("digest").is_in(list(self._others)))
-        if not new.height:
+        known = {*pack.files["digest"], *self._others}
+        new = dict[bytes, str]()
+        for path, digest in found.items():
+            if digest not in known:
+                new.setdefault(digest, path)
+        if not new:
             return pack
         plain = plain or PlainFiles(self._limits, pack.files)
-        rows = [(path, digest) for path, digest in new.iter_rows() if path in contents]
-        left = {digest: path for path, digest in rows if not plain.learn(digest, contents[path])}
+        held = [(digest, path) for digest, path in new.items() if path in contents]
+        left = {digest: path for digest, path in held if not plain.learn(digest, contents[path])}
         learned = join_packs(pack, plain.pack())
         learned = join_packs(learned, self._parse(learned, left, contents))
         self._is_new |= learned.files.height > pack.files.height
@@ -142,12 +142,12 @@ class KnownFiles:
         self._others |= {digest: part.others[number] for digest, number in numbers.items() if number in part.others}
         return pack_files(part, {digest: number for digest, number in numbers.items() if number not in part.others})
 
-    def _forget(self, pack: Pack, known: pl.DataFrame) -> Pack:
+    def _forget(self, pack: Pack, numbers: Collection[int]) -> Pack:
         """Return the pack without what the inventory does not have any more."""
-        if known["file"].n_unique() == pack.files.height:
+        if len(numbers) == pack.files.height:
             return pack
         self._is_new = True
-        return keep_files(pack, known["file"])
+        return keep_files(pack, pl.Series([*numbers], dtype=pl.UInt32))
 
     def _parse_services(self, data: bytes, limits: Limits, rules: Rules, *, is_compose: bool) -> ParsedServices:
         known = self._others.get(_digest(data, is_compose))
