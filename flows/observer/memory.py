@@ -40,4 +40,4 @@ class Memory:
     parts: dict[str, str] = field(default_factory=dict)
     """By node: the boots and the number of the last part that was taken."""
     container_ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By node: two nodes with the same ones are one engine."""
+    """By node: two nodes that share one reach one engine."""

@@ -26,13 +26,10 @@ def _note_skews(memory: Memory) -> list[str]:
 
 
 def _note_twins(memory: Memory) -> list[str]:
-    """Return a note for each pair of nodes whose containers are the same: two names of one engine."""
-    by_ids: dict[tuple[str, ...], list[str]] = {}
-    for node, ids in memory.container_ids.items():
-        if ids:
-            by_ids.setdefault(ids, []).append(node)
-    return [
-        f"{' and '.join(sorted(nodes))} are one engine: their containers are the same"
-        for nodes in by_ids.values()
-        if len(nodes) > 1
-    ]
+    """Return a note for each group of nodes that show the same containers; a node may have further engines of its own."""
+    nodes_of: dict[str, list[str]] = {}
+    for node, ids in sorted(memory.container_ids.items()):
+        for container in set(ids):
+            nodes_of.setdefault(container, []).append(node)
+    twins = sorted({tuple(nodes) for nodes in nodes_of.values() if len(nodes) > 1})
+    return [f"{' and '.join(nodes)} reach one engine: they show the same containers" for nodes in twins]

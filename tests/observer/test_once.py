@@ -294,7 +294,25 @@ def test_two_nodes_with_one_engine_are_noted(place, tmp_path):
         place.node("attic", fake.url)
         place.observe()
 
-    assert "attic and piha are one engine" in " ".join(place.read("runtime-summary")["notes"])
+    assert "attic and piha reach one engine" in " ".join(place.read("runtime-summary")["notes"])
+
+
+def test_two_nodes_that_share_one_of_their_engines_are_noted(place, tmp_path):
+    with FakeEngine([container(1)], tmp_path / "a") as own, FakeEngine([container(2)], tmp_path / "b") as shared:
+        place.node("piha", [own.url, shared.url])
+        place.node("attic", shared.url)
+        place.observe()
+
+    assert "attic and piha reach one engine" in " ".join(place.read("runtime-summary")["notes"])
+
+
+def test_nodes_with_containers_of_their_own_are_not_noted(place, tmp_path):
+    with FakeEngine([container(1)], tmp_path / "a") as one, FakeEngine([container(2)], tmp_path / "b") as other:
+        place.node("piha", one.url)
+        place.node("attic", other.url)
+        place.observe()
+
+    assert "reach one engine" not in " ".join(place.read("runtime-summary")["notes"])
 
 
 def test_an_unreadable_inventory_keeps_the_names(place, tmp_path):
