@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
-from watchfiles._rust_notify import RustNotify
+from watchfiles._rust_notify import RustNotify, WatchfilesRustInternalError
 
 from flows.settings import Settings
 from flows.sources.world.generations import FOLDER, MANIFEST, follows_manifest
@@ -54,17 +54,23 @@ class ChangedInputs:
                 return "change"
         return "interval"
 
-    def _open(self) -> None:
+    def _open(self, *, is_polling: bool = False) -> None:
         self._watched = identify_folders(self._settings)
-        self._notifier = RustNotify([str(folder) for folder in self._watched], False, False, 0, True, True)
+        folders, delay_ms = [str(folder) for folder in self._watched], round(LOOK_AGAIN.total_seconds() * 1000)
+        self._notifier = RustNotify(folders, False, is_polling, delay_ms, True, True)
 
     def _has_changed(self, timeout_s: float) -> bool:
-        changes = self._notifier.watch(
-            debounce_ms=round(MOST_SETTLING.total_seconds() * 1000),
-            step_ms=max(1, round(self._settings.watch_settle.total_seconds() * 1000)),
-            timeout_ms=max(1, round(timeout_s * 1000)),
-            stop_event=self._stop,
-        )
+        try:
+            changes = self._notifier.watch(
+                debounce_ms=round(MOST_SETTLING.total_seconds() * 1000),
+                step_ms=max(1, round(self._settings.watch_settle.total_seconds() * 1000)),
+                timeout_ms=max(1, round(timeout_s * 1000)),
+                stop_event=self._stop,
+            )
+        except WatchfilesRustInternalError:
+            # It cannot tell of a name that is no UTF-8, not even that we read there: what changes is looked for from now on.
+            self._open(is_polling=True)
+            return True
         if isinstance(changes, set):
             return has_input((path for _, path in changes if not self._is_ours(path)), self._settings.world)
         if identify_folders(self._settings) == self._watched:

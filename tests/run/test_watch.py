@@ -1,6 +1,7 @@
 """When `supervisor watch` runs: on a change, when nothing changed for long, and not too often."""
 
 import json
+import os
 import subprocess
 import threading
 import time
@@ -50,6 +51,17 @@ def test_a_change_during_a_run_is_not_missed(tmp_path, settings, stop):
     next(runs)
     (tmp_path / "world" / "services.json").write_text("{}")
 
+    assert next(runs) == "change"
+
+
+@pytest.mark.parametrize("name", [b"world/services.json", b"hosts/\xff/services.yaml"])
+def test_changes_are_noticed_where_a_folder_has_a_name_that_is_no_text(tmp_path, settings, stop, monkeypatch, name):
+    monkeypatch.setattr("flows.run.watch.LOOK_AGAIN", timedelta(seconds=0.1))
+    (tmp_path / "hosts" / os.fsdecode(b"\xff")).mkdir()
+    runs = watch_inputs(replace(settings, watch_max_interval=timedelta(seconds=0.5)), stop)
+
+    assert list(islice(runs, 3)) == ["start", "change", "interval"]
+    later(lambda: (tmp_path / os.fsdecode(name)).write_text("{}"))
     assert next(runs) == "change"
 
 
