@@ -9,7 +9,6 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import polars as pl
 
-from flows.sources.fingerprint import is_unix
 from flows.sources.inventory.cache_file import SealedFile, frame_of_bytes
 from flows.sources.inventory.files import InventoryFiles, is_compose_path, is_services_path
 from flows.sources.inventory.other_files import (
@@ -69,9 +68,7 @@ class KnownFiles:
     def take(self, files: Mapping[str, bytes]) -> list[str]:
         """Learn what plain files of services say while an inventory is read, and return their paths."""
         plain = self._plain = self._plain or PlainFiles(self._limits, self._load_pack().files)
-        paths = [
-            path for path in files if is_services_path(path) and not is_compose_path(path) and is_unix(files[path])
-        ]
+        paths = [path for path in files if is_services_path(path) and not is_compose_path(path)]
         digests = {path: sha256(files[path]).digest() for path in paths}
         self._taken |= digests
         return [path for path, digest in digests.items() if plain.learn(digest, files[path])]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from flows.sources.fingerprint import is_unix
 from flows.sources.inventory.pack import Pack, empty_pack, join_packs, next_number, pack_files
 from flows.sources.inventory.parse_many import ParsedFiles
 from flows.sources.inventory.plain_services import PlainReader
@@ -27,9 +28,11 @@ class PlainFiles:
         self._begin()
 
     def learn(self, digest: bytes, data: bytes) -> bool:
-        """Learn what a file says that has this digest; return False where it is not plain."""
-        if digest in self._known or digest in self._new:
+        """Learn what a file says that has this digest; return False where its bytes are needed, since it is not plain."""
+        if digest in self._new:
             return True
+        if digest in self._known:
+            return is_unix(data)  # no other is plain, but the strict reader may know it
         read = self._reader.read(data) if digest not in self._refused else None
         if read is None:
             self._refused.add(digest)
