@@ -47,16 +47,20 @@ def is_flapping(episodes: list[Episode], as_of: datetime, openings: int, window:
     return any(count_openings(episodes, episode.opened_at, window) >= openings for episode in open_ones)
 
 
+def say_openings(openings: int, window: timedelta) -> str:
+    """Return so many openings within the window, which is named in hours, as its setting is: not `1 d`."""
+    return f"{count(openings, 'opening')} within {window.total_seconds() / 3600:g} h"
+
+
 def _divert(row: Recommended, before: list[Episode], as_of: datetime, openings: int, window: timedelta) -> Recommended:
     open_actions = {episode.action for episode in before if episode.is_open}
     is_settled = open_actions and Action.DIAGNOSTICS not in open_actions
     if row.action in KEPT or is_settled or not is_flapping(before, as_of, openings, window):
         return row
-    flaps = count(count_openings(before, as_of, window) + (0 if open_actions else 1), "opening")
+    flaps = say_openings(count_openings(before, as_of, window) + (0 if open_actions else 1), window)
     kinds = " and ".join(kind.replace("_", " ") for kind in row.causing_kinds)
-    hours = f"{window.total_seconds() / 3600:g} h"  # a window is named in hours, as its setting is: not `1 d`
     return row._replace(
         action=Action.DIAGNOSTICS,
         recommendation_id=f"diagnostics{row.recommendation_id.removeprefix(row.action.replace('_', '-'))}",
-        reason=f"It flaps, {flaps} within {hours}, now with {kinds}: find the cause before repairing it again.",
+        reason=f"It flaps, {flaps}, now with {kinds}: find the cause before repairing it again.",
     )

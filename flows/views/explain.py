@@ -25,9 +25,8 @@ from schemas.episode import Episode, Target
 from schemas.expressions import target
 from schemas.rejected import Doubtful
 from schemas.run import Judgement
-from schemas.spoken import count
 from schemas.words import ALL, FLEET, DriftKind
-from stages.flap import count_openings, is_flapping
+from stages.flap import count_openings, is_flapping, say_openings
 from stages.link import link_all
 from stages.observe import observe_services
 
@@ -212,4 +211,4 @@ def _remark_flapping(episodes: list[Episode], settings: Settings, as_of: datetim
     often = max(opened, default=count_openings(episodes, as_of, window))
     coming = "" if opened else f", {often + 1} with the next"
     effect = "" if settings.flapping_diagnostics else " (flapping_diagnostics is off: nothing follows)"
-    return [f"flapping: {count(often, 'opening')} within {window.total_seconds() / 3600:g} h{coming}{effect}"]
+    return [f"flapping: {say_openings(often, window)}{coming}{effect}"]
